@@ -26,24 +26,24 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use bundle::{Bundle, BundleCreate, BundleFile, BundleVerb};
-pub use change::{Scale, Set};
-pub use component::{Add, Remove};
-pub use config::{Config, ConfigInit, ConfigShow, ConfigVerb};
-pub use connect::{Connect, Way};
-pub use diagnose::Diagnose;
-pub use doctor::Doctor;
-pub use explain::Explain;
-pub use logs::{Component, LogFormat, Logs, Tail};
-pub use look_inside::{Env, Kubectl, Part, Render, ShellName};
-pub use stream::{Consume, Isolation, Produce, Summary};
-pub use tools::{Tools, ToolsInstall, ToolsList, ToolsRemove, ToolsVerb};
-pub use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
-pub use trust::Trust;
-pub use upgrade::Upgrade;
-pub use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
-pub use versions::{Resolve, Versions, VersionsVerb};
-pub use what::{PresetName, What};
+pub(crate) use bundle::{Bundle, BundleCreate, BundleFile, BundleVerb};
+pub(crate) use change::{Scale, Set};
+pub(crate) use component::{Add, Remove};
+pub(crate) use config::{Config, ConfigVerb};
+pub(crate) use connect::{Connect, Way};
+pub(crate) use diagnose::Diagnose;
+pub(crate) use doctor::Doctor;
+pub(crate) use explain::Explain;
+pub(crate) use logs::{Component, LogFormat, Logs, Tail};
+pub(crate) use look_inside::{Env, Kubectl, Part, Render, ShellName};
+pub(crate) use stream::{Consume, Isolation, Produce, Summary};
+pub(crate) use tools::{Tools, ToolsInstall, ToolsRemove, ToolsVerb};
+pub(crate) use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
+pub(crate) use trust::Trust;
+pub(crate) use upgrade::Upgrade;
+pub(crate) use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
+pub(crate) use versions::{Resolve, Versions, VersionsVerb};
+pub(crate) use what::{PresetName, What};
 
 use duration::duration;
 use examples::{

@@ -9,7 +9,7 @@ use std::fmt;
 use crate::redact;
 
 /// One word for a POSIX shell.
-pub fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -28,7 +28,7 @@ pub struct Aim {
 }
 
 /// Flags that name the cluster, each with a value, and their short forms.
-pub const TARGET: [(&str, &str); 4] =
+pub(crate) const TARGET: [(&str, &str); 4] =
     [("--profile", "-p"), ("--context", "--context"), ("--namespace", "-n"), ("--cluster", "-c")];
 
 /// A command: what to run, and on which cluster.

@@ -7,8 +7,8 @@
 //! the cache needs no network and no trust in a URL: `CLASS/sha256/DIGEST`. A download that
 //! broke off is continued where the server allows it.
 
-pub mod background;
-pub mod here;
+pub(crate) mod background;
+pub(crate) mod here;
 mod http;
 mod pace;
 mod proxy;
@@ -35,7 +35,7 @@ pub struct Progress {
 }
 
 /// Told about progress; `Break` stops the download.
-pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+pub(crate) type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// How to download.
 #[derive(Debug, Clone)]
@@ -208,9 +208,6 @@ impl Store {
 
     /// From the cache, else from the source: downloaded (or copied) beside the cache,
     /// verified, then moved into it.
-    ///
-    /// # Errors
-    /// `KS-DOWNLOAD-*`, and what `verify` says.
     pub fn fetch(&self, request: &Request<'_>, progress: OnProgress<'_>) -> Result<Fetched> {
         if let Some(found) = self.cached(request) {
             return Ok(found);
@@ -291,18 +288,12 @@ impl Store {
 
 /// Whether the server of `url` answers at all: any status but a proxy's refusal (407) is an answer.
 /// Blocking; one attempt.
-///
-/// # Errors
-/// `KS-DOWNLOAD-DNS`, `-TLS`, `-TIMEOUT`, `-CONNECTION`, `-REFUSED`.
-pub fn answers(url: &str, settings: &Settings) -> Result<()> {
+pub(crate) fn answers(url: &str, settings: &Settings) -> Result<()> {
     http::answers(url, settings)
 }
 
 /// The SHA-256 of a file's bytes, as 64 lower-case hexadecimal digits.
-///
-/// # Errors
-/// `KS-DOWNLOAD-CACHE` when it cannot be read.
-pub fn sha256(path: &Path) -> Result<String> {
+pub(crate) fn sha256(path: &Path) -> Result<String> {
     fs::File::open(path).and_then(crate::sha256::of_reader).map_err(|e| {
         let message = format!("cannot read {}", path.display());
         Box::new(Failure::new(errors::DOWNLOAD_CACHE, Kind::Task, message).because(e))
@@ -310,7 +301,7 @@ pub fn sha256(path: &Path) -> Result<String> {
 }
 
 /// The failure of a file that is not the expected one, with both digests.
-pub fn other_content(from: &str, expected: &str, found: &str) -> Failure {
+pub(crate) fn other_content(from: &str, expected: &str, found: &str) -> Failure {
     Failure::new(errors::DOWNLOAD_DIGEST, Kind::Task, format!("{from} is not the file that was published"))
         .because(format!("expected content sha256:{expected}"))
         .because(format!("found content    sha256:{found}"))

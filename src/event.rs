@@ -13,14 +13,14 @@ use crate::failure::{Failure, Id, Kind};
 
 /// The version of the event format. It grows when a field changes its meaning or goes away;
 /// new fields and new event types do not raise it, readers skip what they do not know.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// Most names of a kind in one line for people.
 const SHOWN: usize = 5;
 
 /// One line of `--output json`: an event with its time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Line {
+pub(crate) struct Line {
     /// The version of this format: 1. Readers ignore fields and types that they do not know.
     pub v: u32,
     /// When it occurred (UTC, RFC 3339).
@@ -36,7 +36,7 @@ pub struct Line {
 /// What happened.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
+pub(crate) enum Event {
     /// First event of a run.
     RunStarted {
         /// Unique id of the run, also in the journal.
@@ -136,7 +136,7 @@ pub enum Event {
 
 /// What `down` deletes from a cluster that is kept, and what it keeps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Deletion {
+pub(crate) struct Deletion {
     /// The namespace.
     pub namespace: String,
     /// The context of the user's kubeconfig, with `--context`.
@@ -160,7 +160,7 @@ pub struct Deletion {
 
 /// An object that `down` deletes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DeletedObject {
+pub(crate) struct DeletedObject {
     /// `PersistentVolumeClaim`.
     pub kind: String,
     /// Its name.
@@ -172,7 +172,7 @@ pub struct DeletedObject {
 
 /// A minikube profile that is about to be deleted, and what is deleted with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ProfileDeletion {
+pub(crate) struct ProfileDeletion {
     /// The profile.
     pub profile: String,
     /// minikube's driver.
@@ -204,7 +204,7 @@ pub struct ProfileDeletion {
 
 /// A namespace that is deleted with a profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DeletedNamespace {
+pub(crate) struct DeletedNamespace {
     /// Its name.
     pub name: String,
     /// Number of its pods.
@@ -217,7 +217,7 @@ pub struct DeletedNamespace {
 
 /// A volume claim that is deleted with a profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DeletedVolume {
+pub(crate) struct DeletedVolume {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -231,7 +231,7 @@ pub struct DeletedVolume {
 
 impl ProfileDeletion {
     /// What is not kstrim's, one line each.
-    pub fn others(&self) -> Vec<String> {
+    pub(crate) fn others(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.others_cluster_wide.is_empty() {
             lines.push(few(&self.others_cluster_wide, SHOWN));
@@ -256,7 +256,7 @@ impl ProfileDeletion {
     }
 
     /// All of it for people, one line each.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let engine = self.engine.as_deref().unwrap_or(&self.driver);
         let mut lines = vec![format!(
             "profile {}: {} on {engine}, machine {}",
@@ -304,7 +304,7 @@ pub(crate) fn few<S: AsRef<str>>(names: &[S], most: usize) -> String {
 
 /// A task of the plan.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct TaskInfo {
+pub(crate) struct TaskInfo {
     /// Stable id: `kafka`.
     pub id: String,
     /// For people: `Kafka brokers`.
@@ -316,7 +316,7 @@ pub struct TaskInfo {
 /// The unit of a progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Bytes.
     Bytes,
     /// Steps, objects, messages: plain numbers.
@@ -326,7 +326,7 @@ pub enum Unit {
 /// How a task or a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It succeeded.
     Done,
     /// There was nothing to do.
@@ -341,7 +341,7 @@ pub enum Outcome {
 
 /// A failure as data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct FailureInfo {
+pub(crate) struct FailureInfo {
     /// Stable id; see `kstrim explain ID`.
     pub id: String,
     /// Class; determines the exit code.
@@ -359,7 +359,7 @@ pub struct FailureInfo {
 
 impl FailureInfo {
     /// The failure of `task` as data.
-    pub fn new(failure: &Failure, task: Option<&str>) -> Self {
+    pub(crate) fn new(failure: &Failure, task: Option<&str>) -> Self {
         Self {
             id: failure.id.to_string(),
             kind: failure.kind,
@@ -373,7 +373,7 @@ impl FailureInfo {
 
 /// Useful commands after a successful `up`: a title and a command line each.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Next {
+pub(crate) struct Next {
     /// Bootstrap address inside the cluster: `my-cluster-kafka-bootstrap.kafka.svc:9092`.
     pub bootstrap: String,
     /// `(what, command)` in the order to show them.
@@ -382,7 +382,7 @@ pub struct Next {
 
 /// What the smoke test measured. Times are milliseconds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-pub struct SmokeReport {
+pub(crate) struct SmokeReport {
     /// The topic.
     pub topic: String,
     /// Messages sent and acknowledged by all in-sync replicas.
@@ -407,7 +407,7 @@ pub struct SmokeReport {
 
 /// The result of the smoke test of a component.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-pub struct ComponentReport {
+pub(crate) struct ComponentReport {
     /// Its name in `kstrim add`: `connect`.
     pub component: String,
     /// Whether the test passed.
@@ -425,33 +425,33 @@ pub struct ComponentReport {
 
 /// Where events go; cheap to clone.
 #[derive(Clone)]
-pub struct Emit(Rc<dyn Fn(Event)>);
+pub(crate) struct Emit(Rc<dyn Fn(Event)>);
 
 impl Emit {
     /// Send every event to `sink`.
-    pub fn new(sink: impl Fn(Event) + 'static) -> Self {
+    pub(crate) fn new(sink: impl Fn(Event) + 'static) -> Self {
         Self(Rc::new(sink))
     }
 
     /// Send one event. It cannot fail: a broken reporter never stops a run.
-    pub fn send(&self, event: Event) {
+    pub(crate) fn send(&self, event: Event) {
         (self.0)(event);
     }
 
     /// Send a warning, attributed to the current task.
-    pub fn warn(&self, message: impl Into<String>) {
+    pub(crate) fn warn(&self, message: impl Into<String>) {
         self.send(Event::Warning { task: current_task(), id: None, message: message.into() });
     }
 
     /// Send a warning that has an id.
-    pub fn warn_of(&self, id: Id, message: impl Into<String>) {
+    pub(crate) fn warn_of(&self, id: Id, message: impl Into<String>) {
         let id = Some(id.to_string());
         self.send(Event::Warning { task: current_task(), id, message: message.into() });
     }
 
     /// Send the progress of the current task: what it does, and how much of it is done, `(done, total, unit)`.
     /// Outside of a task there is nothing to attribute it to, and nothing is sent.
-    pub fn progress(&self, message: impl Into<String>, of: Option<(u64, u64, Unit)>) {
+    pub(crate) fn progress(&self, message: impl Into<String>, of: Option<(u64, u64, Unit)>) {
         let Some(task) = current_task() else { return };
         self.send(Event::TaskProgress {
             task,
@@ -469,11 +469,11 @@ tokio::task_local! {
 
 /// Attribute to `task` all progress, warnings and commands of `work`. A future that is spawned by `work` is not part
 /// of it: use this function again.
-pub fn in_task<T>(task: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
+pub(crate) fn in_task<T>(task: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
     TASK.scope(task.to_owned(), work)
 }
 
 /// The id of the task that the calling code is part of.
-pub fn current_task() -> Option<String> {
+pub(crate) fn current_task() -> Option<String> {
     TASK.try_with(String::clone).ok()
 }

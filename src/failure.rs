@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-pub use crate::errors::{Id, Kind};
+pub(crate) use crate::errors::Id;
+pub use crate::errors::Kind;
 
 /// One failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

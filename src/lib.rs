@@ -24,43 +24,50 @@
 //! - [`names`]: validated names and versions. [`command_line`]: commands in hints. [`redact`]: redacts secrets.
 //!   [`errors`]: the catalogue of errors, a file each. [`words`]: the text of other programs that decides anything.
 //!   [`paths`], [`event`], [`failure`]: for all rooms.
+//!
+//! The library exists for the program and its tests: what these use is in [`internals`], and everything else is private to
+//! the crate.
 
 // Not in tests, where a helper may be a method of a fixture, or return what its callers pass on.
-#![cfg_attr(not(test), warn(clippy::unnecessary_wraps, clippy::unused_self))]
+#![cfg_attr(not(test), warn(unreachable_pub, clippy::unnecessary_wraps, clippy::unused_self))]
 
-pub mod bundle;
-pub mod catalogue;
-pub mod checks;
-pub mod cli;
-pub mod cluster;
-pub mod cmd;
-pub mod command_line;
-pub mod component;
-pub mod config;
-pub mod diagnose;
-pub mod doctor;
-pub mod download;
-pub mod engine;
-pub mod errors;
-pub mod event;
-pub mod exec;
-pub mod explain;
-pub mod failure;
-pub mod kafka;
-pub mod kube;
-pub mod manifest;
-pub mod names;
-pub mod paths;
-pub mod quickstart;
-pub mod redact;
-pub mod report;
+mod bundle;
+mod catalogue;
+mod checks;
+mod cli;
+mod cluster;
+mod cmd;
+mod command_line;
+mod component;
+mod config;
+mod diagnose;
+mod doctor;
+mod download;
+mod engine;
+mod errors;
+mod event;
+mod exec;
+mod explain;
+mod failure;
+#[doc(hidden)]
+pub mod internals;
+mod kafka;
+mod kube;
+mod manifest;
+mod names;
+mod paths;
+mod quickstart;
+mod redact;
+mod report;
 #[cfg(test)]
 mod schema_tests;
-pub mod sha256;
-pub mod status;
-pub mod teardown;
-pub mod terminal;
-pub mod tool;
-pub mod toolbox;
-pub mod upgrade;
-pub mod words;
+mod sha256;
+mod status;
+mod teardown;
+mod terminal;
+mod tool;
+mod toolbox;
+mod upgrade;
+mod words;
+
+pub use cmd::main;

@@ -1,5 +1,5 @@
 //! Process set-up and exit code; everything else is in the library.
 
 fn main() -> std::process::ExitCode {
-    kstrim::cmd::main()
+    kstrim::main()
 }

@@ -2,11 +2,11 @@
 //! the rule it breaks and the nearest valid name, and once built is safe in an argv: none can
 //! begin with a dash or hold a slash, a space or a control character.
 
-pub mod acl;
+pub(crate) mod acl;
 mod component;
 mod context;
-pub mod image;
-pub mod machine;
+pub(crate) mod image;
+pub(crate) mod machine;
 mod setting;
 mod tool;
 mod version;
@@ -15,12 +15,12 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use component::ComponentName;
-pub use context::{ContextName, is_context};
+pub(crate) use context::{ContextName, is_context};
 pub use machine::memory_mb;
 use serde::{Deserialize, Serialize};
-pub use setting::{Setting, plain};
+pub(crate) use setting::{Setting, plain};
 pub use tool::{Tool, ToolSpec};
-pub use version::{KafkaVersion, KubernetesVersion, Minor, Version};
+pub use version::{KubernetesVersion, Minor, Version};
 
 /// Why a name was refused: one sentence with the rule and, where there is one, a valid name
 /// close to it.
@@ -154,7 +154,7 @@ name! {
 
 /// Whether a topic is one that Kafka or Strimzi's topic operator keeps for itself. The topic operator of Strimzi 0.40
 /// and before makes `KafkaTopic`s of them.
-pub fn is_internal_topic(topic: &str) -> bool {
+pub(crate) fn is_internal_topic(topic: &str) -> bool {
     const KAFKAS: [&str; 5] = [
         "__consumer_offsets",
         "__transaction_state",

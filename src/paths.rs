@@ -13,18 +13,18 @@ use crate::failure::{Failure, Kind};
 use crate::names::is_context;
 
 /// Environment variable that replaces the state directory.
-pub const STATE_DIR: &str = "KSTRIM_STATE_DIR";
+pub(crate) const STATE_DIR: &str = "KSTRIM_STATE_DIR";
 /// Environment variable that replaces the cache directory.
-pub const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
+pub(crate) const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
 /// Environment variable that replaces the data directory.
-pub const DATA_DIR: &str = "KSTRIM_DATA_DIR";
+pub(crate) const DATA_DIR: &str = "KSTRIM_DATA_DIR";
 
 /// A path where nothing can be written, used for a directory that is not known. [`unknown`] is checked before any verb
 /// that would use it; the working directory is never a substitute.
 const NOWHERE: &str = "/dev/null/kstrim";
 
 /// The state directory: `$XDG_STATE_HOME/kstrim`, on systems without one the local data directory.
-pub fn state_dir() -> PathBuf {
+pub(crate) fn state_dir() -> PathBuf {
     folder(STATE_DIR, dirs::state_dir().or_else(dirs::data_local_dir))
 }
 
@@ -34,7 +34,7 @@ pub fn cache_dir() -> PathBuf {
 }
 
 /// The data directory: `$XDG_DATA_HOME/kstrim`. What is in it is not made again by itself.
-pub fn data_dir() -> PathBuf {
+pub(crate) fn data_dir() -> PathBuf {
     folder(DATA_DIR, dirs::data_local_dir())
 }
 
@@ -45,28 +45,25 @@ fn folder(variable: &str, platform: Option<PathBuf>) -> PathBuf {
 
 /// A variable that names a directory of kstrim's by a relative path, and that path. From another working directory it would be
 /// another directory, with other journals.
-pub fn relative() -> Option<(&'static str, PathBuf)> {
+pub(crate) fn relative() -> Option<(&'static str, PathBuf)> {
     let named = |variable| Some((variable, chosen(variable)?));
     [STATE_DIR, CACHE_DIR, DATA_DIR].into_iter().filter_map(named).find(|(_, folder)| folder.is_relative())
 }
 
 /// Whether one of kstrim's directories is not known: there is neither a home directory nor a variable that sets it.
-pub fn unknown() -> bool {
+pub(crate) fn unknown() -> bool {
     [state_dir(), cache_dir(), data_dir()].iter().any(|folder| folder.starts_with(NOWHERE))
 }
 
 /// The user's home directory. If the environment and the user database name none, one in kstrim's state directory:
 /// minikube and kubectl would otherwise write into the working directory.
-pub fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     dirs::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| state_dir().join("home"))
 }
 
 /// Create a directory of kstrim's own, and those above it that do not exist: accessible only to this user, whatever the
 /// umask. If an earlier kstrim created it readable by others, its mode is corrected.
-///
-/// # Errors
-/// What the file system says.
-pub fn private_dir(folder: &Path) -> io::Result<()> {
+pub(crate) fn private_dir(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> =
         folder.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
     for new in missing.into_iter().rev() {
@@ -88,10 +85,7 @@ pub fn private_dir(folder: &Path) -> io::Result<()> {
 }
 
 /// Open a file of kstrim's own that only this user can read, whatever the umask and whoever created it.
-///
-/// # Errors
-/// What the file system says.
-pub fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub(crate) fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.mode(0o600).open(path)?;
     if file.metadata()?.mode() & 0o777 != 0o600 {
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -100,10 +94,7 @@ pub fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> 
 }
 
 /// Write such a file, replacing its content.
-///
-/// # Errors
-/// What the file system says.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private_file(OpenOptions::new().write(true).create(true).truncate(true), path)?.write_all(bytes)
 }
 
@@ -112,7 +103,7 @@ fn chosen(variable: &str) -> Option<PathBuf> {
 }
 
 /// The file that says that somebody agreed to work on a cluster, by its identity.
-pub fn agreed_file(uid: &str) -> PathBuf {
+pub(crate) fn agreed_file(uid: &str) -> PathBuf {
     let safe: String = uid.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     state_dir().join("agreed").join(safe)
 }
@@ -171,7 +162,7 @@ impl ProfilePaths {
 }
 
 /// The failure of writing under the state folder.
-pub fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         crate::errors::STATE_UNWRITABLE,
         Kind::Prerequisite,

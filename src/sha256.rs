@@ -5,15 +5,12 @@ use std::io::{self, Read};
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of bytes, as 64 lower-case hexadecimal digits.
-pub fn of(bytes: &[u8]) -> String {
+pub(crate) fn of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 /// The SHA-256 of all that a reader gives, as 64 lower-case hexadecimal digits. It holds 64 KiB of it at a time.
-///
-/// # Errors
-/// The reader's.
-pub fn of_reader(mut reader: impl Read) -> io::Result<String> {
+pub(crate) fn of_reader(mut reader: impl Read) -> io::Result<String> {
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         match reader.read(&mut chunk)? {
@@ -24,7 +21,7 @@ pub fn of_reader(mut reader: impl Read) -> io::Result<String> {
 }
 
 /// A digest as lower-case hexadecimal digits, two a byte.
-pub fn hex(digest: &[u8]) -> String {
+pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

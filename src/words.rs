@@ -21,7 +21,7 @@ enum Place {
 
 /// Words that mean something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub(crate) struct Words {
     text: &'static str,
     place: Place,
     /// Whose they are, and a version that was seen to say them, or whose source does.
@@ -46,7 +46,7 @@ impl Words {
     }
 
     /// Whether a message says them.
-    pub fn said(&self, message: &str) -> bool {
+    pub(crate) fn said(&self, message: &str) -> bool {
         match self.place {
             Place::Start => message.starts_with(self.text),
             Place::End => message.ends_with(self.text),
@@ -56,7 +56,7 @@ impl Words {
     }
 
     /// What a message says after them.
-    pub fn after<'a>(&self, message: &'a str) -> Option<&'a str> {
+    pub(crate) fn after<'a>(&self, message: &'a str) -> Option<&'a str> {
         match self.place {
             Place::Start => message.strip_prefix(self.text),
             Place::End => message.ends_with(self.text).then_some(""),
@@ -65,7 +65,7 @@ impl Words {
     }
 
     /// What a message says before them.
-    pub fn before<'a>(&self, message: &'a str) -> Option<&'a str> {
+    pub(crate) fn before<'a>(&self, message: &'a str) -> Option<&'a str> {
         match self.place {
             Place::Start => message.starts_with(self.text).then_some(""),
             Place::End => message.strip_suffix(self.text),
@@ -74,18 +74,13 @@ impl Words {
     }
 
     /// The words themselves.
-    pub const fn text(&self) -> &'static str {
+    pub(crate) const fn text(&self) -> &'static str {
         self.text
-    }
-
-    /// Whose words they are: a program and its version.
-    pub fn whose(&self) -> &'static str {
-        self.whose
     }
 }
 
 /// Whether a message says any of these.
-pub fn any(words: &[Words], message: &str) -> bool {
+pub(crate) fn any(words: &[Words], message: &str) -> bool {
     words.iter().any(|w| w.said(message))
 }
 
@@ -106,12 +101,12 @@ const DOCKER: &str = "docker 28";
 const RUNTIME: &str = "containerd 1.7, docker 28 and the registries behind them";
 
 /// kubectl gives an answer of the API server: `Error from server (Reason): message`.
-pub const FROM_SERVER: [Words; 2] =
+pub(crate) const FROM_SERVER: [Words; 2] =
     [Words::start(KUBECTL, "Error from server"), Words::start(KUBECTL, "error from server")];
 /// kubectl's own error.
-pub const ERROR: Words = Words::start(KUBECTL, "error: ");
+pub(crate) const ERROR: Words = Words::start(KUBECTL, "error: ");
 /// The lines of kubectl's stderr that tell what failed.
-pub const TELLING: [Words; 6] = [
+pub(crate) const TELLING: [Words; 6] = [
     Words::start(KUBECTL, "Error from server"),
     Words::start(KUBECTL, "error: "),
     Words::start(KUBECTL, "Error in configuration"),
@@ -120,61 +115,62 @@ pub const TELLING: [Words; 6] = [
     INVALID_OBJECT,
 ];
 /// kubectl gives a 422 with causes in a form of its own: `The Kafka "x" is invalid: ...`.
-pub const INVALID_OBJECT: Words = Words::start(KUBECTL, "The ");
+pub(crate) const INVALID_OBJECT: Words = Words::start(KUBECTL, "The ");
 /// How that goes on.
-pub const IS_INVALID: Words = Words::within(KUBECTL, "\" is invalid: ");
+pub(crate) const IS_INVALID: Words = Words::within(KUBECTL, "\" is invalid: ");
 /// The same without a name.
-pub const REQUEST_INVALID: Words = Words::start(KUBECTL, "The request is invalid");
+pub(crate) const REQUEST_INVALID: Words = Words::start(KUBECTL, "The request is invalid");
 /// Lines of kubectl's stderr that come with success as well.
-pub const REMARKS: [Words; 2] =
+pub(crate) const REMARKS: [Words; 2] =
     [Words::start(KUBECTL, "Warning:"), Words::start(KUBECTL, "ensure CRDs are installed first")];
 /// Where a message that quotes a whole patch goes on.
-pub const GOES_ON: [Words; 2] = [Words::start(KUBECTL, "from server"), Words::start(KUBECTL, "for: ")];
+pub(crate) const GOES_ON: [Words; 2] = [Words::start(KUBECTL, "from server"), Words::start(KUBECTL, "for: ")];
 /// A webhook's own words follow, over as many lines as it likes.
-pub const WEBHOOK_SAYS: Words = Words::end(SERVER, "\" denied the request:");
+pub(crate) const WEBHOOK_SAYS: Words = Words::end(SERVER, "\" denied the request:");
 /// What kubectl puts before an API server's message when it reads files.
-pub const WHILE: [Words; 2] =
+pub(crate) const WHILE: [Words; 2] =
     [Words::start(KUBECTL, "error when "), Words::start(KUBECTL, "failed to create ")];
 /// No kind of this name or version is served; kubectl asks discovery.
-pub const NO_KIND: [Words; 2] = [
+pub(crate) const NO_KIND: [Words; 2] = [
     Words::within(KUBECTL, "no matches for kind \""),
     Words::start(KUBECTL, "the server doesn't have a resource type \""),
 ];
 /// No kind of this name or version is served, by the API server's word on a path.
-pub const NO_RESOURCE: Words = Words::within(CLIENT, "the server could not find the requested resource");
+pub(crate) const NO_RESOURCE: Words =
+    Words::within(CLIENT, "the server could not find the requested resource");
 /// The kubeconfig is missing, or has no such context.
-pub const NO_CONTEXT: [Words; 3] = [
+pub(crate) const NO_CONTEXT: [Words; 3] = [
     Words::within(CLIENT, "context was not found for specified context: "),
     Words::within(CLIENT, "context \""),
     Words::within(CLIENT, "no configuration has been provided"),
 ];
 /// How `context "x" does not exist` goes on.
-pub const DOES_NOT_EXIST: Words = Words::end(CLIENT, "\" does not exist");
+pub(crate) const DOES_NOT_EXIST: Words = Words::end(CLIENT, "\" does not exist");
 /// A kubeconfig that is named and not there: `stat PATH: no such file or directory`.
-pub const STAT: Words = Words::start(GO, "stat ");
+pub(crate) const STAT: Words = Words::start(GO, "stat ");
 /// How that ends.
-pub const NO_FILE: Words = Words::end(GO, ": no such file or directory");
+pub(crate) const NO_FILE: Words = Words::end(GO, ": no such file or directory");
 /// Another manager has the field.
-pub const APPLY_CONFLICT: [Words; 2] = [
+pub(crate) const APPLY_CONFLICT: [Words; 2] = [
     Words::start(KUBECTL, "Apply failed with "),
     Words::within(SERVER, "please apply your changes to the latest version"),
 ];
 /// The credentials are not accepted.
-pub const LOGGED_IN: Words = Words::start(KUBECTL, "You must be logged in to the server");
+pub(crate) const LOGGED_IN: Words = Words::start(KUBECTL, "You must be logged in to the server");
 /// The API server's certificate, or the client's, has run out.
-pub const EXPIRED: Words = Words::within(GO, "x509: certificate has expired or is not yet valid");
+pub(crate) const EXPIRED: Words = Words::within(GO, "x509: certificate has expired or is not yet valid");
 /// The certificate is of another authority: another cluster's, or somebody's who intercepts TLS.
-pub const UNKNOWN_AUTHORITY: Words = Words::within(GO, "certificate signed by unknown authority");
+pub(crate) const UNKNOWN_AUTHORITY: Words = Words::within(GO, "certificate signed by unknown authority");
 /// A field that the schema does not have: server-side apply.
-pub const UNTYPED: Words = Words::start(SERVER, "failed to create typed patch object (");
+pub(crate) const UNTYPED: Words = Words::start(SERVER, "failed to create typed patch object (");
 /// The same, field by field.
-pub const UNDECLARED: Words = Words::within(SERVER, ": field not declared in schema");
+pub(crate) const UNDECLARED: Words = Words::within(SERVER, ": field not declared in schema");
 /// A field that the schema does not have: `--validate=strict`.
-pub const STRICT: Words = Words::within(SERVER, ": strict decoding error: ");
+pub(crate) const STRICT: Words = Words::within(SERVER, ": strict decoding error: ");
 /// The field that [`STRICT`] names.
-pub const UNKNOWN_FIELD: Words = Words::within(SERVER, "unknown field \"");
+pub(crate) const UNKNOWN_FIELD: Words = Words::within(SERVER, "unknown field \"");
 /// What the API server's validation says after a field's name.
-pub const OF_FIELD: [Words; 5] = [
+pub(crate) const OF_FIELD: [Words; 5] = [
     Words::within(SERVER, ": Invalid value"),
     Words::within(SERVER, ": Unsupported value"),
     Words::within(SERVER, ": Required value"),
@@ -182,14 +178,14 @@ pub const OF_FIELD: [Words; 5] = [
     Words::within(SERVER, ": Duplicate value"),
 ];
 /// A definition's list of the versions that objects may be stored in, as a field at fault.
-pub const STORED_VERSIONS: Words = Words::start(SERVER, "status.storedVersions");
+pub(crate) const STORED_VERSIONS: Words = Words::start(SERVER, "status.storedVersions");
 /// Nobody answers, or something in between breaks off.
-pub const UNREACHABLE: [Words; 2] = [
+pub(crate) const UNREACHABLE: [Words; 2] = [
     Words::start(KUBECTL, "Unable to connect to the server"),
     Words::start(KUBECTL, "The connection to the server "),
 ];
 /// Nobody answers, by what the last of the chain of errors says.
-pub const NO_ANSWER: [Words; 5] = [
+pub(crate) const NO_ANSWER: [Words; 5] = [
     Words::end(GO, "connect: connection refused"),
     Words::end(GO, "connect: no route to host"),
     Words::end(GO, "TLS handshake timeout"),
@@ -197,170 +193,170 @@ pub const NO_ANSWER: [Words; 5] = [
     Words::end(GO, "i/o timeout"),
 ];
 /// kubectl was to wait for a condition.
-pub const TIMED_OUT: Words = Words::start(KUBECTL, "timed out waiting for the condition");
+pub(crate) const TIMED_OUT: Words = Words::start(KUBECTL, "timed out waiting for the condition");
 /// Go's client asked a proxy.
-pub const PROXY_CONNECT: Words = Words::start(GO, "proxyconnect ");
+pub(crate) const PROXY_CONNECT: Words = Words::start(GO, "proxyconnect ");
 /// Go's client gives a proxy's answer to CONNECT by its bare HTTP status text.
-pub const PROXY_STATUS: [&str; 5] =
+pub(crate) const PROXY_STATUS: [&str; 5] =
     ["Forbidden", "Bad Gateway", "Service Unavailable", "Gateway Timeout", "Proxy Authentication Required"];
 /// `kubectl proxy` listens.
-pub const SERVING: Words = Words::start(KUBECTL, "Starting to serve on ");
+pub(crate) const SERVING: Words = Words::start(KUBECTL, "Starting to serve on ");
 /// `kubectl port-forward` listens.
-pub const FORWARDING: Words = Words::start(KUBECTL, "Forwarding from ");
+pub(crate) const FORWARDING: Words = Words::start(KUBECTL, "Forwarding from ");
 /// What follows its own end of a forward.
-pub const FORWARDED_TO: Words = Words::within(KUBECTL, " -> ");
+pub(crate) const FORWARDED_TO: Words = Words::within(KUBECTL, " -> ");
 
 /// A namespace that is being deleted takes nothing new.
-pub const TERMINATING: Words = Words::start(SERVER, "unable to create new content in namespace ");
+pub(crate) const TERMINATING: Words = Words::start(SERVER, "unable to create new content in namespace ");
 /// An object of the name is being deleted.
-pub const BEING_DELETED: Words = Words::within(SERVER, "object is being deleted: ");
+pub(crate) const BEING_DELETED: Words = Words::within(SERVER, "object is being deleted: ");
 /// Admission or RBAC refuse: `pods "x" is forbidden: ...`.
-pub const IS_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: ");
+pub(crate) const IS_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: ");
 /// RBAC refuses.
-pub const RBAC: Words = Words::start(SERVER, "User \"");
+pub(crate) const RBAC: Words = Words::start(SERVER, "User \"");
 /// A webhook that must be asked does not respond.
-pub const WEBHOOK_FAILED: Words = Words::start(SERVER, "Internal error occurred: failed calling webhook \"");
+pub(crate) const WEBHOOK_FAILED: Words =
+    Words::start(SERVER, "Internal error occurred: failed calling webhook \"");
 /// A webhook refuses.
-pub const WEBHOOK: Words = Words::start(SERVER, "admission webhook \"");
+pub(crate) const WEBHOOK: Words = Words::start(SERVER, "admission webhook \"");
 /// How that goes on.
-pub const DENIED: Words = Words::start(SERVER, "\" denied the request");
+pub(crate) const DENIED: Words = Words::start(SERVER, "\" denied the request");
 /// A ValidatingAdmissionPolicy refuses.
-pub const POLICY: Words = Words::start(SERVER, "ValidatingAdmissionPolicy '");
+pub(crate) const POLICY: Words = Words::start(SERVER, "ValidatingAdmissionPolicy '");
 /// How that goes on.
-pub const DENIED_REQUEST: Words = Words::within(SERVER, " denied request: ");
+pub(crate) const DENIED_REQUEST: Words = Words::within(SERVER, " denied request: ");
 /// A quota is used up.
-pub const QUOTA_EXCEEDED: Words = Words::start(SERVER, "exceeded quota: ");
+pub(crate) const QUOTA_EXCEEDED: Words = Words::start(SERVER, "exceeded quota: ");
 /// A quota counts what the pod does not say.
-pub const QUOTA_UNSPECIFIED: Words = Words::start(SERVER, "failed quota: ");
-/// How that goes on.
-pub const MUST_SPECIFY: Words = Words::within(SERVER, ": must specify ");
+pub(crate) const QUOTA_UNSPECIFIED: Words = Words::start(SERVER, "failed quota: ");
 /// A kind of pod (of a priority class) may be made only where a quota has it.
-pub const QUOTA_NEEDED: Words = Words::start(SERVER, "insufficient quota to ");
+pub(crate) const QUOTA_NEEDED: Words = Words::start(SERVER, "insufficient quota to ");
 /// A limit range refuses, one of these in what is perhaps a list.
-pub const LIMIT_RANGE: [Words; 3] = [
+pub(crate) const LIMIT_RANGE: [Words; 3] = [
     Words::within(SERVER, " usage per Container is "),
     Words::within(SERVER, " usage per Pod is "),
     Words::within(SERVER, " max limit to request ratio per "),
 ];
 /// The same of a claim.
-pub const LIMIT_RANGE_CLAIM: Words = Words::within(SERVER, " usage per PersistentVolumeClaim is ");
+pub(crate) const LIMIT_RANGE_CLAIM: Words = Words::within(SERVER, " usage per PersistentVolumeClaim is ");
 /// A namespace's pod security level refuses.
-pub const POD_SECURITY: Words = Words::start(SERVER, "violates PodSecurity \"");
+pub(crate) const POD_SECURITY: Words = Words::start(SERVER, "violates PodSecurity \"");
 /// The service account of a pod is missing.
-pub const NO_ACCOUNT: Words = Words::start(SERVER, "error looking up service account ");
+pub(crate) const NO_ACCOUNT: Words = Words::start(SERVER, "error looking up service account ");
 
 /// A controller's event or condition before the API server's message.
-pub const CREATING: Words = Words::start(CONTROLLER, "Error creating: ");
+pub(crate) const CREATING: Words = Words::start(CONTROLLER, "Error creating: ");
 /// The same of a StatefulSet: `create Pod x-0 in StatefulSet x failed error: ...`.
-pub const CREATING_IN_SET: Words = Words::start(CONTROLLER, "create Pod ");
+pub(crate) const CREATING_IN_SET: Words = Words::start(CONTROLLER, "create Pod ");
 /// How that goes on.
-pub const SET_FAILED: Words = Words::within(CONTROLLER, " failed error: ");
+pub(crate) const SET_FAILED: Words = Words::within(CONTROLLER, " failed error: ");
 /// The exception of the operator's client.
-pub const EXECUTING: Words = Words::start(FABRIC8, "Failure executing: ");
+pub(crate) const EXECUTING: Words = Words::start(FABRIC8, "Failure executing: ");
 /// The API server's message in it.
-pub const MESSAGE: Words = Words::within(FABRIC8, ". Message: ");
+pub(crate) const MESSAGE: Words = Words::within(FABRIC8, ". Message: ");
 /// What ends the API server's message.
-pub const RECEIVED: Words = Words::within(FABRIC8, ". Received status: ");
+pub(crate) const RECEIVED: Words = Words::within(FABRIC8, ". Received status: ");
 /// What older clients put before a message of a 403.
-pub const MAY_BE_REVOKED: Words = Words::within(
+pub(crate) const MAY_BE_REVOKED: Words = Words::within(
     FABRIC8,
     "Configured service account doesn't have access. Service account may have been revoked. ",
 );
 
 /// The scheduler finds too little memory.
-pub const NO_MEMORY: Words = Words::within(SCHEDULER, "Insufficient memory");
+pub(crate) const NO_MEMORY: Words = Words::within(SCHEDULER, "Insufficient memory");
 /// The scheduler finds too little CPU.
-pub const NO_CPU: Words = Words::within(SCHEDULER, "Insufficient cpu");
+pub(crate) const NO_CPU: Words = Words::within(SCHEDULER, "Insufficient cpu");
 /// A pod waits for its claims.
-pub const UNBOUND: Words = Words::within(SCHEDULER, "unbound immediate PersistentVolumeClaims");
+pub(crate) const UNBOUND: Words = Words::within(SCHEDULER, "unbound immediate PersistentVolumeClaims");
 /// All that the scheduler says of taints since Kubernetes 1.34; before, it names them.
-pub const SOME_TAINT: Words = Words::within(SCHEDULER, "untolerated taint(s)");
+pub(crate) const SOME_TAINT: Words = Words::within(SCHEDULER, "untolerated taint(s)");
 /// What precedes the scheduler's reasons.
-pub const AVAILABLE: Words = Words::within(SCHEDULER, "available: ");
+pub(crate) const AVAILABLE: Words = Words::within(SCHEDULER, "available: ");
 /// A claim's class does not exist: `storageclass.storage.k8s.io "x" not found`.
-pub const NO_CLASS: Words = Words::start(VOLUMES, "storageclass.storage.k8s.io \"");
+pub(crate) const NO_CLASS: Words = Words::start(VOLUMES, "storageclass.storage.k8s.io \"");
 /// How that ends.
-pub const NOT_FOUND: Words = Words::end(VOLUMES, "\" not found");
+pub(crate) const NOT_FOUND: Words = Words::end(VOLUMES, "\" not found");
 /// A claim names no class, and there is no default.
-pub const NO_CLASS_SET: Words = Words::within(VOLUMES, "no storage class is set");
+pub(crate) const NO_CLASS_SET: Words = Words::within(VOLUMES, "no storage class is set");
 /// The kubelet waits for its runtime to have a network.
-pub const NO_NETWORK: Words = Words::within(KUBELET, "NetworkPluginNotReady");
+pub(crate) const NO_NETWORK: Words = Words::within(KUBELET, "NetworkPluginNotReady");
 /// The kubelet lacks a Secret to pull with (event `FailedToRetrieveImagePullSecret`).
-pub const PULL_SECRETS: Words = Words::start(KUBELET, "Unable to retrieve some image pull secrets (");
+pub(crate) const PULL_SECRETS: Words = Words::start(KUBELET, "Unable to retrieve some image pull secrets (");
 /// What a namespace that is going is held by.
-pub const FINALIZERS: Words = Words::within(SERVER, "remaining: ");
+pub(crate) const FINALIZERS: Words = Words::within(SERVER, "remaining: ");
 
 /// No pool names the Kafka.
-pub const NO_POOLS: Words = Words::within(STRIMZI, "No KafkaNodePools found");
+pub(crate) const NO_POOLS: Words = Words::within(STRIMZI, "No KafkaNodePools found");
 /// The Kafka versions that a release knows.
-pub const SUPPORTED: Words = Words::within(STRIMZI, "Supported versions are: [");
+pub(crate) const SUPPORTED: Words = Words::within(STRIMZI, "Supported versions are: [");
 /// A replication factor above the number of brokers.
-pub const REPLICATION: [Words; 2] =
+pub(crate) const REPLICATION: [Words; 2] =
     [Words::within(STRIMZI, "replication.factor"), Words::within(STRIMZI, ".isr")];
 /// A user's permissions, and a Kafka that has no authorizer.
-pub const AUTHORIZATION: Words = Words::within(STRIMZI, "authorization");
+pub(crate) const AUTHORIZATION: Words = Words::within(STRIMZI, "authorization");
 /// The operator begins with a Kafka.
-pub const RECONCILE_BEGINS: Words = Words::end(STRIMZI, "will be checked for creation or modification");
+pub(crate) const RECONCILE_BEGINS: Words =
+    Words::end(STRIMZI, "will be checked for creation or modification");
 /// The operator is at a Kafka still.
-pub const RECONCILE_GOES_ON: Words = Words::start(STRIMZI, "Reconciliation is in progress");
+pub(crate) const RECONCILE_GOES_ON: Words = Words::start(STRIMZI, "Reconciliation is in progress");
 /// The operator is through with a Kafka.
-pub const RECONCILE_ENDS: [Words; 3] = [
+pub(crate) const RECONCILE_ENDS: [Words; 3] = [
     Words::start(STRIMZI, "reconciled"),
     Words::start(STRIMZI, "Failed to reconcile"),
     Words::end(STRIMZI, "has been paused"),
 ];
 /// The Kubernetes client of releases up to 0.45 knows no field of newer servers' `/version`.
-pub const EMULATION: [Words; 2] = [
+pub(crate) const EMULATION: [Words; 2] = [
     Words::within(STRIMZI, "Unrecognized field \"emulationMajor\""),
     Words::within(STRIMZI, "Unrecognized field \"emulationMinor\""),
 ];
 /// RBAC refuses what the operator needs.
-pub const OPERATOR_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: User ");
+pub(crate) const OPERATOR_FORBIDDEN: Words = Words::within(SERVER, " is forbidden: User ");
 /// The topic operator got no answer from the brokers, or none was known for a moment.
-pub const TOPIC_UNANSWERED: [Words; 3] = [
+pub(crate) const TOPIC_UNANSWERED: [Words; 3] = [
     Words::within(KAFKA, "TimeoutException"),
     Words::within(KAFKA, "currently fenced"),
     // Of TLS or a password: it reached brokers of another Kafka than its own, or came before their certificates.
     Words::within(KAFKA, "AuthenticationException"),
 ];
 /// More replicas than brokers.
-pub const TOPIC_REPLICATION: Words = Words::within(KAFKA, "InvalidReplicationFactorException");
+pub(crate) const TOPIC_REPLICATION: Words = Words::within(KAFKA, "InvalidReplicationFactorException");
 /// A setting that Kafka does not have.
-pub const TOPIC_CONFIG: Words = Words::within(KAFKA, "Unknown topic config name");
+pub(crate) const TOPIC_CONFIG: Words = Words::within(KAFKA, "Unknown topic config name");
 /// All brokers are fenced: none has sent a heartbeat.
-pub const FENCED: Words = Words::within(KAFKA, "currently fenced");
+pub(crate) const FENCED: Words = Words::within(KAFKA, "currently fenced");
 /// A volume holds another cluster's data.
-pub const CLUSTER_ID: Words = Words::within(KAFKA, "Invalid cluster.id in");
+pub(crate) const CLUSTER_ID: Words = Words::within(KAFKA, "Invalid cluster.id in");
 /// The id that it should hold.
-pub const CLUSTER_ID_EXPECTED: Words = Words::within(KAFKA, "Expected ");
+pub(crate) const CLUSTER_ID_EXPECTED: Words = Words::within(KAFKA, "Expected ");
 /// The id that it holds.
-pub const CLUSTER_ID_READ: Words = Words::within(KAFKA, ", but read ");
+pub(crate) const CLUSTER_ID_READ: Words = Words::within(KAFKA, ", but read ");
 /// A full disk.
-pub const NO_SPACE: Words = Words::within("Linux (ENOSPC)", "No space left on device");
+pub(crate) const NO_SPACE: Words = Words::within("Linux (ENOSPC)", "No space left on device");
 /// Libraries with native code unpack it into `/tmp`, which is no volume of Kafka's: Strimzi mounts 5 MiB of memory there.
-pub const UNPACKS_NATIVE: [Words; 3] = [
+pub(crate) const UNPACKS_NATIVE: [Words; 3] = [
     Words::within("snappy-java 1.1", "org.xerial.snappy."),
     Words::within("zstd-jni 1.5", "com.github.luben.zstd."),
     Words::within("OpenJDK 17", " /tmp/"),
 ];
 /// Levels of a log line that tells of something else than the end of the program.
-pub const ROUTINE: [Words; 4] = [
+pub(crate) const ROUTINE: [Words; 4] = [
     Words::alone(LOG4J, "WARN"),
     Words::alone(LOG4J, "INFO"),
     Words::alone(LOG4J, "DEBUG"),
     Words::alone(LOG4J, "TRACE"),
 ];
 /// Levels of a log line that may tell of its end.
-pub const GRAVE: [Words; 2] = [Words::alone(LOG4J, "ERROR"), Words::alone(LOG4J, "FATAL")];
+pub(crate) const GRAVE: [Words; 2] = [Words::alone(LOG4J, "ERROR"), Words::alone(LOG4J, "FATAL")];
 /// What continues a stack trace, besides its indented frames.
-pub const CAUSED_BY: Words = Words::start("OpenJDK 17", "Caused by:");
+pub(crate) const CAUSED_BY: Words = Words::start("OpenJDK 17", "Caused by:");
 /// The JVM ran out of memory.
-pub const JVM_MEMORY: [Words; 2] = [
+pub(crate) const JVM_MEMORY: [Words; 2] = [
     Words::within("OpenJDK 17", "java.lang.OutOfMemoryError"),
     Words::within("OpenJDK 17", "insufficient memory for the Java Runtime"),
 ];
 /// What a JVM prints of itself below the exception that ended it: frames, Java's and its own; that an agent failed.
-pub const JVM_REMARKS: [Words; 9] = [
+pub(crate) const JVM_REMARKS: [Words; 9] = [
     Words::start("OpenJDK 17", "at "),
     Words::start("OpenJDK 17", "... "),
     Words::start("OpenJDK 17", "*** java.lang.instrument ASSERTION FAILED ***"),
@@ -372,74 +368,75 @@ pub const JVM_REMARKS: [Words; 9] = [
     Words::start("OpenJDK 17", "J "),
 ];
 /// What an operator prints while it shuts down, below the exception that made it.
-pub const SHUTDOWN_REMARKS: [Words; 4] = [
+pub(crate) const SHUTDOWN_REMARKS: [Words; 4] = [
     Words::within("Strimzi 0.40.0", " ShutdownHook:"),
     Words::within("Strimzi 0.40.0", " LeaderElectionManager:"),
     Words::within("Strimzi 0.40.0", " BlockedThreadChecker:"),
     Words::within("Strimzi 0.40.0", "io.vertx.core.VertxException: Thread blocked"),
 ];
 /// Kafka refuses its configuration.
-pub const KAFKA_CONFIG: [Words; 2] =
+pub(crate) const KAFKA_CONFIG: [Words; 2] =
     [Words::within(KAFKA, "ConfigException:"), Words::within(KAFKA, "requirement failed:")];
 
 /// minikube remarks that `NO_PROXY` lacks the cluster's address (`pkg/minikube/node/start.go`).
-pub const NO_PROXY: Words = Words::within(MINIKUBE, "NO_PROXY environment does not include the minikube IP");
+pub(crate) const NO_PROXY: Words =
+    Words::within(MINIKUBE, "NO_PROXY environment does not include the minikube IP");
 /// A machine that is not there any more; `minikube status` prints `null` then.
-pub const NO_CONTAINER: [Words; 2] =
+pub(crate) const NO_CONTAINER: [Words; 2] =
     [Words::within(DOCKER, "No such container"), Words::within(DOCKER, "no such container")];
 /// The engine cannot be asked, in a line of minikube's stderr.
-pub const ENGINE: [Words; 2] = [Words::within(DOCKER, "daemon"), Words::within(DOCKER, "onnect")];
+pub(crate) const ENGINE: [Words; 2] = [Words::within(DOCKER, "daemon"), Words::within(DOCKER, "onnect")];
 /// The engine's socket is another user's; in lower case.
-pub const PERMISSION: Words = Words::within(DOCKER, "permission denied");
+pub(crate) const PERMISSION: Words = Words::within(DOCKER, "permission denied");
 /// The engine does not run; in lower case.
-pub const ENGINE_DOWN: [Words; 4] = [
+pub(crate) const ENGINE_DOWN: [Words; 4] = [
     Words::within(DOCKER, "cannot connect"),
     Words::within(DOCKER, "connection refused"),
     Words::within(DOCKER, "is the docker daemon running"),
     Words::within(DOCKER, "no such file"),
 ];
 /// `kubeadm init` failed, whose command minikube quotes.
-pub const KUBEADM_INIT: Words = Words::within(MINIKUBE, "kubeadm init --config");
+pub(crate) const KUBEADM_INIT: Words = Words::within(MINIKUBE, "kubeadm init --config");
 /// A template that a probe of minikube's could not fill.
-pub const NO_VALUE: Words = Words::within(GO, "<no value>");
+pub(crate) const NO_VALUE: Words = Words::within(GO, "<no value>");
 /// What a probe's own words follow.
-pub const EXIT_STATUS: Words = Words::within(MINIKUBE, "exit status 1: ");
+pub(crate) const EXIT_STATUS: Words = Words::within(MINIKUBE, "exit status 1: ");
 /// The last line of ssh tells only how the command ended.
-pub const SSH: Words = Words::start(MINIKUBE, "ssh: ");
+pub(crate) const SSH: Words = Words::start(MINIKUBE, "ssh: ");
 /// An image did not get into a node, which minikube does not count as a failure.
-pub const NOT_PULLED: [Words; 3] = [
+pub(crate) const NOT_PULLED: [Words; 3] = [
     Words::within(MINIKUBE, "Failed to pull images"),
     Words::within(MINIKUBE, "Failed to load cached images"),
     Words::within(MINIKUBE, "Failed to load machine"),
 ];
 /// Remarks of a slow engine, also on success (seen on a busy machine).
-pub const SLOW: [Words; 2] = [
+pub(crate) const SLOW: [Words; 2] = [
     Words::within(MINIKUBE, "took an unusually long time"),
     Words::within(MINIKUBE, "may improve performance"),
 ];
 /// minikube complains.
-pub const COMPLAINS: [Words; 3] =
+pub(crate) const COMPLAINS: [Words; 3] =
     [Words::start(MINIKUBE, "X "), Words::start(MINIKUBE, "! "), Words::within(MINIKUBE, "unable to add it")];
 /// A description in a gRPC error.
-pub const DESCRIBED: Words = Words::within(RUNTIME, "desc = ");
+pub(crate) const DESCRIBED: Words = Words::within(RUNTIME, "desc = ");
 
 /// The registry has had too many requests.
-pub const REGISTRY_LIMIT: [Words; 3] = [
+pub(crate) const REGISTRY_LIMIT: [Words; 3] = [
     Words::within(RUNTIME, "toomanyrequests"),
     Words::alone(RUNTIME, "429"),
     Words::within(RUNTIME, "rate limit"),
 ];
 /// The registry's certificate is not trusted.
-pub const REGISTRY_TLS: [Words; 2] =
+pub(crate) const REGISTRY_TLS: [Words; 2] =
     [Words::within(RUNTIME, "x509"), Words::within(RUNTIME, "failed to verify certificate")];
 /// The registry's name does not resolve.
-pub const REGISTRY_DNS: [Words; 3] = [
+pub(crate) const REGISTRY_DNS: [Words; 3] = [
     Words::within(RUNTIME, "dial tcp: lookup"),
     Words::within(RUNTIME, "no such host"),
     Words::within(RUNTIME, "server misbehaving"),
 ];
 /// The registry refuses access.
-pub const REGISTRY_DENIED: [Words; 6] = [
+pub(crate) const REGISTRY_DENIED: [Words; 6] = [
     Words::alone(RUNTIME, "401"),
     Words::alone(RUNTIME, "403"),
     Words::within(RUNTIME, "unauthorized"),
@@ -448,15 +445,15 @@ pub const REGISTRY_DENIED: [Words; 6] = [
     Words::within(RUNTIME, "no basic auth"),
 ];
 /// The registry does not have the image.
-pub const REGISTRY_LACKS: [Words; 3] = [
+pub(crate) const REGISTRY_LACKS: [Words; 3] = [
     Words::within(RUNTIME, "not found"),
     Words::within(RUNTIME, "manifest unknown"),
     Words::within(RUNTIME, "NotFound"),
 ];
 /// The registry speaks HTTP.
-pub const REGISTRY_HTTP: Words = Words::within(RUNTIME, "server gave HTTP response to HTTPS client");
+pub(crate) const REGISTRY_HTTP: Words = Words::within(RUNTIME, "server gave HTTP response to HTTPS client");
 /// The registry cannot be reached.
-pub const REGISTRY_AWAY: [Words; 7] = [
+pub(crate) const REGISTRY_AWAY: [Words; 7] = [
     Words::within(RUNTIME, "proxyconnect"),
     Words::within(RUNTIME, "i/o timeout"),
     Words::within(RUNTIME, "connection refused"),
@@ -466,6 +463,6 @@ pub const REGISTRY_AWAY: [Words; 7] = [
     Words::within(RUNTIME, "EOF"),
 ];
 /// The standard library has no kind of its own for a failed look-up.
-pub const LOOKUP: Words = Words::within("Rust's standard library 1.90", "failed to lookup address");
+pub(crate) const LOOKUP: Words = Words::within("Rust's standard library 1.90", "failed to lookup address");
 /// A proxy's own refusal.
-pub const PROXY_REFUSED: Words = Words::within("the HTTP client of kstrim (3.x)", "responded 4");
+pub(crate) const PROXY_REFUSED: Words = Words::within("the HTTP client of kstrim (3.x)", "responded 4");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kstrim::failure::Kind;
+use kstrim::internals::failure::Kind;
 
 fn read(path: &str) -> String {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
@@ -30,7 +30,7 @@ fn sources() -> Vec<(String, String)> {
 /// The walk through all explanations names only what there is, and every rule is in it.
 #[test]
 fn each_explanation_has_its_rule_its_tests_and_its_fault() {
-    use kstrim::explain;
+    use kstrim::internals::explain;
     let text = read("docs/explanations.md");
     let (_, table) = text.split_once("<!-- explanations -->\n").expect("the table's beginning");
     let (table, _) = table.split_once("<!-- /explanations -->").expect("the table's end");
@@ -44,7 +44,7 @@ fn each_explanation_has_its_rule_its_tests_and_its_fault() {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let [_, id, does, rule, shown, alike, named] = cells[..] else { panic!("{row}") };
         ids.insert(id);
-        let entry = kstrim::errors::find(id).unwrap_or_else(|| panic!("no such error: {row}"));
+        let entry = kstrim::internals::errors::find(id).unwrap_or_else(|| panic!("no such error: {row}"));
         let severity = match entry.severity {
             explain::Severity::Prevent => "prevented",
             explain::Severity::Heal => "recovered",

@@ -10,6 +10,7 @@ use source::File;
 /// The rooms from top to bottom. A room may use every room of a lower row.
 const ROWS: &[&[&str]] = &[
     &["main"],
+    &["internals"],
     &["cmd"],
     &["diagnose", "doctor"],
     &["status", "teardown", "upgrade"],

@@ -18,10 +18,7 @@ const LIST_LIMIT: u64 = 4 << 20;
 const MOST: usize = 100_000;
 
 /// The images in an archive.
-///
-/// # Errors
-/// `KS-BUNDLE-SOURCE` if it is none, or names no image.
-pub fn images(path: &Path) -> Result<Vec<ImageName>> {
+pub(crate) fn images(path: &Path) -> Result<Vec<ImageName>> {
     let bad = |why: String| {
         let message = format!("{} is not an image archive", path.display());
         Box::new(

@@ -10,11 +10,11 @@ use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ImageName, ImageRegistry, Version};
 
 /// The version of the index's format.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 /// What the format is called.
-pub const FORMAT: &str = "kstrim-bundle";
+pub(crate) const FORMAT: &str = "kstrim-bundle";
 /// Largest index, bytes. A hundred entries have some 30 KiB.
-pub const SIZE_LIMIT: u64 = 1 << 20;
+pub(crate) const SIZE_LIMIT: u64 = 1 << 20;
 /// Most entries. A bundle of all kinds has about fifty.
 const MOST: usize = 1000;
 /// Longest path: what the names of a tar's header hold.
@@ -160,7 +160,7 @@ impl Entry {
 
 /// A relative path of plain parts: nothing hidden, nothing above, nothing that a shell or a terminal
 /// would take for something else.
-pub fn path_ok(path: &str) -> bool {
+pub(crate) fn path_ok(path: &str) -> bool {
     let part = |p: &str| {
         p.starts_with(|c: char| c.is_ascii_alphanumeric())
             && p.chars().all(|c| c.is_ascii_alphanumeric() || "._-@+".contains(c))
@@ -170,9 +170,6 @@ pub fn path_ok(path: &str) -> bool {
 
 impl Index {
     /// Read an index and see that it can be trusted to be what it says.
-    ///
-    /// # Errors
-    /// `KS-BUNDLE-NEWER`, `KS-BUNDLE-INDEX`, `KS-BUNDLE-ENTRY` naming the entry. `origin` names the file.
     pub fn parse(origin: &str, text: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {

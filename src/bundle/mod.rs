@@ -9,19 +9,19 @@
 //!
 //! Entries go one by one into a cache by their content, through a buffer of some kilobytes.
 
-pub mod archive;
-pub mod index;
-pub mod read;
-pub mod unpack;
-pub mod write;
+pub(crate) mod archive;
+pub(crate) mod index;
+pub(crate) mod read;
+pub(crate) mod unpack;
+pub(crate) mod write;
 
-pub use index::{Entry, Index, Kind, Set};
+pub(crate) use index::{Entry, Index, Kind, Set};
 pub use read::Bundle;
 
 /// Name of the first entry.
-pub const INDEX: &str = "index.json";
+pub(crate) const INDEX: &str = "index.json";
 /// Name of the second.
-pub const INDEX_DIGEST: &str = "index.json.sha256";
+pub(crate) const INDEX_DIGEST: &str = "index.json.sha256";
 
 /// Bytes that are held at once.
 const CHUNK: usize = 256 << 10;
@@ -38,7 +38,7 @@ pub fn platform() -> String {
 }
 
 /// Bytes for people: `363 MB`.
-pub fn megabytes(bytes: u64) -> String {
+pub(crate) fn megabytes(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{} kB", bytes / 1_000),

@@ -28,7 +28,7 @@ pub struct Bundle {
 }
 
 /// Called with the bytes of each step; false stops.
-pub type Step<'a> = &'a mut dyn FnMut(u64) -> bool;
+pub(crate) type Step<'a> = &'a mut dyn FnMut(u64) -> bool;
 
 impl Bundle {
     /// Open a bundle: index and headers are read and checked, contents are not.
@@ -139,9 +139,6 @@ impl Bundle {
 
     /// Read an entry's content, piece by piece, to `take`, and see that it is what the index says.
     /// `Ok(false)`: it was stopped.
-    ///
-    /// # Errors
-    /// `KS-BUNDLE-DIGEST`, `KS-BUNDLE-TRUNCATED` if the file has changed since, and what `take` gives.
     pub fn read(
         &self,
         entry: &Entry,
@@ -180,9 +177,6 @@ impl Bundle {
     }
 
     /// Check every entry's content. `Ok(false)`: it was stopped.
-    ///
-    /// # Errors
-    /// `KS-BUNDLE-DIGEST` naming the first entry that is another one.
     pub fn verify(&self, step: Step<'_>) -> Result<bool> {
         for entry in &self.index.entries {
             if !self.read(entry, step, |_| Ok(()))? {

@@ -23,9 +23,6 @@ impl Bundle {
 
     /// An entry as a file in the cache: the one that is there if it is still whole, else unpacked again.
     /// `Ok(None)`: it was stopped. `step` is not called for what is there.
-    ///
-    /// # Errors
-    /// `KS-BUNDLE-*`.
     pub fn unpack(&self, entry: &Entry, cache: &Path, step: Step<'_>) -> Result<Option<PathBuf>> {
         let path = self.cached(entry, cache);
         let there = fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == entry.size);
@@ -38,9 +35,6 @@ impl Bundle {
     }
 
     /// An entry as the file `path`, which is replaced. `Ok(false)`: it was stopped.
-    ///
-    /// # Errors
-    /// `KS-BUNDLE-*`.
     pub fn unpack_to(&self, entry: &Entry, path: &Path, step: Step<'_>) -> Result<bool> {
         let unwritable = |e: std::io::Error| {
             let message = format!("{} of the bundle cannot be unpacked to {}", entry.path, path.display());

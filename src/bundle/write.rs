@@ -18,7 +18,7 @@ use crate::sha256;
 
 /// A file that goes into a bundle.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// What it is.
     pub kind: Kind,
     /// Its name in the directory of its kind.
@@ -40,10 +40,13 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
 
 /// Write the bundle `to` of these files. `force` replaces a file that is there. `Ok(None)`: it was
 /// stopped, and nothing is left.
-///
-/// # Errors
-/// `KS-BUNDLE-SOURCE`, `KS-BUNDLE-EXISTS`, `KS-BUNDLE-UNWRITABLE`.
-pub fn write(to: &Path, set: Set, sources: &[Source], force: bool, step: Step<'_>) -> Result<Option<Index>> {
+pub(crate) fn write(
+    to: &Path,
+    set: Set,
+    sources: &[Source],
+    force: bool,
+    step: Step<'_>,
+) -> Result<Option<Index>> {
     let exists = || {
         let message = format!("{} already exists", to.display());
         Box::new(Failure::new(errors::BUNDLE_EXISTS, Class::Foreign, message).hint("replace it: --force"))

@@ -3,11 +3,11 @@
 //! The data is `releases.json` beside this file; `docs/releases.md` says how it is made and
 //! how a release is added.
 
-pub mod broker;
-pub mod minikube;
-pub mod programs;
+pub(crate) mod broker;
+pub(crate) mod minikube;
+pub(crate) mod programs;
 mod refusal;
-pub mod release;
+pub(crate) mod release;
 pub mod resolve;
 
 use std::sync::LazyLock;
@@ -52,7 +52,7 @@ const OLD_AFTER: i32 = 183;
 
 /// How old the catalogue is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Age {
+pub(crate) struct Age {
     /// The day up to which releases are in it.
     pub as_of: Date,
     /// Days since then.
@@ -62,7 +62,7 @@ pub struct Age {
 }
 
 /// How old the catalogue is on this day. A clock that is behind makes it no younger than new.
-pub fn age(today: Date) -> Age {
+pub(crate) fn age(today: Date) -> Age {
     let as_of = catalogue().as_of;
     let age_days = as_of.until(today).map_or(0, |span| span.get_days()).max(0);
     Age { as_of, age_days, old: age_days > OLD_AFTER }
@@ -94,13 +94,13 @@ pub fn find(version: &Version) -> Option<&'static Release> {
 }
 
 /// The release nearest to `version` that has all of what is asked, whatever minikube can make.
-pub fn nearest(version: &Version, asked: &Partial) -> Option<&'static Release> {
+pub(crate) fn nearest(version: &Version, asked: &Partial) -> Option<&'static Release> {
     refusal::nearest(version, |release| asked.fits(release))
 }
 
 /// A row of `kstrim versions`: which Kafka with which Strimzi on which Kubernetes and minikube.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// The Strimzi release.
     pub release: Version,
     /// The day it was announced, `2026-08-20`.
@@ -124,14 +124,14 @@ pub struct Row {
 }
 
 /// The oldest and the newest of the minikubes that fit, if any does.
-pub fn minikube_span(fits: impl Fn(&Minikube) -> bool) -> Option<(Version, Version)> {
+pub(crate) fn minikube_span(fits: impl Fn(&Minikube) -> bool) -> Option<(Version, Version)> {
     let mut fitting = catalogue().minikube.iter().filter(|m| fits(m)).map(|m| m.version.clone());
     let oldest = fitting.next()?;
     Some((oldest.clone(), fitting.last().unwrap_or(oldest)))
 }
 
 /// The table of `kstrim versions`, newest release first.
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let row = |release: &Release| Row {
         release: release.version.clone(),
         date: release.date.clone(),

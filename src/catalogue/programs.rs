@@ -31,7 +31,7 @@ pub const MOST: [&str; 4] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darw
 
 /// Whether the digests of a release are known for the platforms that most people have, so that it is the same
 /// release everywhere that kstrim obtains.
-pub fn is_whole(tool: Tool, version: &Version) -> bool {
+pub(crate) fn is_whole(tool: Tool, version: &Version) -> bool {
     MOST.iter().all(|platform| digest(tool, version, platform).is_some())
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use x509_cert::Certificate;
 
 /// The end of the first of these PEM certificates to run out; `None` for what holds none.
-pub fn end(pem: &[u8]) -> Option<Timestamp> {
+pub(crate) fn end(pem: &[u8]) -> Option<Timestamp> {
     let ends = Certificate::load_pem_chain(pem).ok()?.into_iter().filter_map(|certificate| {
         let end = certificate.tbs_certificate.validity.not_after.to_unix_duration();
         Timestamp::from_second(i64::try_from(end.as_secs()).ok()?).ok()

@@ -40,18 +40,18 @@ impl Folder {
 }
 
 /// kstrim's state directory.
-pub async fn state(ground: &Ground) -> Verdict {
+pub(crate) async fn state(ground: &Ground) -> Verdict {
     judge(&Folder::at(&ground.state_dir), errors::STATE_UNWRITABLE, crate::paths::STATE_DIR, OWN_MB, OWN_MB)
 }
 
 /// kstrim's cache directory.
-pub async fn cache(ground: &Ground) -> Verdict {
+pub(crate) async fn cache(ground: &Ground) -> Verdict {
     judge(&Folder::at(&ground.cache_dir), errors::DOWNLOAD_CACHE, crate::paths::CACHE_DIR, OWN_MB, OWN_MB)
 }
 
 /// minikube's directory: its downloads, and with most drivers the node's disk. With the docker driver that
 /// is Docker's, usually on the same disk.
-pub async fn minikube(ground: &Ground) -> Verdict {
+pub(crate) async fn minikube(ground: &Ground) -> Verdict {
     let (least, snug) = if ground.profile().await.is_some() { (OWN_MB, OWN_MB) } else { (NODE_MB, SNUG_MB) };
     judge(&Folder::at(&ground.host.minikube_home()), errors::HOST, "MINIKUBE_HOME", least, snug)
 }

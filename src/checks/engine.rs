@@ -41,7 +41,7 @@ const DRIVERS: &[&str] = if cfg!(target_os = "macos") {
 
 /// What was found under minikube.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     /// The driver; `None` if there is nothing to run on.
     pub driver: Option<String>,
     /// Who chose it.
@@ -52,7 +52,7 @@ pub struct Found {
 
 impl Found {
     /// Whether minikube's node is a container.
-    pub fn is_container(&self) -> bool {
+    pub(crate) fn is_container(&self) -> bool {
         self.driver.as_deref().is_some_and(|d| ENGINES.contains(&d))
     }
 }
@@ -96,7 +96,7 @@ async fn ask(ground: &Ground, name: &str) -> Option<Answer> {
 }
 
 /// What minikube would run on.
-pub async fn driver(ground: &Ground) -> Verdict {
+pub(crate) async fn driver(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
     match &found.driver {
         // In the words of a failed `up`.
@@ -120,7 +120,7 @@ pub async fn driver(ground: &Ground) -> Verdict {
 }
 
 /// The engine answers, and you may use it.
-pub async fn answers(ground: &Ground) -> Verdict {
+pub(crate) async fn answers(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
     let Some(driver) = &found.driver else { return Verdict::Skip("no container engine is used".into()) };
     match &found.answer {
@@ -154,7 +154,7 @@ fn judge(driver: &str, answer: &Answer, profile: &str) -> Verdict {
 
 /// The engine has enough memory and CPUs. A virtual machine under it (Docker Desktop) often has
 /// less than the machine.
-pub async fn size(ground: &Ground) -> Verdict {
+pub(crate) async fn size(ground: &Ground) -> Verdict {
     let Some(Answer::Up(info)) = &ground.engine().await.answer else {
         return Verdict::Skip("no container engine responds".into());
     };
@@ -178,7 +178,7 @@ pub async fn size(ground: &Ground) -> Verdict {
 
 /// minikube refuses root for every driver but `none` unless it is told to go on (`DRV_AS_ROOT`), and
 /// wants root for that one.
-pub async fn root(ground: &Ground) -> Verdict {
+pub(crate) async fn root(ground: &Ground) -> Verdict {
     let driver = ground.engine().await.driver.clone().unwrap_or_default();
     let given = ground.settings.minikube_args.iter().any(|a| a == "--force" || a == "--force=true");
     let forced = given || ground.configured("force").await == Some("true");

@@ -27,7 +27,7 @@ use crate::toolbox::Toolbox;
 
 /// This machine, as far as files and the environment tell.
 #[derive(Debug, Clone, Default)]
-pub struct Host {
+pub(crate) struct Host {
     /// Memory in all, MiB.
     pub memory_mb: Option<u64>,
     /// Memory that is free or can be freed, MiB.
@@ -44,7 +44,7 @@ pub struct Host {
 
 impl Host {
     /// The machine this runs on.
-    pub fn this() -> Self {
+    pub(crate) fn this() -> Self {
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         Self {
             memory_mb: super::machine::meminfo(&meminfo, "MemTotal"),
@@ -59,13 +59,13 @@ impl Host {
     }
 
     /// A variable that is set to something.
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// minikube's directory: `$MINIKUBE_HOME`, which may or may not end in `.minikube`, else `~/.minikube`
     /// (`pkg/minikube/localpath` of minikube).
-    pub fn minikube_home(&self) -> PathBuf {
+    pub(crate) fn minikube_home(&self) -> PathBuf {
         match self.variable("MINIKUBE_HOME").map(PathBuf::from) {
             Some(home) if home.ends_with(".minikube") => home,
             Some(home) => home.join(".minikube"),
@@ -75,7 +75,7 @@ impl Host {
 }
 
 /// What checks look at.
-pub struct Ground {
+pub(crate) struct Ground {
     /// What was requested.
     pub settings: Settings,
     /// The release and what belongs to it as `up` would choose them, before minikube was asked.
@@ -114,7 +114,7 @@ pub struct Ground {
 
 impl Ground {
     /// The ground of a verb that may have nothing but its settings.
-    pub fn new(
+    pub(crate) fn new(
         settings: Settings,
         journal: Result<ProfileState>,
         runner: Rc<dyn Runner>,
@@ -139,7 +139,7 @@ impl Ground {
     }
 
     /// The ground of a run of `up`.
-    pub fn of(cx: &Session, settings: &Settings) -> Self {
+    pub(crate) fn of(cx: &Session, settings: &Settings) -> Self {
         Self::with(
             settings.clone(),
             Ok(cx.choice.clone()),
@@ -184,13 +184,13 @@ impl Ground {
 
     /// Judge by the release that is installed, unless one is asked for. Whoever calls this calls
     /// [`Self::installed_is`], too.
-    pub fn by_installed(mut self) -> Self {
+    pub(crate) fn by_installed(mut self) -> Self {
         self.installed = self.settings.release.is_none().then(SetOnce::new);
         self
     }
 
     /// What is installed, or that it is not known.
-    pub fn installed_is(&self, release: Option<Version>) {
+    pub(crate) fn installed_is(&self, release: Option<Version>) {
         if let Some(installed) = &self.installed {
             let _ = installed.set(release);
         }
@@ -198,10 +198,7 @@ impl Ground {
 
     /// The release to judge by and what belongs to it: the installed one for a verb that looks at what there is, the
     /// one that `up` would choose for `up`, and where nothing is installed.
-    ///
-    /// # Errors
-    /// `KS-VERSION-*`.
-    pub async fn choice(&self) -> Result<Choice> {
+    pub(crate) async fn choice(&self) -> Result<Choice> {
         let installed = match &self.installed {
             Some(installed) => installed.wait().await.clone(),
             None => None,
@@ -214,31 +211,31 @@ impl Ground {
     }
 
     /// The newest release, where the one to judge by is an older one.
-    pub async fn newer(&self) -> Option<Version> {
+    pub(crate) async fn newer(&self) -> Option<Version> {
         let (chosen, newest) = (self.choice().await.ok()?, self.choice.as_ref().ok()?);
         let newest = &newest.release.version;
         (*newest > chosen.release.version).then(|| newest.clone())
     }
 
     /// What the programs said to somebody else.
-    pub fn programs_say(&self, minikube: &str, kubectl: &str, listed: &Listed) {
+    pub(crate) fn programs_say(&self, minikube: &str, kubectl: &str, listed: &Listed) {
         let _ = self.minikube_version.set(Ok(minikube.to_owned()));
         let _ = self.kubectl_version.set(Ok(kubectl.to_owned()));
         let _ = self.listed.set(Ok(listed.clone()));
     }
 
     /// The profile's name.
-    pub fn profile_name(&self) -> &str {
+    pub(crate) fn profile_name(&self) -> &str {
         self.settings.target.profile.as_str()
     }
 
     /// The profile's files.
-    pub fn paths(&self) -> ProfilePaths {
+    pub(crate) fn paths(&self) -> ProfilePaths {
         ProfilePaths::new(self.state_dir.clone(), self.profile_name())
     }
 
     /// Who owns the profile, as far as can be determined with nothing running; `None` without a readable journal.
-    pub async fn owner(&self) -> Option<Owner> {
+    pub(crate) async fn owner(&self) -> Option<Owner> {
         let disk = machine::read(&self.host.minikube_home(), self.profile_name());
         let journal = self.journal.as_ref().ok()?;
         Some(match self.listed().await {
@@ -248,34 +245,25 @@ impl Ground {
     }
 
     /// minikube's version.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn minikube_version(&self) -> Result<String> {
+    pub(crate) async fn minikube_version(&self) -> Result<String> {
         let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.version().await };
         self.minikube_version.get_or_init(ask).await.clone()
     }
 
     /// kubectl's version.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn kubectl_version(&self) -> Result<String> {
+    pub(crate) async fn kubectl_version(&self) -> Result<String> {
         let ask = || async { self.kubectl.as_ref().map_err(Clone::clone)?.client_version().await };
         self.kubectl_version.get_or_init(ask).await.clone()
     }
 
     /// What minikube has on file of the profile.
-    ///
-    /// # Errors
-    /// Why it cannot be told.
-    pub async fn listed(&self) -> Result<Listed> {
+    pub(crate) async fn listed(&self) -> Result<Listed> {
         let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.listed().await };
         self.listed.get_or_init(ask).await.clone()
     }
 
     /// The profile as minikube has it on file, if there is a usable one.
-    pub async fn profile(&self) -> Option<Profile> {
+    pub(crate) async fn profile(&self) -> Option<Profile> {
         match self.listed().await {
             Ok(Listed::Valid(profile)) => Some(profile),
             _ => None,
@@ -283,21 +271,18 @@ impl Ground {
     }
 
     /// What minikube says of the profile's machine.
-    ///
-    /// # Errors
-    /// Why it cannot be told.
-    pub async fn state(&self) -> Result<State> {
+    pub(crate) async fn state(&self) -> Result<State> {
         let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.status().await };
         self.state.get_or_init(ask).await.clone()
     }
 
     /// The same, asked by somebody else.
-    pub fn state_is(&self, state: Result<State>) {
+    pub(crate) fn state_is(&self, state: Result<State>) {
         let _ = self.state.set(state);
     }
 
     /// The user's own defaults of minikube; none if they cannot be told.
-    pub async fn config(&self) -> &[(String, String)] {
+    pub(crate) async fn config(&self) -> &[(String, String)] {
         let ask = || async {
             match &self.minikube {
                 Ok(minikube) => minikube.config().await.unwrap_or_default(),
@@ -308,20 +293,17 @@ impl Ground {
     }
 
     /// One of them.
-    pub async fn configured(&self, key: &str) -> Option<&str> {
+    pub(crate) async fn configured(&self, key: &str) -> Option<&str> {
         self.config().await.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
     /// The engine under minikube.
-    pub async fn engine(&self) -> &Found {
+    pub(crate) async fn engine(&self) -> &Found {
         self.engine.get_or_init(|| super::engine::find(self)).await
     }
 
     /// The set of versions, with the installed minikube and the live Kubernetes.
-    ///
-    /// # Errors
-    /// `KS-VERSION-*`.
-    pub async fn resolved(&self) -> Result<Choice> {
+    pub(crate) async fn resolved(&self) -> Result<Choice> {
         let choice = self.choice().await?;
         let kubernetes: Option<KubernetesVersion> = match self.profile().await {
             Some(profile) if self.settings.kubernetes.is_none() => profile.kubernetes.parse().ok(),

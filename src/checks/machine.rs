@@ -22,7 +22,7 @@ pub(super) fn meminfo(text: &str, key: &str) -> Option<u64> {
 }
 
 /// MiB for people.
-pub fn gib(mb: u64) -> String {
+pub(crate) fn gib(mb: u64) -> String {
     if mb < 1024 { format!("{mb} MiB") } else { format!("{:.1} GiB", mb as f64 / 1024.0) }
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn asked(ground: &Ground) -> (Option<u64>, Option<u64>) {
 }
 
 /// Memory of this machine.
-pub async fn memory(ground: &Ground) -> Verdict {
+pub(crate) async fn memory(ground: &Ground) -> Verdict {
     let Some(there) = ground.host.memory_mb else {
         return Verdict::Skip("this system does not report its memory".into());
     };
@@ -136,7 +136,7 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
 }
 
 /// CPUs of this machine.
-pub async fn cpus(ground: &Ground) -> Verdict {
+pub(crate) async fn cpus(ground: &Ground) -> Verdict {
     let Some(there) = ground.host.cpus else {
         return Verdict::Skip("this system does not report its number of CPUs".into());
     };

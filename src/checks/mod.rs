@@ -2,23 +2,23 @@
 //! [`Verdict`]. `up` runs those that can refuse before it changes anything (its task `preflight`);
 //! `doctor` runs all of them. What both know is asked once, by the ground.
 
-pub mod certificate;
-pub mod disk;
-pub mod engine;
-pub mod ground;
-pub mod machine;
-pub mod names;
-pub mod network;
-pub mod ports;
-pub mod profile;
-pub mod proxy;
-pub mod tools;
-pub mod versions;
+pub(crate) mod certificate;
+pub(crate) mod disk;
+pub(crate) mod engine;
+pub(crate) mod ground;
+pub(crate) mod machine;
+pub(crate) mod names;
+pub(crate) mod network;
+pub(crate) mod ports;
+pub(crate) mod profile;
+pub(crate) mod proxy;
+pub(crate) mod tools;
+pub(crate) mod versions;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use ground::{Ground, Host};
+pub(crate) use ground::{Ground, Host};
 
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Result};
@@ -26,7 +26,7 @@ use crate::failure::{Failure, Result};
 /// What a check is about, from the machine up to Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Group {
+pub(crate) enum Group {
     /// This machine: memory, CPUs.
     Machine,
     /// The container engine or hypervisor under minikube.
@@ -55,7 +55,7 @@ pub enum Group {
 
 impl Group {
     /// The group's name, as in the document.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Group::Machine => "machine",
             Group::Engine => "engine",
@@ -75,7 +75,7 @@ impl Group {
 
 /// The verdict of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// All is well; what was found.
     Ok(String),
     /// It may cause problems later.
@@ -88,7 +88,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// Well, unless it failed.
-    pub fn of(result: Result<String>) -> Self {
+    pub(crate) fn of(result: Result<String>) -> Self {
         match result {
             Ok(found) => Verdict::Ok(found),
             Err(failure) => Verdict::Fail(failure),
@@ -98,7 +98,7 @@ impl Verdict {
 
 /// Whether `up` runs a check before it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InUp {
+pub(crate) enum InUp {
     /// No: minikube itself refuses as quickly, or it costs too much.
     No,
     /// Yes, and it refuses what fails.
@@ -108,7 +108,7 @@ pub enum InUp {
 }
 
 /// A check.
-pub struct Check {
+pub(crate) struct Check {
     /// Its stable name, `GROUP.WHAT`.
     pub id: &'static str,
     /// Its group.
@@ -135,7 +135,7 @@ macro_rules! check {
 }
 
 /// Every check that needs no running cluster, in the order they are shown.
-pub const TABLE: &[Check] = &[
+pub(crate) const TABLE: &[Check] = &[
     check!(Machine, "machine.memory", "memory of this machine", No, machine::memory),
     check!(Machine, "machine.cpus", "CPUs of this machine", No, machine::cpus),
     check!(Engine, "engine.driver", "the minikube driver", No, engine::driver),
@@ -168,10 +168,7 @@ pub const TABLE: &[Check] = &[
 
 /// The checks of a group that `up` runs; the first that fails refuses. What a warning says is given
 /// to `warn`.
-///
-/// # Errors
-/// That failure.
-pub async fn refuse(ground: &Ground, group: Group, mut warn: impl FnMut(&Failure)) -> Result<()> {
+pub(crate) async fn refuse(ground: &Ground, group: Group, mut warn: impl FnMut(&Failure)) -> Result<()> {
     for check in TABLE.iter().filter(|c| c.group == group && c.in_up != InUp::No) {
         match (check.run)(ground).await {
             Verdict::Fail(failure) => return Err(failure),

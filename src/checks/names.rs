@@ -7,7 +7,7 @@ use crate::tool::engine::{Answer, Engine};
 
 /// minikube calls the node's container after the profile; one that a `minikube delete` left behind while
 /// the engine was down (it exits 0 then), or somebody else's, is in the way.
-pub async fn container(ground: &Ground) -> Verdict {
+pub(crate) async fn container(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("it is the profile's".into());
     }

@@ -21,7 +21,7 @@ const MINIKUBE: &str = "https://storage.googleapis.com/";
 
 /// minikube's docker network takes the first free of `192.168.49.0/24`, `192.168.58.0/24`, ... (steps of
 /// 9, 20 tries: `pkg/drivers/kic/oci/network_create.go`).
-pub async fn subnet(ground: &Ground) -> Verdict {
+pub(crate) async fn subnet(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("the profile has one".into());
     }
@@ -68,7 +68,7 @@ fn route(line: &str) -> Option<(Ipv4Addr, u32)> {
 }
 
 /// Where downloads come from.
-pub async fn mirror(ground: &Ground) -> Verdict {
+pub(crate) async fn mirror(ground: &Ground) -> Verdict {
     match ground.settings.mirror.as_deref().filter(|mirror| !mirror.is_empty()) {
         None => Verdict::Skip("none is set".into()),
         Some(mirror) => Verdict::of(background::store(&ground.settings).map(|_| mirror.to_owned())),
@@ -76,7 +76,7 @@ pub async fn mirror(ground: &Ground) -> Verdict {
 }
 
 /// Strimzi's install manifest: given, cached, or to be had.
-pub async fn manifest(ground: &Ground) -> Verdict {
+pub(crate) async fn manifest(ground: &Ground) -> Verdict {
     let settings = &ground.settings;
     let url = match settings.manifests.as_deref() {
         Some(given) if given.contains("://") => given.to_owned(),
@@ -125,7 +125,7 @@ pub async fn manifest(ground: &Ground) -> Verdict {
 
 /// The registry of Strimzi's images. The node pulls them, perhaps by another way than this machine has:
 /// no more than a warning.
-pub async fn registry(ground: &Ground) -> Verdict {
+pub(crate) async fn registry(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("the profile may have the images; its pods will show".into());
     }
@@ -146,7 +146,7 @@ pub async fn registry(ground: &Ground) -> Verdict {
 }
 
 /// Where minikube gets Kubernetes from, unless it has it.
-pub async fn minikube(ground: &Ground) -> Verdict {
+pub(crate) async fn minikube(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("the profile exists".into());
     }
@@ -211,7 +211,7 @@ fn worded(failure: &Failure, host: &str) -> Failure {
         errors::DOWNLOAD_TLS => (
             errors::NETWORK_TLS,
             format!("the certificate of {host} is not trusted here"),
-            "if your network inspects errors::NETWORK_TLS traffic, add its certificate to the system's trust store and to \
+            "if your network inspects TLS traffic, add its certificate to the system's trust store and to \
              minikube's: ~/.minikube/certs, then --minikube-arg=--embed-certs",
         ),
         errors::DOWNLOAD_REFUSED => (
@@ -261,10 +261,7 @@ mod tests {
         assert_eq!(found(&lines(&[default, one])), "192.168.58.0/24 is free");
         let host = (Ipv4Addr::new(192, 168, 49, 7), 32);
         assert_eq!(found(&lines(&[host])), "192.168.58.0/24 is free");
-        assert_eq!(
-            found(&lines(&[(Ipv4Addr::new(192, 168, 0, 0), 16)])),
-            "KS-errors::NETWORK-errors::NETWORK_SUBNET"
-        );
+        assert_eq!(found(&lines(&[(Ipv4Addr::new(192, 168, 0, 0), 16)])), "KS-NETWORK-SUBNET");
         assert_eq!(found("no such table"), "192.168.49.0/24 is free");
     }
 

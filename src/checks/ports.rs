@@ -11,7 +11,7 @@ use crate::failure::{Failure, Kind};
 const KUBERNETES: [u16; 4] = [8443, 10250, 2379, 2380];
 
 /// A local port can be had for `kubectl port-forward`; for the driver `none` also those of Kubernetes.
-pub async fn local(ground: &Ground) -> Verdict {
+pub(crate) async fn local(ground: &Ground) -> Verdict {
     let here = ground.engine().await.driver.as_deref() == Some("none") && ground.profile().await.is_none();
     judge(&|port| TcpListener::bind(("127.0.0.1", port)).map(drop), if here { &KUBERNETES } else { &[] })
 }

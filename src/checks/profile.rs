@@ -24,7 +24,7 @@ use crate::tool::minikube_output::{Listed, Profile, State};
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// kstrim's journal can be read, and is not of a newer kstrim.
-pub async fn journal(ground: &Ground) -> Verdict {
+pub(crate) async fn journal(ground: &Ground) -> Verdict {
     Verdict::of(ground.journal.as_ref().map_err(Clone::clone).and_then(|journal| {
         if journal.schema > SCHEMA {
             return Err(Box::new(
@@ -42,7 +42,7 @@ pub async fn journal(ground: &Ground) -> Verdict {
 }
 
 /// Its state according to minikube.
-pub async fn state(ground: &Ground) -> Verdict {
+pub(crate) async fn state(ground: &Ground) -> Verdict {
     let (listed, state) = match (ground.listed().await, ground.state().await) {
         (Ok(listed), Ok(state)) => (listed, state),
         (Err(failure), _) | (_, Err(failure)) if ground.minikube.is_ok() => return Verdict::Fail(failure),
@@ -119,7 +119,7 @@ fn judge_state(
 }
 
 /// Whether kstrim created it, or may use it.
-pub async fn owner(ground: &Ground) -> Verdict {
+pub(crate) async fn owner(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     match ground.ours.get() {
         None => Verdict::Skip("the profile cannot be checked".into()),
@@ -143,7 +143,7 @@ pub async fn owner(ground: &Ground) -> Verdict {
 }
 
 /// Whether it has what is requested.
-pub async fn settings(ground: &Ground) -> Verdict {
+pub(crate) async fn settings(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     Verdict::of(unchanged(ground, &profile).map(|()| "it has all requested settings".into()))
 }
@@ -196,7 +196,7 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
 }
 
 /// Whether its Kubernetes is one that the release supports.
-pub async fn kubernetes(ground: &Ground) -> Verdict {
+pub(crate) async fn kubernetes(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     Verdict::of(match ground.choice().await {
         Ok(choice) => supported(&ground.settings, choice.release, &profile),
@@ -219,7 +219,7 @@ fn supported(settings: &Settings, release: &Release, profile: &Profile) -> Resul
 }
 
 /// The live Kubernetes, `what` says which, is outside of what the release supports.
-pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Minor) -> Failure {
+pub(crate) fn unsupported(settings: &Settings, release: &Release, what: &str, live: Minor) -> Failure {
     let (target, version) = (&settings.target, &release.version);
     let message = format!("{what}, which Strimzi {version} does not support");
     let failure = Failure::new(errors::KUBERNETES_UNSUPPORTED, Kind::Prerequisite, message)
@@ -262,7 +262,7 @@ pub fn unsupported(settings: &Settings, release: &Release, what: &str, live: Min
 }
 
 /// What the live operators rule out.
-pub async fn operator(ground: &Ground) -> Verdict {
+pub(crate) async fn operator(ground: &Ground) -> Verdict {
     match ground.operators.get() {
         None => Verdict::Skip("the cluster was not checked".into()),
         Some(operators) => Verdict::of(against(ground, operators).await),
@@ -361,7 +361,7 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
 }
 
 /// minikube's own certificates of the profile.
-pub async fn certificates(ground: &Ground) -> Verdict {
+pub(crate) async fn certificates(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     let home = ground.host.minikube_home();
     let folder = home.join("profiles").join(&profile.name);

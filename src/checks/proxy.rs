@@ -35,7 +35,7 @@ fn needed(driver: &str, arguments: &[String]) -> Vec<(&'static str, String)> {
 }
 
 /// The proxy variables.
-pub async fn proxy(ground: &Ground) -> Verdict {
+pub(crate) async fn proxy(ground: &Ground) -> Verdict {
     if variable(&ground.host).is_none() {
         // Which driver there would be need not be asked.
         return judge(&ground.host, "docker", &[]);

@@ -8,7 +8,7 @@ use crate::names::Version;
 use crate::toolbox::pins::OLDEST_KUBECTL;
 
 /// minikube is there and new enough.
-pub async fn minikube(ground: &Ground) -> Verdict {
+pub(crate) async fn minikube(ground: &Ground) -> Verdict {
     Verdict::of(ground.minikube_version().await.and_then(|found| {
         if let Some(oldest) = catalogue::catalogue().minikube.first() {
             old_enough("minikube", &found, &oldest.version, "https://minikube.sigs.k8s.io/docs/start/")?;
@@ -18,7 +18,7 @@ pub async fn minikube(ground: &Ground) -> Verdict {
 }
 
 /// kubectl is there and new enough.
-pub async fn kubectl(ground: &Ground) -> Verdict {
+pub(crate) async fn kubectl(ground: &Ground) -> Verdict {
     Verdict::of(ground.kubectl_version().await.and_then(|found| {
         old_enough("kubectl", &found, &OLDEST_KUBECTL, "https://kubernetes.io/docs/tasks/tools/")?;
         Ok(found)
@@ -26,10 +26,7 @@ pub async fn kubectl(ground: &Ground) -> Verdict {
 }
 
 /// Whether a program is not too old.
-///
-/// # Errors
-/// [`errors::TOOL_TOO_OLD`].
-pub fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> Result<()> {
+pub(crate) fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> Result<()> {
     match found.parse::<Version>() {
         Ok(version) if version < *oldest => Err(Box::new(
             Failure::new(errors::TOOL_TOO_OLD, Kind::Prerequisite, format!("{program} {found} is too old"))
@@ -42,7 +39,7 @@ pub fn old_enough(program: &str, found: &str, oldest: &Version, page: &str) -> R
 }
 
 /// kubectl is supported one minor version around the API server's (Kubernetes' version skew policy).
-pub async fn skew(ground: &Ground) -> Verdict {
+pub(crate) async fn skew(ground: &Ground) -> Verdict {
     let Ok(kubectl) = ground.kubectl_version().await else {
         return Verdict::Skip("kubectl is not installed".into());
     };

@@ -10,22 +10,14 @@ use crate::manifest::recognise;
 use crate::manifest::render::Preset;
 use crate::names::Version;
 
-/// The set works, and a person should know something of it.
-
 /// A consistent set for what was asked, before minikube is asked. A manifest of the user's says which release it is.
-///
-/// # Errors
-/// `KS-VERSION-*`, `KS-PRESET-UNSUPPORTED`, `KS-COMPONENT-BROKERS`.
-pub fn choose(settings: &Settings) -> Result<Choice> {
+pub(crate) fn choose(settings: &Settings) -> Result<Choice> {
     let given = || recognise::given(settings.manifests.as_deref()).map(|release| release.version.clone());
     of_release(settings, settings.release.clone().or_else(given))
 }
 
 /// A consistent set for what was asked, of this release.
-///
-/// # Errors
-/// As [`choose`].
-pub fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choice> {
+pub(crate) fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choice> {
     let asked = settings.preset.map(Preset::from);
     let choice = catalogue::resolve(&Partial {
         release,
@@ -42,7 +34,7 @@ pub fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choic
 }
 
 /// Whether the set resolves with what is installed.
-pub async fn set(ground: &Ground) -> Verdict {
+pub(crate) async fn set(ground: &Ground) -> Verdict {
     let choice = match ground.resolved().await {
         Ok(choice) => choice,
         Err(failure) => return Verdict::Fail(failure),

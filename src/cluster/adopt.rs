@@ -12,7 +12,7 @@ use crate::kube::{ApiError, ApiErrorKind};
 use crate::manifest::label::ID;
 
 /// Cluster-scoped kinds of an install manifest: path and resource.
-pub const CLUSTER_SCOPED: [(&str, &str); 4] = [
+pub(crate) const CLUSTER_SCOPED: [(&str, &str); 4] = [
     ("Namespace", "/api/v1/namespaces"),
     ("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
     ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
@@ -23,7 +23,7 @@ pub const CLUSTER_SCOPED: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// When the API server does not respond, or refuses a label.
-pub async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<(), ApiError> {
+pub(crate) async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<(), ApiError> {
     let inventory = Inventory::of(kubectl, installation, &BTreeSet::new()).await?;
     let label = |object: &Value| {
         id_of(object).is_none().then(|| json!({"metadata": {"labels": {ID: installation.id()}}}))

@@ -31,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Its last word, if that is something else, or the time is over.
-pub async fn until_ready(kubectl: &Kubectl, mut said: ApiError) -> Result<(), ApiError> {
+pub(crate) async fn until_ready(kubectl: &Kubectl, mut said: ApiError) -> Result<(), ApiError> {
     let end = tokio::time::Instant::now() + READY_WITHIN;
     while unready(&said).is_some() && tokio::time::Instant::now() < end {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -45,7 +45,7 @@ pub async fn until_ready(kubectl: &Kubectl, mut said: ApiError) -> Result<(), Ap
 
 /// That an API server answers `/readyz` with its list of checks, which it does while one of them fails; with the
 /// failed ones as far as kubectl's words are kept: `[-]poststarthook/rbac/bootstrap-roles failed: reason withheld`.
-pub fn unready(error: &ApiError) -> Option<String> {
+pub(crate) fn unready(error: &ApiError) -> Option<String> {
     let words = &error.message;
     if !words.contains("[+]") && !words.contains("[-]") {
         return None;
@@ -60,10 +60,7 @@ pub fn unready(error: &ApiError) -> Option<String> {
 
 /// Whether nothing in the node could start an API server. Only a node that was set up whole is judged: one
 /// that is being made has no such files yet, and a machine that boots has both.
-///
-/// # Errors
-/// When minikube cannot be run.
-pub async fn is_lost(minikube: &Minikube) -> Result<bool> {
+pub(crate) async fn is_lost(minikube: &Minikube) -> Result<bool> {
     let files = minikube.node_files(FOLDER).await?;
     let has = |name: &str| files.as_ref().is_some_and(|f| f.iter().any(|f| f == name));
     Ok(has(OF_ETCD) && !has(OF_SERVER))
@@ -71,10 +68,7 @@ pub async fn is_lost(minikube: &Minikube) -> Result<bool> {
 
 /// minikube's word on the profile. Of a node that runs it looks for the API server for up to 15 s: after two
 /// the node is asked beside it whether there could be one at all. A node without is half started.
-///
-/// # Errors
-/// When minikube cannot be run or says something else.
-pub async fn state(minikube: &Minikube) -> Result<State> {
+pub(crate) async fn state(minikube: &Minikube) -> Result<State> {
     let lost = async {
         tokio::time::sleep(NODE_ASKED_AFTER).await;
         if !matches!(is_lost(minikube).await, Ok(true)) {
@@ -88,10 +82,7 @@ pub async fn state(minikube: &Minikube) -> Result<State> {
 }
 
 /// Have kubeadm write it again; `ours`: whether the profile is kstrim's to change.
-///
-/// # Errors
-/// `KS-APISERVER-MISSING`, where it is not kstrim's, or kubeadm fails.
-pub async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Result<()> {
+pub(crate) async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Result<()> {
     let version = match minikube.listed().await? {
         Listed::Valid(found) => found.kubernetes,
         _ => String::new(),

@@ -24,10 +24,10 @@ use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 
 /// Kinds that [`Brokers::of`] needs.
-pub const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
+pub(crate) const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
 
 /// What a passed test says.
-pub fn said(report: &SmokeReport) -> String {
+pub(crate) fn said(report: &SmokeReport) -> String {
     format!(
         "{} messages verified: produced in {} ms, consumed in {} ms",
         report.verified, report.produce_ms, report.consume_ms
@@ -35,10 +35,7 @@ pub fn said(report: &SmokeReport) -> String {
 }
 
 /// Run a smoke test and tell its progress under the task `smoke`.
-///
-/// # Errors
-/// [`errors::NO_BROKER`], [`errors::NO_PLAIN_LISTENER`]; what the test itself finds is in [`Run::failure`].
-pub async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
+pub(crate) async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
     cx.synced(&KINDS).await;
     let brokers = Brokers::of(cx)?;
     let shown = Cell::new(None);
@@ -63,7 +60,7 @@ pub async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
 }
 
 /// The brokers of the live Kafka, and how to reach them from here.
-pub struct Brokers {
+pub(crate) struct Brokers {
     bootstrap: BrokerAddr,
     dial: Rc<dyn Dial>,
     security: Security,
@@ -73,46 +70,31 @@ pub struct Brokers {
 
 impl Brokers {
     /// From what is observed; [`KINDS`] must be synced.
-    ///
-    /// # Errors
-    /// [`errors::NO_BROKER`], [`errors::NO_PLAIN_LISTENER`].
-    pub fn of(cx: &Session) -> Result<Self> {
+    pub(crate) fn of(cx: &Session) -> Result<Self> {
         Self::find(&cx.store.snapshot(), &cx.target, cx.forwards.clone())
     }
 
     /// The same by a listener that asks for something: the one with this port, as `security` says.
-    ///
-    /// # Errors
-    /// [`errors::NO_BROKER`].
-    pub fn secured(cx: &Session, port: u16, security: Security) -> Result<Self> {
+    pub(crate) fn secured(cx: &Session, port: u16, security: Security) -> Result<Self> {
         let target = &cx.target;
         let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
         Ok(Self { bootstrap, dial: cx.forwards.clone(), security, target: target.clone() })
     }
 
     /// Those of a target's Kafka in a snapshot, reached by `dial`.
-    ///
-    /// # Errors
-    /// [`errors::NO_BROKER`], [`errors::NO_PLAIN_LISTENER`].
-    pub fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
+    pub(crate) fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
         let port = plain_port(snapshot, target.namespace.as_str(), target.cluster.as_str())?;
         let bootstrap = bootstrap(snapshot, target, port)?;
         Ok(Self { bootstrap, dial, security: Security::default(), target: target.clone() })
     }
 
     /// A client of them.
-    ///
-    /// # Errors
-    /// As [`Client::connect`].
-    pub async fn client(&self, deadline: Instant) -> std::result::Result<Client, KafkaError> {
+    pub(crate) async fn client(&self, deadline: Instant) -> std::result::Result<Client, KafkaError> {
         self.client_with(Options::default(), deadline).await
     }
 
     /// The same with options.
-    ///
-    /// # Errors
-    /// As [`Client::connect`].
-    pub async fn client_with(
+    pub(crate) async fn client_with(
         &self,
         options: Options,
         deadline: Instant,
@@ -122,15 +104,12 @@ impl Brokers {
     }
 
     /// Send messages and read them back.
-    pub async fn prove(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
+    pub(crate) async fn prove(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
         smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), Options::default(), progress).await
     }
 
     /// Whether Kafka has a topic.
-    ///
-    /// # Errors
-    /// [`errors::TOPIC_CREATE`] when the brokers cannot be asked.
-    pub async fn has_topic(&self, name: &str) -> Result<bool> {
+    pub(crate) async fn has_topic(&self, name: &str) -> Result<bool> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let work = async { self.client(deadline).await?.has_topic(name, deadline).await };
         work.await.map_err(|e| {
@@ -144,10 +123,7 @@ impl Brokers {
     }
 
     /// Whether a topic has exactly that many partitions and nothing was ever written to any of them.
-    ///
-    /// # Errors
-    /// [`errors::TOPIC_CREATE`] when the brokers cannot be asked.
-    pub async fn is_unused(&self, name: &str, partitions: u32) -> Result<bool> {
+    pub(crate) async fn is_unused(&self, name: &str, partitions: u32) -> Result<bool> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let work = async {
             let mut client = self.client(deadline).await?;
@@ -170,10 +146,7 @@ impl Brokers {
     }
 
     /// Create `topic` as its resource describes it, if it does not exist.
-    ///
-    /// # Errors
-    /// [`errors::TOPIC_CREATE`].
-    pub async fn create_topic(&self, name: &str, resource: &Object) -> Result<Created> {
+    pub(crate) async fn create_topic(&self, name: &str, resource: &Object) -> Result<Created> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let new = new_topic(name, resource);
         let work = async {
@@ -195,7 +168,7 @@ impl Brokers {
 }
 
 /// A topic as its `KafkaTopic` describes it: `spec.partitions`, `spec.replicas`, `spec.config`.
-pub fn new_topic(name: &str, resource: &Object) -> NewTopic {
+pub(crate) fn new_topic(name: &str, resource: &Object) -> NewTopic {
     let number = |pointer| resource.get(pointer).and_then(serde_json::Value::as_i64);
     let mut config = BTreeMap::new();
     if let Some(entries) = resource.get("/spec/config").and_then(serde_json::Value::as_object) {
@@ -218,7 +191,7 @@ fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16
 }
 
 /// The refusal of a Kafka without a listener that asks for nothing.
-pub fn no_plain_listener(cluster: &str) -> Box<Failure> {
+pub(crate) fn no_plain_listener(cluster: &str) -> Box<Failure> {
     let message = format!("the Kafka {cluster} has no internal listener without TLS and authentication");
     let failure = Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message);
     Box::new(
@@ -249,7 +222,7 @@ fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
 }
 
 /// A port-forward per broker pod, kept while it serves.
-pub struct Forwards {
+pub(crate) struct Forwards {
     kubectl: Rc<Kubectl>,
     namespace: String,
     open: RefCell<BTreeMap<String, Forward>>,
@@ -257,7 +230,7 @@ pub struct Forwards {
 
 impl Forwards {
     /// None yet.
-    pub fn new(kubectl: Rc<Kubectl>, namespace: &str) -> Rc<Self> {
+    pub(crate) fn new(kubectl: Rc<Kubectl>, namespace: &str) -> Rc<Self> {
         Rc::new(Self { kubectl, namespace: namespace.to_owned(), open: RefCell::default() })
     }
 }

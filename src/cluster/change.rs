@@ -11,7 +11,7 @@ const TRIES: u32 = 40;
 
 /// The result of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
+pub(crate) enum Deleted {
     /// It was deleted, now or earlier.
     Yes,
     /// Another object has its name now, or it no longer belongs to the installation; it is kept.
@@ -19,10 +19,7 @@ pub enum Deleted {
 }
 
 /// Delete an object without waiting until it is gone. Its dependents are left to the garbage collector.
-///
-/// # Errors
-/// What the API server refused.
-pub async fn delete(
+pub(crate) async fn delete(
     kubectl: &Kubectl,
     installation: &Installation,
     owned: &Owned,
@@ -49,10 +46,7 @@ pub async fn delete(
 
 /// Replace the field managers of the object at `path`, and nothing else of it: no `Owned` is needed for what changes
 /// nothing of the object itself. `false` if it has changed since it was read, or is gone.
-///
-/// # Errors
-/// What the API server refused.
-pub async fn replace_field_managers(
+pub(crate) async fn replace_field_managers(
     kubectl: &Kubectl,
     path: &str,
     read: &Value,
@@ -72,7 +66,7 @@ pub async fn replace_field_managers(
 ///
 /// # Errors
 /// What the API server refused; [`ApiErrorKind::Conflict`] if another object has the name now.
-pub async fn patch(
+pub(crate) async fn patch(
     kubectl: &Kubectl,
     installation: &Installation,
     owned: &Owned,
@@ -110,10 +104,11 @@ pub async fn patch(
 }
 
 /// Create an object that must not exist yet. `None`: an object of that name exists.
-///
-/// # Errors
-/// What the API server refused.
-pub async fn create(kubectl: &Kubectl, collection: &str, object: &Value) -> Result<Option<Value>, ApiError> {
+pub(crate) async fn create(
+    kubectl: &Kubectl,
+    collection: &str,
+    object: &Value,
+) -> Result<Option<Value>, ApiError> {
     match kubectl.create_at(collection, object).await {
         Ok(created) => Ok(Some(created)),
         Err(error) if error.kind == ApiErrorKind::AlreadyExists => Ok(None),

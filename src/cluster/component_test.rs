@@ -30,7 +30,7 @@ use crate::names::{ComponentName, TopicName};
 const LOOK: Duration = Duration::from_secs(10);
 
 /// What is tried, and how.
-pub struct Trial<'a> {
+pub(crate) struct Trial<'a> {
     cx: &'a Session,
     /// The topic of the smoke test.
     topic: &'a TopicName,
@@ -58,9 +58,6 @@ impl Trial<'_> {
     }
 
     /// The cause, if waiting cannot succeed.
-    ///
-    /// # Errors
-    /// That cause.
     async fn vain(&self) -> Result<()> {
         let snapshot = self.cx.synced(&[ObservedKind::Pod, ObservedKind::Event]).await;
         let (expect, answers) =
@@ -95,7 +92,7 @@ impl Trial<'_> {
 }
 
 /// Try these components, all at once; a report of each, and the first failure.
-pub async fn all(
+pub(crate) async fn all(
     cx: &Session,
     names: &[ComponentName],
     topic: &TopicName,
@@ -163,7 +160,7 @@ async fn one(
 }
 
 /// Those components that are there and kstrim's.
-pub async fn installed(cx: &Session) -> Vec<ComponentName> {
+pub(crate) async fn installed(cx: &Session) -> Vec<ComponentName> {
     let mut kinds = vec![ObservedKind::Kafka];
     kinds.extend(crate::component::KINDS);
     // For a user who may not list them, there are none to test.
@@ -182,13 +179,13 @@ pub async fn installed(cx: &Session) -> Vec<ComponentName> {
 }
 
 /// What passed tests say.
-pub fn said(reports: &[ComponentReport]) -> String {
+pub(crate) fn said(reports: &[ComponentReport]) -> String {
     let one = |r: &ComponentReport| format!("{}: {}", r.component, r.said);
     reports.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// What components of the session's Kafka are rendered for. `tuning`: with the settings for a small machine.
-pub fn component_input<'a>(cx: &'a Session, topic: &'a TopicName, tuning: bool) -> ComponentInput<'a> {
+pub(crate) fn component_input<'a>(cx: &'a Session, topic: &'a TopicName, tuning: bool) -> ComponentInput<'a> {
     let snapshot = cx.store.snapshot();
     let plain = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|kafka| kafka.plain_listener()?.port());
     ComponentInput {

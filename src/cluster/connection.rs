@@ -16,7 +16,7 @@ const PROMPT: Duration = Duration::from_secs(2);
 /// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
 /// `starting`: a `minikube start` of this run is running.
 /// `Ok(Err(why))`: it does not answer, and what minikube says of the profile.
-pub async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>> {
+pub(crate) async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>> {
     let profile = cx.profile();
     let ready = cx.kubectl.ready();
     tokio::pin!(ready);
@@ -71,7 +71,7 @@ fn not_running(state: State, profile: &str) -> Result<String> {
 }
 
 /// Read the stream to its end and judge it by the exit code alone; the error events then explain it.
-pub async fn follow(
+pub(crate) async fn follow(
     mut lines: Box<dyn Lines>,
     cmd: &Cmd,
     profile: &str,

@@ -8,10 +8,10 @@ use crate::failure::Result;
 use crate::kube::Api;
 
 /// Path of all resource definitions.
-pub const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+pub(crate) const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// All live definitions, without their schemas, which make up nearly all of their megabytes.
-pub async fn list(cx: &Session) -> Result<Vec<Value>> {
+pub(crate) async fn list(cx: &Session) -> Result<Vec<Value>> {
     let mut list = cx
         .kubectl
         .get(PATH)

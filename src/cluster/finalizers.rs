@@ -10,7 +10,10 @@ use crate::failure::{Failure, Kind};
 use crate::kube::{Object, Snapshot};
 
 /// The cause that shows in what is left, as `(kind, object)`: a list's items do not tell their kind.
-pub fn explain(cx: &Session, left: impl IntoIterator<Item = (&'static str, Value)>) -> Option<Box<Failure>> {
+pub(crate) fn explain(
+    cx: &Session,
+    left: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Option<Box<Failure>> {
     let left: Vec<Value> = left
         .into_iter()
         .map(|(kind, mut object)| {

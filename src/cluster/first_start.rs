@@ -17,7 +17,7 @@ use crate::kube::cluster::Node;
 use crate::kube::object::list;
 
 /// The namespace of minikube's add-on `storage-provisioner-rancher`.
-pub const STORAGE_NAMESPACE: &str = "local-path-storage";
+pub(crate) const STORAGE_NAMESPACE: &str = "local-path-storage";
 const PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
 const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
 const DAEMON_SETS: &str = "/apis/apps/v1/daemonsets";
@@ -28,10 +28,7 @@ const NETWORK_FOLDER: &str = "/etc/cni/net.d";
 
 /// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
 /// anything counts as complete, whatever it lacks: it is not ours to delete.
-///
-/// # Errors
-/// When the API server does not answer.
-pub async fn is_whole(cx: &Session) -> Result<bool> {
+pub(crate) async fn is_whole(cx: &Session) -> Result<bool> {
     let add_ons = find(cx, PROXY).await?.is_some() && find(cx, DNS).await?.is_some();
     if add_ons && network_comes(cx).await? {
         return Ok(true);
@@ -41,10 +38,7 @@ pub async fn is_whole(cx: &Session) -> Result<bool> {
 
 /// Whether anybody has created anything in the cluster: a namespace, or pods or volumes in `default`, which always
 /// exists.
-///
-/// # Errors
-/// When the API server does not answer.
-pub async fn is_inhabited(cx: &Session) -> Result<bool> {
+pub(crate) async fn is_inhabited(cx: &Session) -> Result<bool> {
     let namespaces = objects(find(cx, NAMESPACES).await?);
     if namespaces.is_empty() || namespaces.iter().any(|ns| !is_kubernetes(ns.name())) {
         return Ok(true);
@@ -58,12 +52,12 @@ pub async fn is_inhabited(cx: &Session) -> Result<bool> {
 }
 
 /// Whether every cluster has a namespace of this name, or minikube makes it.
-pub fn is_kubernetes(namespace: &str) -> bool {
+pub(crate) fn is_kubernetes(namespace: &str) -> bool {
     namespace == "default" || is_system(namespace)
 }
 
 /// Whether nothing in a namespace of this name is anybody's: Kubernetes' and minikube's own.
-pub fn is_system(namespace: &str) -> bool {
+pub(crate) fn is_system(namespace: &str) -> bool {
     namespace.starts_with("kube-") || namespace == STORAGE_NAMESPACE
 }
 

@@ -14,7 +14,7 @@ use crate::kube::object::text;
 use crate::manifest::label::{DIGEST, ID, KSTRIM, MANAGED_BY};
 
 /// Name of the ConfigMap that keeps the installation's id.
-pub const MARKER: &str = "kstrim-installation";
+pub(crate) const MARKER: &str = "kstrim-installation";
 /// The entry of [`MARKER`] that says whether kstrim created the namespace.
 const CREATED_NAMESPACE: &str = "created-namespace";
 /// The operator's Deployment, in every release.
@@ -22,7 +22,7 @@ const OPERATOR: &str = "strimzi-cluster-operator";
 
 /// An installation, found or to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Installation {
+pub(crate) struct Installation {
     namespace: String,
     id: String,
     /// Whether the marker is in the namespace.
@@ -37,7 +37,7 @@ pub struct Installation {
 /// An object that kstrim may delete or change: it was read from the cluster, and it belongs to the installation or
 /// the user asked for the change. Only this module constructs one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owned {
+pub(crate) struct Owned {
     path: String,
     uid: String,
     resource_version: String,
@@ -57,28 +57,28 @@ pub(super) enum Basis {
 
 /// The user asked for a change of an object that kstrim did not create: `--adopt`, or its name on the command line.
 #[derive(Debug, Clone, Copy)]
-pub struct Consent(());
+pub(crate) struct Consent(());
 
 impl Consent {
     /// The user named this object on the command line.
-    pub fn by_name() -> Self {
+    pub(crate) fn by_name() -> Self {
         Self(())
     }
 
     /// The user gave `--adopt`.
-    pub fn by_flag(adopt: bool) -> Option<Self> {
+    pub(crate) fn by_flag(adopt: bool) -> Option<Self> {
         adopt.then_some(Self(()))
     }
 }
 
 impl Owned {
     /// The API's path of the object.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// The uid of the object as it was read.
-    pub fn uid(&self) -> &str {
+    pub(crate) fn uid(&self) -> &str {
         &self.uid
     }
 
@@ -91,7 +91,7 @@ impl Owned {
     }
 
     /// An object that the user asked to change, whoever created it.
-    pub fn requested(collection: &str, object: &Value, _: Consent) -> Self {
+    pub(crate) fn requested(collection: &str, object: &Value, _: Consent) -> Self {
         Self::new(&format!("{collection}/{}", name(object)), object, Basis::Requested)
     }
 
@@ -107,10 +107,7 @@ impl Owned {
 
 impl Installation {
     /// The installation in a namespace. `proposed` is the id of one that is to be created.
-    ///
-    /// # Errors
-    /// When the API server cannot be asked.
-    pub async fn find(kubectl: &Kubectl, namespace: &str, proposed: &str) -> Result<Self, ApiError> {
+    pub(crate) async fn find(kubectl: &Kubectl, namespace: &str, proposed: &str) -> Result<Self, ApiError> {
         let at = |path: String| async move { kubectl.find(&path).await };
         let core = format!("/api/v1/namespaces/{namespace}");
         let (marker, space, operator) = tokio::join!(
@@ -152,28 +149,28 @@ impl Installation {
     }
 
     /// The installation's id, also of one that is to be created.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
     /// Whether the marker is in the namespace.
-    pub fn is_marked(&self) -> bool {
+    pub(crate) fn is_marked(&self) -> bool {
         self.marked
     }
 
     /// Whether an earlier kstrim created it, which gave it no id.
-    pub fn is_unmarked(&self) -> bool {
+    pub(crate) fn is_unmarked(&self) -> bool {
         !self.marked && !self.named && self.without_ids.is_some()
     }
 
     /// The namespace.
-    pub fn namespace(&self) -> &str {
+    pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
     /// The same after its marker was created.
     #[must_use]
-    pub fn marked(mut self) -> Self {
+    pub(crate) fn marked(mut self) -> Self {
         self.marked = true;
         self
     }
@@ -181,14 +178,14 @@ impl Installation {
     /// The same before its namespace is created: nothing in it has the id yet. A marker that was found belonged to
     /// an earlier namespace and was deleted with it.
     #[must_use]
-    pub fn in_new_namespace(mut self) -> Self {
+    pub(crate) fn in_new_namespace(mut self) -> Self {
         self.marked = false;
         self.named = false;
         self
     }
 
     /// Whether an object belongs to the installation.
-    pub fn owns(&self, object: &Value) -> bool {
+    pub(crate) fn owns(&self, object: &Value) -> bool {
         if !by_kstrim(object) {
             return false;
         }
@@ -218,27 +215,33 @@ impl Installation {
 
     /// An object of a list, if it belongs to the installation. `collection` is the path of the list in the object's
     /// own namespace.
-    pub fn owned(&self, collection: &str, object: &Value) -> Option<Owned> {
+    pub(crate) fn owned(&self, collection: &str, object: &Value) -> Option<Owned> {
         let path = format!("{collection}/{}", name(object));
         self.owns(object).then(|| Owned::new(&path, object, Basis::Installation))
     }
 
     /// An object that Kubernetes or the operator created for one of the installation's. `known` are the uids of the
     /// installation's objects and of their dependents.
-    pub fn dependent(&self, collection: &str, object: &Value, known: &BTreeSet<String>) -> Option<Owned> {
+    #[allow(clippy::unused_self, reason = "`known` are this installation's objects")]
+    pub(crate) fn dependent(
+        &self,
+        collection: &str,
+        object: &Value,
+        known: &BTreeSet<String>,
+    ) -> Option<Owned> {
         let itself = Some(uid(object)).filter(|uid| !uid.is_empty());
         let mine = owners(object).chain(itself).any(|uid| known.contains(uid));
         mine.then(|| Owned::new(&format!("{collection}/{}", name(object)), object, Basis::Dependent))
     }
 
     /// A volume claim that `down` labelled with the installation's id before it deleted the claim's Kafka.
-    pub fn owned_claim(&self, collection: &str, claim: &Value) -> Option<Owned> {
+    pub(crate) fn owned_claim(&self, collection: &str, claim: &Value) -> Option<Owned> {
         let path = format!("{collection}/{}", name(claim));
         (id_of(claim) == Some(&self.id)).then(|| Owned::new(&path, claim, Basis::Dependent))
     }
 
     /// The marker, as it is created.
-    pub fn marker(&self, created_namespace: bool) -> Value {
+    pub(crate) fn marker(&self, created_namespace: bool) -> Value {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {
@@ -254,7 +257,7 @@ impl Installation {
     }
 
     /// The path of the marker's collection.
-    pub fn markers(&self) -> String {
+    pub(crate) fn markers(&self) -> String {
         format!("/api/v1/namespaces/{}/configmaps", self.namespace)
     }
 }
@@ -270,32 +273,32 @@ async fn by_kstrim_without_id(kubectl: &Kubectl, namespace: &str) -> Result<bool
 }
 
 /// Whether some kstrim created an object.
-pub fn by_kstrim(object: &Value) -> bool {
+pub(crate) fn by_kstrim(object: &Value) -> bool {
     label(object, MANAGED_BY) == Some(KSTRIM)
 }
 
 /// The id of the installation that created an object.
-pub fn id_of(object: &Value) -> Option<&str> {
+pub(crate) fn id_of(object: &Value) -> Option<&str> {
     label(object, ID)
 }
 
 /// An object's label.
-pub fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn label<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.pointer("/metadata/labels")?.get(name)?.as_str()
 }
 
 /// An object's name.
-pub fn name(object: &Value) -> &str {
+pub(crate) fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }
 
 /// An object's uid.
-pub fn uid(object: &Value) -> &str {
+pub(crate) fn uid(object: &Value) -> &str {
     text(object, "/metadata/uid")
 }
 
 /// The uids of an object's owners.
-pub fn owners(object: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn owners(object: &Value) -> impl Iterator<Item = &str> {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.into_iter().flatten().filter_map(|owner| owner["uid"].as_str())
 }

@@ -28,7 +28,7 @@ struct Served {
 
 /// An object of the namespace.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub(crate) struct Item {
     /// `Deployment`.
     pub kind: String,
     /// The path of its list in the namespace.
@@ -41,7 +41,7 @@ pub struct Item {
 
 /// Who owns an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// The installation's.
     Owned,
     /// Kubernetes or the operator created it for an object of the installation.
@@ -54,7 +54,7 @@ pub enum Class {
 
 /// All objects of a namespace.
 #[derive(Debug, Clone, Default)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     /// What was listed.
     pub items: Vec<Item>,
     /// Kinds that could not be listed, and why. Objects of these kinds may exist.
@@ -63,7 +63,7 @@ pub struct Inventory {
 
 impl Item {
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         name(&self.object)
     }
 
@@ -75,10 +75,7 @@ impl Item {
 impl Inventory {
     /// List the namespace of an installation and determine who owns each object. `known` are uids of objects that
     /// belonged to the installation when they were last seen: their dependents still belong to it.
-    ///
-    /// # Errors
-    /// When the API server does not list its kinds.
-    pub async fn of(
+    pub(crate) async fn of(
         kubectl: &Kubectl,
         installation: &Installation,
         known: &BTreeSet<String>,
@@ -118,18 +115,18 @@ impl Inventory {
     }
 
     /// Objects of a class.
-    pub fn of_class(&self, class: Class) -> impl Iterator<Item = &Item> {
+    pub(crate) fn of_class(&self, class: Class) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.class == class)
     }
 
     /// The uids of the installation's objects.
-    pub fn uids(&self) -> BTreeSet<String> {
+    pub(crate) fn uids(&self) -> BTreeSet<String> {
         let mine = self.items.iter().filter(|i| matches!(i.class, Class::Owned | Class::Dependent));
         mine.map(|item| item.uid().to_owned()).collect()
     }
 
     /// Why the namespace is kept: other people's objects by kind, and kinds that cannot be listed.
-    pub fn foreign(&self) -> Vec<String> {
+    pub(crate) fn foreign(&self) -> Vec<String> {
         let mut lines = by_kind(self.of_class(Class::Foreign));
         lines.extend(self.unknown.iter().map(|why| format!("cannot be listed: {why}")));
         lines
@@ -137,7 +134,7 @@ impl Inventory {
 }
 
 /// Objects as lines for people: `Deployment my-app`, `ConfigMap a, b, c, d and 3 more`.
-pub fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
+pub(crate) fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
     for item in items {
         match lines.last_mut() {

@@ -17,11 +17,11 @@ use crate::failure::{Failure, Kind, Result};
 use crate::paths::{private_dir, unwritable};
 
 /// The journal's version. A file with a larger one is left untouched.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// What kstrim knows of a profile, as it is in the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ProfileState {
+pub(crate) struct ProfileState {
     /// [`SCHEMA`].
     pub schema: u32,
     /// Id of the last run.
@@ -75,7 +75,7 @@ pub struct ProfileState {
 /// What identifies the profile that kstrim created, readable with nothing running. A profile of the same name that
 /// somebody created later has none of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Made {
+pub(crate) struct Made {
     /// When its first start began.
     pub begun: Timestamp,
     /// A random id that was passed to the program that created it, which stores it with the profile.
@@ -91,7 +91,7 @@ pub struct Made {
 
 /// A container engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct On {
+pub(crate) struct On {
     /// Its kind.
     pub driver: String,
     /// Its own id.
@@ -106,7 +106,7 @@ pub struct On {
 
 /// A journal and its file.
 #[derive(Debug)]
-pub struct JournalFile {
+pub(crate) struct JournalFile {
     path: PathBuf,
     /// What is in it.
     pub state: ProfileState,
@@ -115,7 +115,7 @@ pub struct JournalFile {
 
 impl JournalFile {
     /// The journal of a profile that kstrim has never had to do with.
-    pub fn fresh(path: &Path, profile: &str) -> Self {
+    pub(crate) fn fresh(path: &Path, profile: &str) -> Self {
         let state = ProfileState {
             schema: SCHEMA,
             run_id: String::new(),
@@ -139,7 +139,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// [`errors::JOURNAL_CORRUPT`] when the file is no journal, `KS-STATE-UNWRITABLE` when it cannot be read at all.
-    pub fn open(path: &Path, profile: &str) -> Result<Self> {
+    pub(crate) fn open(path: &Path, profile: &str) -> Result<Self> {
         let fresh = || Self::fresh(path, profile).state;
         let text = match std::fs::read(path) {
             Ok(text) => text,
@@ -184,15 +184,13 @@ impl JournalFile {
     }
 
     /// Whether a newer kstrim wrote it: then [`JournalFile::save`] does nothing.
-    pub fn is_newer(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_newer(&self) -> bool {
         self.read_only
     }
 
     /// Refuse to change a profile whose journal a newer kstrim keeps.
-    ///
-    /// # Errors
-    /// [`errors::JOURNAL_NEWER`].
-    pub fn refuse_newer(&self) -> Result<()> {
+    pub(crate) fn refuse_newer(&self) -> Result<()> {
         if !self.read_only {
             return Ok(());
         }
@@ -211,7 +209,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// `KS-STATE-UNWRITABLE`, also on a full disk; the old file is then unchanged.
-    pub fn save(&self) -> Result<()> {
+    pub(crate) fn save(&self) -> Result<()> {
         if self.read_only {
             return Ok(());
         }
@@ -229,10 +227,7 @@ impl JournalFile {
     }
 
     /// Forget the profile: after `down`. A missing file is fine.
-    ///
-    /// # Errors
-    /// `KS-STATE-UNWRITABLE`.
-    pub fn remove(&self) -> Result<()> {
+    pub(crate) fn remove(&self) -> Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Box::new(unwritable(&self.path, &e))),
             _ => Ok(()),

@@ -17,7 +17,7 @@ use crate::kube::{ApiError, ApiErrorKind};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 
 /// The Lease's name.
-pub const NAME: &str = "kstrim";
+pub(crate) const NAME: &str = "kstrim";
 /// A holder that has not renewed it for this long is considered dead.
 const DURATION: Duration = Duration::from_secs(45);
 /// How often a holder renews it.
@@ -30,7 +30,7 @@ const STATE: &str = "kstrim.io/holder-state";
 
 /// Who wants the Lease.
 #[derive(Debug, Clone)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// `user@host, pid 17: kstrim up`.
     pub identity: String,
     /// What only one running command can hold: machine and lock file. See [`STATE`].
@@ -39,7 +39,7 @@ pub struct Holder {
 
 /// Why the Lease cannot be acquired.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// A running command holds it: its holder, and since when.
     Held {
         /// Who holds it.
@@ -59,7 +59,7 @@ impl From<ApiError> for Refused {
 
 /// A Lease that is held. It is renewed until [`Lease::release`]; if somebody else takes it over, `lost` is called
 /// once.
-pub struct Lease {
+pub(crate) struct Lease {
     path: String,
     held: Rc<RefCell<Value>>,
     renewing: JoinHandle<()>,
@@ -68,10 +68,7 @@ pub struct Lease {
 impl Lease {
     /// Acquire the Lease of a namespace. `waiting` is called once if this has to wait for a holder that seems to be
     /// dead.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub async fn take(
+    pub(crate) async fn take(
         kubectl: Rc<Kubectl>,
         namespace: &str,
         holder: &Holder,
@@ -176,7 +173,7 @@ impl Lease {
     }
 
     /// Release it. A Lease that cannot be deleted expires on its own.
-    pub async fn release(self, kubectl: &Kubectl) {
+    pub(crate) async fn release(self, kubectl: &Kubectl) {
         self.renewing.abort();
         let mut held = self.held.borrow().clone();
         for _ in 0..2 {

@@ -9,14 +9,14 @@ use crate::kube::kafka::{Kafka, Listener};
 use crate::manifest::user::Authentication;
 
 /// What brokers advertise to programs on this machine.
-pub const HOST: &str = "127.0.0.1";
+pub(crate) const HOST: &str = "127.0.0.1";
 
 /// Ports of a pod that Strimzi gives to no listener: its metrics, and JMX.
 const STRIMZIS: [u16; 2] = [9404, 9999];
 
 /// The listener for programs on this machine, by what it asks of them: its name, its port in the pod, and
 /// the first port here. Each has ports of its own, so that several can be used at once.
-pub const fn host_defaults(authentication: Option<Authentication>) -> (&'static str, u16, u16) {
+pub(crate) const fn host_defaults(authentication: Option<Authentication>) -> (&'static str, u16, u16) {
     match authentication {
         None => ("host", 9094, 9094),
         Some(Authentication::Tls) => ("hosttls", 9097, 9194),
@@ -25,7 +25,7 @@ pub const fn host_defaults(authentication: Option<Authentication>) -> (&'static 
 }
 
 /// Whether a listener is one of those for programs on this machine.
-pub fn is_host(listener: &Listener<'_>) -> bool {
+pub(crate) fn is_host(listener: &Listener<'_>) -> bool {
     let names = [None, Some(Authentication::Tls), Some(Authentication::Scram)].map(|a| host_defaults(a).0);
     names.contains(&listener.name())
         && listener.kind() == "internal"
@@ -34,22 +34,22 @@ pub fn is_host(listener: &Listener<'_>) -> bool {
 }
 
 /// The listener for programs on this machine that a Kafka has.
-pub fn host_of<'a>(kafka: &Kafka<'a>, authentication: Option<Authentication>) -> Option<Listener<'a>> {
+pub(crate) fn host_of<'a>(kafka: &Kafka<'a>, authentication: Option<Authentication>) -> Option<Listener<'a>> {
     kafka.listeners().find(|l| is_host(l) && l.name() == host_defaults(authentication).0)
 }
 
 /// The listener of a Kafka that takes users of this kind inside the cluster, if it has one.
-pub fn for_users<'a>(kafka: &Kafka<'a>, authentication: Authentication) -> Option<Listener<'a>> {
+pub(crate) fn for_users<'a>(kafka: &Kafka<'a>, authentication: Authentication) -> Option<Listener<'a>> {
     kafka.listeners().find(|l| takes(l, authentication) && !is_host(l))
 }
 
 /// Whether a listener takes users of this kind.
-pub fn takes(listener: &Listener<'_>, authentication: Authentication) -> bool {
+pub(crate) fn takes(listener: &Listener<'_>, authentication: Authentication) -> bool {
     listener.authentication() == Some(authentication.strimzi())
 }
 
 /// The local port of each broker, by its id, as a listener says.
-pub fn ports(listener: &Listener<'_>) -> BTreeMap<i32, u16> {
+pub(crate) fn ports(listener: &Listener<'_>) -> BTreeMap<i32, u16> {
     let port = |b: &Value| {
         let id = b["broker"].as_i64().and_then(|id| i32::try_from(id).ok())?;
         Some((id, b["advertisedPort"].as_u64().and_then(|p| u16::try_from(p).ok())?))
@@ -59,7 +59,11 @@ pub fn ports(listener: &Listener<'_>) -> BTreeMap<i32, u16> {
 
 /// The ports of brokers: those they have stay, others get the next free from `first` on. Ids that are not
 /// among the brokers lose theirs. `None` if there are not enough ports.
-pub fn assign(has: &BTreeMap<i32, u16>, ids: &BTreeSet<i32>, first: u16) -> Option<BTreeMap<i32, u16>> {
+pub(crate) fn assign(
+    has: &BTreeMap<i32, u16>,
+    ids: &BTreeSet<i32>,
+    first: u16,
+) -> Option<BTreeMap<i32, u16>> {
     let mut ports: BTreeMap<i32, u16> =
         has.iter().filter(|(id, _)| ids.contains(id)).map(|(id, port)| (*id, *port)).collect();
     for id in ids {
@@ -81,7 +85,7 @@ fn free_port(first: u16, taken: &BTreeSet<u16>) -> u16 {
 ///
 /// # Errors
 /// The name of the listener, if it is one of somebody else's.
-pub fn with_host(
+pub(crate) fn with_host(
     kafka: &Kafka<'_>,
     authentication: Option<Authentication>,
     ports: &BTreeMap<i32, u16>,
@@ -116,14 +120,14 @@ pub fn with_host(
 }
 
 /// What a Kafka's listeners become when those for programs on this machine go. `None` if it has none.
-pub fn without_host(kafka: &Kafka<'_>) -> Option<Value> {
+pub(crate) fn without_host(kafka: &Kafka<'_>) -> Option<Value> {
     let stay: Vec<&Value> = kafka.listeners().filter(|l| !is_host(l)).map(|l| l.0).collect();
     (stay.len() < kafka.listeners().count()).then(|| json!(stay))
 }
 
 /// What a Kafka's listeners become when `ids` are its brokers: each of them has a port here on every
 /// listener for programs on this machine. `None` if nothing changes, or it has no such listener.
-pub fn for_brokers(kafka: &Kafka<'_>, ids: &BTreeSet<i32>) -> Option<Value> {
+pub(crate) fn for_brokers(kafka: &Kafka<'_>, ids: &BTreeSet<i32>) -> Option<Value> {
     let mut made = kafka.0.clone();
     let mut changed = None;
     for authentication in [None, Some(Authentication::Tls), Some(Authentication::Scram)] {
@@ -142,7 +146,7 @@ pub fn for_brokers(kafka: &Kafka<'_>, ids: &BTreeSet<i32>) -> Option<Value> {
 
 /// What has to be merged into a Kafka's spec so that it takes such a user, with a sentence for each
 /// part. `None` if nothing is missing. Another authorization than none is not replaced.
-pub fn preparation(
+pub(crate) fn preparation(
     kafka: &Kafka<'_>,
     authentication: Authentication,
     acls: bool,

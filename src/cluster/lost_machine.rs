@@ -14,7 +14,7 @@ use crate::tool::minikube::Minikube;
 
 /// What is known about a profile whose machine does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Who owns it.
     pub owner: Owner,
     /// The engine on which it was created and the one in use now, if both are known and differ.
@@ -29,7 +29,7 @@ pub struct Facts {
 
 /// What `up` does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// Refuse: somebody else's.
     Foreign,
     /// Refuse: it may be on the other engine.
@@ -41,7 +41,7 @@ pub enum Plan {
 }
 
 /// Decide what to do.
-pub fn decide(facts: &Facts) -> Plan {
+pub(crate) fn decide(facts: &Facts) -> Plan {
     match facts.owner {
         // minikube lists it, so something exists: missing files prove nothing.
         Owner::Foreign(_) | Owner::Unproven(_) | Owner::Empty => Plan::Foreign,
@@ -54,7 +54,7 @@ pub fn decide(facts: &Facts) -> Plan {
 }
 
 /// Collect the facts; `agreed`: the user agreed that the profile is deleted.
-pub async fn look(cx: &Session, agreed: bool) -> Facts {
+pub(crate) async fn look(cx: &Session, agreed: bool) -> Facts {
     let disk = cx.minikube.on_disk();
     let made = cx.journal.borrow().state.made.clone();
     let worked = !cx.journal.borrow().state.never_whole;
@@ -70,7 +70,7 @@ pub async fn look(cx: &Session, agreed: bool) -> Facts {
 }
 
 /// The engine that the profile was made on and the one that answers now, where both are known and differ.
-pub async fn engines(minikube: &Minikube, journal: &ProfileState) -> Option<(On, On)> {
+pub(crate) async fn engines(minikube: &Minikube, journal: &ProfileState) -> Option<(On, On)> {
     let made = journal.made.as_ref()?.engine.clone()?;
     let now = profile_owner::engine(minikube, &made.driver).await?;
     (made.id != now.id).then_some((made, now))
@@ -83,10 +83,7 @@ async fn engines_of(cx: &Session) -> Option<(On, On)> {
 }
 
 /// Refuse to touch the profile while its client reaches another engine than the one that has its machine.
-///
-/// # Errors
-/// [`errors::ENGINE_CHANGED`].
-pub async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Result<()> {
+pub(crate) async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Result<()> {
     if !profile_owner::is_made(cx) {
         return Ok(());
     }
@@ -97,7 +94,7 @@ pub async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Result<()
 }
 
 /// An engine, for people.
-pub fn named(engine: &On) -> String {
+pub(crate) fn named(engine: &On) -> String {
     let On { driver, id, context, host } = engine;
     match (context.is_empty(), host.is_empty()) {
         (true, true) => format!("{driver} {id}"),
@@ -126,7 +123,7 @@ fn other_engine(cx: &Session, made: &On, now: &On, again: &CommandLine) -> Failu
 }
 
 /// What is lost, for people.
-pub fn lost(cx: &Session, facts: &Facts) -> String {
+pub(crate) fn lost(cx: &Session, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
         Some(true) => {
@@ -140,10 +137,7 @@ pub fn lost(cx: &Session, facts: &Facts) -> String {
 }
 
 /// Delete the profile, if that is allowed.
-///
-/// # Errors
-/// `KS-PROFILE-FOREIGN`, [`errors::ENGINE_CHANGED`], [`errors::PROFILE_GONE`].
-pub async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
+pub(crate) async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
     let facts = look(cx, agreed).await;
     match (decide(&facts), &facts.engines) {
         (Plan::Foreign, _) => Err(Box::new(

@@ -16,22 +16,16 @@ use crate::kube::{ApiError, Object};
 const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 
 /// Path of every Deployment with kstrim's label.
-pub const OWN_OPERATORS: &str =
+pub(crate) const OWN_OPERATORS: &str =
     "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dkstrim";
 
 /// All operators of the cluster.
-///
-/// # Errors
-/// What the API server refuses.
-pub async fn all(cx: &Session) -> std::result::Result<Vec<Value>, ApiError> {
+pub(crate) async fn all(cx: &Session) -> std::result::Result<Vec<Value>, ApiError> {
     listed(&cx.kubectl).await
 }
 
 /// The same without a run.
-///
-/// # Errors
-/// As [`all`].
-pub async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
+pub(crate) async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
     let mut found = kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
     let items = found.get_mut("items").and_then(Value::as_array_mut);
     let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
@@ -40,10 +34,7 @@ pub async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiErr
 
 /// Before anything is changed: refuse to install an operator where one of another namespace looks after this one, and
 /// warn of those that work against the one that is here.
-///
-/// # Errors
-/// `KS-OPERATOR-ELSEWHERE`.
-pub fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<()> {
+pub(crate) fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<()> {
     if operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace()) {
         tell(cx, operators);
         return Ok(());
@@ -70,7 +61,7 @@ fn tell(cx: &Session, operators: &[Value]) {
 }
 
 /// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
-pub async fn look(cx: &Session) {
+pub(crate) async fn look(cx: &Session) {
     if !cx.waiting.operators_reported.get()
         && let Ok(operators) = all(cx).await
     {

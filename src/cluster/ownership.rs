@@ -21,7 +21,7 @@ use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::tool::machine::OnDisk;
 
 /// Path of the marker that kstrim leaves in a cluster it made.
-pub const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
+pub(crate) const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
 
 /// An annotation that kstrim wrote.
 fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
@@ -29,12 +29,12 @@ fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 /// The digest of what kstrim applied.
-pub fn digest(object: &Value) -> Option<&str> {
+pub(crate) fn digest(object: &Value) -> Option<&str> {
     annotation(object, DIGEST)
 }
 
 /// The release kstrim applied it from.
-pub fn release(object: &Value) -> Option<&str> {
+pub(crate) fn release(object: &Value) -> Option<&str> {
     annotation(object, RELEASE)
 }
 
@@ -42,7 +42,7 @@ pub fn release(object: &Value) -> Option<&str> {
 const START: &str = "start";
 
 /// Whether the marker says that kstrim created `profile`, given its files.
-pub fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
+pub(crate) fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
     let data = |key: &str| marker.pointer("/data").and_then(|d| d.get(key)).and_then(Value::as_str);
     // A marker of an older kstrim names no start, and not every profile has an id.
     let another = matches!((data(START), &disk.token), (Some(start), Some(token)) if start != token);
@@ -51,10 +51,7 @@ pub fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
 
 /// Settle whose profile a running cluster is, and leave the marker in one of ours.
 /// `starting`: a `minikube start` of this run is running.
-///
-/// # Errors
-/// `KS-KUBECTL-*` when the cluster cannot be asked.
-pub async fn settle(cx: &Session, starting: bool) -> Result<()> {
+pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
     let (system, marker) =
         tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
     let uid = system
@@ -108,10 +105,7 @@ pub async fn settle(cx: &Session, starting: bool) -> Result<()> {
 }
 
 /// The installation in the run's namespace, looked up once per run.
-///
-/// # Errors
-/// `KS-KUBECTL-*` when the cluster cannot be asked, `KS-STATE-UNWRITABLE`.
-pub async fn installation(cx: &Session) -> Result<Installation> {
+pub(crate) async fn installation(cx: &Session) -> Result<Installation> {
     let _looking = cx.ownership.looking.lock().await;
     if let Some(known) = &*cx.ownership.installation.borrow() {
         return Ok(known.clone());
@@ -126,10 +120,7 @@ pub async fn installation(cx: &Session) -> Result<Installation> {
 
 /// The same for a run that will create something: the id is on disk before any object has it, so that after a run
 /// was killed the next one continues as the same installation.
-///
-/// # Errors
-/// Those of [`installation`].
-pub async fn installation_to_create(cx: &Session) -> Result<Installation> {
+pub(crate) async fn installation_to_create(cx: &Session) -> Result<Installation> {
     let found = installation(cx).await?;
     if !cx.ownership.read_only.get() {
         let mut journal = cx.journal.borrow_mut();
@@ -144,10 +135,7 @@ pub async fn installation_to_create(cx: &Session) -> Result<Installation> {
 
 /// The same after somebody else created the namespace while kstrim waited for an earlier one of that name to be
 /// deleted.
-///
-/// # Errors
-/// Those of [`installation`].
-pub async fn installation_again(cx: &Session) -> Result<Installation> {
+pub(crate) async fn installation_again(cx: &Session) -> Result<Installation> {
     let before = installation(cx).await?;
     {
         let _looking = cx.ownership.looking.lock().await;
@@ -160,10 +148,7 @@ pub async fn installation_again(cx: &Session) -> Result<Installation> {
 }
 
 /// Create the marker of the installation, and label the objects of an earlier kstrim, which had no ids, with its id.
-///
-/// # Errors
-/// `KS-KUBECTL-*`.
-pub async fn establish(cx: &Session, created_namespace: bool) -> Result<Installation> {
+pub(crate) async fn establish(cx: &Session, created_namespace: bool) -> Result<Installation> {
     let found = installation_to_create(cx).await?;
     if found.is_marked() {
         return Ok(found);
@@ -202,10 +187,7 @@ fn taken(cx: &Session) -> Box<Failure> {
 /// Apply objects of an install manifest: those that do not exist, and those of the installation. Their names are the
 /// same in every installation of Strimzi, so an object of somebody else's is refused, whatever the user agreed to:
 /// its operator would lose its permissions.
-///
-/// # Errors
-/// `KS-CONTEXT-STRIMZI`, `KS-KUBECTL-*`; `doing` completes "cannot ...".
-pub async fn apply_install(cx: &Session, objects: &[Object], doing: &str) -> Result<()> {
+pub(crate) async fn apply_install(cx: &Session, objects: &[Object], doing: &str) -> Result<()> {
     installation(cx).await?;
     let look = |object: Object| async move {
         let Some(collection) = collection(object.kind(), cx.namespace()) else { return Ok((object, None)) };
@@ -262,10 +244,7 @@ fn collection(kind: &str, namespace: &str) -> Option<String> {
 /// Change the run's Kafka: merge into it the patch that `patch` computes from its current state, and retry if
 /// somebody else changed it in the meantime. `adopt`: the user asked for a change of a Kafka that kstrim did not
 /// create. `seen` is the Kafka that was read: another one of that name is not changed.
-///
-/// # Errors
-/// `KS-KAFKA-FOREIGN`, [`errors::KAFKA_REPLACED`], `KS-KUBECTL-*`; `doing` completes "cannot ...".
-pub async fn change_kafka(
+pub(crate) async fn change_kafka(
     cx: &Session,
     adopt: bool,
     seen: Option<&kube::Object>,
@@ -297,10 +276,7 @@ pub async fn change_kafka(
 
 /// Hold the namespace's Lease until [`release_lease`]: no other command that changes the namespace runs at the same
 /// time, on any machine. A namespace that does not exist has none yet.
-///
-/// # Errors
-/// [`errors::NAMESPACE_LOCKED`], `KS-KUBECTL-*`.
-pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
+pub(crate) async fn exclude(cx: &Session, verb: &str) -> Result<()> {
     if cx.ownership.lease.borrow().is_some() || cx.ownership.read_only.get() {
         return Ok(());
     }
@@ -335,7 +311,7 @@ pub async fn exclude(cx: &Session, verb: &str) -> Result<()> {
 }
 
 /// Release the namespace's Lease. `kubectl` runs commands even after the run was interrupted.
-pub async fn release_lease(cx: &Session, kubectl: &Kubectl) {
+pub(crate) async fn release_lease(cx: &Session, kubectl: &Kubectl) {
     let lease = cx.ownership.lease.borrow_mut().take();
     if let Some(lease) = lease {
         lease.release(kubectl).await;
@@ -363,7 +339,7 @@ fn folder_id(folder: &std::path::Path) -> String {
 }
 
 /// Identifies this command as the holder of a Lease.
-pub fn holder(profile: &str, verb: &str) -> Holder {
+pub(crate) fn holder(profile: &str, verb: &str) -> Holder {
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy().into_owned();
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
@@ -381,6 +357,6 @@ pub fn holder(profile: &str, verb: &str) -> Holder {
 }
 
 /// The failure of a request; `doing` completes "cannot ...".
-pub fn api_failure(cx: &Session, doing: &str, error: &ApiError) -> Box<Failure> {
+pub(crate) fn api_failure(cx: &Session, doing: &str, error: &ApiError) -> Box<Failure> {
     Box::new(crate::explain::kubectl::explain(error, doing, cx.profile(), &super::wait::expect(cx)))
 }

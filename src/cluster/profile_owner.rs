@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Who owns the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// kstrim: it is the one that kstrim created.
     Ours,
     /// Nothing was created: at most a directory without a configuration, left by a start of kstrim's.
@@ -34,20 +34,20 @@ pub enum Owner {
 
 /// What shows that it is a different one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Other {
+pub(crate) enum Other {
     /// kstrim never created one of this name.
     NotMade,
     /// It was created later, under the same name.
     Recreated,
     /// It contains a different cluster.
-    OtherCluster,
+    DifferentCluster,
     /// kstrim's own start created no machine; somebody's later start did, and it contains other people's objects.
     InUse,
 }
 
 /// Why nothing proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
+pub(crate) enum Doubt {
     /// The journal was written by a kstrim that recorded no identity.
     OldJournal,
     /// Its configuration comes from kstrim's start; its machine appeared while kstrim was not watching.
@@ -58,20 +58,20 @@ pub enum Doubt {
 
 impl Owner {
     /// Whether kstrim may treat it as its own.
-    pub fn is_ours(self) -> bool {
+    pub(crate) fn is_ours(self) -> bool {
         matches!(self, Owner::Ours | Owner::Empty)
     }
 
     /// Whether `up` may continue with it: this includes a start of kstrim's whose machine was created while kstrim
     /// was not watching, since continuing deletes nothing, and the cluster proves its identity once it runs.
-    pub fn may_continue(self) -> bool {
+    pub(crate) fn may_continue(self) -> bool {
         self.is_ours() || self == Owner::Unproven(Doubt::MachineUnseen)
     }
 }
 
 /// What a cluster that answers reports about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Online<'a> {
+pub(crate) struct Online<'a> {
     /// uid of its namespace `kube-system`.
     pub uid: Option<&'a str>,
     /// Whether it has kstrim's marker for this profile.
@@ -86,7 +86,7 @@ fn same_token(made: &Made, disk: &OnDisk) -> Option<bool> {
 }
 
 /// Decide with nothing running.
-pub fn offline(journal: &ProfileState, disk: &OnDisk) -> Owner {
+pub(crate) fn offline(journal: &ProfileState, disk: &OnDisk) -> Owner {
     if !journal.profile_is_ours && journal.made.is_none() {
         return Owner::Foreign(Other::NotMade);
     }
@@ -107,7 +107,7 @@ pub fn offline(journal: &ProfileState, disk: &OnDisk) -> Owner {
 }
 
 /// The same for a profile given what minikube reports: one that it lists is never empty.
-pub fn listed(journal: &ProfileState, disk: &OnDisk, listed: &Listed) -> Owner {
+pub(crate) fn listed(journal: &ProfileState, disk: &OnDisk, listed: &Listed) -> Owner {
     match (offline(journal, disk), listed) {
         (Owner::Empty, Listed::Valid(_)) => Owner::Unproven(Doubt::NoFiles),
         (owner, _) => owner,
@@ -115,7 +115,7 @@ pub fn listed(journal: &ProfileState, disk: &OnDisk, listed: &Listed) -> Owner {
 }
 
 /// Decide for a profile whose cluster answers.
-pub fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
+pub(crate) fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
     if seen.marked {
         return Owner::Ours;
     }
@@ -125,7 +125,7 @@ pub fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
         // Nobody can choose a cluster's uid: whatever happened to the files, this is the right one.
         (_, Some(true)) => Owner::Ours,
         (Owner::Foreign(other), _) => Owner::Foreign(other),
-        (_, Some(false)) => Owner::Foreign(Other::OtherCluster),
+        (_, Some(false)) => Owner::Foreign(Other::DifferentCluster),
         (Owner::Ours, None) => Owner::Ours,
         (Owner::Empty | Owner::Unproven(_), None) if !seen.inhabited => Owner::Ours,
         (Owner::Empty | Owner::Unproven(_), None) => Owner::Foreign(Other::InUse),
@@ -133,20 +133,17 @@ pub fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
 }
 
 /// Decide for this run's profile with nothing running; `found` is what minikube lists.
-pub fn of(cx: &Session, found: &Listed) -> Owner {
+pub(crate) fn of(cx: &Session, found: &Listed) -> Owner {
     listed(&cx.journal.borrow().state, &cx.minikube.on_disk(), found)
 }
 
 /// Whether this run's profile is one that kstrim created and that is not empty.
-pub fn is_made(cx: &Session) -> bool {
+pub(crate) fn is_made(cx: &Session) -> bool {
     offline(&cx.journal.borrow().state, &cx.minikube.on_disk()) == Owner::Ours
 }
 
 /// Record the intent to create the profile, on disk before the first command. Returns the id for `minikube start`.
-///
-/// # Errors
-/// `KS-STATE-UNWRITABLE`.
-pub fn intend(cx: &Session, given: Option<String>) -> Result<Option<String>> {
+pub(crate) fn intend(cx: &Session, given: Option<String>) -> Result<Option<String>> {
     let fresh = given.is_none().then(|| uuid::Uuid::new_v4().to_string());
     let mut journal = cx.journal.borrow_mut();
     journal.state.profile_is_ours = false;
@@ -175,17 +172,18 @@ fn take(journal: &mut ProfileState, disk: &OnDisk) -> bool {
 }
 
 /// The same, and record it in the journal.
-///
-/// # Errors
-/// `KS-STATE-UNWRITABLE`.
-pub fn note(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
+pub(crate) fn note(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
     let disk = minikube.on_disk();
     let mut journal = journal.borrow_mut();
     if take(&mut journal.state, &disk) { journal.save() } else { Ok(()) }
 }
 
 /// Record the identity of the profile as soon as it has one, while its start `runs`.
-pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, runs: impl Fn() -> bool) {
+pub(crate) async fn follow(
+    minikube: Rc<Minikube>,
+    journal: Rc<RefCell<JournalFile>>,
+    runs: impl Fn() -> bool,
+) {
     while runs() {
         // If the journal cannot be written, the next writer reports the error.
         let _ = note(&minikube, &journal);
@@ -199,10 +197,7 @@ pub async fn follow(minikube: Rc<Minikube>, journal: Rc<RefCell<JournalFile>>, r
 }
 
 /// Record the engine of our profile if its machine is known but its engine is not.
-///
-/// # Errors
-/// `KS-STATE-UNWRITABLE`.
-pub async fn complete(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
+pub(crate) async fn complete(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Result<()> {
     let wanting =
         |j: &ProfileState| j.made.as_ref().is_some_and(|m| m.machine.is_some() && m.engine.is_none());
     if !wanting(&journal.borrow().state) {
@@ -219,7 +214,7 @@ pub async fn complete(minikube: &Minikube, journal: &RefCell<JournalFile>) -> Re
 
 /// Record the identity of a profile that its running cluster has proved to be ours: one from an older journal, or
 /// one whose journal was lost.
-pub fn recognised(journal: &mut ProfileState, disk: &OnDisk) {
+pub(crate) fn recognised(journal: &mut ProfileState, disk: &OnDisk) {
     let known = |made: &Made| made.machine == disk.key && same_token(made, disk) != Some(false);
     if disk.key.is_none() && disk.token.is_none() || journal.made.as_ref().is_some_and(known) {
         return;
@@ -229,10 +224,7 @@ pub fn recognised(journal: &mut ProfileState, disk: &OnDisk) {
 }
 
 /// After a run that has `started` the profile: record what its start created, and remove the intent if it created nothing.
-///
-/// # Errors
-/// `KS-STATE-UNWRITABLE`.
-pub fn after(cx: &Session, started: bool) -> Result<()> {
+pub(crate) fn after(cx: &Session, started: bool) -> Result<()> {
     if cx.target.context.is_some() || !started {
         return Ok(());
     }
@@ -247,7 +239,7 @@ pub fn after(cx: &Session, started: bool) -> Result<()> {
 }
 
 /// There is no profile: whatever the journal recorded about one is obsolete.
-pub fn forget(journal: &mut ProfileState) {
+pub(crate) fn forget(journal: &mut ProfileState) {
     journal.cluster_uid = None;
     journal.profile_is_ours = false;
     journal.made = None;
@@ -256,7 +248,7 @@ pub fn forget(journal: &mut ProfileState) {
 }
 
 /// The container engine that a driver currently uses; `None` if there is none, or it does not respond.
-pub async fn engine(minikube: &Minikube, driver: &str) -> Option<On> {
+pub(crate) async fn engine(minikube: &Minikube, driver: &str) -> Option<On> {
     let engine = minikube.engine(driver)?;
     let Answer::Up(info) = engine.info().await else { return None };
     let address = engine.address().await;

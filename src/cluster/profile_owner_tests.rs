@@ -103,7 +103,7 @@ fn whose_it_is_when_its_cluster_answers() {
             journal(true, made(t, k), Some("u")),
             disk(t, k),
             seen("u2", false, true),
-            other(Other::OtherCluster),
+            other(Other::DifferentCluster),
         ),
         ("a lost journal", journal(false, None, None), disk(None, k), seen("u", true, true), OURS),
         (
@@ -133,7 +133,7 @@ fn whose_it_is_when_its_cluster_answers() {
             journal(true, None, Some("u")),
             disk(None, k),
             seen("u2", false, false),
-            other(Other::OtherCluster),
+            other(Other::DifferentCluster),
         ),
         (
             "an older journal without the uid",

@@ -8,12 +8,12 @@ use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 
 /// `what` was not created by kstrim. `--adopt` is the consent; with another value of the flag `instead`, it is not used.
-pub fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box<Failure> {
+pub(crate) fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box<Failure> {
     foreign_to(&cx.target, id, &what, instead)
 }
 
 /// The same for a target without a run.
-pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) -> Box<Failure> {
+pub(crate) fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) -> Box<Failure> {
     Box::new(
         Failure::new(id, Kind::Foreign, format!("{what} was not created by kstrim"))
             .because("kstrim changes only what it created, unless you tell it to")
@@ -24,7 +24,7 @@ pub fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static str) ->
 
 /// An operator of another namespace watches this one already: a second one would undo its changes. `up` is the command that
 /// would have installed it.
-pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
+pub(crate) fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
     let namespace = &target.namespace;
     let message = format!("{what} watches namespace {namespace}, and kstrim did not create it");
     Box::new(
@@ -37,7 +37,7 @@ pub fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure
 
 /// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
 /// is the command that continues anyway.
-pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
+pub(crate) fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
     let profile = &target.profile;
     Failure::new(errors::PROFILE_UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
         .because(
@@ -51,7 +51,7 @@ pub fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
 
 /// The Secret for a docker login was not created by kstrim. Consent does not help: what is in
 /// it would be lost.
-pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
+pub(crate) fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
     let message = format!("the Secret {name} in namespace {} was not created by kstrim", cx.namespace());
     Box::new(
         Failure::new(errors::SECRET_FOREIGN, Kind::Foreign, message)
@@ -61,18 +61,18 @@ pub fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
 }
 
 /// The `up` command of this run's target.
-pub fn up(cx: &Session) -> CommandLine {
+pub(crate) fn up(cx: &Session) -> CommandLine {
     up_of(&cx.target)
 }
 
 /// The `up` command of a target: where `up` itself was typed, with the flags that it has.
-pub fn up_of(target: &Target) -> CommandLine {
+pub(crate) fn up_of(target: &Target) -> CommandLine {
     let again = target.again();
     if again.verb() == Some("up") { again } else { target.kstrim("up") }
 }
 
 /// No volumes would be provisioned for a new Kafka cluster; with the storage classes that exist.
-pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
+pub(crate) fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     let failure = Failure::new(
         crate::errors::STORAGE_CLASS,
         Kind::Prerequisite,
@@ -102,7 +102,7 @@ pub fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
 }
 
 /// The refusal to change a component that kstrim did not create.
-pub fn foreign_component(cx: &Session, component: &Component) -> Box<Failure> {
+pub(crate) fn foreign_component(cx: &Session, component: &Component) -> Box<Failure> {
     let target = &cx.target;
     let (what, see) = match &component.home {
         Home::Resource(kind, _) => {

@@ -38,14 +38,11 @@ const TOUCHED: &str = "kstrim/looked-at";
 
 /// A session with what remediation may need of it.
 #[async_trait(?Send)]
-pub trait Remedies {
+pub(crate) trait Remedies {
     /// The session.
     fn session(&self) -> &Session;
 
     /// The objects of the operator as this run installs them; `None` if this run installs none.
-    ///
-    /// # Errors
-    /// When they cannot be fetched.
     async fn operator(&self) -> Result<Option<Vec<Object>>>;
 }
 
@@ -61,10 +58,7 @@ impl Remedies for Session {
 }
 
 /// Try to put `finding` right. `None`: kstrim cannot, or has done so in vain; it stands.
-///
-/// # Errors
-/// What the API server refuses.
-pub async fn remediate(
+pub(crate) async fn remediate(
     remedies: &impl Remedies,
     snapshot: &Snapshot,
     finding: &Finding,
@@ -167,7 +161,7 @@ async fn restart(cx: &Session, what: &str, names: &[String]) -> Result<()> {
 }
 
 /// Removes Strimzi's finalizers from an object.
-pub fn without_strimzis(object: &Value) -> Option<Value> {
+pub(crate) fn without_strimzis(object: &Value) -> Option<Value> {
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array)?;
     let kept: Vec<&Value> =
         finalizers.iter().filter(|f| !f.as_str().is_some_and(|f| f.starts_with("strimzi.io/"))).collect();

@@ -18,7 +18,7 @@ use crate::kube::{Kind, Object, Snapshot, Version};
 const FRESH: Duration = Duration::from_secs(3);
 
 /// Read it, where it is needed and not fresh. Who may not list Deployments everywhere has none elsewhere.
-pub async fn look(cx: &Session, snapshot: &Snapshot) {
+pub(crate) async fn look(cx: &Session, snapshot: &Snapshot) {
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|kafka| kafka.0);
     let here = snapshot.operators().any(|o| o.serves(cx.namespace(), kafka));
     if here || !snapshot.synced(Kind::Deployment) {
@@ -43,7 +43,7 @@ pub async fn look(cx: &Session, snapshot: &Snapshot) {
 }
 
 /// The namespace of the operator that looks after a Kafka from another namespace; `None` if none does, or nobody may say.
-pub async fn home(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<String> {
+pub(crate) async fn home(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<String> {
     let (operators, kafka) = tokio::join!(operators::listed(kubectl), kafka(kubectl, namespace, cluster));
     let found = of_another(operators.ok()?, namespace, kafka.as_ref())?;
     Some(found.namespace().to_owned())
@@ -69,7 +69,7 @@ pub(crate) fn named(operator: &Object) -> String {
 }
 
 /// A snapshot with what was read.
-pub fn seen(cx: &Session, snapshot: Snapshot) -> Snapshot {
+pub(crate) fn seen(cx: &Session, snapshot: Snapshot) -> Snapshot {
     let abroad = cx.waiting.remote_operator.borrow();
     snapshot.with(abroad.iter().flat_map(|(_, objects)| objects.iter().cloned()))
 }

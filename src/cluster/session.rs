@@ -22,7 +22,7 @@ use crate::manifest::{self, Object};
 use crate::tool::minikube::Minikube;
 
 /// A cluster that a command works on.
-pub struct Session {
+pub(crate) struct Session {
     /// Profile or context, namespace and Kafka cluster.
     pub target: Target,
     /// The release, and the versions that belong to it.
@@ -47,7 +47,7 @@ pub struct Session {
 
 /// What belongs to kstrim, once it has been looked up.
 #[derive(Default)]
-pub struct Ownership {
+pub(crate) struct Ownership {
     /// Whether kstrim created the profile.
     pub profile_is_ours: Cell<bool>,
     /// Whether nothing may be written, neither in the cluster nor in the journal: `plan`.
@@ -63,7 +63,7 @@ pub struct Ownership {
 }
 
 /// What waits have done and reported.
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// When the run began: what is older was there before it.
     pub began: Timestamp,
     /// Remediations of this run, and when.
@@ -86,7 +86,7 @@ impl Waiting {
 }
 
 /// What the cluster shows: a store, and the watches that fill it.
-pub struct View {
+pub(crate) struct View {
     store: Rc<Store>,
     /// The version of Strimzi's resources that the API server serves, once that was queried.
     served: Cell<Option<Version>>,
@@ -105,7 +105,7 @@ impl View {
     }
 
     /// The API server serves this version of Strimzi's resources.
-    pub fn serves(&self, version: Option<Version>) {
+    pub(crate) fn serves(&self, version: Option<Version>) {
         self.served.set(version);
     }
 }
@@ -120,7 +120,7 @@ impl std::ops::Deref for View {
 
 impl Session {
     /// A session in which nothing was looked at yet.
-    pub fn new(
+    pub(crate) fn new(
         target: Target,
         choice: Choice,
         minikube: Minikube,
@@ -146,7 +146,7 @@ impl Session {
 
     /// Another session of the same cluster, for another release: nothing is watched yet.
     #[must_use]
-    pub fn for_release(&self, choice: Choice) -> Self {
+    pub(crate) fn for_release(&self, choice: Choice) -> Self {
         Self {
             target: self.target.clone(),
             choice,
@@ -163,7 +163,7 @@ impl Session {
 
     /// Whether an object belongs to the installation in the namespace. Nothing does before the installation has been
     /// looked up (`ownership::installation`).
-    pub fn owns(&self, object: &serde_json::Value) -> bool {
+    pub(crate) fn owns(&self, object: &serde_json::Value) -> bool {
         self.ownership.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
     }
 
@@ -172,12 +172,12 @@ impl Session {
     ///
     /// # Errors
     /// What the API server refused; a part may have been applied.
-    pub async fn apply(&self, objects: &[Object], force: bool) -> Result<String, ApiError> {
+    pub(crate) async fn apply(&self, objects: &[Object], force: bool) -> Result<String, ApiError> {
         self.kubectl.apply(&manifest::to_yaml(&self.stamped(objects)), force).await
     }
 
     /// Objects with the installation's id, as they are applied.
-    pub fn stamped(&self, objects: &[Object]) -> Vec<Object> {
+    pub(crate) fn stamped(&self, objects: &[Object]) -> Vec<Object> {
         let mut objects = objects.to_vec();
         if let Some(installation) = &*self.ownership.installation.borrow() {
             manifest::label::stamp(&mut objects, installation.id());
@@ -186,29 +186,29 @@ impl Session {
     }
 
     /// Objects with kstrim's label and annotations, and the installation's id.
-    pub fn labelled(&self, mut objects: Vec<Object>) -> Vec<Object> {
+    pub(crate) fn labelled(&self, mut objects: Vec<Object>) -> Vec<Object> {
         let digest = manifest::digest(&objects);
         manifest::label(&mut objects, &digest, &self.choice.release.version.to_string());
         self.stamped(&objects)
     }
 
     /// The namespace.
-    pub fn namespace(&self) -> &str {
+    pub(crate) fn namespace(&self) -> &str {
         self.target.namespace.as_str()
     }
 
     /// The Kafka cluster's name.
-    pub fn cluster(&self) -> &str {
+    pub(crate) fn cluster(&self) -> &str {
         self.target.cluster.as_str()
     }
 
     /// The profile's name.
-    pub fn profile(&self) -> &str {
+    pub(crate) fn profile(&self) -> &str {
         self.target.profile.as_str()
     }
 
     /// The version of Strimzi's resources: as served, where the API server was asked, else that of the release.
-    pub fn api_version(&self) -> Version {
+    pub(crate) fn api_version(&self) -> Version {
         if let Some(served) = self.store.served.get() {
             served
         } else if self.choice.release.api_versions.iter().any(|v| v == "v1") {
@@ -219,7 +219,7 @@ impl Session {
     }
 
     /// Watch `kinds` from now on; those that are watched already stay.
-    pub fn observe(&self, kinds: &[Kind]) {
+    pub(crate) fn observe(&self, kinds: &[Kind]) {
         let mut watched = self.store.watched.borrow_mut();
         let new: Vec<Kind> = kinds.iter().copied().filter(|kind| !watched.contains(kind)).collect();
         if new.is_empty() {
@@ -237,7 +237,7 @@ impl Session {
     }
 
     /// Watch `kinds` and wait until each was listed once.
-    pub async fn synced(&self, kinds: &[Kind]) -> Snapshot {
+    pub(crate) async fn synced(&self, kinds: &[Kind]) -> Snapshot {
         self.observe(kinds);
         loop {
             let version = self.store.version();
@@ -249,7 +249,7 @@ impl Session {
     }
 
     /// Returns when the cluster changed, after a second at the latest: some causes are a matter of time.
-    pub async fn changed_or_second(&self) {
+    pub(crate) async fn changed_or_second(&self) {
         let version = self.store.version();
         tokio::select! {
             _ = self.store.newer_than(version) => {}
@@ -258,7 +258,7 @@ impl Session {
     }
 
     /// Stop watching.
-    pub fn stop_observing(&self) {
+    pub(crate) fn stop_observing(&self) {
         self.store.watchers.borrow_mut().clear();
     }
 }

@@ -18,7 +18,7 @@ use crate::kube::kubectl::Kubectl;
 use crate::kube::{Api, Snapshot};
 
 /// Waits for one thing: what was judged, asked and answered since the wait began.
-pub struct Waiter {
+pub(crate) struct Waiter {
     scope: Scope,
     what: &'static str,
     subject: Option<&'static str>,
@@ -31,7 +31,7 @@ pub struct Waiter {
 
 impl Waiter {
     /// A wait for what `scope` covers; `what` is the failure's sentence: `Kafka cannot start`.
-    pub fn new(scope: Scope, what: &'static str) -> Self {
+    pub(crate) fn new(scope: Scope, what: &'static str) -> Self {
         Self {
             scope,
             what,
@@ -46,26 +46,23 @@ impl Waiter {
 
     /// A wait for something other than the Kafka, by the name under which a timeout reports it: `Kafka Connect`.
     #[must_use]
-    pub fn subject(mut self, subject: &'static str) -> Self {
+    pub(crate) fn subject(mut self, subject: &'static str) -> Self {
         self.subject = Some(subject);
         self
     }
 
     /// Wait also for the KafkaTopic of this name, in [`Scope::Topic`]; `None`: for none.
-    pub fn set_topic(&self, resource: Option<&str>) {
+    pub(crate) fn set_topic(&self, resource: Option<&str>) {
         *self.topic.borrow_mut() = resource.map(str::to_owned);
     }
 
     /// Our own change was made now: conditions older than it are stale.
-    pub fn changed_now(&self) {
+    pub(crate) fn changed_now(&self) {
         self.changed_at.set(Some(Timestamp::now()));
     }
 
     /// Judge a snapshot.
-    ///
-    /// # Errors
-    /// The cause that makes waiting vain.
-    pub async fn look(
+    pub(crate) async fn look(
         &self,
         remedies: &impl Remedies,
         snapshot: &Snapshot,
@@ -117,7 +114,7 @@ impl Waiter {
     }
 
     /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
-    pub fn timed_out(&self, cx: &Session, limit: Duration) -> Box<Failure> {
+    pub(crate) fn timed_out(&self, cx: &Session, limit: Duration) -> Box<Failure> {
         let what = self.subject.map_or_else(|| format!("Kafka {}", cx.cluster()), str::to_owned);
         let (snapshot, answers) =
             (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
@@ -127,7 +124,7 @@ impl Waiter {
     }
 
     /// The deepest cause that shows, certain or not.
-    pub fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
+    pub(crate) fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let (snapshot, answers) =
             (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
         let expect = self.expect(cx, &snapshot);
@@ -166,14 +163,14 @@ impl<C: Remedies> Wait<C> for Waiter {
 }
 
 /// What the predicates are compared with.
-pub fn expect(cx: &Session) -> Expect {
+pub(crate) fn expect(cx: &Session) -> Expect {
     let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
     expect.aims = cx.target.aims();
     expect
 }
 
 /// Ask the cluster; `None` if it does not respond, so that it is asked again at the next look.
-pub async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
+pub(crate) async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
     match probe {
         Probe::AuthCanI { verb, resource, user, namespace } => {
             kubectl.can_i(verb, resource, user, namespace).await.ok()

@@ -21,7 +21,7 @@ use crate::quickstart::components::ComponentTask;
 ///
 /// # Errors
 /// None: failures are reported as events, and in the exit code.
-pub async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Add) -> Result<ExitCode> {
     let invocation = Invocation::begin(global, "add", args.output);
     let ended = add(&invocation, global, args).await;
     invocation.release_held().await;

@@ -28,7 +28,7 @@ use crate::tool::minikube_output::Listed;
 ///
 /// # Errors
 /// `KS-BUNDLE-*`, and what keeps the manifest or the images from being had.
-pub async fn run(global: &Global, verb: &BundleVerb) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, verb: &BundleVerb) -> Result<ExitCode> {
     match verb {
         BundleVerb::Create(args) => create(global, args).await?,
         BundleVerb::Inspect(args) => {

@@ -12,8 +12,6 @@ use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 
-/// The brokers have not all taken up a change in the time it was given.
-
 /// What is looked at while brokers are rolled.
 const KINDS: [ObservedKind; 6] = [
     ObservedKind::Kafka,
@@ -25,7 +23,7 @@ const KINDS: [ObservedKind; 6] = [
 ];
 
 /// Refuse a Kafka of somebody else, unless that was agreed to.
-pub fn ours(living: &Living, adopt: bool) -> Result<()> {
+pub(crate) fn ours(living: &Living, adopt: bool) -> Result<()> {
     if adopt || living.cx.owns(living.resource.json()) {
         return Ok(());
     }
@@ -47,14 +45,14 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
 
 /// The judge of a change, asked for before it is made: an operator may answer within a second, and what
 /// it said earlier is not about this change.
-pub fn begin() -> Waiter {
+pub(crate) fn begin() -> Waiter {
     let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
     waiter.changed_now();
     waiter
 }
 
 /// Follow a change that was just made until the operator has carried it out on every broker.
-pub async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result<()> {
+pub(crate) async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result<()> {
     let cx = &living.cx;
     // Listed after the change: nothing older than it is looked at.
     cx.synced(&KINDS).await;

@@ -74,10 +74,7 @@ struct Document {
 const NOT_TRUSTED: &str = "the file is not trusted (kstrim trust)";
 
 /// `matches` are those of the whole command line.
-///
-/// # Errors
-/// [`errors::CONFIG_EXISTS`], [`errors::CONFIG_UNWRITABLE`].
-pub fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
+pub(crate) fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     match &args.verb {
         ConfigVerb::Show(show) => {
             let matches = matches.subcommand_matches("config").and_then(|m| m.subcommand_matches("show"));

@@ -35,10 +35,6 @@ use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
-/// The forwards do not come up.
-/// A listener of somebody else has the name.
-/// Another program has a port that the brokers would advertise.
-
 /// The limit of the check.
 const CHECK: Duration = Duration::from_secs(60);
 
@@ -47,7 +43,7 @@ const CHECK: Duration = Duration::from_secs(60);
 /// # Errors
 /// [`errors::CONNECT_PORT`], [`errors::CONNECT_LISTENER`], [`errors::CONNECT_LATE`], `KS-CONSENT`, `KS-KAFKA-FOREIGN`, `KS-KAFKA-CHANGE-LATE`, those of users and
 /// of the smoke test, and those of the way to the cluster.
-pub async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let said = std::cell::Cell::new(false);
     let work = async {

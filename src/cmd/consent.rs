@@ -9,16 +9,13 @@ use crate::failure::{Failure, Kind, Result};
 use crate::terminal::output;
 
 /// Whether there is a terminal to ask on.
-pub fn can_ask() -> bool {
+pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// Ask before the Kafka's brokers restart. `what` is what the Kafka gets or loses, after its name: `gets Cruise
 /// Control`; `task` reports it if `yes` was given.
-///
-/// # Errors
-/// [`errors::CONSENT`], and `KS-KUBECTL-*` where the brokers cannot be listed.
-pub async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> Result<()> {
+pub(crate) async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> Result<()> {
     let cx = &living.cx;
     let restart = restarts(living).await?;
     if yes {
@@ -33,18 +30,12 @@ pub async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> R
 }
 
 /// What happens to the brokers: `restarts brokers 0, 1, 2`.
-///
-/// # Errors
-/// `KS-KUBECTL-*` where the brokers cannot be listed.
-pub async fn restarts(living: &Living) -> Result<String> {
+pub(crate) async fn restarts(living: &Living) -> Result<String> {
     Ok(format!("restarts {}", living.nodes().await?.brokers_named()))
 }
 
 /// Ask `question`. `refused` is what follows without an answer.
-///
-/// # Errors
-/// [`errors::CONSENT`].
-pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
+pub(crate) async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
     let again = living.cx.target.again().arg("--yes");
     ask(question, refused, &format!("to agree: {again}")).await
 }
@@ -54,7 +45,7 @@ pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`errors::CONSENT`]: there is no terminal, or the answer is not yes.
-pub async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
+pub(crate) async fn ask(question: &str, refused: &str, hint: &str) -> Result<()> {
     let refusal = |why: &str| {
         Box::new(
             Failure::new(errors::CONSENT, Kind::Usage, format!("{refused}: {why}")).hint(hint.to_owned()),

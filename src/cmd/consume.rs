@@ -51,11 +51,7 @@ enum Ended {
 }
 
 /// Print the topic's messages.
-///
-/// # Errors
-/// [`errors::CONSUME_FAILED`], [`errors::CONSUME_SHORT`], [`errors::CONSUME_OFFSET`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to
-/// the cluster.
-pub async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let committed = args.isolation_level == Isolation::ReadCommitted;
     let target = &Target::from(global);

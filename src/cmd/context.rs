@@ -20,10 +20,7 @@ use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
 
 /// Put what stands for the context in the place of the profile, and refresh kstrim's copy of it.
-///
-/// # Errors
-/// [`errors::CONTEXT_UNKNOWN`], `KS-TOOL-*`, `KS-STATE-UNWRITABLE`.
-pub async fn take(global: &mut Global) -> Result<()> {
+pub(crate) async fn take(global: &mut Global) -> Result<()> {
     let Some(context) = global.context.clone() else { return Ok(()) };
     global.profile = ProfileName::of_context(&context);
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
@@ -114,10 +111,7 @@ fn write(path: &Path, config: &Value) -> Result<()> {
 
 /// See that a person agreed to work on this cluster, once for each: remembered by its identity, the uid
 /// of the namespace `kube-system`.
-///
-/// # Errors
-/// `KS-CONSENT`, `KS-NO-CLUSTER`, `KS-KUBECTL-*`.
-pub async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Result<()> {
+pub(crate) async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Result<()> {
     super::connected(cx).await?;
     crate::cluster::ownership::settle(cx, false).await?;
     let uid = cx.journal.borrow().state.cluster_uid.clone().unwrap_or_default();

@@ -27,10 +27,7 @@ use crate::quickstart::programs;
 use crate::tool::minikube::Minikube;
 
 /// Write the archive and print its path.
-///
-/// # Errors
-/// `KS-DIAGNOSE-UNWRITABLE`.
-pub async fn run(global: &Global, args: &Diagnose, layers: &Layers) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Diagnose, layers: &Layers) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
     let runner = super::status::runner(Cancel::default(), global.verbose);

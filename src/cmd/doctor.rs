@@ -26,7 +26,7 @@ use crate::status::look::Looker;
 ///
 /// # Errors
 /// What is wrong with the command line. What is wrong elsewhere is told by the checks.
-pub async fn run(global: &Global, args: &cli::Doctor) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &cli::Doctor) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let verb = Verb {
         settings,

@@ -38,7 +38,7 @@ enum Extent {
 ///
 /// # Errors
 /// A question that was answered with no; other failures are reported as events.
-pub async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
     let choice = catalogue::resolve(&Partial::default())?;
     let invocation = Invocation::begin(global, "down", args.output);
     let ended = match super::up::session(&invocation, choice) {

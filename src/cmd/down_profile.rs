@@ -21,7 +21,7 @@ use crate::tool::minikube_output::{Listed, State};
 ///
 /// # Errors
 /// `KS-API-*` when a cluster that answers cannot be queried, `KS-TOOL-*` when minikube cannot.
-pub async fn look(cx: &Session, runs: bool) -> Result<ProfileDeletion> {
+pub(crate) async fn look(cx: &Session, runs: bool) -> Result<ProfileDeletion> {
     let listed = cx.minikube.listed().await?;
     let disk = cx.minikube.on_disk();
     let machine = match (&listed, runs) {
@@ -182,10 +182,7 @@ async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
 }
 
 /// Refuse what would take others' things along, unless somebody said that they go, too.
-///
-/// # Errors
-/// [`errors::PROFILE_OTHERS`].
-pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> Result<()> {
+pub(crate) fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> Result<()> {
     let others = goes.others();
     if agreed || others.is_empty() {
         return Ok(());
@@ -206,10 +203,7 @@ pub fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> R
 }
 
 /// Whether there is anything in the current namespace that kstrim created.
-///
-/// # Errors
-/// `KS-API-*`.
-pub async fn anything_of_ours(cx: &Session) -> Result<bool> {
+pub(crate) async fn anything_of_ours(cx: &Session) -> Result<bool> {
     let namespace = cx.namespace();
     let version = super::living::served(cx).await?.unwrap_or(Version::V1).as_str();
     let mut paths = vec![format!("/apis/apps/v1/namespaces/{namespace}/deployments")];
@@ -226,7 +220,7 @@ pub async fn anything_of_ours(cx: &Session) -> Result<bool> {
 }
 
 /// The failure when the profile that `down` was to delete is not the one that kstrim created.
-pub fn not_ours(cx: &Session, runs: bool) -> Failure {
+pub(crate) fn not_ours(cx: &Session, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(
         errors::PROFILE_FOREIGN,

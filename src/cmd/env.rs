@@ -10,10 +10,7 @@ use crate::paths::{ProfilePaths, state_dir};
 use crate::toolbox::Toolbox;
 
 /// Print the exports that point a shell's own kubectl at the cluster.
-///
-/// # Errors
-/// `KS-NO-CLUSTER` when kstrim has no kubeconfig for the profile, `KS-TOOL-CHANGED`.
-pub fn run(global: &Global, args: &Env) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, args: &Env) -> Result<ExitCode> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     super::kubectl::known(global, &paths)?;
     let path = paths.kubeconfig().display().to_string();

@@ -8,7 +8,7 @@ use crate::paths::{private_dir, private_file};
 
 /// A log that may have to wait for the profile's lock: a run that is turned away must not touch
 /// the log of the one at work.
-pub struct EventLog {
+pub(crate) struct EventLog {
     path: PathBuf,
     waiting: Option<String>,
     file: Option<File>,
@@ -16,17 +16,17 @@ pub struct EventLog {
 
 impl EventLog {
     /// A log at `path`, to be begun by [`EventLog::open`]; lines that come before are kept.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, waiting: Some(String::new()), file: None }
     }
 
     /// No log.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { path: PathBuf::new(), waiting: None, file: None }
     }
 
     /// Begin it again. If it cannot be written there is none: a full disk stops no run.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         let Some(waiting) = self.waiting.take() else { return };
         if let Some(folder) = self.path.parent() {
             let _ = private_dir(folder);
@@ -37,7 +37,7 @@ impl EventLog {
     }
 
     /// Add a line, given without its end.
-    pub fn line(&mut self, mut line: String) {
+    pub(crate) fn line(&mut self, mut line: String) {
         line.push('\n');
         match &mut self.waiting {
             Some(waiting) => waiting.push_str(&line),

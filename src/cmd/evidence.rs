@@ -18,7 +18,7 @@ const KEPT: usize = 5;
 /// Collect it, where a failure has a cause that can be looked for: not for a wrong command line, another
 /// run at work, something foreign in the way, or a stop that was asked for. It takes some seconds at most,
 /// and a Ctrl-C ends it. That it cannot be written changes nothing.
-pub async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> Option<PathBuf> {
+pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> Option<PathBuf> {
     let (task, failure) = match ended {
         Err(failure) => (None, failure),
         Ok(ended) => ended.report.failure.as_ref().map(|(task, failure)| (task.as_deref(), failure))?,

@@ -14,10 +14,7 @@ use crate::terminal::text;
 const COLUMNS: usize = 100;
 
 /// Print what an error id means, how kstrim knows, and what to do; or list all ids.
-///
-/// # Errors
-/// `KS-ERROR-UNKNOWN`.
-pub fn run(args: &Explain) -> Result<ExitCode> {
+pub(crate) fn run(args: &Explain) -> Result<ExitCode> {
     let entry = args.id.as_deref().map(find).transpose()?;
     super::print(&match (entry, args.output) {
         (Some(entry), Format::Text) => page(entry),

@@ -5,10 +5,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::paths;
 
 /// Refuse to go on without directories for kstrim's own files.
-///
-/// # Errors
-/// [`errors::NO_HOME`], `KS-SETTING-INVALID` for a directory that is named by a relative path.
-pub fn require() -> Result<()> {
+pub(crate) fn require() -> Result<()> {
     if let Some((variable, folder)) = paths::relative() {
         let message = format!("{variable} cannot be `{}`", folder.display());
         return Err(Box::new(
@@ -20,7 +17,7 @@ pub fn require() -> Result<()> {
 }
 
 /// The failure of a user without a home directory.
-pub fn missing() -> Box<Failure> {
+pub(crate) fn missing() -> Box<Failure> {
     Box::new(
         Failure::new(errors::NO_HOME, Kind::Prerequisite, "there is no home directory for kstrim's files")
             .because("HOME is not set, and the user database does not know this user")

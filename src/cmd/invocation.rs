@@ -27,7 +27,7 @@ use crate::redact;
 use crate::report::{self, Reporter, Sinks, Talk};
 
 /// What every long verb has.
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// Where events go.
     pub emit: Emit,
     /// Stops the run.
@@ -38,8 +38,6 @@ pub struct Invocation {
     pub paths: ProfilePaths,
     /// Unique id of the run.
     pub run_id: String,
-    /// When it began.
-    pub began: Timestamp,
     target: Target,
     verb: &'static str,
     clock: Instant,
@@ -49,7 +47,7 @@ pub struct Invocation {
 }
 
 /// How a verb's work ended, short of a failure before any task.
-pub struct Ended {
+pub(crate) struct Ended {
     /// What the engine reports.
     pub report: Report,
     /// What a person needs next.
@@ -58,7 +56,7 @@ pub struct Ended {
 
 impl Invocation {
     /// Set everything up and listen for signals. Must be called inside a `LocalSet`.
-    pub fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
+    pub(crate) fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
         let environment = |name: &str| std::env::var(name).ok();
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let mode = terminal::resolve(mode, stdout, stderr, &environment);
@@ -90,16 +88,13 @@ impl Invocation {
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let held = RefCell::default();
         let invocation =
-            Self { emit, cancel, runner, paths, run_id, began, target, verb, clock, reporter, log, held };
+            Self { emit, cancel, runner, paths, run_id, target, verb, clock, reporter, log, held };
         invocation.listen();
         invocation
     }
 
     /// Take the profile's lock, and begin the event log.
-    ///
-    /// # Errors
-    /// `KS-LOCKED`, `KS-STATE-UNWRITABLE`.
-    pub fn lock(&self) -> Result<Lock> {
+    pub(crate) fn lock(&self) -> Result<Lock> {
         let lock = Lock::take(&self.paths.lock(), self.verb)?;
         self.log.borrow_mut().open();
         Ok(lock)
@@ -146,12 +141,12 @@ impl Invocation {
     }
 
     /// The run's Lease is released by [`Invocation::release_held`].
-    pub fn hold(&self, cx: Rc<crate::cluster::session::Session>) {
+    pub(crate) fn hold(&self, cx: Rc<crate::cluster::session::Session>) {
         *self.held.borrow_mut() = Some(cx);
     }
 
     /// Release the Lease of what was passed to [`Invocation::hold`].
-    pub async fn release_held(&self) {
+    pub(crate) async fn release_held(&self) {
         let held = self.held.borrow_mut().take();
         if let Some(cx) = held {
             self.release(&cx).await;
@@ -159,13 +154,13 @@ impl Invocation {
     }
 
     /// Release the namespace's Lease that a run holds, even after an interrupt.
-    pub async fn release(&self, cx: &crate::cluster::session::Session) {
+    pub(crate) async fn release(&self, cx: &crate::cluster::session::Session) {
         let runner: Rc<dyn crate::exec::Runner> = Rc::new(self.runner.detached());
         crate::cluster::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
     }
 
     /// Tell the first event.
-    pub fn started(&self, release: Option<&str>, tasks: Vec<TaskInfo>) {
+    pub(crate) fn started(&self, release: Option<&str>, tasks: Vec<TaskInfo>) {
         self.emit.send(Event::RunStarted {
             run_id: self.run_id.clone(),
             command: self.verb.into(),
@@ -176,7 +171,7 @@ impl Invocation {
     }
 
     /// Run jobs by the engine.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         jobs: Vec<Job>,
         journal: Rc<RefCell<JournalFile>>,
@@ -189,7 +184,7 @@ impl Invocation {
     }
 
     /// The failure of a run that was asked to stop, by the signal that asked.
-    pub fn interrupted(&self) -> Box<Failure> {
+    pub(crate) fn interrupted(&self) -> Box<Failure> {
         match self.cancel.reason() {
             Some(Reason::Terminated) => crate::engine::run::interrupted(Kind::Terminated),
             Some(Reason::LeaseLost) => crate::engine::run::lease_lost(),
@@ -198,23 +193,23 @@ impl Invocation {
     }
 
     /// The cluster it is about.
-    pub fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
     /// The verb.
-    pub fn verb(&self) -> &'static str {
+    pub(crate) fn verb(&self) -> &'static str {
         self.verb
     }
 
     /// Collect evidence of a failure, then as [`Invocation::finish`].
-    pub async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
+    pub(crate) async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
         let evidence = if wanted { super::evidence::collect(&self, &ended).await } else { None };
         self.over(ended, evidence)
     }
 
     /// Tell the last event and give the exit code.
-    pub fn finish(self, ended: Result<Ended>) -> ExitCode {
+    pub(crate) fn finish(self, ended: Result<Ended>) -> ExitCode {
         self.over(ended, None)
     }
 

@@ -13,10 +13,7 @@ use crate::terminal::output;
 use crate::toolbox::Toolbox;
 
 /// Become kubectl, pointed at the cluster.
-///
-/// # Errors
-/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-TOOL-BROKEN`.
-pub fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     known(global, &paths)?;
     let program = Toolbox::open().program(Tool::Kubectl, &paths)?;

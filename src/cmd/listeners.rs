@@ -12,13 +12,8 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object;
 use crate::kube::kafka::Kafka;
 
-/// The node pools do not tell their brokers yet.
-
 /// The Kafka as it is now.
-///
-/// # Errors
-/// `KS-KUBECTL-*`; [`errors::BROKERS_UNKNOWN`] if it is gone.
-pub async fn kafka(living: &Living) -> Result<Object> {
+pub(crate) async fn kafka(living: &Living) -> Result<Object> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, "kafkas", Some(cx.cluster()))).await;
     found
@@ -35,10 +30,7 @@ pub async fn kafka(living: &Living) -> Result<Object> {
 
 /// Set the Kafka's listeners to those that `wanted` computes from its current state, even if somebody changed it in
 /// the meantime. Returns whether something was changed.
-///
-/// # Errors
-/// `KS-KAFKA-FOREIGN`, `KS-KAFKA-REPLACED`, what the API server refuses.
-pub async fn write(
+pub(crate) async fn write(
     living: &Living,
     adopt: bool,
     mut wanted: impl FnMut(&Kafka<'_>) -> Option<Value>,
@@ -49,10 +41,7 @@ pub async fn write(
 }
 
 /// The ids of the Kafka's brokers.
-///
-/// # Errors
-/// [`errors::BROKERS_UNKNOWN`] while nobody has numbered them.
-pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
+pub(crate) async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     let nodes = living.nodes().await?;
     if !nodes.brokers.is_empty() {
         return Ok(nodes.brokers);
@@ -66,10 +55,7 @@ pub async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
 /// Give brokers an address on the listeners for programs on this machine, where there are such listeners:
 /// those that are there, and `coming` ones, which get the lowest ids that are free. Said before they come, it
 /// restarts nobody. Whether something was changed.
-///
-/// # Errors
-/// What the API server refuses.
-pub async fn advertise(living: &Living, adopt: bool, coming: u32) -> Result<bool> {
+pub(crate) async fn advertise(living: &Living, adopt: bool, coming: u32) -> Result<bool> {
     let nodes = living.nodes().await?;
     let mut brokers = nodes.brokers;
     brokers.extend((0..).filter(|id| !nodes.all.contains(id)).take(coming as usize));

@@ -41,7 +41,7 @@ const OTHERS: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A way to the cluster, and the Kafka as it was found.
-pub struct Living {
+pub(crate) struct Living {
     /// The context, of the release that runs.
     pub cx: Rc<Session>,
     /// Another of its kind, for looks before a change: what was listed then is no news after it.
@@ -52,33 +52,24 @@ pub struct Living {
 
 impl Living {
     /// The Kafka as it was found.
-    pub fn kafka(&self) -> Kafka<'_> {
+    pub(crate) fn kafka(&self) -> Kafka<'_> {
         Kafka(&self.resource)
     }
 
     /// The Kafka's node pools.
-    ///
-    /// # Errors
-    /// When the API server gives no list of pools.
-    pub async fn pools(&self) -> Result<Vec<Object>> {
+    pub(crate) async fn pools(&self) -> Result<Vec<Object>> {
         let pools = self.list("kafkanodepools").await?.into_iter().map(Object::new);
         Ok(pools.filter(|pool| KafkaNodePool(pool).is_of(&self.kafka())).collect())
     }
 
     /// The Kafka's nodes.
-    ///
-    /// # Errors
-    /// As [`Living::pools`].
-    pub async fn nodes(&self) -> Result<Nodes> {
+    pub(crate) async fn nodes(&self) -> Result<Nodes> {
         Ok(self.kafka().nodes(self.pools().await?.iter().map(KafkaNodePool)))
     }
 
     /// Refuse what nobody would carry out: `what` (`the topic orders`) in a namespace that no topic or user operator
     /// of the Kafka watches.
-    ///
-    /// # Errors
-    /// `KS-TOPIC-UNSERVED`, `KS-USER-UNSERVED`.
-    pub fn served(&self, entity: Entity, what: &str) -> Result<()> {
+    pub(crate) fn served(&self, entity: Entity, what: &str) -> Result<()> {
         if self.kafka().operates_here(entity) {
             return Ok(());
         }
@@ -125,10 +116,7 @@ impl Living {
     }
 
     /// The namespace's resources of a kind of Strimzi's, by its plural.
-    ///
-    /// # Errors
-    /// `KS-KUBECTL-*`.
-    pub async fn list(&self, plural: &str) -> Result<Vec<Value>> {
+    pub(crate) async fn list(&self, plural: &str) -> Result<Vec<Value>> {
         let cx = &self.cx;
         let found = cx.kubectl.find(&path(cx, plural, None)).await;
         let found = found.map_err(|e| ownership::api_failure(cx, &format!("list the {plural}"), &e))?;
@@ -139,7 +127,7 @@ impl Living {
 }
 
 /// The API's path of Strimzi's resources of a kind, or of one of them.
-pub fn path(cx: &Session, plural: &str, name: Option<&str>) -> String {
+pub(crate) fn path(cx: &Session, plural: &str, name: Option<&str>) -> String {
     let base =
         format!("{}/{}/namespaces/{}/{plural}", ApiVersion::GROUP, cx.api_version().as_str(), cx.namespace());
     match name {
@@ -149,10 +137,7 @@ pub fn path(cx: &Session, plural: &str, name: Option<&str>) -> String {
 }
 
 /// Go to the cluster for a changing verb.
-///
-/// # Errors
-/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-KUBECTL-*`.
-pub async fn open(invocation: &Invocation, global: &Global) -> Result<Living> {
+pub(crate) async fn open(invocation: &Invocation, global: &Global) -> Result<Living> {
     let runner: Rc<dyn Runner> = Rc::new(invocation.runner.clone());
     let found = find(global, &invocation.paths, runner, &invocation.emit, &invocation.cancel);
     tokio::select! {
@@ -163,10 +148,7 @@ pub async fn open(invocation: &Invocation, global: &Global) -> Result<Living> {
 
 /// Connect to the cluster for a verb that changes something: no other such command works on the namespace at the
 /// same time, neither on this machine nor on another. If one does, this waits briefly for it to end.
-///
-/// # Errors
-/// As [`open`]; `KS-LOCKED`, `KS-NAMESPACE-LOCKED`.
-pub async fn open_to_change(invocation: &Invocation, global: &Global) -> Result<Changing> {
+pub(crate) async fn open_to_change(invocation: &Invocation, global: &Global) -> Result<Changing> {
     let lock = lock(invocation).await?;
     let living = open(invocation, global).await?;
     living.cx.journal.borrow().refuse_newer()?;
@@ -178,10 +160,7 @@ pub async fn open_to_change(invocation: &Invocation, global: &Global) -> Result<
 }
 
 /// Keep other commands that change the namespace out while `work` changes it, for a command without an invocation.
-///
-/// # Errors
-/// `KS-LOCKED`, `KS-NAMESPACE-LOCKED`, and what `work` gives.
-pub async fn exclusively<T>(
+pub(crate) async fn exclusively<T>(
     living: &Living,
     verb: &'static str,
     work: impl AsyncFnOnce() -> Result<T>,
@@ -196,10 +175,7 @@ pub async fn exclusively<T>(
 }
 
 /// Take the file lock, without which nobody may acquire the namespace's Lease; waits for another command.
-///
-/// # Errors
-/// `KS-LOCKED`.
-pub async fn lock(invocation: &Invocation) -> Result<Lock> {
+pub(crate) async fn lock(invocation: &Invocation) -> Result<Lock> {
     let end = Instant::now() + OTHERS;
     loop {
         match invocation.lock() {
@@ -210,10 +186,7 @@ pub async fn lock(invocation: &Invocation) -> Result<Lock> {
 }
 
 /// Acquire the namespace's Lease; waits for another command. The invocation releases it.
-///
-/// # Errors
-/// `KS-NAMESPACE-LOCKED`.
-pub async fn exclude(invocation: &Invocation, cx: &Rc<Session>) -> Result<()> {
+pub(crate) async fn exclude(invocation: &Invocation, cx: &Rc<Session>) -> Result<()> {
     invocation.hold(cx.clone());
     let end = Instant::now() + OTHERS;
     loop {
@@ -232,7 +205,7 @@ async fn pause(invocation: &Invocation) -> Result<()> {
 }
 
 /// A connection to the cluster, with the lock of this machine. The invocation releases the namespace's Lease.
-pub struct Changing {
+pub(crate) struct Changing {
     living: Living,
     _lock: Lock,
 }
@@ -247,10 +220,7 @@ impl std::ops::Deref for Changing {
 
 /// Go to the cluster for a verb that only reads: no events, no state. Ends by a signal too, and
 /// when nobody reads stdout any more.
-///
-/// # Errors
-/// As [`open`], and what `work` gives.
-pub async fn reading(
+pub(crate) async fn reading(
     global: &Global,
     work: impl AsyncFnOnce(Living) -> Result<ExitCode>,
 ) -> Result<ExitCode> {
@@ -262,18 +232,12 @@ pub async fn reading(
 }
 
 /// Go to the cluster for a verb that tells no events: warnings go to stderr.
-///
-/// # Errors
-/// As [`open`].
-pub async fn quiet(global: &Global) -> Result<Living> {
+pub(crate) async fn quiet(global: &Global) -> Result<Living> {
     heard(global, false).await
 }
 
 /// The same, and what is waited for goes to stderr, too.
-///
-/// # Errors
-/// As [`open`].
-pub async fn talking(global: &Global) -> Result<Living> {
+pub(crate) async fn talking(global: &Global) -> Result<Living> {
     heard(global, true).await
 }
 
@@ -291,15 +255,12 @@ async fn heard(global: &Global, progress: bool) -> Result<Living> {
 }
 
 /// A line on stderr.
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     super::complain(&format!("{line}\n"));
 }
 
 /// A session in which nothing was looked at yet: the journal is read.
-///
-/// # Errors
-/// `KS-JOURNAL-*`.
-pub fn session(
+pub(crate) fn session(
     paths: &ProfilePaths,
     runner: Rc<dyn Runner>,
     emit: &Emit,
@@ -361,10 +322,7 @@ async fn find(
 }
 
 /// Which version of Strimzi's resources the API server serves, whatever the release; `None` for none.
-///
-/// # Errors
-/// `KS-KUBECTL-*`, `KS-API-*`.
-pub async fn served(cx: &Session) -> Result<Option<ApiVersion>> {
+pub(crate) async fn served(cx: &Session) -> Result<Option<ApiVersion>> {
     let group = cx.kubectl.find(ApiVersion::GROUP).await.map_err(|e| asked(cx, &e))?;
     Ok(group.as_ref().and_then(ApiVersion::served))
 }
@@ -391,7 +349,7 @@ fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
 ///
 /// # Errors
 /// None: failures are reported as events, and in the exit code.
-pub async fn task(
+pub(crate) async fn task(
     global: &Global,
     verb: &'static str,
     title: String,
@@ -423,10 +381,7 @@ pub async fn task(
 
 /// Refuse an object that exists with other settings than requested, which `lines` list; without any it is as requested.
 /// `see` is the command that shows it, `resource` its plural and name.
-///
-/// # Errors
-/// That refusal, with the id given.
-pub fn as_asked(
+pub(crate) fn as_asked(
     cx: &Session,
     id: Id,
     what: &str,
@@ -446,10 +401,7 @@ pub fn as_asked(
 }
 
 /// Look at every change of what is observed, and once a second, until it is done.
-///
-/// # Errors
-/// What `look` gives, and what `late` says at the deadline.
-pub async fn wait(
+pub(crate) async fn wait(
     cx: &Session,
     limit: Duration,
     mut look: impl AsyncFnMut(&Snapshot) -> Result<Doneness>,

@@ -17,17 +17,8 @@ use crate::kafka::{KafkaError, error::code};
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
-/// A broker did not prove that it is one of the cluster's.
-/// The brokers do not take the user's credentials.
-/// The user's certificate has run out.
-/// What a secret holds cannot be used.
-/// The user's rules do not allow it.
-
 /// The credentials of a user, for a listener with or without TLS.
-///
-/// # Errors
-/// [`errors::USER_CERTIFICATE_EXPIRED`], [`errors::USER_CREDENTIALS`], and those of the way to the cluster.
-pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Security> {
+pub(crate) async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Security> {
     let (name, how) = (&user.user, authentication(user)?);
     let secrets = user::secrets(living, user).await?;
     let unusable = |why: String| {
@@ -66,10 +57,7 @@ pub async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Secu
 }
 
 /// How a user proves who it is.
-///
-/// # Errors
-/// [`errors::USER_CREDENTIALS`] for a user without credentials of Strimzi's own.
-pub fn authentication(user: &User) -> Result<Authentication> {
+pub(crate) fn authentication(user: &User) -> Result<Authentication> {
     Authentication::parse(&user.authentication).ok_or_else(|| {
         let message = format!("the credentials of the user {} are not in the cluster", user.user);
         let failure = Failure::new(errors::USER_CREDENTIALS, Kind::Usage, message);
@@ -80,10 +68,7 @@ pub fn authentication(user: &User) -> Result<Authentication> {
 }
 
 /// The way of a user to the brokers through the cluster: the port of a listener that takes it.
-///
-/// # Errors
-/// `KS-USER-UNKNOWN`, `KS-USER-NO-LISTENER`, and those of [`credentials`].
-pub async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
+pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
     let (user, _) = user::one(living, name).await?;
     let how = authentication(&user)?;
     let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.is_inner());
@@ -119,7 +104,7 @@ fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
 
 /// What an error of the brokers is about, if it is about who comes. `what` is what could not be done, such as
 /// `the topic orders could not be read`; `rule` what would allow it, `topic:orders:read`.
-pub fn failure(
+pub(crate) fn failure(
     error: &KafkaError,
     what: &str,
     user: Option<&str>,

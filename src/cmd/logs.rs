@@ -33,10 +33,7 @@ use crate::toolbox::Toolbox;
 const TAIL: u64 = 200;
 
 /// Show the logs. Reads only.
-///
-/// # Errors
-/// `KS-NO-CLUSTER`, `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`.
-pub async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
     super::kubectl::known(global, &paths)?;

@@ -1,45 +1,45 @@
 //! One command per file. This file parses the command line, sets up the runtime, and maps the result to an exit code.
 
-pub mod add;
-pub mod bundle;
+pub(crate) mod add;
+pub(crate) mod bundle;
 mod change;
-pub mod completions;
-pub mod config;
-pub mod connect;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod connect;
 mod consent;
-pub mod consume;
+pub(crate) mod consume;
 mod context;
-pub mod diagnose;
-pub mod doctor;
-pub mod down;
+pub(crate) mod diagnose;
+pub(crate) mod doctor;
+pub(crate) mod down;
 mod down_profile;
-pub mod env;
+pub(crate) mod env;
 mod event_log;
 mod evidence;
 mod explain;
 mod home;
-pub mod invocation;
-pub mod kubectl;
+pub(crate) mod invocation;
+pub(crate) mod kubectl;
 mod listeners;
 mod living;
 mod login;
-pub mod logs;
-pub mod plan;
-pub mod produce;
-pub mod remove;
-pub mod render;
-pub mod scale;
-pub mod set;
-pub mod smoke_test;
-pub mod status;
-pub mod streaming;
-pub mod tools;
-pub mod topic;
-pub mod trust;
-pub mod up;
-pub mod upgrade;
-pub mod user;
-pub mod versions;
+pub(crate) mod logs;
+pub(crate) mod plan;
+pub(crate) mod produce;
+pub(crate) mod remove;
+pub(crate) mod render;
+pub(crate) mod scale;
+pub(crate) mod set;
+pub(crate) mod smoke_test;
+pub(crate) mod status;
+pub(crate) mod streaming;
+pub(crate) mod tools;
+pub(crate) mod topic;
+pub(crate) mod trust;
+pub(crate) mod up;
+pub(crate) mod upgrade;
+pub(crate) mod user;
+pub(crate) mod versions;
 
 use crate::errors;
 use crate::terminal;
@@ -167,7 +167,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
     }
     match cli.command {
-        Command::Completions { shell } => completions::run(shell),
+        Command::Completions { shell } => Ok(completions::run(shell)),
         Command::Explain(args) => explain::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Tools(args) => tools::run(&args),
@@ -205,9 +205,6 @@ fn deepest(matches: &ArgMatches) -> &ArgMatches {
 
 /// Choose between a profile and a context that are both named: a flag counts more than a variable, a variable more than a
 /// file. Two that count as much are a contradiction, since one of the clusters is not the one that was meant.
-///
-/// # Errors
-/// [`errors::USAGE`].
 fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
     let Some(context) = &global.context else { return Ok(()) };
     match profile_over_context(matches) {
@@ -306,9 +303,6 @@ fn stderr_is_terminal() -> bool {
 }
 
 /// See that the cluster answers, for verbs that need one.
-///
-/// # Errors
-/// `KS-NO-CLUSTER` with what minikube says of the profile.
 async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
     match crate::cluster::connection::connect(cx, false).await? {
         Ok(()) => Ok(()),

@@ -40,7 +40,7 @@ struct PlannedTask {
 ///
 /// # Errors
 /// What is wrong with the settings; programs that are missing.
-pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let choice = super::up::choose(&settings)?;
     let invocation = Invocation::begin(global, "plan", OutputMode::Plain);
@@ -72,9 +72,6 @@ pub async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
 }
 
 /// The plan as text, for `diagnose`.
-///
-/// # Errors
-/// What a task's commands cannot be told for.
 pub(super) async fn described(cx: &Rc<Context>) -> Result<String> {
     let planned = look(cx).await;
     cx.stop_observing();

@@ -70,10 +70,7 @@ impl Written {
 }
 
 /// Write stdin's lines to the topic.
-///
-/// # Errors
-/// [`errors::PRODUCE_FAILED`], [`errors::PRODUCE_LINE`], `KS-TOPIC-UNKNOWN`, `KS-PARTITION-UNKNOWN`, and those of the way to the cluster.
-pub async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let target = &Target::from(global);
     let mut stream = tokio::select! {

@@ -16,7 +16,7 @@ use crate::teardown::component as teardown;
 ///
 /// # Errors
 /// None: failures are reported as events, and in the exit code.
-pub async fn run(global: &Global, args: &Remove) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Remove) -> Result<ExitCode> {
     let invocation = Invocation::begin(global, "remove", args.output);
     let ended = remove(&invocation, global, args).await;
     invocation.release_held().await;

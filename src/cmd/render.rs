@@ -15,7 +15,7 @@ use crate::quickstart::{components as beside, kafka, sources, topic};
 ///
 /// # Errors
 /// What is wrong with the settings; a manifest that cannot be had.
-pub async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let choice = super::up::choose(&settings)?;
     let invocation = Invocation::begin(global, "render", OutputMode::Plain);

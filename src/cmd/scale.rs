@@ -25,11 +25,6 @@ use crate::kube::{ApiError, ApiErrorKind, Object as NodePool};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
 
-/// The nodes that would go are controllers, too.
-/// Brokers that would go hold data.
-/// It is not clear which pool is meant, or there is none.
-/// Fewer brokers would be left than a setting needs.
-
 /// How long the brokers may take to tell who holds what.
 const ASK: Duration = Duration::from_secs(30);
 
@@ -59,7 +54,7 @@ enum Place {
 ///
 /// # Errors
 /// None: failures are reported as events, and in the exit code.
-pub async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Scale) -> Result<ExitCode> {
     let title = format!("{} brokers", args.brokers);
     living::task(global, "scale", title, args.output, async |invocation| {
         let living = living::open_to_change(invocation, global).await?;

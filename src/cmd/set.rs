@@ -18,9 +18,6 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 
-/// The setting is Strimzi's own business.
-/// Kafka does not know the setting.
-
 /// Settings that Strimzi makes itself and takes from nobody: `KafkaClusterSpec.FORBIDDEN_PREFIXES`.
 const STRIMZIS: [&str; 24] = [
     "listeners",
@@ -63,7 +60,7 @@ const ASK: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// None: failures are reported as events, and in the exit code.
-pub async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Set) -> Result<ExitCode> {
     let keys: Vec<&str> = keys(args).collect();
     let title = format!("Settings {}", keys.join(", "));
     living::task(global, "set", title, args.output, async |invocation| {

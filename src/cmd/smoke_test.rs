@@ -26,7 +26,7 @@ use crate::quickstart;
 ///
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
-pub async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let plan = Plan {
         messages: args.messages,
         size: usize::try_from(args.size).unwrap_or(usize::MAX),

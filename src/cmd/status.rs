@@ -40,7 +40,7 @@ const READER: Duration = Duration::from_millis(300);
 ///
 /// # Errors
 /// `KS-TOOL-MISSING`, `KS-JOURNAL-*`, and minikube's failures where the API server does not respond.
-pub async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
     let runner = runner(Cancel::default(), global.verbose);

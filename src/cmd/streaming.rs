@@ -16,30 +16,25 @@ use crate::kafka::error::code;
 use crate::kafka::{Client, KafkaError, Topic};
 use crate::names::{TopicName, UserName};
 
-/// The brokers could not be reached.
-
 /// How long the brokers may take to answer at first.
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long a topic that was just made may be unknown or without leaders.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A client and the topic it works on.
-pub struct Stream {
+pub(crate) struct Stream {
     /// The client.
     pub client: Client,
     /// The topic as last looked up.
     pub topic: Topic,
     /// Holds the way to the cluster: the port-forwards are its.
-    pub living: Living,
+    _living: Living,
 }
 
 impl Stream {
     /// Reach the brokers, as the user if there is one, and find the topic, which must have `partition` if one
     /// is named.
-    ///
-    /// # Errors
-    /// [`errors::BROKER_UNREACHABLE`], [`errors::PARTITION_UNKNOWN`], `KS-TOPIC-UNKNOWN`, and those of the way to the cluster.
-    pub async fn open(
+    pub(crate) async fn open(
         global: &Global,
         rights: Rights<'_>,
         partition: Option<i32>,
@@ -104,13 +99,13 @@ impl Stream {
                 .because(format!("it has {}, numbered from 0", topic.partitions())),
             ));
         }
-        Ok(Self { client, topic, living })
+        Ok(Self { client, topic, _living: living })
     }
 }
 
 /// Who does what to a topic.
 #[derive(Clone, Copy)]
-pub struct Rights<'a> {
+pub(crate) struct Rights<'a> {
     /// The cluster.
     pub target: &'a Target,
     /// The topic.
@@ -129,7 +124,7 @@ impl Rights<'_> {
 }
 
 /// The failure of a stream that broke off.
-pub fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<Failure> {
+pub(crate) fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<Failure> {
     let topic = rights.topic;
     let message = format!("the topic {topic} could not be {done}");
     let user = rights.user.map(UserName::as_str);

@@ -18,10 +18,7 @@ use crate::terminal::table::Table;
 use crate::toolbox::{Digests, Kept, State, Toolbox, pins};
 
 /// List, install, remove.
-///
-/// # Errors
-/// `KS-TOOL-*`, `KS-DOWNLOAD-*`, `KS-VERSION-*`.
-pub fn run(args: &Tools) -> Result<ExitCode> {
+pub(crate) fn run(args: &Tools) -> Result<ExitCode> {
     let toolbox = Toolbox::open();
     match &args.verb {
         ToolsVerb::List(list) => {

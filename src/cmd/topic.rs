@@ -26,8 +26,6 @@ use crate::kube::strimzi::KafkaTopic;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
 
-/// The resource is not the one that was read.
-
 /// Plural of the resource in the API.
 const PLURAL: &str = "kafkatopics";
 
@@ -35,10 +33,7 @@ const PLURAL: &str = "kafkatopics";
 const ASK: Duration = Duration::from_secs(5);
 
 /// Make, show or delete topics.
-///
-/// # Errors
-/// Those of a read; a change reports its failures as events.
-pub async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
     match &args.verb {
         TopicVerb::Create(args) => create::run(global, args).await,
         TopicVerb::List(args) => show::list(global, args).await,
@@ -49,7 +44,7 @@ pub async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
 
 /// A topic as its resource tells of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Topic {
+pub(crate) struct Topic {
     /// Its name in Kafka.
     pub topic: String,
     /// The resource's name.
@@ -104,9 +99,6 @@ async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
 }
 
 /// A topic's resource: of several that describe it the one that the topic operator goes by.
-///
-/// # Errors
-/// [`errors::TOPIC_UNKNOWN`].
 fn one<'a>(topic: &TopicName, known: &'a [(Topic, Value)], living: &Living) -> Result<&'a (Topic, Value)> {
     let named = known.iter().rev().filter(|(t, _)| t.topic == topic.as_str());
     let managing = |(topic, json): &&(Topic, Value)| (topic.ready, json.pointer("/status/topicId").is_some());

@@ -18,10 +18,7 @@ use crate::redact;
 use crate::terminal::table::Table;
 
 /// Trust a file, list what is trusted, or revoke it.
-///
-/// # Errors
-/// [`errors::TRUST_NO_FILE`], `KS-CONFIG-*` for a file that is not a valid settings file, `KS-TRUST-UNWRITABLE`.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let trust = Trust::default();
     if args.list {
         let all = trust.list();
@@ -82,10 +79,7 @@ fn table(records: &[crate::config::trust::Record]) -> String {
 
 /// Report which files and settings are ignored, and refuse if the verb cannot do without them. `matches` are those
 /// of the whole command line.
-///
-/// # Errors
-/// [`errors::CONFIG_UNTRUSTED`] with the keys and their lines.
-pub fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
+pub(crate) fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     for found in &layers.files {
         if let Belief::None(why) = &found.belief {
             let whose = match found.whose {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::invocation::{Ended, Invocation};
 use crate::catalogue::Choice;
-pub use crate::checks::versions::choose;
+pub(crate) use crate::checks::versions::choose;
 use crate::cli::{Global, Up};
 use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, profile_owner, refusals};
@@ -28,7 +28,7 @@ const PROMPT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
-pub async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
         let message = "--recreate is for minikube profiles; it cannot be used with --context";
@@ -109,19 +109,17 @@ async fn ask_to_recreate(cx: &Context) -> Result<()> {
 }
 
 /// A session of a verb that is not `up`: programs found, journal read.
-///
-/// # Errors
-/// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
-pub fn session(invocation: &Invocation, choice: Choice) -> Result<Session> {
+pub(crate) fn session(invocation: &Invocation, choice: Choice) -> Result<Session> {
     let programs = Toolbox::open().programs(&invocation.paths)?;
     session_with(invocation, invocation.target().clone(), choice, programs)
 }
 
 /// A context for `up`, and for `plan`, which shows what `up` would do: what is missing may be obtained.
-///
-/// # Errors
-/// `KS-TOOL-MISSING` where it may not, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
-pub fn context_to_create(invocation: &Invocation, settings: Settings, choice: Choice) -> Result<Context> {
+pub(crate) fn context_to_create(
+    invocation: &Invocation,
+    settings: Settings,
+    choice: Choice,
+) -> Result<Context> {
     let program = |tool| programs::first(tool, &invocation.paths, settings.system_tools);
     let programs = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     let session = session_with(invocation, settings.target.clone(), choice, programs)?;
@@ -129,18 +127,12 @@ pub fn context_to_create(invocation: &Invocation, settings: Settings, choice: Ch
 }
 
 /// A context of `up` on a cluster that exists, with programs that exist.
-///
-/// # Errors
-/// As [`session`].
-pub fn context(invocation: &Invocation, settings: Settings, choice: Choice) -> Result<Context> {
+pub(crate) fn context(invocation: &Invocation, settings: Settings, choice: Choice) -> Result<Context> {
     Ok(Context::new(session(invocation, choice)?, settings))
 }
 
 /// A context for verbs that ask no cluster: programs that are missing do not matter.
-///
-/// # Errors
-/// `KS-JOURNAL-*`.
-pub fn context_without_programs(
+pub(crate) fn context_without_programs(
     invocation: &Invocation,
     settings: Settings,
     choice: Choice,

@@ -27,7 +27,7 @@ use crate::upgrade::told;
 /// # Errors
 /// What is wrong with the command line, and with --dry-run that there is no path; other failures are
 /// reported as events.
-pub async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     let asked =
         Partial { release: Some(args.release.clone()), kafka: args.kafka.clone(), ..Partial::default() };
     let target = catalogue::resolve(&asked)?.release;

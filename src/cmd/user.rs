@@ -25,8 +25,6 @@ use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 
-/// The user, or its secret, did not come or go in time.
-
 /// What keeps the user operator from a user for good.
 const FOR_GOOD: [Id; 2] = [errors::USER_LABEL, errors::RESOURCE_PAUSED];
 /// Why a user has no credentials.
@@ -38,10 +36,7 @@ const TLS_EXTERNAL: &str = "tls-external";
 const PLURAL: &str = "kafkausers";
 
 /// Make, show or delete users.
-///
-/// # Errors
-/// Those of a read; a change reports its failures as events.
-pub async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
+pub(crate) async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
     match &args.verb {
         UserVerb::Create(args) => create::run(global, args).await,
         UserVerb::List(args) => show::list(global, args).await,
@@ -52,7 +47,7 @@ pub async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
 
 /// A user as its resource tells of it. Nothing secret.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct User {
+pub(crate) struct User {
     /// The resource's name.
     pub user: String,
     /// `tls`, `scram-sha-512` ..., or `none`.

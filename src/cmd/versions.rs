@@ -17,10 +17,7 @@ use crate::toolbox::pins;
 const SHOWN: usize = 5;
 
 /// Print which Kafka fits which Strimzi, Kubernetes and minikube, or one set of them.
-///
-/// # Errors
-/// `KS-VERSION-*` when what was requested does not go together.
-pub fn run(args: &Versions) -> Result<ExitCode> {
+pub(crate) fn run(args: &Versions) -> Result<ExitCode> {
     let text = match &args.verb {
         Some(VersionsVerb::Resolve(asked)) => {
             let set = set(asked)?;

@@ -4,7 +4,7 @@
 //! exporter, Cruise Control and the brokers' metrics are fields of the Kafka; an annotation on the Kafka
 //! for each says that kstrim created it. [`ready`] reads how far one is.
 
-pub mod ready;
+pub(crate) mod ready;
 
 use serde_json::{Map, Value, json};
 
@@ -78,12 +78,12 @@ fn mirrored(cluster: &ClusterName, resource: Option<&Value>) -> Vec<String> {
 }
 
 /// The topic to which a MirrorMaker 2 of kstrim's mirrors another.
-pub fn mirror_of(resource: &Value) -> Option<String> {
+pub(crate) fn mirror_of(resource: &Value) -> Option<String> {
     Some(format!("{}.{}", render::SOURCE, mirrors(resource)?))
 }
 
 /// The topic that a MirrorMaker 2 of kstrim's mirrors.
-pub fn mirrors(resource: &Value) -> Option<String> {
+pub(crate) fn mirrors(resource: &Value) -> Option<String> {
     Some(resource.pointer("/spec/mirrors/0/topicsPattern")?.as_str()?.replace("\\.", "."))
 }
 
@@ -253,7 +253,7 @@ pub fn into_kafka(
 
 /// The merge patch of a Kafka that brings the fields of `names` that it has not yet; `None` if there is
 /// nothing to bring.
-pub fn bring(kafka: &Value, names: &[ComponentName], input: &ComponentInput<'_>) -> Option<Value> {
+pub(crate) fn bring(kafka: &Value, names: &[ComponentName], input: &ComponentInput<'_>) -> Option<Value> {
     patch(names, |component, field| {
         let done = component.stands_in(kafka) && component.is_marked(kafka);
         (!done).then(|| ((field.wanted)(input), json!("true")))
@@ -261,7 +261,7 @@ pub fn bring(kafka: &Value, names: &[ComponentName], input: &ComponentInput<'_>)
 }
 
 /// The merge patch of a Kafka that takes the fields of `names` out of it; `None` if none is kstrim's.
-pub fn take(kafka: &Value, names: &[ComponentName]) -> Option<Value> {
+pub(crate) fn take(kafka: &Value, names: &[ComponentName]) -> Option<Value> {
     patch(names, |component, _| component.is_marked(kafka).then_some((Value::Null, Value::Null)))
 }
 
@@ -291,10 +291,7 @@ fn set(into: &mut Value, path: &[&str], value: Value) {
 }
 
 /// Refuse what cannot work with so many brokers: the operator would refuse the whole Kafka.
-///
-/// # Errors
-/// [`errors::COMPONENT_BROKERS`] with what would do.
-pub fn check(names: &[ComponentName], brokers: u32, way_out: &str) -> Result<()> {
+pub(crate) fn check(names: &[ComponentName], brokers: u32, way_out: &str) -> Result<()> {
     let Some(component) = names.iter().map(|n| of(*n)).find(|c| c.brokers > brokers) else { return Ok(()) };
     let message = format!("{} needs at least {} brokers", component.title, component.brokers);
     Err(Box::new(

@@ -10,7 +10,7 @@ use crate::kube::pod::Pod;
 use crate::names::ComponentName;
 
 /// Whether a component is as wanted: its resource or the Kafka at its current generation, with its pods.
-pub fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
+pub(crate) fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     let state = state(component, scene, verdict);
     // What it says of itself says nothing of its connectors and their tasks.
     let failed = |f: &&Finding| f.id == errors::CONNECTOR_FAILED && of(component, f);
@@ -32,7 +32,7 @@ fn of(component: &Component, finding: &Finding) -> bool {
 }
 
 /// The pods of a component, without those that are going.
-pub fn pods<'a>(component: &Component, scene: &Scene<'a>) -> Vec<Pod<'a>> {
+pub(crate) fn pods<'a>(component: &Component, scene: &Scene<'a>) -> Vec<Pod<'a>> {
     let cluster = scene.expect.cluster.as_str();
     let of = |p: &Pod<'a>| {
         p.cluster() == Some(cluster)
@@ -43,7 +43,7 @@ pub fn pods<'a>(component: &Component, scene: &Scene<'a>) -> Vec<Pod<'a>> {
 }
 
 /// The resource of a component.
-pub fn resource<'a>(component: &Component, scene: &Scene<'a>) -> Option<&'a Object> {
+pub(crate) fn resource<'a>(component: &Component, scene: &Scene<'a>) -> Option<&'a Object> {
     scene.snapshot.get(component.kind()?, &scene.expect.namespace, &scene.expect.cluster)
 }
 

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 /// Limit in bytes. A settings file is short; a larger one is a mistake, or an attack on the parser.
-pub const LIMIT: u64 = 64 * 1024;
+pub(crate) const LIMIT: u64 = 64 * 1024;
 /// How many symbolic links are followed; the same limit as on Linux.
 const MOST_LINKS: usize = 40;
 
 /// The user on whose behalf files are read.
 #[derive(Debug, Clone)]
-pub struct Me {
+pub(crate) struct Me {
     /// Whose files are accepted: the user's own, root's, and with sudo those of the calling user.
     owners: Vec<u32>,
     /// `/etc/passwd` and `/etc/group`, for groups of a single user.
@@ -25,7 +25,7 @@ pub struct Me {
 
 impl Me {
     /// The user of this process.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let uid = rustix::process::geteuid().as_raw();
         let mut owners = vec![uid, 0];
         // Set by sudo; a value from elsewhere matters only for root, who could read the file anyway.
@@ -67,10 +67,7 @@ impl Me {
     }
 
     /// Why a file is not accepted, in one clause; `None` if it is. `meta` is that of the file that was opened.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn doubt(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
+    pub(crate) fn doubt(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
         if !meta.is_file() {
             return Ok(Some("it is not a regular file".into()));
         }
@@ -139,7 +136,7 @@ impl Me {
 
 /// A file that was opened without blocking: a FIFO or a device is not read.
 #[derive(Debug)]
-pub struct Opened {
+pub(crate) struct Opened {
     file: File,
     /// The metadata of the file that was opened, which a later rename does not change.
     pub meta: Metadata,
@@ -147,10 +144,7 @@ pub struct Opened {
 
 impl Opened {
     /// Open it.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn at(path: &Path) -> io::Result<Self> {
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
         let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let meta = file.metadata()?;
@@ -161,7 +155,7 @@ impl Opened {
     ///
     /// # Errors
     /// What the file system says; it is not a regular file, or larger than settings are.
-    pub fn read(self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(self) -> io::Result<Vec<u8>> {
         if !self.meta.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }

@@ -18,7 +18,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The project's file, in the working directory or a directory above it.
-pub const PROJECT_FILE: &str = "kstrim.yaml";
+pub(crate) const PROJECT_FILE: &str = "kstrim.yaml";
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Entry {
 
 /// Who a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub(crate) enum Whose {
     /// The user's own, in the configuration directory.
     User,
     /// A project's, which may come from anybody.
@@ -44,7 +44,7 @@ pub enum Whose {
 
 /// How much of a file takes effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Belief {
+pub(crate) enum Belief {
     /// All of it: it is the user's own, or trusted.
     Whole,
     /// A project's file that is not trusted: only the settings that say what to create.
@@ -55,7 +55,7 @@ pub enum Belief {
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Where.
     pub path: PathBuf,
     /// Whose.
@@ -68,7 +68,7 @@ pub struct Found {
 
 /// What the files say, the weaker first.
 #[derive(Debug, Default)]
-pub struct Layers {
+pub(crate) struct Layers {
     entries: Vec<Entry>,
     /// Settings of a file that is not trusted which take effect only in one that is.
     pub left_out: Vec<Entry>,
@@ -77,13 +77,13 @@ pub struct Layers {
 }
 
 /// The user's own file, `kstrim/config.yaml` in the platform's configuration directory.
-pub fn user_file() -> Option<PathBuf> {
+pub(crate) fn user_file() -> Option<PathBuf> {
     dirs::config_dir().filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim/config.yaml"))
 }
 
 /// The project's file: the nearest at or above `folder`, whatever it is. Directories above the repository or the home
 /// directory are not part of the project: they may be anybody's.
-pub fn project_file(folder: &Path) -> Option<PathBuf> {
+pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
     let home = dirs::home_dir();
     for at in folder.ancestors() {
         let file = at.join(PROJECT_FILE);
@@ -99,10 +99,7 @@ pub fn project_file(folder: &Path) -> Option<PathBuf> {
 
 impl Layers {
     /// Read what there is: the user's file, then the project's.
-    ///
-    /// # Errors
-    /// [`errors::CONFIG_UNREADABLE`], [`errors::CONFIG_KEY`], [`errors::CONFIG_VALUE`], each naming file and line.
-    pub fn read() -> Result<Self> {
+    pub(crate) fn read() -> Result<Self> {
         let project = std::env::current_dir().ok().and_then(|folder| project_file(&folder));
         let user = user_file().filter(|file| file.symlink_metadata().is_ok());
         let (me, trust) = (Me::now(), Trust::default());
@@ -149,12 +146,12 @@ impl Layers {
     }
 
     /// The value of a setting that wins among the files.
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.key == key)
     }
 
     /// The command line with the files' values as its defaults.
-    pub fn over(&self, command: Command) -> Command {
+    pub(crate) fn over(&self, command: Command) -> Command {
         // A variable that is set to nothing says nothing, as CI systems set those that have no value.
         let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
         let set = |arg: Arg| {
@@ -176,7 +173,7 @@ impl Layers {
 }
 
 /// The failure of a settings file that cannot be read.
-pub fn unreadable(file: &Path, why: &str) -> Box<Failure> {
+pub(crate) fn unreadable(file: &Path, why: &str) -> Box<Failure> {
     let message = format!("the settings file {} cannot be read", file.display());
     Box::new(Failure::new(errors::CONFIG_UNREADABLE, Kind::Usage, message).because(why))
 }

@@ -78,7 +78,7 @@ pub fn class(name: &str) -> Option<Class> {
 }
 
 /// Whether an entry of a project's file takes effect only when the file is trusted.
-pub fn needs_trust(entry: &Entry) -> bool {
+pub(crate) fn needs_trust(entry: &Entry) -> bool {
     match class(&entry.key) {
         Some(Class::What | Class::Target) => false,
         // `none` runs Kubernetes on the machine itself, `ssh` on another one.
@@ -118,7 +118,7 @@ pub fn all() -> Vec<Key> {
 }
 
 /// Whether an argument can be set by a file. Consent (`--adopt`) is given again each time.
-pub fn is_setting(arg: &Arg) -> bool {
+pub(crate) fn is_setting(arg: &Arg) -> bool {
     arg.get_long().is_some() && (arg.get_env().is_some() || arg.get_id() == "minikube_arg")
 }
 
@@ -149,7 +149,7 @@ fn key(arg: &Arg) -> Key {
 }
 
 /// The JSON Schema of a settings file, for editors.
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut properties = Map::new();
     for key in all() {
         let one = json!({"type": ["string", "integer"]});
@@ -189,7 +189,7 @@ pub fn schema() -> Value {
 }
 
 /// A settings file with every key commented out, each with what it is and its default.
-pub fn commented() -> String {
+pub(crate) fn commented() -> String {
     let mut text = String::from(
         "# Settings of kstrim. A flag wins over an environment variable, that over this file in a project,\n\
          # that over the user's own. `kstrim config show --origins` tells what holds, and why.\n",

@@ -1,17 +1,17 @@
 //! The settings of a run, resolved and validated before any command is run.
 
-pub mod belief;
+pub(crate) mod belief;
 mod bundled;
-pub mod files;
-pub mod keys;
+pub(crate) mod files;
+pub(crate) mod keys;
 mod parse;
-pub mod trust;
+pub(crate) mod trust;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bundle::Bundle;
-pub use crate::cli::PresetName;
+pub(crate) use crate::cli::PresetName;
 use crate::cli::{Global, What};
 use crate::command_line::{Aim, CommandLine};
 use crate::errors;
@@ -22,19 +22,19 @@ use crate::names::{
 };
 
 /// Memory the quickstart needs, MiB: `minikube start --memory=4096` in Strimzi's own.
-pub const DEFAULT_MEMORY_MB: &str = "4096";
+pub(crate) const DEFAULT_MEMORY_MB: &str = "4096";
 /// CPUs the quickstart needs; minikube's own minimum.
-pub const DEFAULT_CPUS: &str = "2";
+pub(crate) const DEFAULT_CPUS: &str = "2";
 
 /// How long a download may bring nothing or next to nothing; the flag's default.
-pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The Secret that kstrim makes of a docker login.
-pub const PULL_SECRET: &str = "kstrim-image-pull";
+pub(crate) const PULL_SECRET: &str = "kstrim-image-pull";
 
 /// Which cluster: what every verb needs.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     /// minikube profile and kubectl context; with [`Target::context`] what stands for that.
     pub profile: ProfileName,
     /// A context of the user's kubeconfig, instead of minikube.
@@ -50,28 +50,28 @@ pub struct Target {
 /// Commands for people, on the cluster of the run that prints them.
 impl Target {
     /// A command of kstrim: `target.kstrim("topic list")`.
-    pub fn kstrim(&self, words: &'static str) -> CommandLine {
+    pub(crate) fn kstrim(&self, words: &'static str) -> CommandLine {
         CommandLine::aimed("kstrim", self.aims()).args(words.split_whitespace())
     }
 
     /// A command of kubectl, through kstrim.
-    pub fn kubectl(&self, words: &'static str) -> CommandLine {
+    pub(crate) fn kubectl(&self, words: &'static str) -> CommandLine {
         self.kstrim("kubectl --").args(words.split_whitespace())
     }
 
     /// The command that was typed, for this cluster: with all its flags it is repeated, with one more it goes on.
-    pub fn again(&self) -> CommandLine {
+    pub(crate) fn again(&self) -> CommandLine {
         CommandLine::typed(self.aims())
     }
 
     /// A command of minikube.
-    pub fn minikube(&self, words: &'static str) -> CommandLine {
+    pub(crate) fn minikube(&self, words: &'static str) -> CommandLine {
         CommandLine::minikube(words, self.profile.as_str())
     }
 
     /// The flags that name this cluster. A default is left out, unless it was given as a flag: a variable or a
     /// settings file may say otherwise.
-    pub fn aims(&self) -> Vec<Aim> {
+    pub(crate) fn aims(&self) -> Vec<Aim> {
         let aim = |long: &'static str, value: &str, default: &str| {
             let wanted = value != default || self.given.contains(&long);
             wanted.then(|| Aim { long, value: value.to_owned() })
@@ -118,7 +118,7 @@ impl From<&Global> for Target {
 
 /// What `up` was asked for.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Which cluster.
     pub target: Target,
     /// The topic.
@@ -179,10 +179,7 @@ pub struct Settings {
 
 impl Settings {
     /// Resolve and check.
-    ///
-    /// # Errors
-    /// [`errors::SETTING_INVALID`] naming the flag, its value and what it takes.
-    pub fn new(global: &Global, what: &What) -> Result<Self> {
+    pub(crate) fn new(global: &Global, what: &What) -> Result<Self> {
         let mut settings = Self {
             target: Target::from(global),
             topic: what.topic.clone(),
@@ -253,10 +250,7 @@ impl Settings {
     }
 
     /// Open a bundle, which can be loaded into minikube only.
-    ///
-    /// # Errors
-    /// `KS-SETTING-INVALID`, `KS-BUNDLE-*`.
-    pub fn open_bundle(&self, bundle: &Path) -> Result<Bundle> {
+    pub(crate) fn open_bundle(&self, bundle: &Path) -> Result<Bundle> {
         if self.target.context.is_some() {
             let value = bundle.display().to_string();
             let takes = "no value together with --context, whose cluster pulls its own images";
@@ -266,10 +260,7 @@ impl Settings {
     }
 
     /// Take image archives, which have to exist and can be loaded into minikube only.
-    ///
-    /// # Errors
-    /// `KS-SETTING-INVALID`.
-    pub fn load_images(&mut self, archives: &[PathBuf]) -> Result<()> {
+    pub(crate) fn load_images(&mut self, archives: &[PathBuf]) -> Result<()> {
         if let Some(archive) = archives.first().filter(|_| self.target.context.is_some()) {
             return Err(invalid(
                 "--image-archive",
@@ -290,7 +281,7 @@ impl Settings {
     }
 
     /// The settings of tasks of `up` on a cluster that exists: everything but the target and the topic is open.
-    pub fn for_existing(target: &Target, topic: &TopicName) -> Self {
+    pub(crate) fn for_existing(target: &Target, topic: &TopicName) -> Self {
         Self {
             target: target.clone(),
             topic: topic.clone(),
@@ -324,7 +315,7 @@ impl Settings {
     }
 
     /// The Secrets that pods pull with; the last is the one that kstrim makes of a docker login.
-    pub fn pull_secret_names(&self) -> Vec<String> {
+    pub(crate) fn pull_secret_names(&self) -> Vec<String> {
         let named = self.pull_secrets.iter().map(ToString::to_string);
         named.chain(self.pull_config.iter().map(|_| PULL_SECRET.to_owned())).collect()
     }
@@ -341,12 +332,12 @@ impl Settings {
 }
 
 /// Names in the order of the table, each once.
-pub fn once(names: &[ComponentName]) -> Vec<ComponentName> {
+pub(crate) fn once(names: &[ComponentName]) -> Vec<ComponentName> {
     ComponentName::ALL.into_iter().filter(|name| names.contains(name)).collect()
 }
 
 /// The topic of a run that names none.
-pub fn default_topic() -> TopicName {
+pub(crate) fn default_topic() -> TopicName {
     "my-topic".parse().unwrap_or_else(|_| unreachable!("a valid name"))
 }
 

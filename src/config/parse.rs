@@ -17,9 +17,6 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The settings of one file's text.
-///
-/// # Errors
-/// [`errors::CONFIG_UNREADABLE`], [`errors::CONFIG_KEY`], [`errors::CONFIG_VALUE`].
 pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
     // A byte order mark, which some editors on other systems write, is not part of the content.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -23,7 +23,7 @@ const LIMIT: u64 = 64 << 10;
 
 /// A file that is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     schema: u32,
     /// Its path.
     pub path: String,
@@ -35,23 +35,20 @@ pub struct Record {
 
 impl Record {
     /// Whether this very content is trusted.
-    pub fn holds(&self, content: &[u8]) -> bool {
+    pub(crate) fn holds(&self, content: &[u8]) -> bool {
         self.sha256 == sha256::of(content)
     }
 }
 
 /// The records.
 #[derive(Debug, Clone)]
-pub struct Trust {
+pub(crate) struct Trust {
     folder: PathBuf,
 }
 
 /// The path that a file is known by: its directory without links, then its own name. A link that is put in its place
 /// later is the same name with another content.
-///
-/// # Errors
-/// There is no such directory.
-pub fn known_as(file: &Path) -> io::Result<PathBuf> {
+pub(crate) fn known_as(file: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(file)?;
     let name = absolute.file_name().ok_or_else(|| io::Error::other("it is not a file"))?;
     Ok(absolute.parent().unwrap_or(Path::new("/")).canonicalize()?.join(name))
@@ -65,7 +62,8 @@ impl Default for Trust {
 
 impl Trust {
     /// The records in another directory.
-    pub fn at(folder: PathBuf) -> Self {
+    #[cfg(test)]
+    pub(crate) fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
 
@@ -86,15 +84,12 @@ impl Trust {
     }
 
     /// What is recorded about a file.
-    pub fn of(&self, file: &Path) -> Option<Record> {
+    pub(crate) fn of(&self, file: &Path) -> Option<Record> {
         self.read(&self.record(&known_as(file).ok()?))
     }
 
     /// Trust this content of the file; its record.
-    ///
-    /// # Errors
-    /// [`errors::TRUST_UNWRITABLE`].
-    pub fn give(&self, file: &Path, content: &[u8]) -> Result<Record> {
+    pub(crate) fn give(&self, file: &Path, content: &[u8]) -> Result<Record> {
         let give = || -> io::Result<Record> {
             let known = known_as(file)?;
             private_dir(&self.folder)?;
@@ -115,10 +110,7 @@ impl Trust {
     }
 
     /// Revoke the trust in a file; returns whether it was trusted.
-    ///
-    /// # Errors
-    /// [`errors::TRUST_UNWRITABLE`].
-    pub fn revoke(&self, file: &Path) -> Result<bool> {
+    pub(crate) fn revoke(&self, file: &Path) -> Result<bool> {
         // The file's directory may be gone: then its path is used as it was given.
         let known = known_as(file).unwrap_or_else(|_| file.to_owned());
         match fs::remove_file(self.record(&known)) {
@@ -129,7 +121,7 @@ impl Trust {
     }
 
     /// All records, by path.
-    pub fn list(&self) -> Vec<Record> {
+    pub(crate) fn list(&self) -> Vec<Record> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut all: Vec<Record> = entries.filter_map(|entry| self.read(&entry.path())).collect();
         all.sort_by(|a, b| a.path.cmp(&b.path));

@@ -12,7 +12,7 @@ use super::bundle::File;
 ///
 /// # Errors
 /// When it cannot be written, or `path` is something else than a file.
-pub fn write(path: &Path, root: &str, files: &[File], time: jiff::Timestamp) -> io::Result<u64> {
+pub(crate) fn write(path: &Path, root: &str, files: &[File], time: jiff::Timestamp) -> io::Result<u64> {
     // A rename would put a file in a device's or a directory's place.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a file"));

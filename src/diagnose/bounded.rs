@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 
 /// Runs children of another runner, with limits.
-pub struct Bounded {
+pub(crate) struct Bounded {
     inner: Rc<dyn Runner>,
     child: Duration,
     gate: Semaphore,
@@ -16,7 +16,7 @@ pub struct Bounded {
 
 impl Bounded {
     /// At most `at_once` children, each for at most `child`.
-    pub fn new(inner: Rc<dyn Runner>, child: Duration, at_once: usize) -> Self {
+    pub(crate) fn new(inner: Rc<dyn Runner>, child: Duration, at_once: usize) -> Self {
         Self { inner, child, gate: Semaphore::new(at_once) }
     }
 

@@ -35,7 +35,7 @@ enum Content {
 
 /// Something that could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// What.
     pub what: String,
     /// Why.
@@ -55,10 +55,10 @@ struct Inner {
 
 /// The collection. Clones are the same one.
 #[derive(Clone, Default)]
-pub struct Bundle(Rc<RefCell<Inner>>);
+pub(crate) struct Bundle(Rc<RefCell<Inner>>);
 
 /// A file ready to be packed.
-pub struct File {
+pub(crate) struct File {
     /// Its path in the archive.
     pub name: String,
     /// Its bytes, without secrets.
@@ -67,17 +67,17 @@ pub struct File {
 
 impl Bundle {
     /// Add a text, if there is anything in it.
-    pub fn text(&self, name: impl Into<String>, text: impl Into<String>) {
+    pub(crate) fn text(&self, name: impl Into<String>, text: impl Into<String>) {
         self.put(name.into(), Content::Text(text.into()));
     }
 
     /// Add a log, if there is anything in it.
-    pub fn log(&self, name: impl Into<String>, text: impl Into<String>) {
+    pub(crate) fn log(&self, name: impl Into<String>, text: impl Into<String>) {
         self.put(name.into(), Content::Log(text.into()));
     }
 
     /// Add objects; they are written as YAML.
-    pub fn objects(&self, name: impl Into<String>, objects: Value) {
+    pub(crate) fn objects(&self, name: impl Into<String>, objects: Value) {
         self.put(name.into(), Content::Objects(objects));
     }
 
@@ -92,7 +92,7 @@ impl Bundle {
     }
 
     /// Something could not be had.
-    pub fn gap(&self, what: impl Into<String>, why: impl Display) {
+    pub(crate) fn gap(&self, what: impl Into<String>, why: impl Display) {
         let gap = Gap { what: what.into(), why: why.to_string() };
         let mut inner = self.0.borrow_mut();
         if !inner.gaps.contains(&gap) {
@@ -101,7 +101,7 @@ impl Bundle {
     }
 
     /// Do a part of the collection; if it is not over when the collection ends, it is a gap.
-    pub async fn part<T>(&self, what: impl Into<String>, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn part<T>(&self, what: impl Into<String>, work: impl Future<Output = T>) -> T {
         let what = what.into();
         self.0.borrow_mut().open.insert(what.clone());
         let done = work.await;
@@ -110,7 +110,7 @@ impl Bundle {
     }
 
     /// The collection ends: what is still open is a gap.
-    pub fn close(&self, why: &str) {
+    pub(crate) fn close(&self, why: &str) {
         let open = std::mem::take(&mut self.0.borrow_mut().open);
         for what in open {
             self.gap(what, why);
@@ -118,48 +118,48 @@ impl Bundle {
     }
 
     /// These values are secret wherever they stand.
-    pub fn secret(&self, values: impl IntoIterator<Item = String>) {
+    pub(crate) fn secret(&self, values: impl IntoIterator<Item = String>) {
         self.0.borrow_mut().secret.extend(values);
     }
 
     /// This is a name that may be read, also where it is the value of a Secret.
-    pub fn name(&self, name: impl Into<String>) {
+    pub(crate) fn name(&self, name: impl Into<String>) {
         self.0.borrow_mut().names.insert(name.into());
     }
 
     /// What the status of all is.
-    pub fn set_status(&self, status: Status) {
+    pub(crate) fn set_status(&self, status: Status) {
         self.0.borrow_mut().status = Some(status);
     }
 
     /// What the status of all is, if it could be had.
-    pub fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         self.0.borrow().status.clone()
     }
 
     /// A version or the like, for the table in the summary.
-    pub fn fact(&self, name: &'static str, value: impl Into<String>) {
+    pub(crate) fn fact(&self, name: &'static str, value: impl Into<String>) {
         self.0.borrow_mut().facts.insert(name, value.into());
     }
 
     /// All such.
-    pub fn facts(&self) -> BTreeMap<&'static str, String> {
+    pub(crate) fn facts(&self) -> BTreeMap<&'static str, String> {
         self.0.borrow().facts.clone()
     }
 
     /// What could not be had.
-    pub fn gaps(&self) -> Vec<Gap> {
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
         self.0.borrow().gaps.clone()
     }
 
     /// What takes out the secrets, as far as they are known now.
-    pub fn redactor(&self) -> Redactor {
+    pub(crate) fn redactor(&self) -> Redactor {
         let inner = self.0.borrow();
         Redactor::new(inner.secret.iter().cloned(), &|word| inner.names.contains(word))
     }
 
     /// The files without secrets and within the limits, in the archive's order. Takes them.
-    pub fn files(&self, redactor: &Redactor) -> Vec<File> {
+    pub(crate) fn files(&self, redactor: &Redactor) -> Vec<File> {
         let contents = std::mem::take(&mut self.0.borrow_mut().files);
         let mut contents: Vec<(String, Content)> = contents.into_iter().collect();
         contents.sort_by_key(|(name, _)| rank(name));

@@ -48,7 +48,7 @@ const SEEN: [(Kind, &str); 8] = [
 ];
 
 /// Ask for everything. `snapshot` is what `status` has seen already.
-pub async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
+pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
     let namespace = request.target.namespace.as_str();
     of_snapshot(bundle, snapshot, namespace);
     of_operator(bundle, snapshot, request);
@@ -241,7 +241,7 @@ fn events_table(events: &[&Object]) -> String {
 }
 
 /// One event as a line.
-pub fn event_line(event: &Event<'_>) -> String {
+pub(crate) fn event_line(event: &Event<'_>) -> String {
     let time = event.last().map_or("-".to_owned(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let times = if event.count() > 1 { format!(" ({} times)", event.count()) } else { String::new() };
     format!(

@@ -12,7 +12,7 @@ const LIMIT: u64 = 4 << 20;
 
 /// One run as its event log tells it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Past {
+pub(crate) struct Past {
     /// The verb.
     pub verb: String,
     /// When it began.
@@ -28,7 +28,7 @@ pub struct Past {
 }
 
 /// Add the files; gives what the event logs tell, the newest run first.
-pub fn collect(request: &Request<'_>, bundle: &Bundle) -> Vec<Past> {
+pub(crate) fn collect(request: &Request<'_>, bundle: &Bundle) -> Vec<Past> {
     let folder = request.paths.folder();
     let Ok(entries) = std::fs::read_dir(&folder) else {
         bundle.gap("kstrim/", format!("kstrim has no files for the profile {}", request.target.profile));
@@ -68,7 +68,7 @@ fn end_of(path: &Path) -> std::io::Result<String> {
 }
 
 /// Read an event log. Lines that say nothing to us are skipped.
-pub fn past(verb: &str, text: &str) -> Past {
+pub(crate) fn past(verb: &str, text: &str) -> Past {
     let mut past = Past { verb: verb.to_owned(), ..Past::default() };
     let mut ids: Vec<String> = Vec::new();
     let task = |past: &mut Past, ids: &[String], id: &str, state: Option<String>, said: String| {

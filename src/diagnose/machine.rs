@@ -33,7 +33,7 @@ const VARIABLES: [&str; 14] = [
 const PREFIXES: [&str; 2] = ["KSTRIM_", "MINIKUBE_"];
 
 /// The machine and the environment; asks nobody.
-pub fn local(request: &Request<'_>, bundle: &Bundle) {
+pub(crate) fn local(request: &Request<'_>, bundle: &Bundle) {
     bundle.fact("kstrim", env!("CARGO_PKG_VERSION"));
     let uname = rustix::system::uname();
     let word = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
@@ -77,7 +77,7 @@ fn read(path: &str) -> Option<String> {
 }
 
 /// What minikube says, and the engine under it.
-pub async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc::Rc<dyn Runner>) {
+pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc::Rc<dyn Runner>) {
     let program = match Toolbox::open().program(Tool::Minikube, request.paths) {
         Ok(program) => program,
         Err(failure) => return bundle.gap("minikube", said(&failure)),
@@ -133,6 +133,6 @@ async fn printed(bundle: &Bundle, name: &str, minikube: &Minikube, cmd: &Cmd) {
 }
 
 /// A failure in one line.
-pub fn said(failure: &Failure) -> String {
+pub(crate) fn said(failure: &Failure) -> String {
     format!("{} [{}]", failure.message, failure.id)
 }

@@ -31,7 +31,8 @@ use crate::paths::ProfilePaths;
 use crate::status::look::{self, Looker};
 use crate::status::model::Memory;
 
-pub use bundle::{FILE_LIMIT, Gap, WHOLE_LIMIT};
+pub(crate) use bundle::Gap;
+pub use bundle::{FILE_LIMIT, WHOLE_LIMIT};
 
 /// Limit of the plan.
 const PLAN: Duration = Duration::from_secs(15);
@@ -40,7 +41,7 @@ const WARNINGS: usize = 20;
 
 /// How much may be asked, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Of the whole collection.
     pub whole: Duration,
     /// Of each child.
@@ -57,13 +58,13 @@ pub struct Limits {
 
 impl Limits {
     /// For somebody who asked for it and waits at most so long.
-    pub fn asked(whole: Duration) -> Self {
+    pub(crate) fn asked(whole: Duration) -> Self {
         let child = Duration::from_secs(20).min(whole);
         Self { whole, child, at_once: 6, log_lines: 5000, logs: 120, node_lines: 120 }
     }
 
     /// After a failure that is to be told soon.
-    pub fn on_failure() -> Self {
+    pub(crate) fn on_failure() -> Self {
         Self {
             whole: Duration::from_secs(8),
             child: Duration::from_secs(5),
@@ -76,7 +77,7 @@ impl Limits {
 }
 
 /// What to collect.
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// Which cluster.
     pub target: &'a Target,
     /// The profile's files.
@@ -93,7 +94,7 @@ pub struct Request<'a> {
 
 /// An archive that was written.
 #[derive(Debug, Serialize)]
-pub struct Written {
+pub(crate) struct Written {
     /// Where.
     pub path: PathBuf,
     /// Its size.
@@ -112,7 +113,7 @@ pub struct Written {
 
 /// Something wrong.
 #[derive(Debug, Serialize)]
-pub struct Found {
+pub(crate) struct Found {
     /// Stable id.
     pub id: String,
     /// The cause, one sentence.
@@ -120,15 +121,12 @@ pub struct Found {
 }
 
 /// The name of an archive made at `time`, without its ending.
-pub fn name(profile: &str, time: Timestamp) -> String {
+pub(crate) fn name(profile: &str, time: Timestamp) -> String {
     format!("kstrim-diagnose-{profile}-{}", time.strftime("%Y%m%dT%H%M%SZ"))
 }
 
 /// Collect, and write the archive to `path`.
-///
-/// # Errors
-/// [`errors::DIAGNOSE_UNWRITABLE`]. What cannot be asked is no error.
-pub async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Result<Written> {
+pub(crate) async fn write(mut request: Request<'_>, path: &Path, time: Timestamp) -> Result<Written> {
     let began = Instant::now();
     let bundle = bundle::Bundle::default();
     let target = request.target;

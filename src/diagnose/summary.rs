@@ -8,7 +8,7 @@ use crate::event::FailureInfo;
 use crate::status::{Status, draw};
 
 /// What the summary is made of.
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// minikube profile.
     pub profile: &'a str,
     /// When it was looked.
@@ -30,7 +30,7 @@ pub struct Facts<'a> {
 }
 
 /// The summary as Markdown.
-pub fn markdown(facts: &Facts<'_>) -> String {
+pub(crate) fn markdown(facts: &Facts<'_>) -> String {
     let mut page = format!(
         "# kstrim diagnose: profile {}, {}\n\n\
          Secrets, tokens, keys and passwords are replaced with REDACTED. Check it anyway before you share it.\n",

@@ -10,11 +10,11 @@ use crate::failure::{Failure, Kind};
 
 /// The version of the document. It grows when a field changes its meaning or goes away; new
 /// fields do not raise it, readers skip what they do not know.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The result of `kstrim doctor`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
     /// When the state was collected (UTC, RFC 3339).
@@ -36,7 +36,7 @@ pub struct Doctor {
 
 /// Number of checks by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// No problem.
     pub ok: u64,
     /// It may cause problems later.
@@ -49,7 +49,7 @@ pub struct Counts {
 
 /// One check.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Check {
+pub(crate) struct Check {
     /// Its stable name, `GROUP.WHAT`.
     pub id: String,
     /// What it is about.
@@ -71,7 +71,7 @@ pub struct Check {
 /// The verdict of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub(crate) enum Word {
     /// No problem.
     Ok,
     /// It may cause problems later.
@@ -84,7 +84,7 @@ pub enum Word {
 
 /// Something that can be fixed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Fix {
+pub(crate) struct Fix {
     /// The check that it belongs to.
     pub check: String,
     /// What it does.
@@ -100,7 +100,7 @@ pub struct Fix {
 /// The outcome of a fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum FixOutcome {
+pub(crate) enum FixOutcome {
     /// It was done.
     Done,
     /// It was tried and failed.
@@ -111,7 +111,7 @@ pub enum FixOutcome {
 
 /// What a check came to, before it has its place in the document.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Its verdict.
     pub word: Word,
     /// One line.
@@ -122,27 +122,27 @@ pub struct Outcome {
 
 impl Outcome {
     /// No problem.
-    pub fn ok(found: impl Into<String>) -> Self {
+    pub(crate) fn ok(found: impl Into<String>) -> Self {
         Self { word: Word::Ok, found: found.into(), problem: None }
     }
 
     /// There was nothing to check.
-    pub fn skipped(why: impl Into<String>) -> Self {
+    pub(crate) fn skipped(why: impl Into<String>) -> Self {
         Self { word: Word::Skipped, found: why.into(), problem: None }
     }
 
     /// A warning or a failure.
-    pub fn wrong(word: Word, problem: FailureInfo) -> Self {
+    pub(crate) fn wrong(word: Word, problem: FailureInfo) -> Self {
         Self { word, found: problem.message.clone(), problem: Some(problem) }
     }
 
     /// A failure.
-    pub fn failed(failure: &Failure) -> Self {
+    pub(crate) fn failed(failure: &Failure) -> Self {
         Self::wrong(Word::Failed, FailureInfo::new(failure, None))
     }
 
     /// A warning.
-    pub fn warning(failure: &Failure) -> Self {
+    pub(crate) fn warning(failure: &Failure) -> Self {
         Self::wrong(Word::Warning, FailureInfo::new(failure, None))
     }
 }
@@ -160,7 +160,7 @@ impl From<Verdict> for Outcome {
 
 impl Doctor {
     /// The document of these checks.
-    pub fn new(profile: &str, checks: Vec<Check>, ms: u64) -> Self {
+    pub(crate) fn new(profile: &str, checks: Vec<Check>, ms: u64) -> Self {
         let mut counts = Counts::default();
         for check in &checks {
             *match check.verdict {

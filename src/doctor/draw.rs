@@ -11,7 +11,13 @@ const WORD: usize = 11;
 
 /// The lines as text. With `columns`, the terminal's width, prose is broken to fit. `all` shows what was
 /// skipped, too. `again` is the command that examines it.
-pub fn text(doctor: &Doctor, look: Look, columns: Option<usize>, all: bool, again: &CommandLine) -> String {
+pub(crate) fn text(
+    doctor: &Doctor,
+    look: Look,
+    columns: Option<usize>,
+    all: bool,
+    again: &CommandLine,
+) -> String {
     let fix = again.clone().arg("--fix");
     let mut page = Page { out: String::new(), look, columns, fix };
     let shown = |c: &&Check| all || c.verdict != Word::Skipped;

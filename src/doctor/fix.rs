@@ -30,7 +30,7 @@ use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
 
 /// A fix that can be done.
-pub struct Planned {
+pub(crate) struct Planned {
     /// The check that it belongs to.
     pub check: &'static str,
     /// What it does, for people.
@@ -60,7 +60,7 @@ enum Act {
 }
 
 /// What could be done about these results, in the order in which it has to be done.
-pub async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Planned> {
+pub(crate) async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Planned> {
     let mut all = Vec::new();
     let problem = |id: &str| {
         let wrong = |c: &&Check| c.id == id && matches!(c.verdict, Word::Failed | Word::Warning);
@@ -178,10 +178,7 @@ fn paused_by_us(kafka: &Value) -> bool {
 
 impl Planned {
     /// Do it.
-    ///
-    /// # Errors
-    /// Why it could not be done.
-    pub async fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<()> {
         let vain = |message: String, cause: String| {
             Box::new(Failure::new(errors::FIX_IN_VAIN, Kind::Task, message).because(cause))
         };

@@ -33,10 +33,10 @@ use crate::status::model::Memory;
 use crate::tool::minikube_output::State;
 
 /// Kinds that a doctor looks at beyond those of `status`.
-pub const MORE: [ObservedKind; 2] = [ObservedKind::Node, ObservedKind::Crd];
+pub(crate) const MORE: [ObservedKind; 2] = [ObservedKind::Node, ObservedKind::Crd];
 
 /// A cluster that was looked at, or why there is none.
-pub struct Live<'a> {
+pub(crate) struct Live<'a> {
     ground: &'a Ground,
     found: Result<Cluster, String>,
     /// Whether there was a way to ask at all.
@@ -94,7 +94,8 @@ const TABLE: &[LiveCheck] = &[
 ];
 
 /// Every check of the cluster, by name.
-pub fn ids() -> impl Iterator<Item = &'static str> {
+#[cfg(test)]
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     std::iter::once("cluster.api").chain(TABLE.iter().map(|check| check.id))
 }
 
@@ -110,7 +111,7 @@ fn installed(ground: &Ground) -> Option<Version> {
 
 impl<'a> Live<'a> {
     /// Look, and tell the ground what it can only know from here: state and owner of the profile.
-    pub async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
+    pub(crate) async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
         let found = Self::cluster(ground, looker).await;
         ground.installed_is(installed(ground));
         Self { ground, found, asked: looker.is_ok(), ms: super::ms(began) }
@@ -161,7 +162,7 @@ impl<'a> Live<'a> {
     }
 
     /// Everything there is to say of it.
-    pub async fn checks(&self, began: Instant) -> Vec<Check> {
+    pub(crate) async fn checks(&self, began: Instant) -> Vec<Check> {
         let mut api = entry("cluster.api", Group::Cluster, "the API server", self.api().await, began);
         api.ms = self.ms;
         let rest = join_all(TABLE.iter().map(|check| async move {

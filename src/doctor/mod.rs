@@ -4,10 +4,10 @@
 //! The checks of the machine are those of `up`'s preflight; what is wrong in the cluster is told by
 //! [`crate::status`] and [`crate::explain`]. Here they are only asked, all at once, and put in order.
 
-pub mod data;
-pub mod draw;
-pub mod fix;
-pub mod live;
+pub(crate) mod data;
+pub(crate) mod draw;
+pub(crate) mod fix;
+pub(crate) mod live;
 
 #[cfg(test)]
 mod schema_tests;
@@ -26,7 +26,7 @@ use crate::status::look::Looker;
 
 /// Look at everything, and at what could be fixed. `looker` is why there is none where a program is
 /// missing.
-pub async fn examine(ground: &Ground, looker: &Result<Looker>) -> (Doctor, Vec<fix::Planned>) {
+pub(crate) async fn examine(ground: &Ground, looker: &Result<Looker>) -> (Doctor, Vec<fix::Planned>) {
     let began = Instant::now();
     let of_cluster = |c: &&checks::Check| c.group == Group::Profile;
     let of_machine =

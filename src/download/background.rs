@@ -16,10 +16,7 @@ use crate::paths::cache_dir;
 const TELL: Duration = Duration::from_millis(250);
 
 /// Where downloads come from and go to.
-///
-/// # Errors
-/// `KS-DOWNLOAD-MIRROR`, `KS-DOWNLOAD-SCHEME`, `KS-DOWNLOAD-CREDENTIALS`.
-pub fn store(settings: &Settings) -> Result<Store> {
+pub(crate) fn store(settings: &Settings) -> Result<Store> {
     let source = settings.mirror.as_deref().map_or(Ok(Source::Origin), Source::parse)?;
     let how = download::Settings {
         offline: settings.offline,
@@ -30,7 +27,7 @@ pub fn store(settings: &Settings) -> Result<Store> {
 }
 
 /// A download that goes on. Dropped, it is stopped.
-pub struct Fetching<T> {
+pub(crate) struct Fetching<T> {
     handle: tokio::task::JoinHandle<Result<T>>,
     progress: watch::Receiver<Option<Progress>>,
     stop: Arc<AtomicBool>,
@@ -44,7 +41,7 @@ impl<T> Drop for Fetching<T> {
 
 impl<T: Send + 'static> Fetching<T> {
     /// Begin `work` on a thread of its own.
-    pub fn begin(work: impl FnOnce(OnProgress<'_>) -> Result<T> + Send + 'static) -> Self {
+    pub(crate) fn begin(work: impl FnOnce(OnProgress<'_>) -> Result<T> + Send + 'static) -> Self {
         let (sender, progress) = watch::channel(None);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -62,10 +59,7 @@ impl<T: Send + 'static> Fetching<T> {
     }
 
     /// Wait for its end; `tell` is called now and then, when it has come further.
-    ///
-    /// # Errors
-    /// Those of the work.
-    pub async fn finish(mut self, mut tell: impl FnMut(Progress)) -> Result<T> {
+    pub(crate) async fn finish(mut self, mut tell: impl FnMut(Progress)) -> Result<T> {
         let mut tick = tokio::time::interval(TELL);
         loop {
             tokio::select! {

@@ -12,13 +12,10 @@ const LIMIT: Duration = Duration::from_secs(15);
 const MOST: u64 = 16 << 20;
 
 /// What is sent with a request: its content type and its text.
-pub type Content = (&'static str, String);
+pub(crate) type Content = (&'static str, String);
 
 /// Ask `127.0.0.1:port` for `path`, or send it `content`; the status and the text of the answer.
-///
-/// # Errors
-/// When there is no answer.
-pub fn ask(port: u16, path: &str, content: Option<&Content>) -> io::Result<(u16, String)> {
+pub(crate) fn ask(port: u16, path: &str, content: Option<&Content>) -> io::Result<(u16, String)> {
     let config = Agent::config_builder()
         .user_agent(concat!("kstrim/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)

@@ -5,9 +5,6 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// The URL that a `Location` means.
-///
-/// # Errors
-/// `KS-DOWNLOAD-SCHEME` if it is no http(s), or leaves https; `KS-DOWNLOAD-CREDENTIALS`.
 pub(super) fn target(from: &str, location: &str) -> Result<String> {
     let to = join(from, location);
     let unsafe_ = match scheme(&to) {

@@ -13,7 +13,7 @@ enum State {
 
 /// Tasks and what each needs.
 #[derive(Debug)]
-pub struct Graph {
+pub(crate) struct Graph {
     order: Vec<String>,
     needs: BTreeMap<String, Vec<String>>,
     state: BTreeMap<String, State>,
@@ -24,7 +24,7 @@ impl Graph {
     ///
     /// # Errors
     /// A sentence naming an id that occurs twice, a need that does not exist, or a cycle.
-    pub fn new(specs: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, String> {
+    pub(crate) fn new(specs: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, String> {
         let (mut order, mut needs) = (Vec::new(), BTreeMap::new());
         for (id, wanted) in specs {
             if needs.insert(id.clone(), wanted).is_some() {
@@ -62,7 +62,7 @@ impl Graph {
     }
 
     /// Take every task whose needs are done and that has not started.
-    pub fn start_ready(&mut self) -> Vec<String> {
+    pub(crate) fn start_ready(&mut self) -> Vec<String> {
         let ready: Vec<_> = self
             .order
             .iter()
@@ -77,12 +77,12 @@ impl Graph {
     }
 
     /// A running task ended; only a `done` one lets others start.
-    pub fn end(&mut self, id: &str, done: bool) {
+    pub(crate) fn end(&mut self, id: &str, done: bool) {
         self.state.insert(id.to_owned(), if done { State::Done } else { State::Ended });
     }
 
     /// Tasks that never started.
-    pub fn never_started(&self) -> Vec<String> {
+    pub(crate) fn never_started(&self) -> Vec<String> {
         self.order.iter().filter(|id| self.state[*id] == State::Waiting).cloned().collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::event::Outcome;
 use crate::failure::Result;
 
 /// Records what begins and ends.
-pub trait Journal {
+pub(crate) trait Journal {
     /// A task begins.
     ///
     /// # Errors
@@ -17,20 +17,17 @@ pub trait Journal {
     fn started(&self, task: &str) -> Result<()>;
 
     /// A task ended.
-    ///
-    /// # Errors
-    /// When it cannot be recorded.
     fn finished(&self, task: &str, outcome: Outcome) -> Result<()>;
 }
 
 /// The last run of each task, by its id.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Entries(pub BTreeMap<String, Entry>);
+pub(crate) struct Entries(pub BTreeMap<String, Entry>);
 
 /// The last run of a task.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// When it began.
     pub started: Timestamp,
     /// When it ended; none if the run died in it.
@@ -43,13 +40,13 @@ pub struct Entry {
 
 impl Entries {
     /// A task begins now.
-    pub fn start(&mut self, task: &str) {
+    pub(crate) fn start(&mut self, task: &str) {
         let entry = Entry { started: Timestamp::now(), finished: None, outcome: None };
         self.0.insert(task.to_owned(), entry);
     }
 
     /// A task ended now. Returns whether it had begun.
-    pub fn finish(&mut self, task: &str, outcome: Outcome) -> bool {
+    pub(crate) fn finish(&mut self, task: &str, outcome: Outcome) -> bool {
         let Some(entry) = self.0.get_mut(task) else { return false };
         entry.finished = Some(Timestamp::now());
         entry.outcome = Some(outcome);

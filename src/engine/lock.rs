@@ -11,14 +11,11 @@ use crate::paths::{private_dir, private_file, unwritable};
 
 /// The held lock; dropping it frees it.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl Lock {
     /// Take the lock at `path` for the verb `command`.
-    ///
-    /// # Errors
-    /// [`errors::LOCKED`] with the holder's pid, verb and start time; `KS-STATE-UNWRITABLE`.
-    pub fn take(path: &Path, command: &str) -> Result<Self> {
+    pub(crate) fn take(path: &Path, command: &str) -> Result<Self> {
         let open = || {
             if let Some(folder) = path.parent() {
                 private_dir(folder)?;

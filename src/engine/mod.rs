@@ -13,8 +13,8 @@
 //! that a task spawns is outside of its scope: wrap it in [`crate::event::in_task`], or its events name no task. A task
 //! must be safe to repeat after any interruption; the journal is never a reason to skip one.
 
-pub mod graph;
-pub mod journal;
-pub mod lock;
-pub mod run;
-pub mod task;
+pub(crate) mod graph;
+pub(crate) mod journal;
+pub(crate) mod lock;
+pub(crate) mod run;
+pub(crate) mod task;

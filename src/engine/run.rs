@@ -18,7 +18,7 @@ use crate::exec::system::GRACE;
 use crate::failure::{Failure, Kind, Result};
 
 /// What a run needs besides its tasks.
-pub struct Run {
+pub(crate) struct Run {
     /// Where events go.
     pub emit: Emit,
     /// Stops the run.
@@ -37,7 +37,7 @@ const CANCEL_LOOK: Duration = Duration::from_millis(50);
 
 /// How a run went.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Seconds each task took, of those that started.
     pub seconds: BTreeMap<String, f64>,
     /// How each ended.
@@ -54,7 +54,7 @@ struct Ended {
 }
 
 /// Run `jobs`. Must be called inside a `tokio::task::LocalSet`.
-pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
+pub(crate) async fn run(jobs: Vec<Job>, run: &Run) -> Report {
     let mut report = Report::default();
     let mut graph = match Graph::new(jobs.iter().map(|job| (job.spec.id.clone(), job.spec.needs.clone()))) {
         Ok(graph) => graph,
@@ -136,7 +136,7 @@ pub async fn run(jobs: Vec<Job>, run: &Run) -> Report {
 }
 
 /// The failure of a run that another command has replaced.
-pub fn lease_lost() -> Box<Failure> {
+pub(crate) fn lease_lost() -> Box<Failure> {
     Box::new(
         Failure::new(crate::errors::LEASE_LOST, Kind::Locked, "another command has taken over the namespace")
             .because("this command did not renew the namespace's Lease in time, so it was considered dead")
@@ -145,7 +145,7 @@ pub fn lease_lost() -> Box<Failure> {
 }
 
 /// The failure of a run that a signal stopped.
-pub fn interrupted(kind: Kind) -> Box<Failure> {
+pub(crate) fn interrupted(kind: Kind) -> Box<Failure> {
     let how = if kind == Kind::Interrupted { "interrupted" } else { "terminated" };
     Box::new(Failure::new(errors::INTERRUPTED, kind, format!("the run was {how}")))
 }

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 
 /// A task's place in the plan: known before anything is run.
 #[derive(Debug, Clone)]
-pub struct Spec {
+pub(crate) struct Spec {
     /// Stable id: lower-case, in events, the journal and `plan`.
     pub id: String,
     /// For people: `Kafka brokers`.
@@ -23,7 +23,7 @@ pub struct Spec {
 
 impl Spec {
     /// A spec with its limit in minutes.
-    pub fn new(id: impl Into<String>, title: impl Into<String>, needs: &[&str], minutes: u64) -> Self {
+    pub(crate) fn new(id: impl Into<String>, title: impl Into<String>, needs: &[&str], minutes: u64) -> Self {
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();
         Self { id: id.into(), title: title.into(), needs, timeout: Duration::from_secs(60 * minutes) }
     }
@@ -37,7 +37,7 @@ impl From<&Spec> for TaskInfo {
 
 /// The state of what a task is for.
 #[derive(Debug)]
-pub enum Doneness {
+pub(crate) enum Doneness {
     /// Nothing to do; what exists: `Strimzi 1.2.0 operator is available`.
     Done(String),
     /// Work or waiting is left, and why: `broker my-cluster-dual-role-0: pulling image`.
@@ -51,7 +51,7 @@ pub enum Doneness {
 /// While the engine runs a method, [`crate::event::current_task`] is the id of the job: progress, warnings and
 /// commands are attributed to it without the task naming itself.
 #[async_trait(?Send)]
-pub trait Task<C> {
+pub(crate) trait Task<C> {
     /// Check what exists: reads only. Called before [`Task::run`], after it, and then again each time
     /// [`Task::changed`] returns, until it is `Done`: waiting *is* the check.
     /// An `Err` is terminal: it ends the wait at once.
@@ -96,7 +96,7 @@ pub trait Task<C> {
 
 /// A task's limit that has passed.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeout<'a> {
+pub(crate) struct Timeout<'a> {
     /// The limit.
     pub limit: Duration,
     /// The last reason for which the task was pending.
@@ -105,7 +105,7 @@ pub struct Timeout<'a> {
 
 /// A way to wait that several tasks share.
 #[async_trait(?Send)]
-pub trait Wait<C> {
+pub(crate) trait Wait<C> {
     /// As [`Task::changed`].
     async fn changed(&self, cx: &C);
     /// As [`Task::explain_timeout`].
@@ -116,7 +116,7 @@ pub trait Wait<C> {
 
 /// A task in a plan, with the context it works with. Jobs of one plan may have different contexts.
 #[derive(Clone)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its place in the plan.
     pub spec: Spec,
     work: Rc<dyn Task<()>>,
@@ -124,7 +124,7 @@ pub struct Job {
 
 impl Job {
     /// A job that does `task` with `cx`.
-    pub fn new<C: 'static>(spec: Spec, task: impl Task<C> + 'static, cx: &Rc<C>) -> Self {
+    pub(crate) fn new<C: 'static>(spec: Spec, task: impl Task<C> + 'static, cx: &Rc<C>) -> Self {
         Self::bound(spec, Rc::new(task), cx)
     }
 
@@ -133,26 +133,17 @@ impl Job {
     }
 
     /// As [`Task::check`].
-    ///
-    /// # Errors
-    /// Those of the task.
-    pub async fn check(&self) -> Result<Doneness> {
+    pub(crate) async fn check(&self) -> Result<Doneness> {
         self.attributed(self.work.check(&())).await
     }
 
     /// As [`Task::run`].
-    ///
-    /// # Errors
-    /// Those of the task.
-    pub async fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<()> {
         self.attributed(self.work.run(&())).await
     }
 
     /// As [`Task::describe`].
-    ///
-    /// # Errors
-    /// Those of the task.
-    pub async fn describe(&self) -> Result<Vec<String>> {
+    pub(crate) async fn describe(&self) -> Result<Vec<String>> {
         self.attributed(self.work.describe(&())).await
     }
 
@@ -175,7 +166,7 @@ impl Job {
 }
 
 /// Tasks in the order in which they are listed to people, before there is a context to work with.
-pub struct Plan<C>(Vec<(Spec, Rc<dyn Task<C>>)>);
+pub(crate) struct Plan<C>(Vec<(Spec, Rc<dyn Task<C>>)>);
 
 impl<C> Default for Plan<C> {
     fn default() -> Self {
@@ -185,23 +176,23 @@ impl<C> Default for Plan<C> {
 
 impl<C: 'static> Plan<C> {
     /// Append a task.
-    pub fn add(&mut self, spec: Spec, task: impl Task<C> + 'static) {
+    pub(crate) fn add(&mut self, spec: Spec, task: impl Task<C> + 'static) {
         self.0.push((spec, Rc::new(task)));
     }
 
     /// The tasks as the first event of a run lists them.
-    pub fn infos(&self) -> Vec<TaskInfo> {
+    pub(crate) fn infos(&self) -> Vec<TaskInfo> {
         self.0.iter().map(|(spec, _)| TaskInfo::from(spec)).collect()
     }
 
     /// The jobs that do the tasks with `cx`.
-    pub fn jobs(self, cx: &Rc<C>) -> Vec<Job> {
+    pub(crate) fn jobs(self, cx: &Rc<C>) -> Vec<Job> {
         self.0.into_iter().map(|(spec, task)| Job::bound(spec, task, cx)).collect()
     }
 }
 
 /// Jobs as the first event of a run lists them.
-pub fn infos(jobs: &[Job]) -> Vec<TaskInfo> {
+pub(crate) fn infos(jobs: &[Job]) -> Vec<TaskInfo> {
     jobs.iter().map(|job| TaskInfo::from(&job.spec)).collect()
 }
 

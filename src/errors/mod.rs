@@ -128,7 +128,7 @@ const PAGE: &str = "https://github.com/kstrim/kstrim/blob/main/docs/errors.md";
 include!(concat!(env!("OUT_DIR"), "/errors.rs"));
 
 /// The catalogue, in the order of the ids.
-pub fn catalogue() -> &'static [Entry] {
+pub(crate) fn catalogue() -> &'static [Entry] {
     CATALOGUE
 }
 
@@ -138,12 +138,12 @@ pub fn find(id: &str) -> Option<&'static Entry> {
 }
 
 /// The command that explains an id on the terminal.
-pub fn command(id: &str) -> String {
+pub(crate) fn command(id: &str) -> String {
     format!("kstrim explain {id}")
 }
 
 /// The address at which an id is explained.
-pub fn address(id: &str) -> String {
+pub(crate) fn address(id: &str) -> String {
     format!("{PAGE}#{}", id.to_ascii_lowercase())
 }
 

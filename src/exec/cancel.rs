@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 /// Why a run is being stopped. The first reason stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// A task failed; its siblings stop.
     Sibling,
     /// SIGINT (Ctrl-C).
@@ -21,7 +21,7 @@ pub enum Reason {
 
 /// A shared cancel token.
 #[derive(Debug, Clone)]
-pub struct Cancel(Rc<watch::Sender<Option<Reason>>>);
+pub(crate) struct Cancel(Rc<watch::Sender<Option<Reason>>>);
 
 impl Default for Cancel {
     fn default() -> Self {
@@ -32,7 +32,7 @@ impl Default for Cancel {
 impl Cancel {
     /// Ask for the stop; a later reason does not replace an earlier one, but for a person's
     /// signal over a sibling's failure or the deadline: it then decides the exit code.
-    pub fn cancel(&self, reason: Reason) {
+    pub(crate) fn cancel(&self, reason: Reason) {
         self.0.send_if_modified(|current| {
             let replace = matches!(
                 (&current, reason),
@@ -50,12 +50,12 @@ impl Cancel {
     }
 
     /// The reason, once there is one.
-    pub fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         *self.0.borrow()
     }
 
     /// Ends when a signal has asked for the stop, whatever else has before.
-    pub async fn signalled(&self) {
+    pub(crate) async fn signalled(&self) {
         let mut receiver = self.0.subscribe();
         let asked =
             |reason: &Option<Reason>| matches!(reason, Some(Reason::Interrupted | Reason::Terminated));
@@ -66,7 +66,7 @@ impl Cancel {
     }
 
     /// Ends when the stop has been asked for.
-    pub async fn cancelled(&self) -> Reason {
+    pub(crate) async fn cancelled(&self) -> Reason {
         let mut receiver = self.0.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
         match receiver.wait_for(Option::is_some).await {

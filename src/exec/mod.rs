@@ -2,9 +2,9 @@
 //!
 //! An argv is data, never a shell string. Only [`system`] spawns.
 
-pub mod cancel;
-pub mod supervise;
-pub mod system;
+pub(crate) mod cancel;
+pub(crate) mod supervise;
+pub(crate) mod system;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use crate::command_line::quote;
+pub(crate) use crate::command_line::quote;
 use crate::redact;
 
 /// A program to run. Build it with [`Cmd::new`] and the chained setters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cmd {
+pub(crate) struct Cmd {
     /// Absolute path, or a name found by the caller on PATH.
     pub program: PathBuf,
     /// Arguments, each one word.
@@ -36,7 +36,7 @@ pub struct Cmd {
 
 impl Cmd {
     /// A command with nothing on stdin and a limit of 30 s.
-    pub fn new(program: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             args: Vec::new(),
@@ -49,42 +49,42 @@ impl Cmd {
 
     /// Add one argument.
     #[must_use]
-    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+    pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
     }
 
     /// Add arguments.
     #[must_use]
-    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
     /// Set stdin.
     #[must_use]
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
         self
     }
 
     /// Set one environment variable.
     #[must_use]
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
     /// Do not inherit an environment variable.
     #[must_use]
-    pub fn without(mut self, name: impl Into<String>) -> Self {
+    pub(crate) fn without(mut self, name: impl Into<String>) -> Self {
         self.without.insert(name.into());
         self
     }
 
     /// Set the time limit.
     #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Self {
+    pub(crate) fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
@@ -112,7 +112,7 @@ impl fmt::Display for Cmd {
 
 /// Find a program: a path as it is, a bare name in the directories of PATH. Relative directories among them (`.`, an empty
 /// entry) are skipped: a file in the working directory is not one that the user chose.
-pub fn find(program: &OsStr) -> Option<PathBuf> {
+pub(crate) fn find(program: &OsStr) -> Option<PathBuf> {
     if Path::new(program).components().count() > 1 {
         return which::which(program).ok();
     }
@@ -123,7 +123,7 @@ pub fn find(program: &OsStr) -> Option<PathBuf> {
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// It exited with this code.
     Code(i32),
     /// This signal ended it.
@@ -132,7 +132,7 @@ pub enum Exit {
 
 impl Exit {
     /// Exit code 0.
-    pub fn success(self) -> bool {
+    pub(crate) fn success(self) -> bool {
         self == Exit::Code(0)
     }
 }
@@ -148,7 +148,7 @@ impl fmt::Display for Exit {
 
 /// What a finished child left.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub(crate) struct Output {
     /// How it ended.
     pub exit: Exit,
     /// Its stdout, whole (an error beyond [`STDOUT_LIMIT`]).
@@ -161,20 +161,20 @@ pub struct Output {
 
 impl Output {
     /// Stdout as text, invalid UTF-8 replaced.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
     /// The last non-blank line of stderr: in kubectl's and minikube's output the one for people.
-    pub fn last_stderr_line(&self) -> &str {
+    pub(crate) fn last_stderr_line(&self) -> &str {
         self.stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or("")
     }
 }
 
 /// Most bytes of a child's stdout that are kept, 64 MiB.
-pub const STDOUT_LIMIT: usize = 64 << 20;
+pub(crate) const STDOUT_LIMIT: usize = 64 << 20;
 /// Bytes of a child's stderr that are kept, its end, 64 KiB.
-pub const STDERR_LIMIT: usize = 64 << 10;
+pub(crate) const STDERR_LIMIT: usize = 64 << 10;
 
 /// Why a child could not be run to its end. An exit code other than 0 is no error here.
 #[derive(Debug)]
@@ -208,10 +208,10 @@ impl fmt::Display for ExecError {
 impl std::error::Error for ExecError {}
 
 /// A boxed future, so that [`Runner`] can be a trait object.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// Runs children. Dropping a returned future or [`Lines`] stops the child and its process group.
-pub trait Runner {
+pub(crate) trait Runner {
     /// Run to the end and keep what it printed.
     fn run<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Output, ExecError>>;
     /// Start it and read stdout line by line.
@@ -219,7 +219,7 @@ pub trait Runner {
 }
 
 /// A running child's stdout, line by line.
-pub trait Lines {
+pub(crate) trait Lines {
     /// The next line without its end, or `None` when stdout is closed. A last line without a
     /// line end is returned too (a JSON line cut in half is the caller's to judge).
     fn next(&mut self) -> BoxFuture<'_, Result<Option<String>, ExecError>>;

@@ -13,10 +13,10 @@ use std::io;
 use std::process::Command;
 
 /// The hidden verb.
-pub const VERB: &str = "__exec";
+pub(crate) const VERB: &str = "__exec";
 
 /// Become `program`, to be killed when the process `parent` ends. Returns only on failure.
-pub fn exec(parent: u32, program: OsString, args: Vec<OsString>) -> io::Result<Infallible> {
+pub(crate) fn exec(parent: u32, program: OsString, args: Vec<OsString>) -> io::Result<Infallible> {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt;

@@ -22,7 +22,7 @@ use super::{BoxFuture, Cmd, ExecError, Exit, Lines, Output, Runner, STDERR_LIMIT
 use crate::paths;
 
 /// How long a child may take to end after SIGTERM.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Longest line of a stream that is kept whole, 16 MiB: a watch event of a large object.
 const LINE_LIMIT: usize = 16 << 20;
@@ -37,7 +37,7 @@ type Observer = Rc<dyn Fn(&Cmd)>;
 
 /// Runs programs of this machine.
 #[derive(Clone)]
-pub struct System {
+pub(crate) struct System {
     cancel: Cancel,
     live: Live,
     stopping: Rc<Cell<usize>>,
@@ -48,7 +48,7 @@ pub struct System {
 impl System {
     /// A runner whose children stop when `cancel` does. `supervised`: the running executable is
     /// kstrim itself and understands [`supervise::VERB`], so children also end with a killed kstrim.
-    pub fn new(cancel: Cancel, supervised: bool) -> Self {
+    pub(crate) fn new(cancel: Cancel, supervised: bool) -> Self {
         Self {
             cancel,
             live: Live::default(),
@@ -60,26 +60,26 @@ impl System {
 
     /// Call `observer` with every command just before it is started.
     #[must_use]
-    pub fn observed(mut self, observer: Observer) -> Self {
+    pub(crate) fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
         self
     }
 
     /// A runner for work that must go on after the run was cancelled (evidence, clean-up).
     #[must_use]
-    pub fn detached(&self) -> Self {
+    pub(crate) fn detached(&self) -> Self {
         Self { cancel: Cancel::default(), ..self.clone() }
     }
 
     /// Kill every child's process group at once: the second Ctrl-C.
-    pub fn kill_all(&self) {
+    pub(crate) fn kill_all(&self) {
         for pid in self.live.borrow().iter() {
             signal(*pid, Signal::KILL);
         }
     }
 
     /// Whether children are being stopped in order at this moment.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get() > 0
     }
 
@@ -130,7 +130,7 @@ impl System {
 
 /// Become another program, with this process's streams: for `kstrim kubectl`. Returns only when
 /// that fails.
-pub fn replace_process(program: &std::path::Path, argv: &[std::ffi::OsString]) -> io::Error {
+pub(crate) fn replace_process(program: &std::path::Path, argv: &[std::ffi::OsString]) -> io::Error {
     use std::os::unix::process::CommandExt;
     std::process::Command::new(program).args(argv).envs(missing_home().map(|home| ("HOME", home))).exec()
 }

@@ -12,7 +12,7 @@ use crate::words;
 const ZOOKEEPER: Id = errors::KAFKA_ZOOKEEPER;
 
 /// Causes of a server that seems not to answer, which kubectl's words tell.
-pub const KNOWS_BETTER: [Id; 4] =
+pub(crate) const KNOWS_BETTER: [Id; 4] =
     [errors::PROXY_RANGES, errors::CONTEXT_WRONG, errors::CERTIFICATE_EXPIRED, errors::API_UNAUTHORIZED];
 
 pub(crate) fn ids() -> Vec<Id> {

@@ -15,7 +15,7 @@ use crate::words;
 
 /// An error event of `minikube ... -o json`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Error<'a> {
+pub(crate) struct Error<'a> {
     /// `data.name`: `PROVIDER_DOCKER_NOT_RUNNING`; empty on remarks.
     pub name: &'a str,
     /// `data.message`.
@@ -115,7 +115,7 @@ const ROWS: &[Row] = &[
         &["delete it and run the same command again: {delete}", "show its log: {logs}"]),
     row("INET_LOOKUP_HOST", errors::NETWORK_DNS, Kind::Prerequisite, "a host name on the internet cannot \
                                                                       be resolved",
-        &["check the network and errors::NETWORK_DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
+        &["check the network and DNS; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
     row("INET_", errors::NETWORK, Kind::Prerequisite, "the internet cannot be reached",
         &["check the network; if you use a proxy, set HTTPS_PROXY and NO_PROXY"]),
     row("IF_", errors::NETWORK_LOCAL, Kind::Prerequisite, "the network between this machine and the node \
@@ -161,10 +161,8 @@ const NOT_TRUSTED: Row = row(
     errors::NETWORK_TLS,
     Kind::Prerequisite,
     "a server's certificate is not trusted",
-    &[
-        "if your network inspects errors::NETWORK_TLS traffic, add its certificate to the system's trust store and to \
-       ~/.minikube/certs",
-    ],
+    &["if your network inspects TLS traffic, add its certificate to the system's trust store and to \
+       ~/.minikube/certs"],
 );
 const PROXIED: Row = row(
     "",
@@ -177,20 +175,12 @@ const PROXIED: Row = row(
 /// minikube failed and named nothing that is known.
 const UNKNOWN: Row = row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["show its log: {logs}"]);
 
-pub(super) fn ids() -> Vec<Id> {
-    ROWS.iter()
-        .chain([&SUBNET, &NOT_TRUSTED, &PROXIED, &UNKNOWN])
-        .map(|r| r.id)
-        .chain([errors::APISERVER_MISSING, errors::MINIKUBE_STALLED])
-        .collect()
-}
-
 /// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
 /// errors come on success too. `stderr` serves where no event was printed (a usage error).
 ///
 /// The first named error is the cause: with `--force` a second one (`MK_USAGE` after
 /// `PROVIDER_DOCKER_NOT_RUNNING`) and its exit code mislead.
-pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) -> Failure {
+pub(crate) fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) -> Failure {
     let error = errors.iter().find(|e| !e.name.is_empty());
     let row = error.map_or(&UNKNOWN, |e| {
         let fits = |r: &&Row| e.name == r.name || r.name.ends_with('_') && e.name.starts_with(r.name);
@@ -230,13 +220,13 @@ pub fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) ->
 
 /// Whether minikube remarks that `NO_PROXY` lacks the cluster's address (1.38,
 /// `pkg/minikube/node/start.go`).
-pub fn no_proxy_remark(message: &str) -> bool {
+pub(crate) fn no_proxy_remark(message: &str) -> bool {
     words::NO_PROXY.said(message)
 }
 
 /// The container engine cannot be asked; `words` are its client's. Whether it is down or only denied is
 /// told by the rights of the socket that it names, and by its words where there is none to look at.
-pub fn engine_down(words: &str, profile: &str) -> Failure {
+pub(crate) fn engine_down(words: &str, profile: &str) -> Failure {
     let socket = words.split("unix://").nth(1).map(|rest| {
         let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
         rest[..end].trim_end_matches(['.', ':', ',', ';'])
@@ -261,7 +251,7 @@ fn denied(socket: &Path) -> Option<bool> {
 
 /// `minikube start` goes on and on: it has not come to its end within the limit of `up`'s task. `last` is
 /// what it told last.
-pub fn stalled(last: &str, profile: &str) -> Failure {
+pub(crate) fn stalled(last: &str, profile: &str) -> Failure {
     let told = if last.is_empty() { "it reported nothing".to_owned() } else { format!("last step: {last}") };
     Failure::new(errors::MINIKUBE_STALLED, Kind::Timeout, "minikube start did not finish")
         .because(told)
@@ -271,7 +261,7 @@ pub fn stalled(last: &str, profile: &str) -> Failure {
 
 /// The node runs and nothing in it starts its API server: the `file` is gone by which its kubelet would.
 /// `cmd` writes it again.
-pub fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
+pub(crate) fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
     let sentence = format!("nothing starts the API server in the node of profile {profile}");
     Failure::new(errors::APISERVER_MISSING, Kind::Task, sentence)
         .because(format!("the node is running, but its file {file} is missing"))

@@ -23,14 +23,14 @@ mod finding;
 mod image;
 mod judge;
 mod kafka;
-pub mod kubectl;
+pub(crate) mod kubectl;
 mod lock;
 mod logs;
-pub mod minikube;
+pub(crate) mod minikube;
 mod operator;
 mod pods;
-pub mod pulls;
-pub mod ready;
+pub(crate) mod pulls;
+pub(crate) mod ready;
 mod scene;
 mod storage;
 mod teardown;
@@ -38,20 +38,21 @@ mod topic;
 mod unknown;
 mod working;
 
-use crate::errors;
 use crate::failure::Id;
 
 pub use finding::{Cure, Finding, Severity};
 pub use judge::{Judge, Verdict};
 pub use lock::subjects;
 pub(crate) use lock::works_on_a_pool;
-pub use operator::rivals;
-pub use scene::{Answers, Expect, LOG_LINES, Probe, Scene, Scope};
+pub(crate) use operator::rivals;
+pub(crate) use scene::LOG_LINES;
+pub use scene::{Answers, Expect, Probe, Scene, Scope};
 
-pub use storage::{storage_answer, storage_classes};
+pub(crate) use storage::{storage_answer, storage_classes};
 pub use teardown::held;
 pub use unknown::timed_out;
-pub use working::{LINES as OPERATOR_LINES, reconciliations};
+pub(crate) use working::LINES as OPERATOR_LINES;
+pub use working::reconciliations;
 
 /// A family of rules; a file each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,18 +100,6 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     ]
     .into_iter()
     .flatten()
-}
-
-/// Every id this module can give, for the test that holds `docs/errors.md` to them.
-pub fn ids() -> Vec<Id> {
-    let mut ids: Vec<Id> = rules().flat_map(|r| r.ids.iter().copied()).collect();
-    ids.extend(minikube::ids());
-    ids.extend(kubectl::ids());
-    ids.extend(unknown::ids());
-    ids.push(errors::OBJECT_HELD);
-    ids.sort();
-    ids.dedup();
-    ids
 }
 
 /// Everything the rules find in `scene`, the deepest cause first.

@@ -127,7 +127,7 @@ fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding 
 
 /// The operators of other namespaces that look at the Kafka's, beside the one that is to be in its
 /// own: of all of the cluster.
-pub fn rivals(operators: &[Value], snapshot: &Snapshot, expect: &Expect) -> Option<Finding> {
+pub(crate) fn rivals(operators: &[Value], snapshot: &Snapshot, expect: &Expect) -> Option<Finding> {
     let kafka = snapshot.kafka(&expect.namespace, &expect.cluster).map(|kafka| kafka.0);
     let objects: Vec<Object> = operators.iter().cloned().map(Object::new).collect();
     let mut homes = vec![expect.operator_namespace.as_str()];

@@ -112,16 +112,12 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         }
         if cpu {
             found.push(
-                finding(
-                    errors::POD_UNSCHEDULABLE_CPU,
-                    59,
-                    "no node has as much free errors::POD_UNSCHEDULABLE_CPU as it requests",
-                )
-                .hint(
-                    "lower resources.requests.cpu of the node pool, or create a new cluster with \
+                finding(errors::POD_UNSCHEDULABLE_CPU, 59, "no node has as much free CPU as it requests")
+                    .hint(
+                        "lower resources.requests.cpu of the node pool, or create a new cluster with \
                          more CPUs",
-                )
-                .certain_after(3),
+                    )
+                    .certain_after(3),
             );
         }
         let kept_away = |key| kept_away(scene, message, key);

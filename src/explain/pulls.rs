@@ -94,12 +94,12 @@ fn without_names(message: &str) -> String {
 }
 
 /// The id of a pull's failure.
-pub fn id(words: &str) -> Id {
+pub(crate) fn id(words: &str) -> Id {
     cause(words).id
 }
 
 /// The cause and the runtime's words behind it, to be put after a sentence.
-pub fn told(words: &str) -> String {
+pub(crate) fn told(words: &str) -> String {
     let cause = cause(words).words;
     match (cause, words.trim()) {
         (cause, "") => cause.to_owned(),
@@ -111,7 +111,7 @@ pub fn told(words: &str) -> String {
 /// What `minikube image pull` or `image load` complains of. Both exit with 0 when a node's runtime
 /// refuses (minikube's `pkg/machine/cache_images.go`: "live pushes are not considered a failure");
 /// the reason is a warning in minikube's log, with the runtime's own output on the lines after it.
-pub fn complaint(stderr: &str) -> Option<String> {
+pub(crate) fn complaint(stderr: &str) -> Option<String> {
     let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
     if let Some(at) = lines.iter().position(|l| words::any(&words::NOT_PULLED, l)) {
         // The runtime's last word is the nearest to the cause.

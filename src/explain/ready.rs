@@ -214,7 +214,7 @@ fn unsettled(pool: &KafkaNodePool<'_>) -> Option<String> {
 
 /// Why a pod that is ready may soon be no more: a container of it has crashed again and again, and has not run for
 /// longer than the last time.
-pub fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
+pub(crate) fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
     let container = pod.unsteady(scene.now)?;
     Some(format!(
         "container {} crashed {} times and is running again",
@@ -228,7 +228,7 @@ fn broker(scene: &Scene<'_>, pod: Pod<'_>) -> String {
 }
 
 /// What a pod that is not ready is at, in a few words.
-pub fn pod_state(pod: Pod<'_>) -> String {
+pub(crate) fn pod_state(pod: Pod<'_>) -> String {
     if pod.0.deleting() {
         return "stopping".to_owned();
     }
@@ -265,7 +265,7 @@ pub fn pod_state(pod: Pod<'_>) -> String {
 }
 
 /// The same with what else is known: its node, and events, which alone tell that an image is being pulled.
-pub fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
+pub(crate) fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     if let Some(node) = snapshot.nodes().find(|node| node.0.name() == pod.node() && !node.ready()) {
         return format!("the node {} is not ready", node.0.name());
     }

@@ -188,7 +188,7 @@ pub enum Probe {
 
 /// How much of a container's log is read for what ended it. An operator whose start fails prints its stack traces, then for
 /// ten seconds what its shutdown waits for, about 300 lines; a broker prints its whole configuration before the error.
-pub const LOG_LINES: u32 = 500;
+pub(crate) const LOG_LINES: u32 = 500;
 
 /// The question as the command that answers it.
 impl fmt::Display for Probe {

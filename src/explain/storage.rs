@@ -141,7 +141,7 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
 }
 
 /// The storage classes of the API server's list by name, each with whether it is the default.
-pub fn storage_classes(list: &Value) -> Vec<(&str, bool)> {
+pub(crate) fn storage_classes(list: &Value) -> Vec<(&str, bool)> {
     const DEFAULT: [&str; 2] =
         ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
     let is_default = |class: &Value| DEFAULT.iter().any(|a| class["metadata"]["annotations"][*a] == "true");
@@ -152,7 +152,7 @@ pub fn storage_classes(list: &Value) -> Vec<(&str, bool)> {
 }
 
 /// The answer to [`Probe::StorageClasses`] from the API server's list.
-pub fn storage_answer(list: &Value) -> String {
+pub(crate) fn storage_answer(list: &Value) -> String {
     let line = |(name, default)| format!("{name} {}\n", if default { "default" } else { "-" });
     storage_classes(list).into_iter().map(line).collect()
 }

@@ -5,16 +5,12 @@ use std::time::Duration;
 use super::pods::short;
 use super::scene::Scene;
 use crate::errors;
-use crate::failure::{Failure, Id, Kind};
+use crate::failure::{Failure, Kind};
 use crate::kube::Kind as ObjectKind;
 use crate::kube::pod::Event;
 
 /// Most facts that are listed of one sort.
 const MOST: usize = 5;
-
-pub(super) fn ids() -> Vec<Id> {
-    vec![errors::UNKNOWN]
-}
 
 /// `what` ("Kafka my-cluster") was not ready in `limit`. Names the deepest finding if any
 /// shows, certain or not; otherwise says that the cause is not known, and what is seen.

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::words;
 
 /// How much of the log's end is read, lines: in a wait of 300 s it writes some 110 (recording 07).
-pub const LINES: u32 = 500;
+pub(crate) const LINES: u32 = 500;
 
 /// A reconciliation of one Kafka that has begun and not ended: it holds the lock of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

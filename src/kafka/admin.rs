@@ -26,7 +26,7 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A topic to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewTopic {
+pub(crate) struct NewTopic {
     /// Its name.
     pub name: String,
     /// Partitions; -1 takes the broker's `num.partitions`.
@@ -39,7 +39,7 @@ pub struct NewTopic {
 
 /// What came of [`Client::create_topic`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
+pub(crate) enum Created {
     /// It is new.
     New,
     /// It was there; nothing was changed.
@@ -48,7 +48,7 @@ pub enum Created {
 
 /// Which end of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The offset of the oldest record.
     Earliest,
     /// The offset the next record will get.
@@ -67,10 +67,7 @@ impl End {
 
 impl Client {
     /// Create a topic. Its partitions may still be without leaders: see [`Client::topic`].
-    ///
-    /// # Errors
-    /// The broker's, such as `INVALID_REPLICATION_FACTOR` or `POLICY_VIOLATION`.
-    pub async fn create_topic(&mut self, new: &NewTopic, deadline: Instant) -> Result<Created> {
+    pub(crate) async fn create_topic(&mut self, new: &NewTopic, deadline: Instant) -> Result<Created> {
         let request = |_| {
             let configs = new.config.iter().map(|(name, value)| {
                 CreatableTopicConfig::default()
@@ -111,10 +108,7 @@ impl Client {
     }
 
     /// Whether a topic of this name exists.
-    ///
-    /// # Errors
-    /// Those of the connection, and what the broker refuses.
-    pub async fn has_topic(&mut self, name: &str, deadline: Instant) -> Result<bool> {
+    pub(crate) async fn has_topic(&mut self, name: &str, deadline: Instant) -> Result<bool> {
         match self.topic_now(name, deadline).await {
             Ok(_) => Ok(true),
             Err(e) => match e.code() {
@@ -128,10 +122,12 @@ impl Client {
 
     /// Delete a topic. `false` if there was none. With an `id`, only the topic with that id is deleted, not another
     /// one of its name (Kafka 2.8 and later).
-    ///
-    /// # Errors
-    /// The broker's, such as `TOPIC_DELETION_DISABLED`.
-    pub async fn delete_topic(&mut self, name: &str, id: Option<Uuid>, deadline: Instant) -> Result<bool> {
+    pub(crate) async fn delete_topic(
+        &mut self,
+        name: &str,
+        id: Option<Uuid>,
+        deadline: Instant,
+    ) -> Result<bool> {
         let id = id.filter(|id| !id.is_nil());
         let request = |version| {
             let limit = millis_until(deadline, ADMIN_LIMIT);
@@ -168,10 +164,7 @@ impl Client {
     }
 
     /// The nodes that hold each partition's replicas, by topic: internal topics too.
-    ///
-    /// # Errors
-    /// The broker's, and those of the connection.
-    pub async fn replicas(&mut self, deadline: Instant) -> Result<BTreeMap<String, Vec<Vec<i32>>>> {
+    pub(crate) async fn replicas(&mut self, deadline: Instant) -> Result<BTreeMap<String, Vec<Vec<i32>>>> {
         let request = |_| {
             let mut request = MetadataRequest::default();
             request.allow_auto_topic_creation = false;
@@ -196,10 +189,7 @@ impl Client {
     }
 
     /// All settings that a broker knows, and of each whether the broker reads it only when it starts.
-    ///
-    /// # Errors
-    /// The broker's, and those of the connection.
-    pub async fn settings(&mut self, deadline: Instant) -> Result<BTreeMap<String, bool>> {
+    pub(crate) async fn settings(&mut self, deadline: Instant) -> Result<BTreeMap<String, bool>> {
         const BROKER: i8 = 4;
         let node = self.any_node();
         let id = self.brokers().keys().next().copied().unwrap_or(node);
@@ -226,7 +216,7 @@ impl Client {
     ///
     /// # Errors
     /// The broker's; a leader that moved is looked up again until `deadline`.
-    pub async fn list_offsets(
+    pub(crate) async fn list_offsets(
         &mut self,
         topic: &mut Topic,
         end: End,
@@ -267,7 +257,7 @@ impl Client {
     ///
     /// # Errors
     /// The broker's, except transient ones: a partition without a leader, a broker that is unavailable.
-    pub async fn list_offsets_in_part(
+    pub(crate) async fn list_offsets_in_part(
         &mut self,
         topic: &Topic,
         partitions: impl IntoIterator<Item = i32>,
@@ -332,7 +322,7 @@ impl Client {
     /// # Errors
     /// The broker's: `POLICY_VIOLATION` for a topic that is only compacted,
     /// `OFFSET_OUT_OF_RANGE` for an offset past the end.
-    pub async fn delete_records(
+    pub(crate) async fn delete_records(
         &mut self,
         topic: &Topic,
         before: &BTreeMap<i32, i64>,
@@ -369,9 +359,6 @@ impl Client {
 }
 
 /// Partitions grouped by the node that leads them.
-///
-/// # Errors
-/// As [`Topic::leader`].
 pub(super) fn by_leader(
     topic: &Topic,
     partitions: impl IntoIterator<Item = i32>,

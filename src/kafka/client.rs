@@ -20,7 +20,7 @@ use crate::exec::BoxFuture;
 
 /// A broker as it advertises itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokerAddr {
+pub(crate) struct BrokerAddr {
     /// Its node id; -1 when not yet known.
     pub id: i32,
     /// `my-cluster-dual-role-0.my-cluster-kafka-brokers.kafka.svc`
@@ -32,7 +32,7 @@ pub struct BrokerAddr {
 impl BrokerAddr {
     /// The name of the broker's pod: the host's first label, which is what Strimzi advertises
     /// on internal listeners. An IP address is returned whole.
-    pub fn pod(&self) -> &str {
+    pub(crate) fn pod(&self) -> &str {
         if self.host.parse::<std::net::IpAddr>().is_ok() {
             return &self.host;
         }
@@ -54,7 +54,7 @@ impl std::fmt::Display for BrokerAddr {
 }
 
 /// How a broker is reached from here.
-pub trait Dial {
+pub(crate) trait Dial {
     /// The host and port to connect to for `broker`. Called once a connection; what is opened
     /// for it (a port-forward) must last as long as the [`Dial`].
     fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>>;
@@ -68,7 +68,7 @@ pub trait Dial {
 
 /// Brokers that can be reached where they say they are.
 #[derive(Debug, Clone, Copy)]
-pub struct Direct;
+pub(crate) struct Direct;
 
 impl Dial for Direct {
     fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>> {
@@ -78,7 +78,7 @@ impl Dial for Direct {
 
 /// What a [`Client`] can be told.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// Shown in the broker's log and metrics.
     pub client_id: String,
     /// The limit of one request, within the caller's deadline.
@@ -109,7 +109,7 @@ impl Default for Options {
 
 /// A topic and who leads its partitions, as the cluster last said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
+pub(crate) struct Topic {
     /// Its name.
     pub name: String,
     /// Its id; nil from a broker older than 2.8.
@@ -120,7 +120,7 @@ pub struct Topic {
 
 impl Topic {
     /// The number of partitions.
-    pub fn partitions(&self) -> u32 {
+    pub(crate) fn partitions(&self) -> u32 {
         u32::try_from(self.leaders.len()).unwrap_or(u32::MAX)
     }
 
@@ -135,15 +135,12 @@ impl Topic {
     }
 
     /// The partitions that have a leader.
-    pub fn led(&self) -> impl Iterator<Item = i32> + '_ {
+    pub(crate) fn led(&self) -> impl Iterator<Item = i32> + '_ {
         (0..).zip(&self.leaders).filter(|(_, leader)| **leader >= 0).map(|(partition, _)| partition)
     }
 
     /// The leader of `partition`.
-    ///
-    /// # Errors
-    /// `UNKNOWN_TOPIC_OR_PARTITION` or `LEADER_NOT_AVAILABLE`, as a broker would say.
-    pub fn leader(&self, partition: i32) -> Result<i32> {
+    pub(crate) fn leader(&self, partition: i32) -> Result<i32> {
         let what = format!("topic {}, partition {partition}", self.name);
         match usize::try_from(partition).ok().and_then(|p| self.leaders.get(p)) {
             None => Err(KafkaError::broker(code::UNKNOWN_TOPIC_OR_PARTITION, what, None)),
@@ -165,7 +162,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const ROOM: Duration = Duration::from_millis(250);
 
 /// A client of a Kafka cluster.
-pub struct Client {
+pub(crate) struct Client {
     dial: Rc<dyn Dial>,
     options: Options,
     bootstrap: BrokerAddr,
@@ -178,10 +175,7 @@ pub struct Client {
 impl Client {
     /// Connect to one broker and learn of the others. A connection that is refused or closed
     /// at once is tried again until `deadline`: a port-forward is there before the broker.
-    ///
-    /// # Errors
-    /// `Connect`, `Closed` or `Timeout` with the last reason; `Protocol`.
-    pub async fn connect(
+    pub(crate) async fn connect(
         bootstrap: BrokerAddr,
         dial: Rc<dyn Dial>,
         options: Options,
@@ -206,26 +200,19 @@ impl Client {
     }
 
     /// The brokers, by node id, as the cluster last said.
-    pub fn brokers(&self) -> &BTreeMap<i32, BrokerAddr> {
+    pub(crate) fn brokers(&self) -> &BTreeMap<i32, BrokerAddr> {
         &self.brokers
     }
 
     /// A topic all of whose partitions have a leader. A topic that is not there (yet), or has a
     /// partition without a leader, is asked for again until `deadline`.
-    ///
-    /// # Errors
-    /// Then the broker's last word: `UNKNOWN_TOPIC_OR_PARTITION`, `LEADER_NOT_AVAILABLE`. Other
-    /// errors at once.
-    pub async fn topic(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+    pub(crate) async fn topic(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         self.topic_with(name, deadline, Topic::all_led).await
     }
 
     /// A topic with at least one partition that has a leader: the others are no reason to wait. Otherwise as
     /// [`Client::topic`].
-    ///
-    /// # Errors
-    /// As [`Client::topic`].
-    pub async fn topic_in_part(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+    pub(crate) async fn topic_in_part(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         self.topic_with(name, deadline, Topic::any_led).await
     }
 
@@ -250,9 +237,6 @@ impl Client {
     }
 
     /// Look a topic up again after `refusal`, which stays the reason if the time is over meanwhile.
-    ///
-    /// # Errors
-    /// As [`Client::topic`], and the refusal.
     pub(super) async fn look_up_again(
         &mut self,
         topic: &mut Topic,
@@ -267,20 +251,14 @@ impl Client {
     }
 
     /// Like [`Client::topic`], asking once.
-    ///
-    /// # Errors
-    /// Any.
-    pub async fn topic_now(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+    pub(crate) async fn topic_now(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         let topic = self.topic_as_is(name, deadline).await?;
         topic.all_led()?;
         Ok(topic)
     }
 
     /// Like [`Client::topic_now`], also where partitions have no leader.
-    ///
-    /// # Errors
-    /// Any.
-    pub async fn topic_as_is(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
+    pub(crate) async fn topic_as_is(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         let answer = self.metadata(Some(name), deadline).await?;
         let asked = |t: &&MetadataResponseTopic| t.name.as_ref().is_some_and(|n| n.0.as_str() == name);
         let Some(found) = answer.topics.iter().find(asked) else {

@@ -19,14 +19,14 @@ use super::security::{Login, Security, Wire, secured};
 
 /// Largest answer that is read, bytes: Kafka's own limit for a request
 /// (`socket.request.max.bytes`). What talks TLS or HTTP announces more.
-pub const MAX_FRAME: usize = 100 << 20;
+pub(crate) const MAX_FRAME: usize = 100 << 20;
 
 /// An open connection whose broker has told which versions it speaks.
 ///
 /// One request at a time. A call that is dropped or fails midway leaves the stream at an
 /// unknown place; the connection then says so by [`Conn::is_usable`] and takes no more calls.
 #[derive(Debug)]
-pub struct Conn {
+pub(crate) struct Conn {
     stream: Box<dyn Wire>,
     peer: String,
     client_id: StrBytes,
@@ -38,10 +38,7 @@ pub struct Conn {
 impl Conn {
     /// Connect to `address` (where the broker can be reached), ask for its versions and, where there is
     /// one, prove the password. `peer` is the broker's name in errors, `host` the one its certificate has.
-    ///
-    /// # Errors
-    /// `Connect`, `Closed`, `Timeout`; `Refused`, `Untrusted`; `Protocol` when something else than Kafka answers.
-    pub async fn open(
+    pub(crate) async fn open(
         address: (&str, u16),
         (peer, host): (&str, &str),
         client_id: &str,
@@ -114,21 +111,13 @@ impl Conn {
         })
     }
 
-    /// The broker's name in errors.
-    pub fn peer(&self) -> &str {
-        &self.peer
-    }
-
     /// Whether the stream is at the start of a frame.
-    pub fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.usable
     }
 
     /// The highest version of `R` that the broker, the message definitions and `handled` share.
-    ///
-    /// # Errors
-    /// `Protocol` when there is none.
-    pub fn pick<R: Request>(&self, handled: VersionRange) -> Result<i16> {
+    pub(crate) fn pick<R: Request>(&self, handled: VersionRange) -> Result<i16> {
         let theirs = self.versions.get(&R::KEY).copied().unwrap_or(VersionRange { min: 0, max: -1 });
         let both = theirs.intersect(&R::VERSIONS).intersect(&handled);
         if both.is_empty() {
@@ -143,10 +132,7 @@ impl Conn {
     }
 
     /// Send `request` and wait for its answer, at most until `deadline`.
-    ///
-    /// # Errors
-    /// `Closed`, `Timeout`, `Protocol`. Error codes inside the answer are the caller's.
-    pub async fn call<R: Request>(
+    pub(crate) async fn call<R: Request>(
         &mut self,
         request: &R,
         version: i16,
@@ -232,7 +218,7 @@ impl Conn {
 }
 
 /// A request's name in Kafka, `Produce`.
-pub fn api_name(key: i16) -> String {
+pub(crate) fn api_name(key: i16) -> String {
     ApiKey::try_from(key).map_or_else(|_| format!("request {key}"), |known| format!("{known:?}"))
 }
 

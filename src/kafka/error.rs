@@ -7,11 +7,11 @@ use kafka_protocol::error::ResponseError;
 use super::records::{BadRecords, MAX_RECORD};
 
 /// The result of every call to a broker.
-pub type Result<T, E = KafkaError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = KafkaError> = std::result::Result<T, E>;
 
 /// Why a call to a broker gave no result.
 #[derive(Debug)]
-pub enum KafkaError {
+pub(crate) enum KafkaError {
     /// No connection could be made.
     Connect {
         /// The broker, `host:port` as it advertises itself.
@@ -72,40 +72,40 @@ pub enum KafkaError {
 }
 
 /// The error codes this client acts on (`org.apache.kafka.common.protocol.Errors`).
-pub mod code {
+pub(crate) mod code {
     #![allow(missing_docs)]
-    pub const OFFSET_OUT_OF_RANGE: i16 = 1;
-    pub const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-    pub const LEADER_NOT_AVAILABLE: i16 = 5;
-    pub const NOT_LEADER_OR_FOLLOWER: i16 = 6;
-    pub const REPLICA_NOT_AVAILABLE: i16 = 9;
-    pub const MESSAGE_TOO_LARGE: i16 = 10;
-    pub const REQUEST_TIMED_OUT: i16 = 7;
-    pub const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
-    pub const COORDINATOR_NOT_AVAILABLE: i16 = 15;
-    pub const NOT_COORDINATOR: i16 = 16;
-    pub const NOT_ENOUGH_REPLICAS: i16 = 19;
-    pub const NOT_ENOUGH_REPLICAS_AFTER_APPEND: i16 = 20;
-    pub const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
-    pub const GROUP_AUTHORIZATION_FAILED: i16 = 30;
-    pub const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
-    pub const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
-    pub const SASL_AUTHENTICATION_FAILED: i16 = 58;
-    pub const UNSUPPORTED_VERSION: i16 = 35;
-    pub const TOPIC_ALREADY_EXISTS: i16 = 36;
-    pub const INVALID_REPLICATION_FACTOR: i16 = 38;
-    pub const NOT_CONTROLLER: i16 = 41;
-    pub const KAFKA_STORAGE_ERROR: i16 = 56;
-    pub const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
-    pub const FENCED_LEADER_EPOCH: i16 = 74;
-    pub const UNKNOWN_LEADER_EPOCH: i16 = 75;
-    pub const OFFSET_NOT_AVAILABLE: i16 = 78;
-    pub const UNKNOWN_TOPIC_ID: i16 = 100;
+    pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
+    pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    pub(crate) const LEADER_NOT_AVAILABLE: i16 = 5;
+    pub(crate) const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+    pub(crate) const REPLICA_NOT_AVAILABLE: i16 = 9;
+    pub(crate) const MESSAGE_TOO_LARGE: i16 = 10;
+    pub(crate) const REQUEST_TIMED_OUT: i16 = 7;
+    pub(crate) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
+    pub(crate) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    pub(crate) const NOT_COORDINATOR: i16 = 16;
+    pub(crate) const NOT_ENOUGH_REPLICAS: i16 = 19;
+    pub(crate) const NOT_ENOUGH_REPLICAS_AFTER_APPEND: i16 = 20;
+    pub(crate) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+    pub(crate) const GROUP_AUTHORIZATION_FAILED: i16 = 30;
+    pub(crate) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
+    pub(crate) const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+    pub(crate) const SASL_AUTHENTICATION_FAILED: i16 = 58;
+    pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
+    pub(crate) const TOPIC_ALREADY_EXISTS: i16 = 36;
+    pub(crate) const INVALID_REPLICATION_FACTOR: i16 = 38;
+    pub(crate) const NOT_CONTROLLER: i16 = 41;
+    pub(crate) const KAFKA_STORAGE_ERROR: i16 = 56;
+    pub(crate) const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
+    pub(crate) const FENCED_LEADER_EPOCH: i16 = 74;
+    pub(crate) const UNKNOWN_LEADER_EPOCH: i16 = 75;
+    pub(crate) const OFFSET_NOT_AVAILABLE: i16 = 78;
+    pub(crate) const UNKNOWN_TOPIC_ID: i16 = 100;
 }
 
 impl KafkaError {
     /// A broker's error `code` about `what`, with the broker's own words if it gave any.
-    pub fn broker(code: i16, what: impl fmt::Display, words: Option<&str>) -> Self {
+    pub(crate) fn broker(code: i16, what: impl fmt::Display, words: Option<&str>) -> Self {
         let message = match words.map(str::trim).filter(|w| !w.is_empty()) {
             Some(words) => format!("{what}: {words}"),
             None => what.to_string(),
@@ -114,7 +114,7 @@ impl KafkaError {
     }
 
     /// What is wrong with the records of `what`, a topic's partition.
-    pub fn records(what: impl fmt::Display, bad: BadRecords) -> Self {
+    pub(crate) fn records(what: impl fmt::Display, bad: BadRecords) -> Self {
         match bad {
             BadRecords::TooLarge { offset, after } => {
                 KafkaError::TooLarge { what: what.to_string(), offset, after }
@@ -126,7 +126,7 @@ impl KafkaError {
     }
 
     /// The broker's error code, if a broker answered.
-    pub fn code(&self) -> Option<i16> {
+    pub(crate) fn code(&self) -> Option<i16> {
         match self {
             KafkaError::Broker { code, .. } => Some(*code),
             _ => None,
@@ -136,7 +136,7 @@ impl KafkaError {
     /// Whether asking again, after fresh metadata, can help and cannot do harm: the broker
     /// refused before it did anything. An append that timed out is not among them, a second
     /// try could write the records twice.
-    pub fn is_refusal_that_passes(&self) -> bool {
+    pub(crate) fn is_refusal_that_passes(&self) -> bool {
         matches!(
             self.code(),
             Some(
@@ -156,14 +156,14 @@ impl KafkaError {
     }
 
     /// Whether it is open what came of an append: it may have been written.
-    pub fn leaves_open(&self) -> bool {
+    pub(crate) fn leaves_open(&self) -> bool {
         self.is_connection()
             || matches!(self, KafkaError::Timeout { .. })
             || matches!(self.code(), Some(code::REQUEST_TIMED_OUT | code::NOT_ENOUGH_REPLICAS_AFTER_APPEND))
     }
 
     /// Whether the user's rules do not allow it.
-    pub fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(
             self.code(),
             Some(
@@ -176,13 +176,13 @@ impl KafkaError {
     }
 
     /// Whether there was no connection, or it broke.
-    pub fn is_connection(&self) -> bool {
+    pub(crate) fn is_connection(&self) -> bool {
         matches!(self, KafkaError::Connect { .. } | KafkaError::Closed { .. })
     }
 }
 
 /// A code's name as Kafka writes it; `UNKNOWN_ERROR_123` for one this client has not heard of.
-pub fn code_name(code: i16) -> String {
+pub(crate) fn code_name(code: i16) -> String {
     match ResponseError::try_from_code(code) {
         None => "NONE".to_owned(),
         Some(ResponseError::Unknown(code)) => format!("UNKNOWN_ERROR_{code}"),

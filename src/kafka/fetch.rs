@@ -15,18 +15,18 @@ use tokio::time::Instant;
 use super::admin::spread;
 use super::client::{Client, Pause, Topic, millis_until, topic_name};
 use super::error::{KafkaError, Result, code};
-pub use super::records::{Entry, Fetched, Records, Step};
+pub(crate) use super::records::{Entry, Fetched, Records, Step};
 
 /// Most bytes of one answer, and of one partition in it. A single larger batch still comes
 /// through, brokers never leave a reader stuck.
-pub const ANSWER_BYTES: usize = 8 << 20;
+pub(crate) const ANSWER_BYTES: usize = 8 << 20;
 const PARTITION_BYTES: i32 = 1 << 20;
 /// How much longer than its share one of several brokers may take.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// A part of one partition.
 #[derive(Debug)]
-pub struct Chunk {
+pub(crate) struct Chunk {
     /// The partition.
     pub partition: i32,
     /// The offset after the last record that all in-sync replicas have; -1 if out of range.
@@ -74,7 +74,7 @@ impl Client {
     ///
     /// # Errors
     /// The broker's. If no partition can be read now, they are looked up again until `deadline`.
-    pub async fn fetch(
+    pub(crate) async fn fetch(
         &mut self,
         topic: &mut Topic,
         from: &BTreeMap<i32, i64>,
@@ -107,7 +107,7 @@ impl Client {
 
     /// Record how far a partition was read, so that the next fetch can tell whether what was read is still in the
     /// log (KIP-320).
-    pub fn was_read(&mut self, topic: &Topic, partition: i32, offset: i64, epoch: Option<i32>) {
+    pub(crate) fn was_read(&mut self, topic: &Topic, partition: i32, offset: i64, epoch: Option<i32>) {
         self.turns.read_to(&topic.name, partition, offset, epoch);
     }
 
@@ -270,10 +270,8 @@ impl Client {
     /// Read from the given offsets until `want` records were handed to `each` or `deadline`
     /// passed; `from` is moved on. Returns how many were read; opaque batches count with all
     /// their records.
-    ///
-    /// # Errors
-    /// As [`Client::fetch`]; `OFFSET_OUT_OF_RANGE`; whatever happens at the deadline is none.
-    pub async fn read(
+    #[cfg(test)]
+    pub(crate) async fn read(
         &mut self,
         topic: &mut Topic,
         from: &mut BTreeMap<i32, i64>,

@@ -10,15 +10,12 @@ use super::client::{Client, Pause};
 use super::error::{KafkaError, Result, code};
 
 /// Committed offsets of one group, by topic and partition.
-pub type Committed = BTreeMap<(String, i32), i64>;
+pub(crate) type Committed = BTreeMap<(String, i32), i64>;
 
 impl Client {
     /// What every group that this client may see has committed. A coordinator that has just come is asked again until
     /// `deadline`.
-    ///
-    /// # Errors
-    /// The broker's, and those of the connection.
-    pub async fn committed(&mut self, deadline: Instant) -> Result<BTreeMap<String, Committed>> {
+    pub(crate) async fn committed(&mut self, deadline: Instant) -> Result<BTreeMap<String, Committed>> {
         let mut pause = Pause::until(deadline);
         loop {
             match self.committed_now(deadline).await {

@@ -27,7 +27,7 @@ fn case_of(id: Id) -> usize {
 /// consume, count, content and order. `seconds` is the whole test's time. A case fails by a
 /// finding about it, or by the failure that stopped the test there; those after it are skipped.
 /// `beside`: a case each for what stands beside Kafka.
-pub fn to_xml(run: &Run, beside: &[ComponentReport], seconds: f64) -> String {
+pub(crate) fn to_xml(run: &Run, beside: &[ComponentReport], seconds: f64) -> String {
     let report = &run.report;
     let times = [report.produce_ms, report.consume_ms, 0, 0, 0];
     // Connecting and the topic belong to producing.

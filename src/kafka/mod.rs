@@ -1,7 +1,7 @@
 //! A small Kafka wire client, enough to prove that messages go through, without a JVM.
 //!
 //! - [`conn`]: one TCP connection: frames, correlation ids, the version handshake.
-//! - [`client`]: brokers and topics by name; a [`Dial`] says how a broker is reached (kstrim
+//! - [`client`]: brokers and topics by name; a [`client::Dial`] says how a broker is reached (kstrim
 //!   goes through a port-forward to the broker's pod).
 //! - [`admin`], [`produce`], [`fetch`]: what can be asked of a [`Client`].
 //! - [`groups`]: what consumer groups have committed.
@@ -14,24 +14,24 @@
 //! definitions. For every request the highest version both sides know is used, so brokers
 //! from Kafka 2.1 on answer; tested are 3.9 and 4.3.
 
-pub mod admin;
-pub mod client;
-pub mod conn;
-pub mod error;
-pub mod fetch;
-pub mod groups;
-pub mod junit;
-pub mod partition;
-pub mod produce;
-pub mod records;
-pub mod scram;
-pub mod security;
-pub mod smoke;
+pub(crate) mod admin;
+pub(crate) mod client;
+pub(crate) mod conn;
+pub(crate) mod error;
+pub(crate) mod fetch;
+pub(crate) mod groups;
+pub(crate) mod junit;
+pub(crate) mod partition;
+pub(crate) mod produce;
+pub(crate) mod records;
+pub(crate) mod scram;
+pub(crate) mod security;
+pub(crate) mod smoke;
 mod turns;
 
-pub use client::{BrokerAddr, Client, Dial, Options, Topic};
-pub use error::KafkaError;
-pub use security::Security;
+pub(crate) use client::{Client, Topic};
+pub(crate) use error::KafkaError;
+pub(crate) use security::Security;
 
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,13 @@
 
 /// The partition of `key` among `count`, as the Java client chooses it
 /// (`BuiltInPartitioner.partitionForKey`). A `count` of 0 gives 0.
-pub fn for_key(key: &[u8], count: u32) -> i32 {
+pub(crate) fn for_key(key: &[u8], count: u32) -> i32 {
     let positive = u32::from_ne_bytes(murmur2(key).to_ne_bytes()) & 0x7fff_ffff;
     i32::try_from(positive.checked_rem(count).unwrap_or(0)).unwrap_or(0)
 }
 
 /// Kafka's variant of the 32-bit murmur2 hash (`org.apache.kafka.common.utils.Utils.murmur2`).
-pub fn murmur2(data: &[u8]) -> i32 {
+pub(crate) fn murmur2(data: &[u8]) -> i32 {
     const SEED: u32 = 0x9747_b28c;
     const M: u32 = 0x5bd1_e995;
     // Kafka takes the length as a 32-bit number; longer keys cannot be sent.

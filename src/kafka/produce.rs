@@ -16,7 +16,7 @@ use super::records;
 
 /// Most bytes of keys, values and headers in one batch, unless a single message is larger.
 /// With what a batch adds it stays below Kafka's default `message.max.bytes`, 1,048,588.
-pub const BATCH_BYTES: usize = 1_000_000;
+pub(crate) const BATCH_BYTES: usize = 1_000_000;
 
 /// The broker's own limit for replicating an append.
 const PRODUCE_LIMIT: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const RECORD_OVERHEAD: usize = 40;
 
 /// A message to append.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// Its key, if any.
     pub key: Option<Bytes>,
     /// Its value; none is a tombstone.
@@ -45,7 +45,7 @@ impl Message {
 
 /// An acknowledged batch: its messages have the offsets from `base_offset` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ack {
+pub(crate) struct Ack {
     /// The partition.
     pub partition: i32,
     /// The offset of the batch's first message.
@@ -57,7 +57,7 @@ pub struct Ack {
 /// What marks a producer's batches, so that brokers know one that is sent again (Kafka's idempotent
 /// producer, KIP-98).
 #[derive(Debug)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     id: i64,
     epoch: i16,
     /// The number of the next message, by partition.
@@ -81,7 +81,7 @@ impl Client {
     ///
     /// # Errors
     /// The broker's; a coordinator that is not there yet is asked again until `deadline`.
-    pub async fn stamp(&mut self, deadline: Instant) -> Result<Stamp> {
+    pub(crate) async fn stamp(&mut self, deadline: Instant) -> Result<Stamp> {
         let mut pause = Pause::until(deadline);
         loop {
             let node = self.any_node();
@@ -115,10 +115,7 @@ impl Client {
     /// What a broker refuses before writing (a leader that moved, too few in-sync replicas) is
     /// tried again until `deadline`; what may have been written is not, so nothing is written
     /// twice by this client.
-    ///
-    /// # Errors
-    /// The broker's, `MESSAGE_TOO_LARGE` for a single message above the topic's limit.
-    pub async fn produce(
+    pub(crate) async fn produce(
         &mut self,
         topic: &mut Topic,
         messages: Vec<(i32, Message)>,
@@ -135,7 +132,7 @@ impl Client {
     /// # Errors
     /// As [`Client::produce`]; the last reason at the deadline. Kafka's `OUT_OF_ORDER_SEQUENCE_NUMBER`
     /// tells that a broker has lost what it had acknowledged.
-    pub async fn produce_once(
+    pub(crate) async fn produce_once(
         &mut self,
         topic: &mut Topic,
         messages: Vec<(i32, Message)>,

@@ -12,7 +12,7 @@ use ring::rand::SecureRandom;
 use ring::{digest, hmac, pbkdf2, rand};
 
 /// The mechanism's name in Kafka.
-pub const MECHANISM: &str = "SCRAM-SHA-512";
+pub(crate) const MECHANISM: &str = "SCRAM-SHA-512";
 
 /// Fewer rounds than Kafka's least (`ScramMechanism`) would give the password away cheaply.
 const LEAST_ROUNDS: u32 = 4096;
@@ -22,7 +22,7 @@ const MOST_ROUNDS: u32 = 1_000_000;
 const HEADER: &str = "n,,";
 
 /// One exchange. Errors are sentences without secrets.
-pub struct Exchange<'a> {
+pub(crate) struct Exchange<'a> {
     user: &'a str,
     password: &'a str,
     nonce: String,
@@ -30,10 +30,7 @@ pub struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     /// A new one with a nonce of its own.
-    ///
-    /// # Errors
-    /// When the system provides no random bytes.
-    pub fn new(user: &'a str, password: &'a str) -> Result<Self, String> {
+    pub(crate) fn new(user: &'a str, password: &'a str) -> Result<Self, String> {
         let mut bytes = [0; 24];
         rand::SystemRandom::new()
             .fill(&mut bytes)
@@ -48,7 +45,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The client's first message.
-    pub fn first(&self) -> String {
+    pub(crate) fn first(&self) -> String {
         format!("{HEADER}{}", self.bare())
     }
 
@@ -56,7 +53,7 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// When the server's message is none, or asks for what a client should not do.
-    pub fn second(&self, server: &str) -> Result<(String, String), String> {
+    pub(crate) fn second(&self, server: &str) -> Result<(String, String), String> {
         let nonce = attribute(server, 'r')?;
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err("the broker did not use the client's nonce".into());
@@ -81,10 +78,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Whether the server's last message proves that it knows the password, too.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn verify(server: &str, expected: &str) -> Result<(), String> {
+    pub(crate) fn verify(server: &str, expected: &str) -> Result<(), String> {
         if attribute(server, 'v')? == expected {
             return Ok(());
         }

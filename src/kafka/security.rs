@@ -16,7 +16,7 @@ use super::error::{KafkaError, Result};
 
 /// What a listener asks of its clients. Nothing by default.
 #[derive(Clone, Default)]
-pub struct Security {
+pub(crate) struct Security {
     /// TLS with this trust, and perhaps a client certificate.
     pub tls: Option<Rc<Tls>>,
     /// Name and password for SCRAM-SHA-512.
@@ -24,7 +24,7 @@ pub struct Security {
 }
 
 /// A name and a password.
-pub struct Login {
+pub(crate) struct Login {
     /// Whose.
     pub user: String,
     /// Never shown.
@@ -42,14 +42,14 @@ impl fmt::Debug for Security {
 }
 
 /// A way to speak TLS.
-pub struct Tls(Arc<ClientConfig>);
+pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
     /// Trust the authorities of `ca`, PEM; come with a certificate and its key, PEM both, if there are any.
     ///
     /// # Errors
     /// A sentence without secrets, when one of them cannot be read.
-    pub fn new(ca: &str, identity: Option<(&str, &str)>) -> Result<Self, String> {
+    pub(crate) fn new(ca: &str, identity: Option<(&str, &str)>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for cert in CertificateDer::pem_slice_iter(ca.as_bytes()) {
             let cert = cert.map_err(|e| format!("the authority's certificate cannot be read: {e}"))?;
@@ -94,7 +94,7 @@ impl Tls {
 }
 
 /// What bytes go over.
-pub trait Wire: AsyncRead + AsyncWrite + Unpin + fmt::Debug {}
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + fmt::Debug {}
 impl<T: AsyncRead + AsyncWrite + Unpin + fmt::Debug> Wire for T {}
 
 /// An error of a connection that may have been TLS's.

@@ -1,9 +1,9 @@
 //! The smoke test: send unique keyed messages, wait until all in-sync replicas have them,
 //! read exactly that part of the log back, compare, clean up.
 
-pub mod failures;
-pub mod plan;
-pub mod verdict;
+pub(crate) mod failures;
+pub(crate) mod plan;
+pub(crate) mod verdict;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use self::failures::Phase;
-pub use self::plan::{Messages, Plan};
-pub use self::verdict::{Checker, Finding, Verdict};
+pub(crate) use self::failures::Phase;
+pub(crate) use self::plan::{Messages, Plan};
+pub(crate) use self::verdict::{Checker, Finding};
 use super::admin::{Created, End};
 use super::client::{BrokerAddr, Client, Dial, Options, Topic};
 use super::error::{KafkaError, Result};
@@ -38,7 +38,7 @@ const PORTION_MESSAGES: u64 = 5_000;
 
 /// Where a smoke test is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// Reaching the broker, looking up or creating the topic.
     Connecting,
     /// Acknowledged messages, of all.
@@ -51,7 +51,7 @@ pub enum Progress {
 
 /// What came of a smoke test.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// Measurements; as far as it got.
     pub report: SmokeReport,
     /// What was found, also what is no failure; empty when all is well.
@@ -66,7 +66,7 @@ pub struct Run {
 
 impl Run {
     /// A test that `failure` kept from beginning.
-    pub fn not_begun(plan: &Plan, failure: Box<Failure>) -> Self {
+    pub(crate) fn not_begun(plan: &Plan, failure: Box<Failure>) -> Self {
         let report =
             SmokeReport { topic: plan.topic.clone(), size: plan.size as u64, ..SmokeReport::default() };
         Self {
@@ -81,7 +81,7 @@ impl Run {
 
 /// Run `plan` against the cluster that `bootstrap` belongs to. Never fails itself: see
 /// [`Run::failure`].
-pub async fn run(
+pub(crate) async fn run(
     plan: &Plan,
     bootstrap: BrokerAddr,
     dial: Rc<dyn Dial>,

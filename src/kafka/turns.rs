@@ -25,24 +25,24 @@ pub(super) struct Turns {
 impl Turns {
     /// Partitions, those that have waited longest first: brokers fill a response in the order of the request, so the
     /// last of many would starve (Kafka's consumer, too, moves a partition to the end when it has returned records).
-    pub fn in_turn(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {
+    pub(crate) fn in_turn(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {
         partitions.sort_by_key(|p| (self.last(topic, *p), *p));
         partitions
     }
 
     /// When a partition last returned records.
-    pub fn last(&self, topic: &str, partition: i32) -> u64 {
+    pub(crate) fn last(&self, topic: &str, partition: i32) -> u64 {
         self.served.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
     }
 
     /// It returned records.
-    pub fn gave(&mut self, topic: &str, partition: i32) {
+    pub(crate) fn gave(&mut self, topic: &str, partition: i32) {
         self.count += 1;
         self.served.insert((topic.to_owned(), partition), self.count);
     }
 
     /// It was read up to `offset`.
-    pub fn read_to(&mut self, topic: &str, partition: i32, offset: i64, epoch: Option<i32>) {
+    pub(crate) fn read_to(&mut self, topic: &str, partition: i32, offset: i64, epoch: Option<i32>) {
         let key = (topic.to_owned(), partition);
         match epoch {
             Some(epoch) => drop(self.epochs.insert(key, (offset, epoch))),
@@ -51,28 +51,28 @@ impl Turns {
     }
 
     /// The epoch of what was read before `offset`; -1 if unknown.
-    pub fn epoch(&self, topic: &str, partition: i32, offset: i64) -> i32 {
+    pub(crate) fn epoch(&self, topic: &str, partition: i32, offset: i64) -> i32 {
         let known = self.epochs.get(&(topic.to_owned(), partition));
         known.filter(|(at, _)| *at == offset).map_or(-1, |(_, epoch)| *epoch)
     }
 
     /// A broker did not answer.
-    pub fn rest(&mut self, broker: i32) {
+    pub(crate) fn rest(&mut self, broker: i32) {
         self.resting.insert(broker, Instant::now() + REST);
     }
 
     /// Whether it is skipped for now.
-    pub fn rests(&self, broker: i32) -> bool {
+    pub(crate) fn rests(&self, broker: i32) -> bool {
         self.resting.get(&broker).is_some_and(|until| Instant::now() < *until)
     }
 
     /// It answered.
-    pub fn answered(&mut self, broker: i32) {
+    pub(crate) fn answered(&mut self, broker: i32) {
         self.resting.remove(&broker);
     }
 
     /// Whether it is time to look a topic up again.
-    pub fn may_look(&mut self) -> bool {
+    pub(crate) fn may_look(&mut self) -> bool {
         let due = self.looked.is_none_or(|at| at.elapsed() >= LOOK);
         if due {
             self.looked = Some(Instant::now());

@@ -67,7 +67,7 @@ impl Refusal {
 }
 
 /// The refusal that a message tells of; `None` if it is something else, such as RBAC's.
-pub fn refusal(message: &str) -> Option<Refusal> {
+pub(crate) fn refusal(message: &str) -> Option<Refusal> {
     let message = own(message);
     let (by, why) = read(message)?;
     Some(Refusal { by, message: message.to_owned(), why: why.trim().to_owned() })

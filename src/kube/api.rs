@@ -10,7 +10,7 @@ use crate::exec::{BoxFuture, ExecError, Lines};
 use crate::words;
 
 /// Read access to a cluster. Implemented over `kubectl get --raw`, and by tests.
-pub trait Api {
+pub(crate) trait Api {
     /// The JSON at `path`, such as `/api/v1/namespaces/kafka/pods`.
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>>;
     /// A watch: one JSON object `{"type", "object"}` a line, until the server or somebody ends it.
@@ -66,7 +66,7 @@ pub struct ApiError {
 }
 
 /// Most characters of an [`ApiError::message`]. An `Invalid` quotes the whole patch otherwise.
-pub const MESSAGE_LIMIT: usize = 500;
+pub(crate) const MESSAGE_LIMIT: usize = 500;
 
 impl ApiError {
     /// An error of this kind.

@@ -6,7 +6,7 @@ use super::object::{Condition, Object, list, number, text, texts};
 use crate::words;
 
 /// Name of the operator's Deployment in the install files of every Strimzi release.
-pub const OPERATOR: &str = "strimzi-cluster-operator";
+pub(crate) const OPERATOR: &str = "strimzi-cluster-operator";
 
 /// The operator's variable with the namespaces that it looks at.
 const WATCHED: &str = "STRIMZI_NAMESPACE";

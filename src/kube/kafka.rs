@@ -326,24 +326,24 @@ const PARTS: [(&str, &str, &str); 4] = [
 
 /// What a part of the Kafka `cluster` is called, if the pod is one of it: also of a part that the spec no longer asks
 /// for.
-pub fn part_title(pod: &Pod<'_>, cluster: &str) -> Option<&'static str> {
+pub(crate) fn part_title(pod: &Pod<'_>, cluster: &str) -> Option<&'static str> {
     PARTS.into_iter().find_map(|(_, part, title)| pod.is_part_of(cluster, part).then_some(title))
 }
 
 /// The storages of a Kafka or a node pool, with the volumes of a `jbod`.
-pub fn storages(resource: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn storages(resource: &Value) -> impl Iterator<Item = &Value> {
     let all = ["/spec/storage", "/spec/kafka/storage", "/spec/zookeeper/storage"].into_iter();
     all.filter_map(|at| resource.pointer(at)).flat_map(with_volumes)
 }
 
 /// A storage, with the volumes of a `jbod`.
-pub fn with_volumes(storage: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn with_volumes(storage: &Value) -> impl Iterator<Item = &Value> {
     std::iter::once(storage).chain(list(storage, "/volumes"))
 }
 
 /// The annotation of a node pool that names the nodes that the operator removes first, instead of those with the
 /// highest ids.
-pub const REMOVE_IDS: &str = "strimzi.io/remove-node-ids";
+pub(crate) const REMOVE_IDS: &str = "strimzi.io/remove-node-ids";
 
 /// A node pool. It has no `Ready`; without a status no Kafka has claimed it.
 #[derive(Debug, Clone, Copy)]

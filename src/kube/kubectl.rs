@@ -22,7 +22,7 @@ use crate::tool::exec_failure;
 use crate::words;
 
 /// The field manager of everything kstrim applies.
-pub const FIELD_MANAGER: &str = "kstrim";
+pub(crate) const FIELD_MANAGER: &str = "kstrim";
 
 /// Limit of one read. A paused or dead server never answers.
 const READ: Duration = Duration::from_secs(15);
@@ -43,21 +43,18 @@ const WEBHOOKS: [(&str, &str); 2] = [
 pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Environment variable that names the program's path.
-pub const VARIABLE: &str = "KSTRIM_KUBECTL";
+pub(crate) const VARIABLE: &str = "KSTRIM_KUBECTL";
 /// Where to get it.
-pub const PAGE: &str = "https://kubernetes.io/docs/tasks/tools/";
+pub(crate) const PAGE: &str = "https://kubernetes.io/docs/tasks/tools/";
 
 /// Find kubectl.
-///
-/// # Errors
-/// `KS-TOOL-MISSING`.
-pub fn find() -> Result<PathBuf> {
+pub(crate) fn find() -> Result<PathBuf> {
     crate::tool::find("kubectl", VARIABLE, PAGE)
 }
 
 /// The program, its kubeconfig and its context. Clones share the proxy.
 #[derive(Clone)]
-pub struct Kubectl {
+pub(crate) struct Kubectl {
     program: RefCell<PathBuf>,
     kubeconfig: PathBuf,
     context: String,
@@ -68,43 +65,43 @@ pub struct Kubectl {
 
 impl Kubectl {
     /// `program` against `context` of `kubeconfig`.
-    pub fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
+    pub(crate) fn new(program: PathBuf, kubeconfig: &Path, context: &str, runner: Rc<dyn Runner>) -> Self {
         let (kubeconfig, context) = (kubeconfig.to_owned(), context.to_owned());
         Self { program: RefCell::new(program), kubeconfig, context, runner, patient: true, proxy: None }
     }
 
     /// The same with its reads through one `kubectl proxy`, as long as that answers.
     #[must_use]
-    pub fn by_proxy(mut self) -> Self {
+    pub(crate) fn by_proxy(mut self) -> Self {
         self.proxy = Some(Rc::default());
         self
     }
 
     /// The same without patience for an API server that is away: for a look, which tells that it is.
     #[must_use]
-    pub fn impatient(mut self) -> Self {
+    pub(crate) fn impatient(mut self) -> Self {
         self.patient = false;
         self
     }
 
     /// The same with commands run by `runner`, which does reads too.
     #[must_use]
-    pub fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
+    pub(crate) fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
         Self { runner, proxy: None, patient: false, ..self.clone() }
     }
 
     /// The program's path.
-    pub fn program(&self) -> PathBuf {
+    pub(crate) fn program(&self) -> PathBuf {
         self.program.borrow().clone()
     }
 
     /// From now on it is another program.
-    pub fn set_program(&self, program: PathBuf) {
+    pub(crate) fn set_program(&self, program: PathBuf) {
         *self.program.borrow_mut() = program;
     }
 
     /// A command with kubeconfig and context pinned.
-    pub fn cmd(&self) -> Cmd {
+    pub(crate) fn cmd(&self) -> Cmd {
         Cmd::new(self.program())
             .args(["--kubeconfig", &self.kubeconfig.display().to_string()])
             .args(["--context", &self.context])
@@ -112,12 +109,12 @@ impl Kubectl {
     }
 
     /// Whether the kubeconfig has the context at all; asks nobody.
-    pub fn knows_context(&self) -> bool {
+    pub(crate) fn knows_context(&self) -> bool {
         self.in_context().is_some()
     }
 
     /// The API server's address from the kubeconfig; sends no request.
-    pub fn server(&self) -> Option<String> {
+    pub(crate) fn server(&self) -> Option<String> {
         let (config, context) = self.in_context()?;
         let cluster = context.pointer("/context/cluster")?.as_str()?;
         let named = |c: &&Value| c["name"] == cluster;
@@ -150,7 +147,7 @@ impl Kubectl {
     }
 
     /// The configuration that has a webhook of this name, as `KIND/NAME`; `None` if none has, or none may be read.
-    pub async fn configuration_of(&self, webhook: &str) -> Option<String> {
+    pub(crate) async fn configuration_of(&self, webhook: &str) -> Option<String> {
         for (kind, plural) in WEBHOOKS {
             let found = self.get(&format!("/apis/admissionregistration.k8s.io/v1/{plural}")).await;
             let has = |configuration: &&Value| {
@@ -183,10 +180,7 @@ impl Kubectl {
     }
 
     /// kubectl's own version, `1.34.4`.
-    ///
-    /// # Errors
-    /// When it cannot be run or says something else.
-    pub async fn client_version(&self) -> Result<String> {
+    pub(crate) async fn client_version(&self) -> Result<String> {
         let cmd = Cmd::new(self.program()).args(["version", "--client", "-o", "json"]).timeout(READ);
         let output = self.runner.run(&cmd).await.map_err(|e| exec_failure(&cmd, &e))?;
         let version: Option<Value> = serde_json::from_slice(&output.stdout).ok();
@@ -209,10 +203,7 @@ impl Kubectl {
     }
 
     /// Whether the API server says it is ready.
-    ///
-    /// # Errors
-    /// Why it does not.
-    pub async fn ready(&self) -> Result<(), ApiError> {
+    pub(crate) async fn ready(&self) -> Result<(), ApiError> {
         self.run_once(&self.readyz()).await.map(drop)
     }
 
@@ -220,7 +211,7 @@ impl Kubectl {
     ///
     /// # Errors
     /// Why it does not, or that the time has passed.
-    pub async fn ready_in(&self, limit: Duration) -> Result<(), ApiError> {
+    pub(crate) async fn ready_in(&self, limit: Duration) -> Result<(), ApiError> {
         self.run_once(&self.readyz().timeout(limit)).await.map(drop)
     }
 
@@ -229,18 +220,12 @@ impl Kubectl {
     }
 
     /// What a path says that is no JSON: `/readyz?verbose`. Not asked again where the server is away.
-    ///
-    /// # Errors
-    /// When there is no answer, or it is a refusal.
-    pub async fn raw(&self, path: &str) -> Result<String, ApiError> {
+    pub(crate) async fn raw(&self, path: &str) -> Result<String, ApiError> {
         Ok(self.run_once(&self.cmd().args(["get", "--raw", path])).await?.text())
     }
 
     /// One object or list; `Ok(None)` if there is none.
-    ///
-    /// # Errors
-    /// Any other answer.
-    pub async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
+    pub(crate) async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
             Err(error) if absent(&error) => Ok(None),
@@ -250,7 +235,7 @@ impl Kubectl {
 
     /// The command that applies what is on its stdin. `force` takes over fields that another
     /// manager owns.
-    pub fn apply_cmd(&self, force: bool) -> Cmd {
+    pub(crate) fn apply_cmd(&self, force: bool) -> Cmd {
         let mut cmd = self.cmd().args(["apply", "--server-side"]);
         cmd = cmd.arg(format!("--field-manager={FIELD_MANAGER}"));
         if force {
@@ -263,7 +248,7 @@ impl Kubectl {
     ///
     /// # Errors
     /// What the API server refused; a part may have been applied.
-    pub async fn apply(&self, yaml: &str, force: bool) -> Result<String, ApiError> {
+    pub(crate) async fn apply(&self, yaml: &str, force: bool) -> Result<String, ApiError> {
         let output = self.run(&self.apply_cmd(force).stdin(yaml)).await?;
         Ok(output.stderr)
     }
@@ -273,7 +258,7 @@ impl Kubectl {
     ///
     /// # Errors
     /// What the API server refused: [`ApiErrorKind::Conflict`] if it is not the object of the preconditions.
-    pub async fn delete_at(&self, path: &str, options: &Value) -> Result<(), ApiError> {
+    pub(crate) async fn delete_at(&self, path: &str, options: &Value) -> Result<(), ApiError> {
         let cmd = self.cmd().args(["delete", "--raw", path, "-f", "-"]).timeout(WRITE);
         match self.run(&cmd.stdin(options.to_string())).await {
             Ok(_) => Ok(()),
@@ -286,26 +271,20 @@ impl Kubectl {
     ///
     /// # Errors
     /// What the API server refused: [`ApiErrorKind::AlreadyExists`] if an object of that name exists.
-    pub async fn create_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+    pub(crate) async fn create_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
         let cmd = self.cmd().args(["create", "--raw", path, "-f", "-"]).timeout(WRITE);
         stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
     }
 
     /// Replace the object at `path`; its resource version is the precondition.
-    ///
-    /// # Errors
-    /// What the API server refused: [`ApiErrorKind::Conflict`] if it has changed.
-    pub async fn replace_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+    pub(crate) async fn replace_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
         // A Lease must be renewed in time, or not at all.
         let cmd = self.cmd().args(["replace", "--raw", path, "-f", "-"]).timeout(READ);
         stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
     }
 
     /// Merge `patch` into an object; `subresource` as in `--subresource=status`.
-    ///
-    /// # Errors
-    /// What the API server refused.
-    pub async fn patch(
+    pub(crate) async fn patch(
         &self,
         namespace: &str,
         kind: &str,
@@ -321,10 +300,7 @@ impl Kubectl {
     }
 
     /// Whether the API server would take this YAML stream whole, every field of it known; nothing is changed.
-    ///
-    /// # Errors
-    /// What it refuses.
-    pub async fn would_apply(&self, yaml: &str) -> Result<(), ApiError> {
+    pub(crate) async fn would_apply(&self, yaml: &str) -> Result<(), ApiError> {
         self.run(&self.apply_cmd(true).arg("--dry-run=server").stdin(yaml)).await.map(drop)
     }
 
@@ -332,25 +308,19 @@ impl Kubectl {
     ///
     /// # Errors
     /// What the API server refused; a part may have been written.
-    pub async fn touch(&self, names: &str) -> Result<(), ApiError> {
+    pub(crate) async fn touch(&self, names: &str) -> Result<(), ApiError> {
         let cmd = self.cmd().args(["patch", "-f", "-", "--type=merge", "-p", "{}"]).timeout(WRITE);
         self.run(&cmd.stdin(names)).await.map(drop)
     }
 
     /// Merge `patch` into the status of an object that is in no namespace.
-    ///
-    /// # Errors
-    /// What the API server refused.
-    pub async fn patch_status(&self, kind: &str, name: &str, patch: &Value) -> Result<(), ApiError> {
+    pub(crate) async fn patch_status(&self, kind: &str, name: &str, patch: &Value) -> Result<(), ApiError> {
         let cmd = self.cmd().args(["patch", kind, name, "--subresource=status", "--type=merge"]);
         self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
     }
 
     /// The end of a container's log; `previous` for the one before the last restart.
-    ///
-    /// # Errors
-    /// When there is no log.
-    pub async fn logs(
+    pub(crate) async fn logs(
         &self,
         namespace: &str,
         pod: &str,
@@ -369,10 +339,7 @@ impl Kubectl {
     }
 
     /// Whether `user` may do something: kubectl's `yes` or `no`.
-    ///
-    /// # Errors
-    /// When the question itself fails.
-    pub async fn can_i(
+    pub(crate) async fn can_i(
         &self,
         verb: &str,
         resource: &str,
@@ -388,10 +355,12 @@ impl Kubectl {
     }
 
     /// Whether this user may do something, in a namespace or everywhere.
-    ///
-    /// # Errors
-    /// When the question itself fails.
-    pub async fn may(&self, verb: &str, resource: &str, namespace: Option<&str>) -> Result<bool, ApiError> {
+    pub(crate) async fn may(
+        &self,
+        verb: &str,
+        resource: &str,
+        namespace: Option<&str>,
+    ) -> Result<bool, ApiError> {
         let mut cmd = self.cmd().args(["auth", "can-i", verb, resource]);
         cmd = match namespace {
             Some(namespace) => cmd.args(["-n", namespace]),
@@ -407,10 +376,12 @@ impl Kubectl {
     }
 
     /// One entry of a Secret, decoded; the others stay in the cluster. Empty if there is none.
-    ///
-    /// # Errors
-    /// What the API server refused.
-    pub async fn secret_entry(&self, namespace: &str, name: &str, key: &str) -> Result<String, ApiError> {
+    pub(crate) async fn secret_entry(
+        &self,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<String, ApiError> {
         let cmd = self.cmd().args(["get", "secrets", name, "-n", namespace, "--ignore-not-found", "-o"]);
         let template = format!(r#"go-template={{{{index .data "{key}" | base64decode}}}}"#);
         Ok(self.run(&cmd.arg(template)).await?.text())
@@ -420,7 +391,7 @@ impl Kubectl {
     ///
     /// # Errors
     /// When the container does not run, or has no such directory.
-    pub async fn folder(
+    pub(crate) async fn folder(
         &self,
         namespace: &str,
         pod: &str,
@@ -435,15 +406,12 @@ impl Kubectl {
     ///
     /// # Errors
     /// When kubectl cannot be run or says something else than the port.
-    pub async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward, ApiError> {
+    pub(crate) async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward, ApiError> {
         self.forwarding(namespace, pod, &format!(":{port}"), WATCH).await
     }
 
     /// Forward the local port `local`, for as long as anybody may want.
-    ///
-    /// # Errors
-    /// As [`Kubectl::forward`]; also when another program has the local port.
-    pub async fn forward_from(
+    pub(crate) async fn forward_from(
         &self,
         local: u16,
         namespace: &str,
@@ -489,7 +457,7 @@ fn absent(error: &ApiError) -> bool {
 }
 
 /// A running port-forward.
-pub struct Forward {
+pub(crate) struct Forward {
     /// The local port, on 127.0.0.1.
     pub port: u16,
     /// Keeps the child alive.
@@ -498,7 +466,7 @@ pub struct Forward {
 
 impl Forward {
     /// Wait until it ends by itself. kubectl's word about each connection is read, so that it never waits.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         while matches!(self.lines.next().await, Ok(Some(_))) {}
     }
 }

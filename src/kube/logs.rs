@@ -13,7 +13,7 @@ const READ: Duration = Duration::from_secs(30);
 
 /// Which log, and how much of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LogRequest {
+pub(crate) struct LogRequest {
     /// Namespace of the pod.
     pub namespace: String,
     /// The pod.
@@ -36,7 +36,7 @@ pub struct LogRequest {
 
 impl Kubectl {
     /// The command that prints a log.
-    pub fn log_cmd(&self, request: &LogRequest) -> Cmd {
+    pub(crate) fn log_cmd(&self, request: &LogRequest) -> Cmd {
         let mut cmd = self.cmd().args(["logs", "-n", &request.namespace, &request.pod]);
         cmd = cmd.args(["-c", &request.container]);
         if let Some(lines) = request.tail {
@@ -64,18 +64,12 @@ impl Kubectl {
     }
 
     /// A complete log. A log that is not available now is an error: nothing waits for it.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub async fn log(&self, request: &LogRequest) -> Result<String, ApiError> {
+    pub(crate) async fn log(&self, request: &LogRequest) -> Result<String, ApiError> {
         Ok(self.run_once(&self.log_cmd(request)).await?.text())
     }
 
     /// A log, line by line.
-    ///
-    /// # Errors
-    /// When kubectl cannot be started.
-    pub async fn log_lines(&self, request: &LogRequest) -> Result<Box<dyn Lines>, ApiError> {
+    pub(crate) async fn log_lines(&self, request: &LogRequest) -> Result<Box<dyn Lines>, ApiError> {
         self.stream(&self.log_cmd(request)).await
     }
 }

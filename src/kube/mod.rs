@@ -6,24 +6,27 @@
 //! is an empty answer, never an error: a new custom resource has no status, a new CRD has
 //! `conditions: null`.
 
-pub mod admission;
-pub mod api;
-pub mod cluster;
-pub mod kafka;
-pub mod kind;
-pub mod kubectl;
-pub mod logs;
-pub mod object;
-pub mod pod;
-pub mod proxy;
-pub mod snapshot;
-pub mod store;
-pub mod strimzi;
-pub mod watch;
+pub(crate) mod admission;
+pub(crate) mod api;
+pub(crate) mod cluster;
+pub(crate) mod kafka;
+pub(crate) mod kind;
+pub(crate) mod kubectl;
+pub(crate) mod logs;
+pub(crate) mod object;
+pub(crate) mod pod;
+pub(crate) mod proxy;
+pub(crate) mod snapshot;
+pub(crate) mod store;
+pub(crate) mod strimzi;
+pub(crate) mod watch;
 
-pub use api::{Api, ApiError, ApiErrorKind};
-pub use kind::{Kind, Version};
-pub use object::{Condition, Object};
+pub use api::ApiError;
+pub(crate) use api::{Api, ApiErrorKind};
+pub use kind::Kind;
+pub(crate) use kind::Version;
+pub(crate) use object::Condition;
+pub use object::Object;
 pub use snapshot::Snapshot;
-pub use store::{Applied, Store};
-pub use watch::Watcher;
+pub use store::Store;
+pub(crate) use watch::Watcher;

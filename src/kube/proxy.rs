@@ -31,7 +31,7 @@ const HEAD_LIMIT: usize = 64 << 10;
 
 /// The reads of one run.
 #[derive(Default)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     state: Mutex<State>,
 }
 
@@ -62,7 +62,7 @@ struct Answer {
 impl Proxy {
     /// The JSON at a path, or that there is none, or that the time of `kubectl` has passed; `None`: ask in another
     /// way.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         runner: &dyn Runner,
         kubectl: &Cmd,
@@ -93,7 +93,12 @@ impl Proxy {
     }
 
     /// The lines of a watch; `None`: ask in another way.
-    pub async fn watch(&self, runner: &dyn Runner, kubectl: &Cmd, path: &str) -> Option<Box<dyn Lines>> {
+    pub(crate) async fn watch(
+        &self,
+        runner: &dyn Runner,
+        kubectl: &Cmd,
+        path: &str,
+    ) -> Option<Box<dyn Lines>> {
         let socket = self.socket(runner, kubectl).await?;
         match timeout(kubectl.timeout, ask(&socket, path)).await.ok().flatten() {
             Some(Answer { status: 200, body }) => Some(Box::new(Events { body, line: Vec::new() })),

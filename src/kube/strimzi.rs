@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use super::object::{Condition, Object};
 
 /// The annotation by which somebody pauses a resource.
-pub const PAUSE: &str = "strimzi.io/pause-reconciliation";
+pub(crate) const PAUSE: &str = "strimzi.io/pause-reconciliation";
 /// The annotation by which somebody, with `"false"`, takes a topic from the topic operator.
-pub const MANAGED: &str = "strimzi.io/managed";
+pub(crate) const MANAGED: &str = "strimzi.io/managed";
 
 /// Whether a resource has the annotation that keeps its operator from it, which reads it as Java's `parseBoolean`.
-pub fn pauses(object: &Object) -> bool {
+pub(crate) fn pauses(object: &Object) -> bool {
     object.annotation(PAUSE).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
@@ -65,21 +65,21 @@ impl<'a> KafkaTopic<'a> {
 
 /// A user.
 #[derive(Debug, Clone, Copy)]
-pub struct KafkaUser<'a>(pub &'a Object);
+pub(crate) struct KafkaUser<'a>(pub &'a Object);
 
 impl<'a> KafkaUser<'a> {
     /// The annotation that keeps the user operator from it, with its value.
-    pub fn left_alone(&self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn left_alone(&self) -> Option<(&'static str, &'static str)> {
         pauses(self.0).then_some((PAUSE, "true"))
     }
 
     /// The Kafka it belongs to: label `strimzi.io/cluster`.
-    pub fn cluster(&self) -> Option<&'a str> {
+    pub(crate) fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")
     }
 
     /// Why it is not there as requested, in a few words; `None` if it is.
-    pub fn unready(&self) -> Option<String> {
+    pub(crate) fn unready(&self) -> Option<String> {
         let object = self.0;
         let ready = object.observed() && object.condition("Ready").is_some_and(|c| c.is_true());
         let refused = object.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating");
@@ -112,6 +112,9 @@ fn unready(
 
 /// When a resource, its node pools or anything else given was last changed by somebody, as far
 /// as the objects tell: creation, and writes by `manager`. The API server's clock.
-pub fn last_change<'a>(objects: impl IntoIterator<Item = &'a Object>, manager: &str) -> Option<Timestamp> {
+pub(crate) fn last_change<'a>(
+    objects: impl IntoIterator<Item = &'a Object>,
+    manager: &str,
+) -> Option<Timestamp> {
     objects.into_iter().flat_map(|o| [o.created(), o.written_by(manager)]).flatten().max()
 }

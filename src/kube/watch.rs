@@ -25,7 +25,7 @@ const WATCH_SECONDS: u32 = 240;
 /// Watches some kinds, each in a task of its own. Dropping it ends the tasks, and with them
 /// the children that serve them.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     tasks: Vec<JoinHandle<()>>,
     troubles: Rc<RefCell<BTreeMap<Kind, ApiError>>>,
 }
@@ -33,7 +33,7 @@ pub struct Watcher {
 impl Watcher {
     /// Watch `kinds` in `namespace` into `store`. Must be called inside a
     /// `tokio::task::LocalSet`.
-    pub fn start(
+    pub(crate) fn start(
         api: Rc<dyn Api>,
         kinds: impl IntoIterator<Item = Kind>,
         version: Version,
@@ -59,7 +59,7 @@ impl Watcher {
 
     /// Why a kind could not be read at the last try; empty when all is well. A kind that is not
     /// served yet is no trouble.
-    pub fn troubles(&self) -> Vec<(Kind, ApiError)> {
+    pub(crate) fn troubles(&self) -> Vec<(Kind, ApiError)> {
         self.troubles.borrow().iter().map(|(k, e)| (*k, e.clone())).collect()
     }
 }

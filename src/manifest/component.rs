@@ -13,14 +13,14 @@ use crate::catalogue::Release;
 use crate::names::{ClusterName, DnsLabel, TopicName, Version};
 
 /// The alias of the cluster that MirrorMaker 2 reads from; a mirrored topic's name begins with it.
-pub const SOURCE: &str = "source";
+pub(crate) const SOURCE: &str = "source";
 /// The port of the bridge.
-pub const BRIDGE_PORT: u16 = 8080;
+pub(crate) const BRIDGE_PORT: u16 = 8080;
 /// The port at which brokers and the exporter tell their metrics, in every release.
-pub const METRICS_PORT: u16 = 9404;
+pub(crate) const METRICS_PORT: u16 = 9404;
 
 /// The port of the presets' listener `plain`.
-pub const PLAIN_PORT: u16 = 9092;
+pub(crate) const PLAIN_PORT: u16 = 9092;
 
 /// What to render for.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl ComponentInput<'_> {
 
 /// What the laptop tuning changes in a component, a sentence each, for `kstrim plan`. `workers`: of Connect
 /// and MirrorMaker 2.
-pub fn tuned(workers: bool) -> impl Iterator<Item = &'static str> {
+pub(crate) fn tuned(workers: bool) -> impl Iterator<Item = &'static str> {
     let probe = if workers {
         "readiness probe: after 1 s, then every 2 s (Strimzi's default: 60 s, 10 s)"
     } else {
@@ -95,24 +95,25 @@ const STORAGE: [(&str, &str, &str); 3] = [
 ];
 
 /// Names of the topics in which Connect keeps what it does.
-pub fn connect_topics(cluster: &ClusterName) -> [String; 3] {
+pub(crate) fn connect_topics(cluster: &ClusterName) -> [String; 3] {
     STORAGE.map(|(.., end)| format!("{cluster}-connect-{end}"))
 }
 
 /// Names of those of MirrorMaker 2, which begin with two underscores so that it does not mirror them.
-pub fn mirror_topics(cluster: &ClusterName) -> [String; 3] {
+pub(crate) fn mirror_topics(cluster: &ClusterName) -> [String; 3] {
     STORAGE.map(|(.., end)| format!("__{cluster}-mirror-maker-{end}"))
 }
 
 /// The name of a topic's mirror.
-pub fn mirrored(topic: &TopicName) -> String {
+#[cfg(test)]
+pub(crate) fn mirrored(topic: &TopicName) -> String {
     format!("{SOURCE}.{topic}")
 }
 
 /// The KafkaConnect. The image has Kafka's file connectors, but since Kafka 3.1.1 not on the path on
 /// which it looks for connectors, which Strimzi lets nobody change; Kafka's start script takes over
 /// `CLASSPATH`, and connectors on the class path are found as well.
-pub fn connect(input: &ComponentInput<'_>) -> Object {
+pub(crate) fn connect(input: &ComponentInput<'_>) -> Object {
     let mut connect = input.begin(include_str!("../../templates/connect.yaml"));
     connect.set(&["spec", "version"], input.kafka.to_string());
     connect.set(&["spec", "bootstrapServers"], input.bootstrap());
@@ -139,7 +140,7 @@ pub fn connect(input: &ComponentInput<'_>) -> Object {
 }
 
 /// The topics of Connect's smoke test: what goes into it, and what comes out.
-pub const PROOF_TOPICS: [&str; 2] = ["kstrim-proof-in", "kstrim-proof-out"];
+pub(crate) const PROOF_TOPICS: [&str; 2] = ["kstrim-proof-in", "kstrim-proof-out"];
 
 /// The connectors of Connect's smoke test: one writes what comes into a file of the worker, the other sends
 /// on what is in the file. `run` makes the file one of its own.
@@ -172,10 +173,10 @@ pub fn proof_connectors(input: &ComponentInput<'_>, run: &str) -> Vec<Object> {
 }
 
 /// The topic of the bridge's smoke test.
-pub const BRIDGE_TOPIC: &str = "kstrim-proof-bridge";
+pub(crate) const BRIDGE_TOPIC: &str = "kstrim-proof-bridge";
 
 /// The KafkaMirrorMaker2.
-pub fn mirror_maker(input: &ComponentInput<'_>) -> Object {
+pub(crate) fn mirror_maker(input: &ComponentInput<'_>) -> Object {
     let group = format!("{}-mirror-maker", input.cluster);
     let topics = mirror_topics(input.cluster);
     let mut mirror = if input.v1() {
@@ -214,7 +215,7 @@ pub fn mirror_maker(input: &ComponentInput<'_>) -> Object {
 }
 
 /// The KafkaBridge.
-pub fn bridge(input: &ComponentInput<'_>) -> Object {
+pub(crate) fn bridge(input: &ComponentInput<'_>) -> Object {
     let mut bridge = input.begin(include_str!("../../templates/bridge.yaml"));
     bridge.set(&["spec", "bootstrapServers"], input.bootstrap());
     input.tune(&mut bridge, false);
@@ -222,12 +223,12 @@ pub fn bridge(input: &ComponentInput<'_>) -> Object {
 }
 
 /// `spec.cruiseControl` of the Kafka.
-pub fn cruise_control(input: &ComponentInput<'_>) -> Value {
+pub(crate) fn cruise_control(input: &ComponentInput<'_>) -> Value {
     input.probed(json!({}))
 }
 
 /// `spec.kafkaExporter` of the Kafka.
-pub fn exporter(input: &ComponentInput<'_>) -> Value {
+pub(crate) fn exporter(input: &ComponentInput<'_>) -> Value {
     input.probed(fragment(include_str!("../../templates/exporter.yaml")))
 }
 
@@ -245,7 +246,7 @@ fn rules_name(cluster: &ClusterName) -> String {
 }
 
 /// `spec.kafka.metricsConfig` of the Kafka.
-pub fn metrics(input: &ComponentInput<'_>) -> Value {
+pub(crate) fn metrics(input: &ComponentInput<'_>) -> Value {
     if reporter(input.release) {
         return json!({"type": "strimziMetricsReporter"});
     }
@@ -254,7 +255,7 @@ pub fn metrics(input: &ComponentInput<'_>) -> Value {
 }
 
 /// The rules that [`metrics`] refers to, where the release needs any.
-pub fn metrics_rules(input: &ComponentInput<'_>) -> Option<Object> {
+pub(crate) fn metrics_rules(input: &ComponentInput<'_>) -> Option<Object> {
     if reporter(input.release) {
         return None;
     }

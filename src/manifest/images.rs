@@ -46,9 +46,6 @@ fn by_version(text: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// Take every image of the operator's Deployment from `registry`: its own, and those it gives to
 /// what it makes. Returns how many were moved.
-///
-/// # Errors
-/// `KS-MANIFEST-OPERATOR`.
 pub fn from_registry(deployment: &mut Object, registry: &ImageRegistry) -> Result<usize> {
     let mut moved = 0;
     let mut at = |image: &str| {
@@ -81,9 +78,6 @@ pub fn from_registry(deployment: &mut Object, registry: &ImageRegistry) -> Resul
 
 /// Pull with these Secrets of the namespace: the operator's own pod and service account, and all
 /// that the operator makes.
-///
-/// # Errors
-/// `KS-MANIFEST-OPERATOR`.
 pub fn pull_with(objects: &mut [Object], secrets: &[String]) -> Result<()> {
     if secrets.is_empty() {
         return Ok(());
@@ -110,9 +104,6 @@ pub enum Image {
 }
 
 /// The images of what stands beside a Kafka of this version, each once and none of `known`.
-///
-/// # Errors
-/// As [`of`].
 pub fn beside(
     deployment: &mut Object,
     kafka: &Version,

@@ -17,7 +17,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// Most bytes of one file or download: 16 MiB. Strimzi's largest install manifest has 1 MiB.
-pub const SIZE_LIMIT: u64 = 16 << 20;
+pub(crate) const SIZE_LIMIT: u64 = 16 << 20;
 
 /// What one file may grow to when its aliases are followed, in bytes of scalars plus
 /// [`NODE_COST`] a value. The parser limits nested aliases, not many aliases of one large

@@ -11,26 +11,27 @@
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 
-pub mod component;
+pub(crate) mod component;
 pub mod digest;
-pub mod images;
+pub(crate) mod images;
 pub mod label;
-pub mod load;
-pub mod object;
-pub mod phase;
+pub(crate) mod load;
+pub(crate) mod object;
+pub(crate) mod phase;
 mod plain;
-pub mod pull;
-pub mod recognise;
-pub mod render;
+pub(crate) mod pull;
+pub(crate) mod recognise;
+pub(crate) mod render;
 pub mod retarget;
-pub mod source;
+pub(crate) mod source;
 pub mod tune;
-pub mod user;
-pub mod yaml;
+pub(crate) mod user;
+pub(crate) mod yaml;
 
 pub use digest::digest;
 pub use label::label;
 pub use object::Object;
-pub use phase::{Phases, split};
+pub(crate) use phase::Phases;
+pub use phase::split;
 pub use retarget::retarget;
 pub use yaml::{text as yaml_text, to_yaml};

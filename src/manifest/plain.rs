@@ -116,9 +116,6 @@ impl Words {
     }
 
     /// The same for a key of a mapping, which kubectl then takes as text.
-    ///
-    /// # Errors
-    /// As [`Words::read`].
     pub(super) fn read_key(&self, word: &str) -> Result<Option<Value>, String> {
         self.keys.read(word)
     }

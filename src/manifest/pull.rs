@@ -37,10 +37,11 @@ struct Config {
 }
 
 /// The Secret with the logins of `file` for the registries of `images`, and no other.
-///
-/// # Errors
-/// [`errors::PULL_CONFIG`]; its text never holds anything of the file's content.
-pub fn secret<'a>(file: &Path, images: impl Iterator<Item = &'a str>, target: &Target) -> Result<Object> {
+pub(crate) fn secret<'a>(
+    file: &Path,
+    images: impl Iterator<Item = &'a str>,
+    target: &Target,
+) -> Result<Object> {
     let shown = file.display();
     let failed = |why: String| {
         let message = format!("the docker configuration {shown} cannot be used to pull images");
@@ -109,12 +110,12 @@ fn has_login(login: &Map<String, Value>) -> bool {
 }
 
 /// Whether a live Secret holds what it should.
-pub fn same(live: &Value, wanted: &Object) -> bool {
+pub(crate) fn same(live: &Value, wanted: &Object) -> bool {
     live.get("type") == wanted.get("/type") && live.get("data") == wanted.get("/data")
 }
 
 /// Whether a live Secret is one that images can be pulled with.
-pub fn pulls(live: &Value) -> bool {
+pub(crate) fn pulls(live: &Value) -> bool {
     matches!(live.get("type").and_then(Value::as_str), Some(TYPE | "kubernetes.io/dockercfg"))
 }
 

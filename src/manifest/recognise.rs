@@ -10,19 +10,19 @@ use crate::failure::{Failure, Kind, Result};
 use crate::names::Version;
 
 /// The release whose published install manifest has exactly this content.
-pub fn published(digest: &str) -> Option<&'static Release> {
+pub(crate) fn published(digest: &str) -> Option<&'static Release> {
     catalogue::releases().iter().find(|release| release.digest == digest)
 }
 
 /// The release of the catalogue that these objects install: by their content, else by the tag of the operator's
 /// image. `None` for what is not like any of them, or has no operator.
-pub fn release(objects: &[Object]) -> Option<&'static Release> {
+pub(crate) fn release(objects: &[Object]) -> Option<&'static Release> {
     published(&digest(objects)).or_else(|| catalogue::find(&tag(objects)?))
 }
 
 /// The same for what the user gave with `--manifests`, if it is on this machine and can be read; of a directory that
 /// contains the manifests of several releases, the newest. Errors in it are reported where it is used.
-pub fn given(manifests: Option<&str>) -> Option<&'static Release> {
+pub(crate) fn given(manifests: Option<&str>) -> Option<&'static Release> {
     let path = Path::new(manifests.filter(|given| !given.contains("://"))?);
     match &named(path)[..] {
         [_, .., (newest, _)] => catalogue::find(newest),
@@ -32,10 +32,7 @@ pub fn given(manifests: Option<&str>) -> Option<&'static Release> {
 
 /// The file or directory to read for a release: of a directory that has the manifests of several releases, that of this
 /// one.
-///
-/// # Errors
-/// `KS-MANIFEST-UNREADABLE` where there are several, and none of this release.
-pub fn of_release(path: &Path, release: &Version) -> Result<PathBuf> {
+pub(crate) fn of_release(path: &Path, release: &Version) -> Result<PathBuf> {
     let mut files = named(path);
     if files.len() < 2 {
         return Ok(path.to_owned());

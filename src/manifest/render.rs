@@ -162,9 +162,9 @@ const DUAL: &str = "dual-role";
 /// The pool of brokers.
 const BROKER: &str = "broker";
 /// The pool of controllers.
-pub const CONTROLLER: &str = "controller";
+pub(crate) const CONTROLLER: &str = "controller";
 /// The pool of brokers that were made without a pool: by this name their pods and volumes stay the same.
-pub const MIGRATED: &str = "kafka";
+pub(crate) const MIGRATED: &str = "kafka";
 
 /// What to render a cluster for.
 #[derive(Debug, Clone)]
@@ -189,9 +189,6 @@ pub struct RenderInput<'a> {
 
 /// The cluster's resources in the order to apply them: node pools where the release has them,
 /// then the `Kafka`.
-///
-/// # Errors
-/// `KS-PRESET-UNSUPPORTED`.
 pub fn kafka(input: &RenderInput<'_>) -> Result<Vec<Object>> {
     input.preset.check(input.release)?;
     let mut objects = pools(input);
@@ -317,7 +314,7 @@ fn tune(kafka: &mut Object, zookeeper: bool) {
 }
 
 /// What the laptop tuning changes in the Kafka resource, a sentence each, for `kstrim plan`.
-pub fn tuned() -> Vec<String> {
+pub(crate) fn tuned() -> Vec<String> {
     vec![
         "Kafka readiness probe: after 1 s, then every 2 s (Strimzi's default: 15 s, 10 s)".to_owned(),
         "entity operator readiness probes, and the topic operator's startup probe: after 1 s, then every 2 s \
@@ -348,14 +345,14 @@ pub fn topic(
 }
 
 /// The namespace's resource.
-pub fn namespace(name: &DnsLabel) -> Object {
+pub(crate) fn namespace(name: &DnsLabel) -> Object {
     let mut object = template(include_str!("../../templates/namespace.yaml"));
     object.set(&["metadata", "name"], name.as_str());
     object
 }
 
 /// The label by which Strimzi's operators find what belongs to a cluster.
-pub const CLUSTER_LABEL: &str = "strimzi.io/cluster";
+pub(crate) const CLUSTER_LABEL: &str = "strimzi.io/cluster";
 
 pub(super) fn place(object: &mut Object, release: &Release, namespace: &DnsLabel, name: &str) {
     object.set(&["apiVersion"], release.api_version());

@@ -88,9 +88,6 @@ pub fn refuses_newer(newest: Minor) -> bool {
 
 /// Tell the operator that it runs on this Kubernetes: the newest that its release knows, since by it the operator
 /// chooses the versions of the APIs that it uses. Returns what was changed, a sentence.
-///
-/// # Errors
-/// `KS-MANIFEST-OPERATOR`.
 pub fn set_kubernetes(deployment: &mut Object, minor: Minor) -> Result<String> {
     set_env(container(deployment)?, KUBERNETES, &format!("major={}\nminor={}", minor.major, minor.minor));
     Ok(format!("operator {KUBERNETES}: {minor}, because it cannot read the version of newer API servers"))

@@ -133,7 +133,7 @@ impl Rule {
 }
 
 /// An element of `spec.authorization.acls` in the short form.
-pub fn short(rule: &Value) -> String {
+pub(crate) fn short(rule: &Value) -> String {
     let text = |at: &str| rule.pointer(at).and_then(Value::as_str).unwrap_or("");
     let kind = KINDS.iter().find(|(_, k, _)| *k == text("/resource/type"));
     let kind = kind.map_or(text("/resource/type"), |(word, ..)| word);

@@ -81,7 +81,7 @@ impl ProfileName {
 }
 
 /// Whether a profile's name stands for a context: then there is no minikube.
-pub fn is_context(profile: &str) -> bool {
+pub(crate) fn is_context(profile: &str) -> bool {
     profile.starts_with(MARK)
 }
 

@@ -88,7 +88,7 @@ impl super::ImageRegistry {
 }
 
 /// An image's registry and the rest. `docker.io` where it names none.
-pub fn split(image: &str) -> (&str, &str) {
+pub(crate) fn split(image: &str) -> (&str, &str) {
     match image.split_once('/') {
         Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),
         _ => ("docker.io", image),
@@ -96,7 +96,7 @@ pub fn split(image: &str) -> (&str, &str) {
 }
 
 /// Whether both name the same image, one of them perhaps without Docker Hub's own `docker.io/library/`.
-pub fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     let full = |image: &str| {
         let (host, rest) = split(image);
         let official = host == "docker.io" && !rest.contains('/');

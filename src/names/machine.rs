@@ -21,10 +21,7 @@ pub fn memory_mb(text: &str) -> Option<u64> {
 }
 
 /// Memory as minikube takes it: Kubernetes' `6Gi` becomes `6GiB`.
-///
-/// # Errors
-/// It is not a size.
-pub fn memory(given: &str) -> Result<String, NameError> {
+pub(crate) fn memory(given: &str) -> Result<String, NameError> {
     let text = given.trim();
     if !matches!(text, "max" | "no-limit") && memory_mb(text).is_none_or(|mb| mb == 0) {
         return Err(refused("memory size", given, "a size such as 4096 (MiB), 4g, 6Gi, or max"));
@@ -33,10 +30,7 @@ pub fn memory(given: &str) -> Result<String, NameError> {
 }
 
 /// A number of CPUs.
-///
-/// # Errors
-/// It is not such a number.
-pub fn cpus(given: &str) -> Result<String, NameError> {
+pub(crate) fn cpus(given: &str) -> Result<String, NameError> {
     if given.parse::<u32>().is_ok_and(|n| n > 0) || matches!(given, "max" | "no-limit") {
         return Ok(given.to_owned());
     }
@@ -44,10 +38,7 @@ pub fn cpus(given: &str) -> Result<String, NameError> {
 }
 
 /// A driver's name.
-///
-/// # Errors
-/// It is not a valid driver name.
-pub fn driver(given: &str) -> Result<String, NameError> {
+pub(crate) fn driver(given: &str) -> Result<String, NameError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if given.starts_with(|c: char| c.is_ascii_alphanumeric()) && given.chars().all(plain) {
         return Ok(given.to_owned());
@@ -57,7 +48,7 @@ pub fn driver(given: &str) -> Result<String, NameError> {
 
 /// Whether a driver creates a virtual machine or a container on this machine. The others run on the machine itself
 /// (`none`) or on another (`ssh`).
-pub fn is_contained_driver(name: &str) -> bool {
+pub(crate) fn is_contained_driver(name: &str) -> bool {
     const CONTAINED: [&str; 14] = [
         "docker",
         "podman",
@@ -94,10 +85,7 @@ const WITH_VALUE: &str = "cdgmnv";
 /// An argument for `minikube start` that sets none of kstrim's flags. A word is refused if it could be parsed as
 /// such a flag, in every spelling that minikube's parser (spf13/pflag) accepts: `-p x`, `-px`, `-p=x`, `-hpx`,
 /// `--profile x`, `--profile=x`. It accepts no abbreviations.
-///
-/// # Errors
-/// It is such a flag, or it ends the flags.
-pub fn minikube_arg(given: &str) -> Result<String, NameError> {
+pub(crate) fn minikube_arg(given: &str) -> Result<String, NameError> {
     let no = |why: &'static str| Err(refused("argument for minikube start", given, why));
     if given.chars().any(|c| c.is_control()) {
         return no("one word without control characters");

@@ -44,7 +44,7 @@ impl Setting {
 }
 
 /// A value of a resource's `config` as text, as Kafka takes it.
-pub fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -22,9 +22,6 @@ pub struct Version {
     pub pre: Option<String>,
 }
 
-/// A Strimzi or Kafka version: the same syntax.
-pub type KafkaVersion = Version;
-
 impl Version {
     /// A version without a pre-release.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {

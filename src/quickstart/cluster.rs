@@ -48,7 +48,7 @@ const AGAIN: &str = "2m0s";
 
 /// The task.
 #[derive(Default)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Whether nothing in the node starts its API server.
     lost: Cell<bool>,
 }
@@ -241,7 +241,7 @@ async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
 
 /// The options over what the user has configured for new profiles; `None` for a profile that exists. A new profile gets
 /// the defaults of the quickstart where neither the settings nor the configuration have others.
-pub fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> StartOptions {
+pub(crate) fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> StartOptions {
     let settings = &cx.settings;
     let mut options = StartOptions {
         driver: settings.driver.clone(),

@@ -35,14 +35,14 @@ const KINDS: [ObservedKind; 7] = [
 ];
 
 /// The task.
-pub struct ComponentTask {
+pub(crate) struct ComponentTask {
     component: &'static Component,
     waiter: Waiter,
 }
 
 impl ComponentTask {
     /// The component of a name.
-    pub fn new(name: ComponentName) -> Self {
+    pub(crate) fn new(name: ComponentName) -> Self {
         let component = of(name);
         let what = match name {
             ComponentName::Connect => "Kafka Connect cannot start",
@@ -162,13 +162,13 @@ impl Task<Context> for ComponentTask {
 }
 
 /// What components are rendered for.
-pub fn input(cx: &Context) -> ComponentInput<'_> {
+pub(crate) fn input(cx: &Context) -> ComponentInput<'_> {
     let topic = cx.settings.mirrored.as_ref().unwrap_or(&cx.settings.topic);
     component_input(cx, topic, !cx.settings.stock)
 }
 
 /// Those components of kstrim's that are resources of their own, and the topic that MirrorMaker 2 mirrors.
-pub async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<TopicName>) {
+pub(crate) async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<TopicName>) {
     let installed = crate::cluster::component_test::installed(cx).await;
     let own = installed.into_iter().filter(|name| of(*name).kind().is_some()).collect();
     let snapshot = cx.store.snapshot();
@@ -177,21 +177,18 @@ pub async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<TopicName>) 
 }
 
 /// What is applied for a component beside the Kafka, not yet labelled.
-pub fn objects(cx: &Context, component: &Component) -> Vec<Object> {
+pub(crate) fn objects(cx: &Context, component: &Component) -> Vec<Object> {
     component.objects(&input(cx))
 }
 
 /// All that `--with` brings beside the Kafka, labelled, for `render`.
-pub fn all(cx: &Context) -> Vec<Object> {
+pub(crate) fn all(cx: &Context) -> Vec<Object> {
     let each = cx.settings.with.iter().map(|name| objects(cx, of(*name)));
     each.flat_map(|objects| cx.labelled(objects)).collect()
 }
 
 /// Apply what fields of the Kafka refer to, before the Kafka does.
-///
-/// # Errors
-/// What the API server refused.
-pub async fn rules(cx: &Context) -> Result<()> {
+pub(crate) async fn rules(cx: &Context) -> Result<()> {
     let fields = cx.settings.with.iter().map(|name| of(*name)).filter(|c| c.field().is_some());
     let objects: Vec<Object> = fields.flat_map(|c| objects(cx, c)).collect();
     if objects.is_empty() {
@@ -202,10 +199,7 @@ pub async fn rules(cx: &Context) -> Result<()> {
 }
 
 /// Merge into the Kafka the patch that `patch` computes from its current state.
-///
-/// # Errors
-/// `KS-KAFKA-FOREIGN`, what the API server refused.
-pub async fn give(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+pub(crate) async fn give(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let patch = |now: &Kafka<'_>| patch(now.0.json());
     ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka resource", patch).await.map(drop)
 }

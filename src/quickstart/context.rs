@@ -19,7 +19,7 @@ use crate::names::{ImageName, Version};
 use crate::tool::minikube_output::Listed;
 
 /// What the tasks of `up` share.
-pub struct Context {
+pub(crate) struct Context {
     session: Session,
     /// The settings of the run.
     pub settings: Settings,
@@ -32,7 +32,7 @@ pub struct Context {
 }
 
 /// The profile's machine, as far as this run knows.
-pub struct Machine {
+pub(crate) struct Machine {
     /// What minikube listed before anything was started.
     pub listed: OnceCell<Listed>,
     /// The Kubernetes version to request from minikube, once minikube's own version is known.
@@ -49,7 +49,7 @@ pub struct Machine {
 
 /// How far the cluster's machine has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Reached {
+pub(crate) enum Reached {
     /// Nothing is known or it is not running.
     #[default]
     Down,
@@ -61,7 +61,7 @@ pub enum Reached {
 
 /// The `minikube start` of a run.
 #[derive(Debug, Default)]
-pub enum Start {
+pub(crate) enum Start {
     /// There was none.
     #[default]
     Idle,
@@ -75,7 +75,7 @@ pub enum Start {
 
 /// The install manifest of a run: fetched while minikube starts, prepared once.
 #[derive(Default)]
-pub struct Install {
+pub(crate) struct Install {
     /// As it is applied.
     pub prepared: tokio::sync::OnceCell<Rc<Prepared>>,
     /// The fetch, while it continues.
@@ -83,11 +83,11 @@ pub struct Install {
 }
 
 /// A fetch that runs while other work is done; awaiting it reports its progress.
-pub type Fetching = std::pin::Pin<Box<dyn Future<Output = Result<crate::manifest::source::Install>>>>;
+pub(crate) type Fetching = std::pin::Pin<Box<dyn Future<Output = Result<crate::manifest::source::Install>>>>;
 
 /// The install manifest, tuned for this run.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// The objects, retargeted and labelled, by phase.
     pub phases: Phases,
     /// Content digest of the objects as they are applied.
@@ -114,32 +114,29 @@ impl std::ops::Deref for Context {
 
 impl Context {
     /// The context of a run with these settings.
-    pub fn new(session: Session, settings: Settings) -> Self {
+    pub(crate) fn new(session: Session, settings: Settings) -> Self {
         let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
         Self { session, settings, machine: Machine::default(), install: Install::default(), topic_resource }
     }
 
     /// Another context of the same cluster, for another release and its settings.
     #[must_use]
-    pub fn for_release(session: &Session, settings: Settings, choice: Choice) -> Self {
+    pub(crate) fn for_release(session: &Session, settings: Settings, choice: Choice) -> Self {
         Self::new(session.for_release(choice), settings)
     }
 
     /// The preset: as requested, or the release's default.
-    pub fn preset(&self) -> Preset {
+    pub(crate) fn preset(&self) -> Preset {
         self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), Preset::from)
     }
 
     /// Whether a `minikube start` of this run is running.
-    pub fn starting(&self) -> bool {
+    pub(crate) fn starting(&self) -> bool {
         matches!(*self.machine.start.borrow(), Start::Running)
     }
 
     /// The failure of this run's `minikube start`, returned once.
-    ///
-    /// # Errors
-    /// That failure.
-    pub fn start_result(&self) -> Result<()> {
+    pub(crate) fn start_result(&self) -> Result<()> {
         let mut start = self.machine.start.borrow_mut();
         match std::mem::take(&mut *start) {
             Start::Failed(failure) => Err(failure),
@@ -151,7 +148,7 @@ impl Context {
     }
 
     /// The machine is this far.
-    pub fn machine_is(&self, reached: Reached) {
+    pub(crate) fn machine_is(&self, reached: Reached) {
         self.machine.reached.send_if_modified(|current| {
             let further = reached > *current;
             if further {
@@ -162,7 +159,7 @@ impl Context {
     }
 
     /// Returns when the machine is this far, or the run is being stopped.
-    pub async fn machine_reaches(&self, reached: Reached) {
+    pub(crate) async fn machine_reaches(&self, reached: Reached) {
         let mut receiver = self.machine.reached.subscribe();
         tokio::select! {
             // The sender lives in `self`, so waiting cannot fail.

@@ -20,7 +20,7 @@ use crate::kube::object::{list as list_of, text};
 
 /// The task.
 #[derive(Debug, Default)]
-pub struct Crds {
+pub(crate) struct Crds {
     /// Whether this run has applied definitions.
     applied: Cell<bool>,
 }

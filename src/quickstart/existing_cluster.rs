@@ -58,7 +58,7 @@ const IN_NAMESPACE: [(&str, &str); 17] = [
 
 /// The task.
 #[derive(Default)]
-pub struct Preflight {
+pub(crate) struct Preflight {
     passed: OnceCell<String>,
 }
 

@@ -31,7 +31,7 @@ use crate::tool::minikube_output::Listed;
 
 /// The task.
 #[derive(Default)]
-pub struct Images {
+pub(crate) struct Images {
     done: Cell<bool>,
     /// How many archives this run has loaded.
     loaded: Cell<Option<usize>>,
@@ -139,15 +139,12 @@ fn in_cluster(images: usize) -> String {
 }
 
 /// An archive's name for people.
-pub fn name(archive: &Path) -> String {
+pub(crate) fn name(archive: &Path) -> String {
     archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Load archives, each with its name for people.
-///
-/// # Errors
-/// [`errors::IMAGE_ARCHIVE`].
-pub async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
+pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
         cx.emit.progress(format!("loading {name}"), Some(of));
@@ -189,7 +186,7 @@ async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
 }
 
 /// What the runtime does not have of `wanted`; `None` if it does not tell.
-pub async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec<String>> {
+pub(crate) async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec<String>> {
     let Ok(live) = cx.minikube.images().await else { return None };
     let missing = wanted.iter().filter(|image| !live.iter().any(|i| same(i, image.as_str())));
     Some(missing.map(ToString::to_string).collect())

@@ -43,7 +43,7 @@ const KINDS: [ObservedKind; 8] = [
 ];
 
 /// The task.
-pub struct Kafka {
+pub(crate) struct Kafka {
     waiter: Waiter,
 }
 
@@ -157,10 +157,7 @@ impl Task<Context> for Kafka {
 }
 
 /// The Kafka and its node pools as they should be, not yet labelled.
-///
-/// # Errors
-/// `KS-PRESET-UNSUPPORTED`.
-pub fn wanted(cx: &Context) -> Result<Vec<Object>> {
+pub(crate) fn wanted(cx: &Context) -> Result<Vec<Object>> {
     wanted_as(cx, cx.preset())
 }
 

@@ -11,26 +11,26 @@
 //! `operator` and `kafka` wait for `images` only when images come from archives, since the kubelet cannot pull those
 //! itself.
 
-pub mod cluster;
-pub mod components;
-pub mod context;
-pub mod crds;
-pub mod existing_cluster;
-pub mod images;
-pub mod kafka;
-pub mod namespace;
-pub mod next;
-pub mod nodes;
-pub mod operator;
-pub mod preflight;
-pub mod programs;
-pub mod proof;
-pub mod ready;
-pub mod script;
-pub mod smoke;
-pub mod sources;
-pub mod topic;
-pub mod unbundle;
+pub(crate) mod cluster;
+pub(crate) mod components;
+pub(crate) mod context;
+pub(crate) mod crds;
+pub(crate) mod existing_cluster;
+pub(crate) mod images;
+pub(crate) mod kafka;
+pub(crate) mod namespace;
+pub(crate) mod next;
+pub(crate) mod nodes;
+pub(crate) mod operator;
+pub(crate) mod preflight;
+pub(crate) mod programs;
+pub(crate) mod proof;
+pub(crate) mod ready;
+pub(crate) mod script;
+pub(crate) mod smoke;
+pub(crate) mod sources;
+pub(crate) mod topic;
+pub(crate) mod unbundle;
 
 use self::context::Context;
 use crate::component;
@@ -38,7 +38,7 @@ use crate::config::Settings;
 use crate::engine::task::{Plan, Spec};
 
 /// Everything `up` does, in the order it is listed to people.
-pub fn plan(settings: &Settings) -> Plan<Context> {
+pub(crate) fn plan(settings: &Settings) -> Plan<Context> {
     // A cluster that exists is checked, not started, and pulls its images itself.
     let exists = settings.target.context.is_some();
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();

@@ -17,7 +17,7 @@ use crate::kube::Kind as ObservedKind;
 use crate::manifest::render;
 
 /// The task.
-pub struct Namespace {
+pub(crate) struct Namespace {
     waiter: Waiter,
 }
 

@@ -6,7 +6,7 @@ use crate::manifest::component::PLAIN_PORT;
 use crate::names::TopicName;
 
 /// Bootstrap address, how to produce, consume and reach it, how to end it.
-pub fn next(cx: &Session, topic: &TopicName) -> Next {
+pub(crate) fn next(cx: &Session, topic: &TopicName) -> Next {
     let target = &cx.target;
     let (namespace, cluster) = (cx.namespace(), cx.cluster());
     let snapshot = cx.store.snapshot();

@@ -10,12 +10,12 @@ use crate::kube::Kind as ObservedKind;
 use crate::tool::minikube_output::Listed;
 
 /// minikube's add-on that makes volumes on the node of their pod.
-pub const STORAGE_ADD_ON: &str = "storage-provisioner-rancher";
+pub(crate) const STORAGE_ADD_ON: &str = "storage-provisioner-rancher";
 /// The storage class that it makes.
 const STORAGE_CLASS: &str = "local-path";
 
 /// The flag for `minikube start` that brings the volumes of several nodes, where they are asked for.
-pub fn flag(settings: &Settings) -> Option<String> {
+pub(crate) fn flag(settings: &Settings) -> Option<String> {
     settings.nodes.is_some_and(|nodes| nodes > 1).then(|| format!("--addons={STORAGE_ADD_ON}"))
 }
 
@@ -30,16 +30,13 @@ fn count(cx: &Context) -> usize {
 }
 
 /// The storage class of Kafka's volumes, unless it is the cluster's default.
-pub fn storage_class(cx: &Context) -> Option<&'static str> {
+pub(crate) fn storage_class(cx: &Context) -> Option<&'static str> {
     (count(cx) > 1).then_some(STORAGE_CLASS)
 }
 
 /// Why the nodes other than the control plane have to be started again, if so. The API server answers without them, and
 /// reports them as ready for another 50 s (`node-monitor-grace-period`).
-///
-/// # Errors
-/// When minikube cannot be run.
-pub async fn stopped(cx: &Context) -> Result<Option<String>> {
+pub(crate) async fn stopped(cx: &Context) -> Result<Option<String>> {
     if count(cx) < 2 || cx.starting() || !cx.ownership.profile_is_ours.get() {
         return Ok(None);
     }
@@ -51,10 +48,7 @@ pub async fn stopped(cx: &Context) -> Result<Option<String>> {
 }
 
 /// Wait until minikube has added all nodes: images have to be on each, and Kafka's pods go where there is room.
-///
-/// # Errors
-/// That of `minikube start`.
-pub async fn joined(cx: &Context) -> Result<()> {
+pub(crate) async fn joined(cx: &Context) -> Result<()> {
     let wanted = count(cx);
     while wanted > 1 && cx.starting() {
         let snapshot = cx.synced(&[ObservedKind::Node]).await;

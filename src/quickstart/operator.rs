@@ -20,7 +20,7 @@ use crate::manifest::{self, pull};
 const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::Event];
 
 /// The task.
-pub struct Operator {
+pub(crate) struct Operator {
     waiter: Waiter,
 }
 

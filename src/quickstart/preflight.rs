@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 /// The task.
 #[derive(Default)]
-pub struct Preflight {
+pub(crate) struct Preflight {
     passed: OnceCell<String>,
     /// What a run that only looks does not obtain.
     wanting: OnceCell<String>,

@@ -23,7 +23,7 @@ use crate::tool::minikube_output::Listed;
 use crate::toolbox::{self, Digests, Toolbox, Used, pins};
 
 /// What was found with programs that fit.
-pub struct Found {
+pub(crate) struct Found {
     /// minikube's version.
     pub minikube: String,
     /// kubectl's version.
@@ -39,7 +39,7 @@ pub struct Found {
 
 impl Found {
     /// The programs, for people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let of = |tool: Tool, version: &str| {
             let own = if self.used.version(tool).is_some() { " (kstrim's own)" } else { "" };
             format!("{tool} {version}{own}")
@@ -48,7 +48,7 @@ impl Found {
     }
 
     /// Remember which of kstrim's own are used, for the other verbs.
-    pub fn remember(&self, cx: &Context) {
+    pub(crate) fn remember(&self, cx: &Context) {
         let file = ProfilePaths::new(state_dir(), cx.profile()).tools();
         if let Err(e) = self.used.write(&file) {
             let message =
@@ -60,10 +60,7 @@ impl Found {
 
 /// The program of a tool before anything was looked at: PATH's, else one of kstrim's own, else its bare
 /// name if it may be obtained.
-///
-/// # Errors
-/// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`.
-pub fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
+pub(crate) fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
     if tool == Tool::Minikube && paths.of_context() {
         return Ok(tool.name().into());
     }
@@ -80,10 +77,7 @@ pub fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<Path
 
 /// Ask the programs that are there, put others in the place of those that are missing or do not fit, and
 /// ask those. `ask` is whether the API server may be asked.
-///
-/// # Errors
-/// `KS-TOOL-*`, `KS-DOWNLOAD-*`, `KS-VERSION-MINIKUBE-UNSUPPORTED`.
-pub async fn settle(cx: &Context, ask: bool) -> Result<Found> {
+pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
     let there = |tool| toolbox::on_path(tool).is_ok();
     let (has_minikube, has_kubectl) = (there(Tool::Minikube), there(Tool::Kubectl));
     let (minikube, kubectl, listed, api) = tokio::join!(

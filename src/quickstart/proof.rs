@@ -16,14 +16,14 @@ use crate::names::ComponentName;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The task.
-pub struct Proof {
+pub(crate) struct Proof {
     names: Vec<ComponentName>,
     passed: OnceCell<String>,
 }
 
 impl Proof {
     /// Test these.
-    pub fn new(names: &[ComponentName]) -> Self {
+    pub(crate) fn new(names: &[ComponentName]) -> Self {
         Self { names: names.to_vec(), passed: OnceCell::new() }
     }
 }

@@ -21,7 +21,7 @@ use crate::names::ComponentName;
 type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 
 /// The task.
-pub struct Ready {
+pub(crate) struct Ready {
     waiter: Waiter,
     /// Whether it was told that the topic is left alone.
     told: Cell<bool>,

@@ -15,10 +15,7 @@ use crate::manifest::to_yaml;
 use crate::redact;
 
 /// The script.
-///
-/// # Errors
-/// `KS-PRESET-UNSUPPORTED`.
-pub async fn script(cx: &Context) -> Result<String> {
+pub(crate) async fn script(cx: &Context) -> Result<String> {
     let (profile, namespace, cluster) = (cx.profile(), cx.namespace(), cx.cluster());
     let topic_name = cx.settings.topic.as_str();
     let start = start(cx).await;

@@ -14,7 +14,7 @@ use crate::kafka::smoke::Plan;
 
 /// The task.
 #[derive(Default)]
-pub struct Smoke {
+pub(crate) struct Smoke {
     passed: OnceCell<String>,
     report: OnceCell<SmokeReport>,
 }

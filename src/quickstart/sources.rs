@@ -17,7 +17,7 @@ use crate::tool::minikube_output::Listed;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
 /// that task.
-pub fn prefetch(cx: &Context) {
+pub(crate) fn prefetch(cx: &Context) {
     cx.install.fetching.borrow_mut().get_or_insert_with(|| {
         let emit = cx.emit.clone();
         let what = match cx.settings.bundle {
@@ -53,10 +53,7 @@ fn begin(cx: &Context) -> Fetching<source::Install> {
 }
 
 /// The install manifest as it was published.
-///
-/// # Errors
-/// Those of [`install`].
-pub async fn published(cx: &Context) -> Result<source::Install> {
+pub(crate) async fn published(cx: &Context) -> Result<source::Install> {
     begin(cx).finish(|_| {}).await
 }
 
@@ -65,10 +62,7 @@ fn tell(emit: &Emit, what: &str, progress: Progress) {
 }
 
 /// The install manifest; waits for the fetch.
-///
-/// # Errors
-/// `KS-MANIFEST-*` and `KS-DOWNLOAD-*`.
-pub async fn install(cx: &Context) -> Result<Rc<Prepared>> {
+pub(crate) async fn install(cx: &Context) -> Result<Rc<Prepared>> {
     cx.install
         .prepared
         .get_or_try_init(|| async {

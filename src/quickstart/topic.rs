@@ -30,7 +30,7 @@ use crate::names::TopicName;
 const PARTITIONS: u32 = 1;
 
 /// The task.
-pub struct Topic {
+pub(crate) struct Topic {
     exists: Cell<bool>,
     waiter: Waiter,
 }
@@ -190,7 +190,7 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
 }
 
 /// Whether a topic operator serves the run's Kafka: according to the live Kafka, or else to the preset.
-pub fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
+pub(crate) fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
         Some(kafka) => kafka.operates_here(Entity::Topic) && (!cx.owns(kafka.0.json()) || operated(cx)),
         None => operated(cx),
@@ -199,18 +199,18 @@ pub fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
 
 /// Whether the release has a topic operator for this kind of cluster: early KRaft has none, and
 /// `KafkaTopic` resources are ignored.
-pub fn operated(cx: &Context) -> bool {
+pub(crate) fn operated(cx: &Context) -> bool {
     cx.preset().topic_operator(cx.choice.release)
 }
 
 /// The KafkaTopic as it should be, not yet labelled.
-pub fn wanted(cx: &Context) -> Vec<Rendered> {
+pub(crate) fn wanted(cx: &Context) -> Vec<Rendered> {
     // Replicas as the preset's own default.replication.factor, so that both ways agree.
     vec![described(cx, &cx.settings.topic, cx.preset().brokers())]
 }
 
 /// The resource of a topic that kstrim creates.
-pub fn described(cx: &Session, topic: &TopicName, replicas: u32) -> Rendered {
+pub(crate) fn described(cx: &Session, topic: &TopicName, replicas: u32) -> Rendered {
     let target = &cx.target;
     render::topic(cx.choice.release, &target.namespace, &target.cluster, topic, PARTITIONS, replicas)
 }

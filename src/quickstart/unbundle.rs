@@ -18,10 +18,7 @@ use crate::tool::minikube;
 use crate::toolbox::{Toolbox, Voucher};
 
 /// An entry as a file in the cache. Blocking.
-///
-/// # Errors
-/// `KS-BUNDLE-*`.
-pub fn cached(bundle: &Bundle, entry: &Entry, progress: OnProgress<'_>) -> Result<PathBuf> {
+pub(crate) fn cached(bundle: &Bundle, entry: &Entry, progress: OnProgress<'_>) -> Result<PathBuf> {
     let path = bundle.unpack(entry, &cache_dir(), &mut step(entry.size, progress))?;
     path.ok_or_else(|| Box::new(stopped()))
 }
@@ -40,10 +37,7 @@ fn stopped() -> Failure {
 }
 
 /// The image archives of a bundle: name and path.
-///
-/// # Errors
-/// `KS-BUNDLE-*`.
-pub async fn archives(cx: &Context, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) async fn archives(cx: &Context, bundle: &Bundle) -> Result<Vec<(String, PathBuf)>> {
     let mut archives = Vec::new();
     for entry in bundle.index.of(Kind::Image) {
         let (from, wanted) = (bundle.clone(), entry.clone());
@@ -60,10 +54,7 @@ pub async fn archives(cx: &Context, bundle: &Bundle) -> Result<Vec<(String, Path
 }
 
 /// minikube's downloads to where minikube looks for them. What is there stays.
-///
-/// # Errors
-/// `KS-BUNDLE-*`.
-pub async fn minikube_cache(cx: &Context) -> Result<()> {
+pub(crate) async fn minikube_cache(cx: &Context) -> Result<()> {
     let Some(bundle) = cx.settings.bundle.as_ref().filter(|b| b.index.set.platform == platform()) else {
         return Ok(());
     };
@@ -89,16 +80,13 @@ pub async fn minikube_cache(cx: &Context) -> Result<()> {
 }
 
 /// The version of a tool in a bundle that was made on such a machine as this one.
-pub fn tool_version(bundle: &Bundle, tool: Tool) -> Option<Version> {
+pub(crate) fn tool_version(bundle: &Bundle, tool: Tool) -> Option<Version> {
     let entry = bundle.tool(tool.name()).filter(|_| bundle.index.set.platform == platform());
     entry.and_then(|entry| entry.version.clone())
 }
 
 /// A tool out of a bundle into kstrim's own directory; its path. Blocking.
-///
-/// # Errors
-/// `KS-BUNDLE-*`, `KS-TOOL-*`.
-pub fn tool(
+pub(crate) fn tool(
     bundle: &Bundle,
     tool: Tool,
     version: &Version,
@@ -116,7 +104,7 @@ pub fn tool(
 }
 
 /// The refusal of a bundle that lacks an image.
-pub fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
+pub(crate) fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
     let message = format!("the bundle {} does not contain {}", bundle.path.display(), lacking.join(", "));
     Box::new(
         Failure::new(errors::BUNDLE_INCOMPLETE, Class::Usage, message)

@@ -12,10 +12,10 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
 use serde_json::Value;
 
-pub use names::is_secret;
+pub(crate) use names::is_secret;
 
 /// What stands in place of a secret.
-pub const BLANK: &str = "REDACTED";
+pub(crate) const BLANK: &str = "REDACTED";
 
 /// The shortest known value that is looked for everywhere. A shorter one would blank too much that is
 /// none, and is found by its name.
@@ -63,7 +63,7 @@ pub fn shapes(text: &str) -> String {
 }
 
 /// The words of a command with secrets redacted: after a flag of such a name, in `NAME=VALUE`, in a URL.
-pub fn arguments(words: &[String]) -> Vec<String> {
+pub(crate) fn arguments(words: &[String]) -> Vec<String> {
     let mut flag_before = false;
     let blank = |word: &String| {
         let after_flag = std::mem::replace(&mut flag_before, is_secret_flag(word));

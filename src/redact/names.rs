@@ -111,7 +111,7 @@ const HARMLESS: [&str; 33] = [
 
 /// Whether a value of this name is redacted: `sasl.jaas.config`, `DB_PASS`, `clientSecret`,
 /// `azblob.account.key`.
-pub fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let words = words(name);
     let squashed = words.concat();
     let named = PARTS.iter().any(|part| squashed.contains(part))

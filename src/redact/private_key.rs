@@ -15,7 +15,7 @@ static MARK: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A text without private keys.
-pub fn blank(text: &str) -> String {
+pub(crate) fn blank(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(mark) = MARK.find(rest) {

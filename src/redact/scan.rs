@@ -23,7 +23,7 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Whether a value is no secret, whatever its name: nothing, or a reference to where it is.
-pub fn says_nothing(value: &str) -> bool {
+pub(crate) fn says_nothing(value: &str) -> bool {
     let value = value.trim();
     value.is_empty()
         || [
@@ -37,7 +37,7 @@ pub fn says_nothing(value: &str) -> bool {
 }
 
 /// A text in which such values are blanked.
-pub fn named_values(text: &str) -> String {
+pub(crate) fn named_values(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     let mut at = 0;

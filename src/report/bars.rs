@@ -12,7 +12,7 @@ use crate::terminal::style::Look;
 /// The bars. Errors of the terminal are dropped here, as indicatif drops those of its own redraws:
 /// a run does not fail because nobody can watch it. That is also why warnings go through `println`
 /// and not through `suspend`, which panics on a broken stream.
-pub struct Bars {
+pub(crate) struct Bars {
     all: MultiProgress,
     /// What each shows, in the order of [`super::rows::live`].
     shown: Vec<(ProgressBar, Row)>,
@@ -21,13 +21,13 @@ pub struct Bars {
 
 impl Bars {
     /// A list without rows.
-    pub fn new(target: ProgressDrawTarget, look: Look) -> Self {
+    pub(crate) fn new(target: ProgressDrawTarget, look: Look) -> Self {
         Self { all: MultiProgress::with_draw_target(target), shown: Vec::new(), look }
     }
 
     /// Draw what differs from the last time, and turn the spinners. There may be more rows than the
     /// last time, not fewer.
-    pub fn show(&mut self, rows: Vec<Row>) {
+    pub(crate) fn show(&mut self, rows: Vec<Row>) {
         while self.shown.len() < rows.len() {
             // A task that the plan does not name comes last of the tasks.
             let at =
@@ -57,12 +57,12 @@ impl Bars {
     }
 
     /// Write whole lines above the list, for good.
-    pub fn print(&self, lines: &str) {
+    pub(crate) fn print(&self, lines: &str) {
         let _ = self.all.println(lines.trim_end_matches('\n'));
     }
 
     /// Take the list off the screen.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         let _ = self.all.clear();
         for (bar, _) in self.shown.drain(..) {
             bar.finish_and_clear();
@@ -71,7 +71,7 @@ impl Bars {
     }
 
     /// Leave the list as it is; true if there was one, and the cursor is at its end.
-    pub fn leave(&mut self) -> bool {
+    pub(crate) fn leave(&mut self) -> bool {
         let any = !self.shown.is_empty();
         self.shown.clear();
         any

@@ -17,7 +17,7 @@ const LINE_COLUMNS: usize = 600;
 /// The block as text, each line with its end. With `columns`, the terminal's width, what failed
 /// and why is broken between words; hints are left to the terminal to wrap, so that a command can
 /// be copied out of them in one piece.
-pub fn render(failure: &FailureInfo, look: Look, columns: Option<usize>) -> String {
+pub(crate) fn render(failure: &FailureInfo, look: Look, columns: Option<usize>) -> String {
     let mut out = String::new();
     let (label, tone) = match failure.kind {
         Kind::Interrupted | Kind::Terminated => ("stopped:", Tone::Warn),

@@ -7,14 +7,14 @@ use crate::event::{Event, Line};
 use crate::terminal::sink::Sink;
 
 /// Writes JSON lines.
-pub struct Json {
+pub(crate) struct Json {
     sink: Sink,
     verbose: bool,
 }
 
 impl Json {
     /// Lines on `sink`; commands only if `verbose`.
-    pub fn new(sink: Sink, verbose: bool) -> Self {
+    pub(crate) fn new(sink: Sink, verbose: bool) -> Self {
         Self { sink, verbose }
     }
 }

@@ -14,7 +14,7 @@ use crate::terminal::sink::Sink;
 use crate::terminal::{Drawing, Mode, columns_and_rows};
 
 mod bars;
-pub mod failure_block;
+pub(crate) mod failure_block;
 mod json;
 mod plain;
 mod rows;
@@ -30,13 +30,13 @@ mod schema_tests;
 mod tests;
 
 /// How often [`Reporter::tick`] wants to be called: a spinner's picture.
-pub const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// `(columns, rows)` of the terminal, asked for before every frame.
-pub type Size = Box<dyn Fn() -> (u16, u16)>;
+pub(crate) type Size = Box<dyn Fn() -> (u16, u16)>;
 
 /// Where reporters write.
-pub struct Sinks {
+pub(crate) struct Sinks {
     /// Data.
     pub stdout: Box<dyn Write>,
     /// Talk.
@@ -49,7 +49,7 @@ pub struct Sinks {
 
 impl Sinks {
     /// The process's own streams.
-    pub fn process() -> Self {
+    pub(crate) fn process() -> Self {
         Self {
             stdout: Box::new(output::stdout().writer()),
             stderr: Box::new(output::stderr().writer()),
@@ -61,7 +61,7 @@ impl Sinks {
 }
 
 /// Draws the events of one run.
-pub trait Reporter {
+pub(crate) trait Reporter {
     /// An event happened.
     fn event(&mut self, line: &Line);
     /// Time passed: so much since the run began, on the clock of [`Line::elapsed_ms`]. To be
@@ -74,7 +74,7 @@ pub trait Reporter {
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Talk {
+pub(crate) struct Talk {
     /// Only warnings and failures. JSON lines are data and stay.
     pub quiet: bool,
     /// Every child command too.
@@ -84,7 +84,7 @@ pub struct Talk {
 /// The reporter of a mode. Failures of the run are part of its drawing, except that JSON says them
 /// in `run_finished` on stdout and writes nothing on stderr. Where no list can be drawn (`--output
 /// tty` into a pipe, no `TERM`) there are plain lines.
-pub fn reporter(mode: Mode, talk: Talk, sinks: Sinks) -> Box<dyn Reporter> {
+pub(crate) fn reporter(mode: Mode, talk: Talk, sinks: Sinks) -> Box<dyn Reporter> {
     let Talk { quiet, verbose } = talk;
     match mode.drawing {
         Drawing::Json => Box::new(json::Json::new(Sink::new(sinks.stdout), verbose)),

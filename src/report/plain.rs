@@ -17,7 +17,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const SELF: &str = "kstrim";
 
 /// Draws lines.
-pub struct Plain {
+pub(crate) struct Plain {
     sink: Sink,
     look: Look,
     quiet: bool,
@@ -29,7 +29,7 @@ pub struct Plain {
 
 impl Plain {
     /// A drawing on `sink`. With `quiet` only warnings and the failure are written, without times.
-    pub fn new(sink: Sink, look: Look, quiet: bool, verbose: bool) -> Self {
+    pub(crate) fn new(sink: Sink, look: Look, quiet: bool, verbose: bool) -> Self {
         Self { sink, look, quiet, verbose, run: Run::default(), said: Duration::ZERO }
     }
 

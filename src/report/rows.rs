@@ -24,13 +24,13 @@ const SHORTEST_BAR: usize = 5;
 /// A reason's own age is shown from here on, and only if it differs from the task's.
 const OLD: Duration = Duration::from_secs(3);
 /// A spinner's pictures.
-pub const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+pub(crate) const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// The same in ASCII.
-pub const SPINNER_ASCII: [&str; 4] = ["|", "/", "-", "\\"];
+pub(crate) const SPINNER_ASCII: [&str; 4] = ["|", "/", "-", "\\"];
 
 /// What one progress bar of the live list shows; nothing while it is folded away.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Its lines, none wider than the terminal.
     pub lines: Vec<Spans>,
     /// What its `{bar}` shows.
@@ -44,13 +44,13 @@ impl From<Spans> for Row {
 }
 
 /// The rows above the tasks' in [`live`]: a line for the done tasks that are folded away.
-pub const ABOVE: usize = 1;
+pub(crate) const ABOVE: usize = 1;
 /// Those below: a line for tasks that are far ahead and folded away, and the total.
-pub const BELOW: usize = 2;
+pub(crate) const BELOW: usize = 2;
 
 /// The rows of a run that is on, in a terminal of so many columns, at most `rows` lines high in
 /// all: [`ABOVE`] rows, one for each task in plan order, [`BELOW`] rows.
-pub fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Row> {
+pub(crate) fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Row> {
     let columns = usable(columns);
     let task = |task: &Task| Row {
         lines: block(run, task, look, columns, false),
@@ -75,7 +75,7 @@ pub fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Row> {
 }
 
 /// The lines of a run that is over, all of them.
-pub fn over(run: &Run, look: Look, columns: usize) -> Vec<Spans> {
+pub(crate) fn over(run: &Run, look: Look, columns: usize) -> Vec<Spans> {
     let columns = usable(columns);
     let mut lines: Vec<Spans> =
         run.tasks.iter().flat_map(|task| block(run, task, look, columns, true)).collect();

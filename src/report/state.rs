@@ -10,7 +10,7 @@ use crate::terminal::text;
 
 /// Where a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// Not begun.
     Pending,
     /// At work, or waiting for the cluster.
@@ -21,7 +21,7 @@ pub enum Status {
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// How much is done.
     pub done: u64,
     /// Of how much, if that is known and not zero.
@@ -32,7 +32,7 @@ pub struct Progress {
 
 impl Progress {
     /// In words: `120 of 265 MB`, `900 kB of 1.2 GB`, `3 of 10`, `12 MB`.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         let number = |n: u64| match self.unit {
             Unit::Bytes => text::bytes(n),
             Unit::Items => n.to_string(),
@@ -50,7 +50,7 @@ impl Progress {
 
 /// One task.
 #[derive(Debug, Clone)]
-pub struct Task {
+pub(crate) struct Task {
     /// Stable id.
     pub id: String,
     /// For people.
@@ -78,7 +78,7 @@ const BROKERS: &str = "kafka";
 
 /// One run.
 #[derive(Debug, Default)]
-pub struct Run {
+pub(crate) struct Run {
     /// The verb; empty before the run began.
     pub command: String,
     /// The minikube profile.
@@ -100,7 +100,7 @@ pub struct Run {
 
 /// What an event changed, as far as a line for it is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Something to tell.
     Told,
     /// Only numbers: a bar moves.
@@ -111,7 +111,7 @@ pub enum Change {
 
 impl Run {
     /// Take an event in.
-    pub fn apply(&mut self, line: &Line) -> Change {
+    pub(crate) fn apply(&mut self, line: &Line) -> Change {
         self.now = self.now.max(Duration::from_millis(line.elapsed_ms));
         match &line.event {
             Event::RunStarted { command, profile, release, tasks, .. } => {
@@ -184,23 +184,23 @@ impl Run {
     }
 
     /// The calendar's time now, `None` before the run began.
-    pub fn time(&self) -> Option<Timestamp> {
+    pub(crate) fn time(&self) -> Option<Timestamp> {
         let passed = SignedDuration::try_from(self.now).ok()?;
         self.began?.checked_add(passed).ok()
     }
 
     /// The tasks that run, in plan order.
-    pub fn running(&self) -> impl Iterator<Item = &Task> {
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|t| t.status == Status::Running)
     }
 
     /// How many tasks are over and well.
-    pub fn well(&self) -> usize {
+    pub(crate) fn well(&self) -> usize {
         self.tasks.iter().filter(|t| t.well()).count()
     }
 
     /// Titles of what a task still needs, in plan order.
-    pub fn missing(&self, task: &Task) -> Vec<&str> {
+    pub(crate) fn missing(&self, task: &Task) -> Vec<&str> {
         let needed = self.tasks.iter().filter(|t| task.needs.contains(&t.id) && !t.well());
         needed.map(|t| t.title.as_str()).collect()
     }
@@ -233,7 +233,7 @@ impl Task {
     }
 
     /// Whether it is over and well.
-    pub fn well(&self) -> bool {
+    pub(crate) fn well(&self) -> bool {
         matches!(self.status, Status::Ended(Outcome::Done | Outcome::AlreadyDone))
     }
 
@@ -249,7 +249,7 @@ impl Task {
 }
 
 /// The word for how something ended; it stands where colour and glyph are not enough.
-pub fn word(outcome: Outcome) -> &'static str {
+pub(crate) fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::AlreadyDone => "already done",

@@ -13,7 +13,7 @@ use crate::terminal::text;
 /// The blocks after a run, each line with its end. `columns` is the terminal's width, `None` where
 /// lines have no limit. `times` adds a table of the tasks' times, where no list shows them already.
 /// Empty for any event but [`Event::RunFinished`].
-pub fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, times: bool) -> String {
+pub(crate) fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, times: bool) -> String {
     let Event::RunFinished { outcome, exit_code, seconds, failure, evidence, next, .. } = event else {
         return String::new();
     };
@@ -60,7 +60,7 @@ fn verdict(run: &Run, outcome: Outcome, exit_code: u8, seconds: f64, look: Look)
 }
 
 /// That Kafka can be used, though the run goes on.
-pub fn usable(after: Duration) -> String {
+pub(crate) fn usable(after: Duration) -> String {
     format!("first message verified after {}: Kafka is ready to use", human(after))
 }
 
@@ -76,7 +76,7 @@ fn time_table(run: &Run, look: Look, columns: Option<usize>) -> String {
 }
 
 /// The smoke test in a sentence.
-pub fn smoke(report: &SmokeReport) -> String {
+pub(crate) fn smoke(report: &SmokeReport) -> String {
     let ms = |ms: u64| {
         if ms < 1000 { format!("{ms} ms") } else { human(Duration::from_millis(ms)) }
     };

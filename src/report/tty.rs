@@ -12,7 +12,7 @@ use crate::terminal::style::{Look, Tone};
 use crate::terminal::text;
 
 /// Draws on a terminal.
-pub struct Tty {
+pub(crate) struct Tty {
     bars: Bars,
     /// The same terminal, for what stays when the list has gone.
     sink: Sink,
@@ -24,7 +24,7 @@ pub struct Tty {
 
 impl Tty {
     /// A drawing on the terminal of `sinks.list`, which is that of `sinks.stderr`.
-    pub fn new(sinks: Sinks, look: Look, verbose: bool) -> Self {
+    pub(crate) fn new(sinks: Sinks, look: Look, verbose: bool) -> Self {
         let bars = Bars::new(sinks.list, look);
         Self { bars, sink: Sink::new(sinks.stderr), look, verbose, size: sinks.size, run: Run::default() }
     }
@@ -122,7 +122,7 @@ impl Reporter for Tty {
 }
 
 /// A warning as a paragraph of its own; empty for any other event.
-pub fn warning(event: &Event, look: Look, columns: Option<usize>) -> String {
+pub(crate) fn warning(event: &Event, look: Look, columns: Option<usize>) -> String {
     const LABEL: &str = "warning:";
     let Event::Warning { task, id, message } = event else { return String::new() };
     let task = task.as_deref().map(|task| format!(" {}:", text::one_line(task))).unwrap_or_default();

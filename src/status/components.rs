@@ -7,7 +7,7 @@ use crate::explain::{Scene, Verdict};
 use crate::kube::object::text;
 
 /// Those that are there, whoever made them.
-pub fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {
+pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {
     let kafka = scene.kafka();
     let one = |component: &Component| {
         let (resource, ours, url) = match &component.home {

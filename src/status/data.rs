@@ -6,11 +6,11 @@ use serde::Serialize;
 
 /// The version of the document. It grows when a field changes its meaning or goes away; new
 /// fields do not raise it, readers skip what they do not know.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The state of everything.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Status {
+pub(crate) struct Status {
     /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
     /// When the state was collected (UTC, RFC 3339).
@@ -54,7 +54,7 @@ pub struct Status {
 
 /// A minikube profile.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Its name, which is also the kubectl context.
     pub name: String,
     /// Its state according to minikube.
@@ -78,7 +78,7 @@ pub struct Profile {
 /// The state of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ProfileState {
+pub(crate) enum ProfileState {
     /// No such profile.
     Absent,
     /// A directory without a usable configuration, as left by a rejected start.
@@ -101,7 +101,7 @@ pub enum ProfileState {
 
 /// The API server.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     /// Whether it responds.
     pub answers: bool,
     /// Why it does not respond.
@@ -110,7 +110,7 @@ pub struct ApiServer {
 
 /// A node of the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Node {
+pub(crate) struct Node {
     /// Its name.
     pub name: String,
     /// Whether it is ready and schedulable. Kubernetes detects a lost node after 50 s.
@@ -119,7 +119,7 @@ pub struct Node {
 
 /// The namespace of operator and Kafka.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Namespace {
+pub(crate) struct Namespace {
     /// Its name.
     pub name: String,
     /// Whether it is being deleted.
@@ -130,7 +130,7 @@ pub struct Namespace {
 
 /// Strimzi's cluster operator.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Operator {
+pub(crate) struct Operator {
     /// Name of its Deployment.
     pub name: String,
     /// Its namespace, which may differ from that of the Kafka cluster.
@@ -149,7 +149,7 @@ pub struct Operator {
 
 /// The Kafka resource.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Kafka {
+pub(crate) struct Kafka {
     /// Its name.
     pub name: String,
     /// Whether it is ready at its current generation, with all its pods.
@@ -182,7 +182,7 @@ pub struct Kafka {
 
 /// A condition of a status.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// `Ready`, `NotReady`, `ReconciliationPaused`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -199,7 +199,7 @@ pub struct Condition {
 
 /// A node pool.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// Its name.
     pub name: String,
     /// `broker`, `controller`.
@@ -216,7 +216,7 @@ pub struct Pool {
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Pod {
+pub(crate) struct Pod {
     /// Its name.
     pub name: String,
     /// What it is for.
@@ -237,7 +237,7 @@ pub struct Pod {
 
 /// A container's image.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Image {
+pub(crate) struct Image {
     /// The container.
     pub container: String,
     /// The requested image, `quay.io/strimzi/operator:1.2.0`.
@@ -250,7 +250,7 @@ pub struct Image {
 /// What a pod is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
+pub(crate) enum Part {
     /// The cluster operator.
     Operator,
     /// A broker or controller.
@@ -263,7 +263,7 @@ pub enum Part {
 
 /// A KafkaTopic resource.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Topic {
+pub(crate) struct Topic {
     /// Name of the resource.
     pub name: String,
     /// Name of the topic in Kafka.
@@ -280,7 +280,7 @@ pub struct Topic {
 
 /// Volumes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
-pub struct Storage {
+pub(crate) struct Storage {
     /// Claims of the cluster's brokers and controllers, by name.
     pub claims: Vec<Claim>,
     /// How many of them contain data of a Kafka cluster that does not exist (any more).
@@ -289,7 +289,7 @@ pub struct Storage {
 
 /// A persistent volume claim.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// Its name.
     pub name: String,
     /// Its actual or requested size: `100Gi`.
@@ -306,7 +306,7 @@ pub struct Claim {
 
 /// Versions, without a leading v; null if unknown or not installed.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Versions {
+pub(crate) struct Versions {
     /// This kstrim.
     pub kstrim: String,
     /// The minikube program.
@@ -325,7 +325,7 @@ pub struct Versions {
 
 /// A component.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Component {
+pub(crate) struct Component {
     /// Its name in `kstrim add`: `connect`, `mirror-maker`, `bridge`, `cruise-control`, `exporter`, `metrics`.
     pub name: String,
     /// Where it is configured: `KafkaConnect/my-cluster`, or the field of the Kafka resource, `spec.kafkaExporter`.
@@ -343,7 +343,7 @@ pub struct Component {
 
 /// Addresses for clients.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     /// `host:port` for clients inside the cluster: of the first listener without TLS, otherwise of the first.
     pub bootstrap: Option<String>,
     /// Every listener that Kafka has.
@@ -352,7 +352,7 @@ pub struct Addresses {
 
 /// A listener.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// Its name, `plain`.
     pub name: String,
     /// `internal`, `nodeport`, `loadbalancer`, `ingress`, `cluster-ip`.
@@ -366,7 +366,7 @@ pub struct Listener {
 
 /// Something wrong, or about to be.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Stable id; see `kstrim explain ID`.
     pub id: String,
     /// What it is about, `pod/my-cluster-dual-role-0`.
@@ -387,7 +387,7 @@ pub struct Finding {
 /// How sure a finding is, and how bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
+pub(crate) enum Level {
     /// It has persisted long enough: waiting will not help.
     Cause,
     /// Kafka is not ready because of it, but it may resolve itself.

@@ -13,7 +13,7 @@ const NAMES: usize = 12;
 
 /// The lines, not painted yet. With `columns`, the terminal's width, prose is broken and tables are
 /// cut to fit.
-pub fn lines(status: &Status, look: Look, columns: Option<usize>) -> Vec<Spans> {
+pub(crate) fn lines(status: &Status, look: Look, columns: Option<usize>) -> Vec<Spans> {
     let mut page = Page { lines: Vec::new(), look, columns };
     page.headline(status);
     page.facts(status);
@@ -29,12 +29,12 @@ pub fn lines(status: &Status, look: Look, columns: Option<usize>) -> Vec<Spans> 
 }
 
 /// The lines as text.
-pub fn text(status: &Status, look: Look, columns: Option<usize>) -> String {
+pub(crate) fn text(status: &Status, look: Look, columns: Option<usize>) -> String {
     lines(status, look, columns).iter().map(|line| line.render(look) + "\n").collect()
 }
 
 /// The same for a file: no colours, no signs beyond ASCII, nothing cut.
-pub fn plain(status: &Status) -> String {
+pub(crate) fn plain(status: &Status) -> String {
     text(status, Look::ASCII, None)
 }
 

@@ -32,9 +32,9 @@ use crate::tool::minikube_output::{Listed, State};
 use crate::toolbox::Toolbox;
 
 /// Kinds that every cluster serves.
-pub const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
+pub(crate) const CORE: [Kind; 5] = [Kind::Namespace, Kind::Deployment, Kind::Pod, Kind::Claim, Kind::Event];
 /// Strimzi's kinds.
-pub const CUSTOM: [Kind; 8] = [
+pub(crate) const CUSTOM: [Kind; 8] = [
     Kind::Kafka,
     Kind::KafkaNodePool,
     Kind::KafkaTopic,
@@ -51,7 +51,7 @@ const MINIKUBE_LATER: Duration = Duration::from_secs(5);
 const SERVER_LATER: Duration = Duration::from_secs(2);
 
 /// Looks at one cluster.
-pub struct Looker {
+pub(crate) struct Looker {
     place: Place,
     journal: ProfileState,
     programs: (PathBuf, PathBuf),
@@ -63,14 +63,14 @@ pub struct Looker {
 }
 
 /// The way to the cluster, and what came of it.
-pub struct Reach {
+pub(crate) struct Reach {
     asked: Option<Result<(Asked, Reached), ApiError>>,
     /// minikube's word; `None` if it took longer than the API server for all of its answers.
     pub state: Result<Option<State>>,
 }
 
 /// What a look saw.
-pub struct Seen {
+pub(crate) struct Seen {
     /// Everything but the objects.
     pub facts: Facts,
     /// The objects.
@@ -80,7 +80,7 @@ pub struct Seen {
 }
 
 /// A way to the cluster.
-pub struct Reached {
+pub(crate) struct Reached {
     /// kubectl with the kubeconfig that works.
     pub kubectl: Rc<Kubectl>,
     /// The version of Strimzi's resources, if they are served.
@@ -101,10 +101,7 @@ struct Asked {
 
 impl Looker {
     /// Look at `target`, whose files are at `paths`.
-    ///
-    /// # Errors
-    /// `KS-TOOL-MISSING`, `KS-TOOL-CHANGED`, `KS-JOURNAL-*`.
-    pub fn new(target: &Target, paths: &ProfilePaths, runner: Rc<dyn Runner>) -> Result<Self> {
+    pub(crate) fn new(target: &Target, paths: &ProfilePaths, runner: Rc<dyn Runner>) -> Result<Self> {
         let programs = Toolbox::open().programs(paths)?;
         let profile = target.profile.as_str();
         let journal = JournalFile::open(&paths.journal(), profile)?.state;
@@ -124,7 +121,7 @@ impl Looker {
 
     /// Look at `target` whatever is missing, and without patience for an API server that is away.
     /// What was missing is told in `troubles`.
-    pub fn lenient(
+    pub(crate) fn lenient(
         target: &Target,
         paths: &ProfilePaths,
         runner: Rc<dyn Runner>,
@@ -160,7 +157,7 @@ impl Looker {
 
     /// List these kinds, too, whose objects need no namespace.
     #[must_use]
-    pub fn and(mut self, kinds: &[Kind]) -> Self {
+    pub(crate) fn and(mut self, kinds: &[Kind]) -> Self {
         self.more = kinds.to_vec();
         self
     }
@@ -169,7 +166,7 @@ impl Looker {
     ///
     /// # Errors
     /// When minikube cannot be run or gives no sensible answer, and the API server none either.
-    pub async fn look(&self) -> Result<Seen> {
+    pub(crate) async fn look(&self) -> Result<Seen> {
         let (minikube, kubectl, listed, reach) = tokio::join!(
             self.minikube.version(),
             self.kubectl.client_version(),
@@ -180,10 +177,7 @@ impl Looker {
     }
 
     /// The answers put together: the programs' versions, what minikube has on file, the rest.
-    ///
-    /// # Errors
-    /// As [`Self::look`].
-    pub fn seen(
+    pub(crate) fn seen(
         &self,
         (minikube, kubectl): (Result<String>, Result<String>),
         listed: Result<Listed>,
@@ -242,7 +236,7 @@ impl Looker {
 
     /// The API server's answers, unless minikube says that it cannot give any (a paused one would
     /// keep kubectl waiting), and minikube's word.
-    pub async fn reach(&self) -> Reach {
+    pub(crate) async fn reach(&self) -> Reach {
         let status = api_server::state(&self.minikube);
         let asked = async {
             if !self.kubectl.knows_context() {
@@ -424,7 +418,7 @@ impl Looker {
 }
 
 /// The document of what was seen; where a cause is open, the cluster is asked what would tell.
-pub async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> Status {
+pub(crate) async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> Status {
     // An answer may lead to one more question: may the operator do its work, and what is it at?
     const ROUNDS: usize = 2;
     let mut status = model::status(&seen.facts, snapshot, memory, Timestamp::now());

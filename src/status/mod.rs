@@ -5,13 +5,13 @@
 //! describes the document, `docs/schema/status.schema.json` is generated from [`data`].
 
 mod components;
-pub mod data;
-pub mod draw;
-pub mod look;
-pub mod model;
+pub(crate) mod data;
+pub(crate) mod draw;
+pub(crate) mod look;
+pub(crate) mod model;
 mod topics;
 
-pub use data::Status;
+pub(crate) use data::Status;
 
 #[cfg(test)]
 mod schema_tests;

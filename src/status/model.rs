@@ -22,7 +22,7 @@ use crate::tool::minikube_output::{Listed, State};
 
 /// Where to look, in the user's words.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     /// minikube profile.
     pub profile: String,
     /// Namespace of operator and Kafka.
@@ -35,7 +35,7 @@ pub struct Place {
 
 /// What is known besides the cluster's objects.
 #[derive(Debug)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Where was looked.
     pub place: Place,
     /// What minikube has on file of the profile.
@@ -60,7 +60,7 @@ pub struct Facts {
 
 impl Facts {
     /// What is expected of the cluster: a Kafka and its operator in one namespace.
-    pub fn expect(&self) -> Expect {
+    pub(crate) fn expect(&self) -> Expect {
         let place = &self.place;
         let mut expect = Expect::kafka(&place.namespace, &place.cluster).scope(Scope::Everything);
         expect.aims.clone_from(&place.aims);
@@ -75,7 +75,7 @@ impl Facts {
 
 /// What is remembered from look to look; a single look begins with nothing.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Answers to the rules' questions.
     pub answers: Answers,
     /// Questions that the last look left open.
@@ -87,7 +87,7 @@ pub struct Memory {
 type FirstSeen = BTreeMap<(Id, String), Timestamp>;
 
 /// The document. `snapshot` is empty unless the API server answers.
-pub fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Timestamp) -> Status {
+pub(crate) fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Timestamp) -> Status {
     let expect = facts.expect().located(snapshot);
     let scene = Scene { snapshot, expect: &expect, answers: &memory.answers, now };
     let verdict = if facts.answers() { verdict(&scene, &mut memory.first_seen) } else { Verdict::default() };

@@ -36,7 +36,7 @@ use crate::names::ComponentName;
 const DELETE: Duration = Duration::from_secs(120);
 
 /// What is there of a component.
-pub struct Plan {
+pub(crate) struct Plan {
     /// Which.
     pub component: &'static Component,
     /// Whether there is something to remove.
@@ -50,17 +50,14 @@ pub struct Plan {
 
 impl Plan {
     /// The topics that go with it and hold more than measurements and what smoke tests left.
-    pub fn data(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn data(&self) -> impl Iterator<Item = &str> {
         let measures = self.component.name == ComponentName::CruiseControl;
         self.topics.iter().map(String::as_str).filter(move |t| !measures && !t.starts_with("kstrim-proof-"))
     }
 }
 
 /// Look at a component that shall go.
-///
-/// # Errors
-/// `KS-COMPONENT-FOREIGN`, [`errors::COMPONENT_IN_USE`], `KS-API-*`.
-pub async fn look(cx: &Session, component: &'static Component, kafka: &Value) -> Result<Plan> {
+pub(crate) async fn look(cx: &Session, component: &'static Component, kafka: &Value) -> Result<Plan> {
     ownership::installation(cx).await?;
     let resource = resource(cx, component).await?;
     let there = match &resource {
@@ -127,7 +124,7 @@ async fn connectors_away(cx: &Session) -> Result<()> {
 }
 
 /// The task.
-pub struct Away {
+pub(crate) struct Away {
     plan: Plan,
     /// All that go in this run: their fields go at once.
     names: Vec<ComponentName>,
@@ -137,7 +134,7 @@ pub struct Away {
 
 impl Away {
     /// Carry out a plan, one of those for `names`.
-    pub fn new(plan: Plan, names: &[ComponentName]) -> Self {
+    pub(crate) fn new(plan: Plan, names: &[ComponentName]) -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
         Self { plan, names: names.to_vec(), cleared: Cell::new(false), waiter }
     }
@@ -320,13 +317,13 @@ impl Task<Session> for Away {
 }
 
 /// What `down` does with all of them: the resources that kstrim created, before the Kafka that they use.
-pub struct Components {
+pub(crate) struct Components {
     orphans: Orphans,
 }
 
 impl Components {
     /// What was known about the installation when `down` started.
-    pub fn new(scope: Rc<Known>) -> Self {
+    pub(crate) fn new(scope: Rc<Known>) -> Self {
         Self { orphans: Orphans::new(scope) }
     }
 }

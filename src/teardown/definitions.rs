@@ -26,7 +26,7 @@ const LOOK_AGAIN: &str = "kstrim/look-again";
 
 /// The task.
 #[derive(Default)]
-pub struct Definitions {
+pub(crate) struct Definitions {
     deleted_at: Cell<Option<Instant>>,
     nudged_at: Cell<Option<Instant>>,
 }

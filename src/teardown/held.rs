@@ -21,7 +21,10 @@ const SERVED: [&str; 3] = ["kubernetes.io/pvc-protection", "foregroundDeletion",
 ///
 /// # Errors
 /// What holds it, as the limit of the wait would tell it later.
-pub fn refuse<'a>(cx: &Session, objects: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<()> {
+pub(crate) fn refuse<'a>(
+    cx: &Session,
+    objects: impl IntoIterator<Item = (&'a str, &'a Value)>,
+) -> Result<()> {
     for (kind, object) in objects {
         if held(object, Timestamp::now()).is_some() {
             let mut object = object.clone();

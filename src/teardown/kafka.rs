@@ -19,7 +19,7 @@ use crate::manifest::label::CLUSTER_ID;
 use crate::manifest::label::ID;
 
 /// The task.
-pub struct Kafka {
+pub(crate) struct Kafka {
     scope: Rc<Scope>,
     keep_data: bool,
     orphans: Orphans,
@@ -27,7 +27,7 @@ pub struct Kafka {
 
 impl Kafka {
     /// `keep_data`: leave the cluster id on the claims, for the next `up`.
-    pub fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
+    pub(crate) fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
         Self { orphans: Orphans::new(scope.clone()), scope, keep_data }
     }
 }

@@ -10,17 +10,17 @@
 //! ([`crate::cluster::installation`]); what other people have in the namespace is kept, and so then is the
 //! namespace. Each step is a [`Task`](crate::engine::task::Task) like those of `up`: a run that was interrupted is continued by the next.
 
-pub mod component;
-pub mod definitions;
-pub mod held;
-pub mod kafka;
-pub mod namespace;
-pub mod operator;
-pub mod orphans;
-pub mod plan;
-pub mod profile;
-pub mod resources;
-pub mod volumes;
+pub(crate) mod component;
+pub(crate) mod definitions;
+pub(crate) mod held;
+pub(crate) mod kafka;
+pub(crate) mod namespace;
+pub(crate) mod operator;
+pub(crate) mod orphans;
+pub(crate) mod plan;
+pub(crate) mod profile;
+pub(crate) mod resources;
+pub(crate) mod volumes;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -44,7 +44,7 @@ const AT_ONCE: usize = 4;
 
 /// What the tasks of one `down` share.
 #[derive(Debug, Default)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The uids of what belonged to the installation when `down` started, and of its dependents: what they own still
     /// belongs to the installation after they are gone.
     pub known: BTreeSet<String>,
@@ -53,7 +53,7 @@ pub struct Scope {
 /// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and so the namespace,
 /// stay; the topics' resources are deleted after the Kafka, since a topic operator that still serves would delete the
 /// topics, and so the data, with them.
-pub fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
+pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
     let scope = || scope.clone();
     let (topics_need, kafka_needs, operator_needs): (&[&str], &[&str], &[&str]) = if keep_data {
         (&["kafka"], &["components"], &["topics"])
@@ -82,16 +82,13 @@ pub fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
 }
 
 /// The one job that deletes the profile that was seen, and everything in it.
-pub fn profile(cx: &Rc<Session>, seen: Option<profile::Seen>) -> Vec<Job> {
+pub(crate) fn profile(cx: &Rc<Session>, seen: Option<profile::Seen>) -> Vec<Job> {
     let spec = Spec::new("profile", "minikube profile", &[], 5);
     vec![Job::new(spec, profile::Profile::new(seen), cx)]
 }
 
 /// The items of a list; nothing for a kind that is not served.
-///
-/// # Errors
-/// `KS-API-*` when the cluster cannot be asked.
-pub async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
+pub(crate) async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
     let list = cx.kubectl.find(path).await.map_err(|e| api_failure(cx, &format!("list {path}"), &e))?;
     let items = list.and_then(|mut l| l.get_mut("items").map(Value::take));
     Ok(match items {
@@ -101,9 +98,6 @@ pub async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
 }
 
 /// Delete objects of the installation, some at once; `what` completes "cannot delete ...".
-///
-/// # Errors
-/// `KS-API-*`.
 async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let installation = &installation;
@@ -147,7 +141,7 @@ fn of_cluster(cx: &Session) -> String {
 }
 
 /// An object's name.
-pub fn name(object: &Value) -> String {
+pub(crate) fn name(object: &Value) -> String {
     installation::name(object).to_owned()
 }
 

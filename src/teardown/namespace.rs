@@ -19,7 +19,7 @@ use crate::failure::{Failure, Result};
 use crate::kube::Kind as ObservedKind;
 
 /// The task.
-pub struct Namespace {
+pub(crate) struct Namespace {
     scope: Rc<Scope>,
     waiter: Waiter,
 }
@@ -34,7 +34,7 @@ enum Fate {
 
 impl Namespace {
     /// What was known about the installation when `down` started.
-    pub fn new(scope: Rc<Scope>) -> Self {
+    pub(crate) fn new(scope: Rc<Scope>) -> Self {
         let waiter = Waiter::new(explain::Scope::Teardown, "the namespace is not deleted");
         Self { scope, waiter }
     }

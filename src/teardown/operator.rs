@@ -36,13 +36,13 @@ const RUN: [&str; 5] = ["kafkas", "kafkaconnects", "kafkabridges", "kafkamirrorm
 const SELECTOR: &str = "name=strimzi-cluster-operator";
 
 /// The task.
-pub struct Operator {
+pub(crate) struct Operator {
     orphans: Orphans,
 }
 
 impl Operator {
     /// What was known about the installation when `down` started.
-    pub fn new(scope: Rc<Scope>) -> Self {
+    pub(crate) fn new(scope: Rc<Scope>) -> Self {
         Self { orphans: Orphans::new(scope) }
     }
 }
@@ -144,10 +144,7 @@ async fn runs(cx: &Session) -> Result<Vec<String>> {
 }
 
 /// Other installations of Strimzi in the cluster, which need its definitions.
-///
-/// # Errors
-/// `KS-API-*`.
-pub async fn elsewhere(cx: &Session) -> Result<Vec<String>> {
+pub(crate) async fn elsewhere(cx: &Session) -> Result<Vec<String>> {
     let all = operators::all(cx).await;
     let all = all.map_err(|e| ownership::api_failure(cx, "look for other operators", &e))?;
     let theirs = all.iter().filter(|d| !cx.owns(d));

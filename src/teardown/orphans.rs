@@ -28,19 +28,19 @@ const KINDS: [&str; 4] = [
 
 /// The pods that are left behind, and what would re-create them. The rest does nothing by itself and is deleted with
 /// its namespace.
-pub struct Orphans {
+pub(crate) struct Orphans {
     scope: Rc<Scope>,
     since: Cell<Option<Instant>>,
 }
 
 impl Orphans {
     /// What was known about the installation when `down` started.
-    pub fn new(scope: Rc<Scope>) -> Self {
+    pub(crate) fn new(scope: Rc<Scope>) -> Self {
         Self { scope, since: Cell::default() }
     }
 
     /// The objects that exist because of the installation's objects.
-    pub fn dependents(&self, cx: &Session, objects: Vec<Value>) -> Vec<Value> {
+    pub(crate) fn dependents(&self, cx: &Session, objects: Vec<Value>) -> Vec<Value> {
         let installation = cx.ownership.installation.borrow();
         let Some(installation) = installation.as_ref() else { return Vec::new() };
         let mine = |object: &Value| installation.dependent("", object, &self.scope.known).is_some();
@@ -49,10 +49,7 @@ impl Orphans {
 
     /// Called while `pods`, whose resource is gone, are still there: delete them and their owners, all of which
     /// have the labels `selector`, once the garbage collector had its time.
-    ///
-    /// # Errors
-    /// `KS-API-*` when the cluster cannot be asked.
-    pub async fn sweep(&self, cx: &Session, selector: &str, pods: &[Value]) -> Result<()> {
+    pub(crate) async fn sweep(&self, cx: &Session, selector: &str, pods: &[Value]) -> Result<()> {
         let since = self.since.get().unwrap_or_else(Instant::now);
         self.since.set(Some(since));
         let pods: Vec<String> = pods.iter().filter(|pod| !ends(pod)).map(name).collect();

@@ -22,7 +22,7 @@ use crate::kube::kafka;
 const ASK: Duration = Duration::from_secs(3);
 
 /// What exists before `down`.
-pub struct Plan {
+pub(crate) struct Plan {
     /// What the tasks work from.
     pub scope: Rc<Scope>,
     /// The list for people and scripts.
@@ -35,12 +35,12 @@ pub struct Plan {
 
 impl Plan {
     /// Whether there is something to delete.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.deletion.objects.is_empty()
     }
 
     /// The lines of the question: what holds data first, the rest by kind.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let objects = &self.deletion.objects;
         let data = |kind: &str| matches!(kind, "Kafka" | "PersistentVolumeClaim" | "Namespace");
         let mut lines = Vec::new();
@@ -65,10 +65,7 @@ impl Plan {
 }
 
 /// Determine what exists.
-///
-/// # Errors
-/// `KS-API-*`.
-pub async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
+pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     let installation = ownership::installation(cx).await?;
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
     let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;

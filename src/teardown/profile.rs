@@ -15,7 +15,7 @@ use crate::tool::minikube_output::{Listed, StartEvent, State, start_event};
 
 /// What identifies the profile as it was before the user was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Its files.
     pub disk: OnDisk,
     /// uid of `kube-system`, where its cluster answered.
@@ -23,7 +23,7 @@ pub struct Seen {
 }
 
 /// The task.
-pub struct Profile {
+pub(crate) struct Profile {
     /// The profile to delete; `None` if kstrim had none.
     seen: Option<Seen>,
     /// Whether this run has started to delete it: then some of its files may be gone.
@@ -32,7 +32,7 @@ pub struct Profile {
 
 impl Profile {
     /// Delete exactly that profile.
-    pub fn new(seen: Option<Seen>) -> Self {
+    pub(crate) fn new(seen: Option<Seen>) -> Self {
         Self { seen, begun: Cell::new(false) }
     }
 

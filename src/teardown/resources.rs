@@ -23,7 +23,7 @@ const KINDS: [&str; 4] = ["kafkatopics", "kafkausers", "kafkaconnectors", "kafka
 const SERVED_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The task.
-pub struct Resources {
+pub(crate) struct Resources {
     keep_data: bool,
     deleted_at: Cell<Option<Instant>>,
     healed: RefCell<Vec<String>>,
@@ -31,7 +31,7 @@ pub struct Resources {
 
 impl Resources {
     /// `keep_data`: only the resources are deleted, after the Kafka, and not the topics in it.
-    pub fn new(keep_data: bool) -> Self {
+    pub(crate) fn new(keep_data: bool) -> Self {
         Self { keep_data, deleted_at: Cell::default(), healed: RefCell::default() }
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 
 /// The task.
-pub struct Volumes;
+pub(crate) struct Volumes;
 
 #[async_trait(?Send)]
 impl Task<Session> for Volumes {

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 /// A measured time: tenths below ten seconds, whole seconds below a minute.
-pub fn human(time: Duration) -> String {
+pub(crate) fn human(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     // 9.96 is "10 s", not "10.0 s".
     if seconds < 9.95 { format!("{seconds:.1} s") } else { whole(seconds.round()) }
 }
 
 /// Like [`human`], from the seconds of an event; anything that is no time counts as zero.
-pub fn human_seconds(seconds: f64) -> String {
+pub(crate) fn human_seconds(seconds: f64) -> String {
     human(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 /// A running time, in whole seconds so that it does not flicker: `4 s`, `1m 23s`.
-pub fn ticking(time: Duration) -> String {
+pub(crate) fn ticking(time: Duration) -> String {
     whole(time.as_secs_f64().floor())
 }
 

@@ -1,19 +1,19 @@
 //! What a terminal shows and takes: output modes, colour, text by width, tables, and the thread that prints.
 
-pub mod duration;
-pub mod output;
-pub mod sink;
-pub mod style;
-pub mod table;
-pub mod text;
+pub(crate) mod duration;
+pub(crate) mod output;
+pub(crate) mod sink;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod text;
 
-pub use style::Look;
+pub(crate) use style::Look;
 
 use crate::cli::OutputMode;
 
 /// Which drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drawing {
+pub(crate) enum Drawing {
     /// A live list on stderr.
     Tty,
     /// Lines on stderr.
@@ -24,7 +24,7 @@ pub enum Drawing {
 
 /// What [`resolve`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode {
+pub(crate) struct Mode {
     /// Which drawing of a run.
     pub drawing: Drawing,
     /// What stdout can show: for the tables of `status`, `plan`, `versions`.
@@ -39,7 +39,7 @@ pub struct Mode {
 /// `auto` is a live list if stderr is a terminal, unless `CI` is set (and not `false` or `0`) or
 /// `TERM` is `dumb`. Colours: `NO_COLOR` (<https://no-color.org>) wins over `CLICOLOR_FORCE` and
 /// `FORCE_COLOR`, these over `CLICOLOR=0` and `TERM=dumb`, else terminals get them.
-pub fn resolve(
+pub(crate) fn resolve(
     mode: OutputMode,
     stdout_is_tty: bool,
     stderr_is_tty: bool,
@@ -89,14 +89,14 @@ fn unicode(set: &dyn Fn(&str) -> Option<String>) -> bool {
 
 /// Columns of stdout's terminal, for tables; `None` where stdout is no terminal and lines are not
 /// to be cut.
-pub fn stdout_columns() -> Option<usize> {
+pub(crate) fn stdout_columns() -> Option<usize> {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     size.map(|_| usize::from(columns_and_rows(size).0))
 }
 
 /// Columns and rows of stdout's terminal, for a drawing that is written over in place; `None` where
 /// stdout is no terminal.
-pub fn stdout_size() -> Option<(usize, usize)> {
+pub(crate) fn stdout_size() -> Option<(usize, usize)> {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     size.map(|_| columns_and_rows(size)).map(|(columns, rows)| (columns.into(), rows.into()))
 }

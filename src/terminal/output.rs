@@ -26,13 +26,13 @@ use super::text;
 use crate::failure::Kind;
 
 /// The most bytes that are queued, unless a single text is larger.
-pub const QUEUE: usize = 1 << 20;
+pub(crate) const QUEUE: usize = 1 << 20;
 /// After a signal: how long a stream may stall, and how long the rest may take at the program's end.
 const PATIENCE: Duration = Duration::from_millis(1000);
 
 /// Nobody reads the stream any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
+pub(crate) struct Closed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stream {
@@ -78,18 +78,18 @@ static ERR: LazyLock<Output> = LazyLock::new(|| {
 });
 
 /// The stream for data.
-pub fn stdout() -> &'static Output {
+pub(crate) fn stdout() -> &'static Output {
     &OUT
 }
 
 /// The stream for messages.
-pub fn stderr() -> &'static Output {
+pub(crate) fn stderr() -> &'static Output {
     &ERR
 }
 
 /// One of the program's two streams.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     stream: Stream,
     queue: Arc<Queue>,
     terminal: bool,
@@ -105,17 +105,17 @@ impl Output {
     }
 
     /// Whether it is a terminal.
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
 
     /// Prepare bytes from elsewhere for output: for a terminal, without any control sequences.
-    pub fn foreign(&self, bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn foreign(&self, bytes: Vec<u8>) -> Vec<u8> {
         if self.terminal { text::screen(&String::from_utf8_lossy(&bytes), false).into_bytes() } else { bytes }
     }
 
     /// Prepare kstrim's own bytes, with its colours.
-    pub fn styled(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn styled(&self, bytes: &[u8]) -> Vec<u8> {
         if self.terminal {
             text::screen(&String::from_utf8_lossy(bytes), true).into_bytes()
         } else {
@@ -124,10 +124,7 @@ impl Output {
     }
 
     /// Queue what [`Output::foreign`] or kstrim itself produced, as soon as there is room.
-    ///
-    /// # Errors
-    /// [`Closed`].
-    pub async fn send(&self, bytes: Vec<u8>) -> Result<(), Closed> {
+    pub(crate) async fn send(&self, bytes: Vec<u8>) -> Result<(), Closed> {
         let mut bytes = Some(bytes);
         loop {
             // Created before the check, so that anything that happens in between wakes it.
@@ -147,7 +144,7 @@ impl Output {
     }
 
     /// Wait until all is written, or nobody reads it.
-    pub async fn flushed(&self) {
+    pub(crate) async fn flushed(&self) {
         loop {
             let room = self.queue.room.notified();
             if self.queue.lock().bytes == 0 {
@@ -158,18 +155,12 @@ impl Output {
     }
 
     /// Print a text with kstrim's colours in it. Blocks while the queue is full.
-    ///
-    /// # Errors
-    /// [`Closed`].
-    pub fn print(&self, text: &str) -> Result<(), Closed> {
+    pub(crate) fn print(&self, text: &str) -> Result<(), Closed> {
         self.push_blocking(self.styled(text.as_bytes()))
     }
 
     /// The same, and wait until it is written: for example before a question.
-    ///
-    /// # Errors
-    /// [`Closed`].
-    pub fn print_now(&self, text: &str) -> Result<(), Closed> {
+    pub(crate) fn print_now(&self, text: &str) -> Result<(), Closed> {
         self.print(text)?;
         let mut state = self.queue.lock();
         while state.bytes > 0 {
@@ -193,17 +184,17 @@ impl Output {
     }
 
     /// Discard what is not written yet, and everything that follows.
-    pub fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.queue.close(None);
     }
 
     /// For code that writes to a [`Write`]: each call is a separate text.
-    pub fn writer(&'static self) -> impl Write + 'static {
+    pub(crate) fn writer(&'static self) -> impl Write + 'static {
         Writer(self)
     }
 
     /// For indicatif: the terminal, or nowhere if it is none or cannot move its cursor.
-    pub fn draw_target(&'static self) -> ProgressDrawTarget {
+    pub(crate) fn draw_target(&'static self) -> ProgressDrawTarget {
         const HZ: u8 = 20;
         let moves = std::env::var("TERM").is_ok_and(|term| term != "dumb");
         if !self.terminal || !moves {
@@ -349,20 +340,20 @@ impl Queue {
 }
 
 /// Before the program ends: wait until everything is written. A signal ends the wait; then returns its exit code.
-pub fn finish() -> Option<u8> {
+pub(crate) fn finish() -> Option<u8> {
     let all = [OUT.queue.finish(), ERR.queue.finish()] == [true; 2];
     Some(SIGNALLED.load(Ordering::Relaxed)).filter(|code| !all && *code != 0)
 }
 
 /// Why stdout did not take everything, if its reader is not to blame: for example a full disk. To be asked after
 /// [`finish`].
-pub fn broken() -> Option<io::Error> {
+pub(crate) fn broken() -> Option<io::Error> {
     OUT.queue.lock().broken.map(io::Error::from)
 }
 
 /// To be called by code that handles signals itself, since then no signal ends the program: a separate thread
 /// receives them too, and abandons a stalled stream on which the program's only thread may be waiting.
-pub fn heed_signals() {
+pub(crate) fn heed_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = std::thread::Builder::new().name("signals".into()).spawn(watch);

@@ -9,16 +9,16 @@ use std::time::Duration;
 const FULL_TRIES: u32 = 200;
 
 /// A stream that is written to until it breaks.
-pub struct Sink(Option<Box<dyn Write>>);
+pub(crate) struct Sink(Option<Box<dyn Write>>);
 
 impl Sink {
     /// A sink over `stream`.
-    pub fn new(stream: Box<dyn Write>) -> Self {
+    pub(crate) fn new(stream: Box<dyn Write>) -> Self {
         Self(Some(stream))
     }
 
     /// Write all of `text` and flush it; after the first error, nothing.
-    pub fn write(&mut self, text: &str) {
+    pub(crate) fn write(&mut self, text: &str) {
         let Some(stream) = self.0.as_mut() else { return };
         if write_all(stream.as_mut(), text.as_bytes()).is_err() {
             // Dropping a std stream's handle writes nothing; its error was the last word.
@@ -27,7 +27,7 @@ impl Sink {
     }
 
     /// Whether it broke.
-    pub fn broken(&self) -> bool {
+    pub(crate) fn broken(&self) -> bool {
         self.0.is_none()
     }
 }

@@ -6,7 +6,7 @@ use super::text;
 
 /// What a stream can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub(crate) struct Look {
     /// ANSI colours.
     pub color: bool,
     /// Characters beyond ASCII: the locale is UTF-8 and the terminal has the glyphs.
@@ -15,7 +15,7 @@ pub struct Look {
 
 /// The role of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     /// Normal.
     Plain,
     /// A heading.
@@ -34,10 +34,10 @@ pub enum Tone {
 
 impl Look {
     /// Neither colour nor glyphs.
-    pub const ASCII: Look = Look { color: false, unicode: false };
+    pub(crate) const ASCII: Look = Look { color: false, unicode: false };
 
     /// `text` in the colours of `tone`, or as it is.
-    pub fn paint(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         let style = match tone {
             Tone::Plain => Style::new(),
             Tone::Strong => Style::new().bold(),
@@ -54,12 +54,12 @@ impl Look {
     }
 
     /// The first in UTF-8, else the second.
-    pub fn pick<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
+    pub(crate) fn pick<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
         if self.unicode { unicode } else { ascii }
     }
 
     /// What stands where text was cut.
-    pub fn ellipsis(self) -> &'static str {
+    pub(crate) fn ellipsis(self) -> &'static str {
         self.pick("…", "..")
     }
 }
@@ -75,43 +75,43 @@ struct Piece {
 
 /// A line of differently toned pieces that can be measured and cut before it is painted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Spans(Vec<Piece>);
+pub(crate) struct Spans(Vec<Piece>);
 
 impl Spans {
     /// Append a piece.
-    pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
+    pub(crate) fn push(&mut self, tone: Tone, text: impl Into<String>) {
         self.0.push(Piece { tone, text: text.into(), key: None });
     }
 
     /// Append a key of indicatif's templates, `{spinner}` or `{bar:12}`, which draws as wide as
     /// `stand_in`. The stand-in is what [`Self::render`] writes, and what is left of it if it is cut.
-    pub fn push_key(&mut self, tone: Tone, key: impl Into<String>, stand_in: impl Into<String>) {
+    pub(crate) fn push_key(&mut self, tone: Tone, key: impl Into<String>, stand_in: impl Into<String>) {
         self.0.push(Piece { tone, text: stand_in.into(), key: Some(key.into()) });
     }
 
     /// Whether a part of it moves by itself.
-    pub fn spins(&self) -> bool {
+    pub(crate) fn spins(&self) -> bool {
         self.0.iter().any(|piece| piece.key.as_deref() == Some("{spinner}"))
     }
 
     /// Append all pieces of another line.
-    pub fn extend(&mut self, other: Spans) {
+    pub(crate) fn extend(&mut self, other: Spans) {
         self.0.extend(other.0);
     }
 
     /// Columns it takes.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|piece| text::width(&piece.text)).sum()
     }
 
     /// Fill up with blanks to `columns`.
-    pub fn pad(&mut self, columns: usize) {
+    pub(crate) fn pad(&mut self, columns: usize) {
         let missing = columns.saturating_sub(self.width());
         self.push(Tone::Plain, " ".repeat(missing));
     }
 
     /// Cut to at most `columns`.
-    pub fn truncate(&mut self, columns: usize, ellipsis: &str) {
+    pub(crate) fn truncate(&mut self, columns: usize, ellipsis: &str) {
         if self.width() <= columns {
             return;
         }
@@ -138,7 +138,7 @@ impl Spans {
     }
 
     /// Take blanks off the end.
-    pub fn trim_end(&mut self) {
+    pub(crate) fn trim_end(&mut self) {
         while let Some(last) = self.0.last_mut() {
             last.text.truncate(last.text.trim_end().len());
             if !last.text.is_empty() {
@@ -149,13 +149,13 @@ impl Spans {
     }
 
     /// The line as it is written.
-    pub fn render(&self, look: Look) -> String {
+    pub(crate) fn render(&self, look: Look) -> String {
         self.0.iter().map(|piece| look.paint(piece.tone, &piece.text)).collect()
     }
 
     /// The line as a template of indicatif's. The colours are in it as escape sequences and not as
     /// template styles: those follow a process-wide switch, not this stream's [`Look`].
-    pub fn template(&self, look: Look) -> String {
+    pub(crate) fn template(&self, look: Look) -> String {
         let piece = |piece: &Piece| match &piece.key {
             Some(key) => look.paint(piece.tone, key),
             None => look.paint(piece.tone, &piece.text.replace('{', "{{").replace('}', "}}")),

@@ -9,7 +9,7 @@ const GAP: usize = 2;
 /// A table without lines: columns as wide as their widest cell, two blanks between them, nothing
 /// behind the last. Cells are single lines; what may not reach a screen is taken out of them.
 #[derive(Debug, Clone, Default)]
-pub struct Table {
+pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<(Tone, String)>>,
     right: Vec<usize>,
@@ -18,47 +18,47 @@ pub struct Table {
 
 impl Table {
     /// A table with these headings; with none it has no heading line.
-    pub fn new<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn new<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Self {
         Self { head: head.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
     /// Align this column (from 0) to the right.
     #[must_use]
-    pub fn right(mut self, column: usize) -> Self {
+    pub(crate) fn right(mut self, column: usize) -> Self {
         self.right.push(column);
         self
     }
 
     /// Begin every line with so many blanks.
     #[must_use]
-    pub fn indent(mut self, blanks: usize) -> Self {
+    pub(crate) fn indent(mut self, blanks: usize) -> Self {
         self.indent = blanks;
         self
     }
 
     /// Add a row of normal text; short rows are filled up.
-    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.toned_row(cells.into_iter().map(|cell| (Tone::Plain, cell)));
     }
 
     /// Add a row whose cells have their tones.
-    pub fn toned_row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = (Tone, S)>) {
+    pub(crate) fn toned_row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = (Tone, S)>) {
         self.rows.push(cells.into_iter().map(|(tone, cell)| (tone, text::one_line(cell.as_ref()))).collect());
     }
 
     /// Whether it has no rows.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The table as text, each line with its end. With `columns`, the terminal's width, the last
     /// column is cut to fit; without, nothing is.
-    pub fn render(&self, look: Look, columns: Option<usize>) -> String {
+    pub(crate) fn render(&self, look: Look, columns: Option<usize>) -> String {
         self.lines(look, columns).iter().map(|line| line.render(look) + "\n").collect()
     }
 
     /// The table's lines, not painted yet; otherwise as [`Table::render`].
-    pub fn lines(&self, look: Look, columns: Option<usize>) -> Vec<Spans> {
+    pub(crate) fn lines(&self, look: Look, columns: Option<usize>) -> Vec<Spans> {
         let head: Vec<(Tone, String)> = self.head.iter().map(|h| (Tone::Strong, h.clone())).collect();
         let lines = || (!head.is_empty()).then_some(&head).into_iter().chain(&self.rows);
         let count = lines().map(Vec::len).max().unwrap_or(0);

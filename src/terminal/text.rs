@@ -3,13 +3,13 @@
 use unicode_width::UnicodeWidthStr;
 
 /// Columns of a terminal that `text` takes.
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
 /// `text` on one line and safe to print: escape sequences and control characters gone, runs of
 /// white space one blank. Child programs colour their messages, break their lines and redraw them.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let visible: String = stripped.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -17,7 +17,7 @@ pub fn one_line(text: &str) -> String {
 
 /// Like [`one_line`], but lines stay lines and keep their indentation; trailing blanks and blank
 /// lines at both ends go.
-pub fn clean_lines(text: &str) -> Vec<String> {
+pub(crate) fn clean_lines(text: &str) -> Vec<String> {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let lines: Vec<String> = stripped
         .replace("\r\n", "\n")
@@ -39,7 +39,7 @@ fn hidden(c: char) -> bool {
 
 /// `text` made safe for a terminal, whatever its source: lines and tabs stay, any other control character is shown
 /// (`^[` for ESC) rather than interpreted. With `styles` the colours that [`Look`](crate::terminal::Look) produces stay too.
-pub fn screen(text: &str, styles: bool) -> String {
+pub(crate) fn screen(text: &str, styles: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| hidden(c) && c != '\n' && c != '\t') {
@@ -69,7 +69,7 @@ fn style_len(text: &str) -> Option<usize> {
 }
 
 /// `text` cut to at most `columns`, with `ellipsis` at its end if something went.
-pub fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
+pub(crate) fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
@@ -98,7 +98,7 @@ fn fitting(text: &str, columns: usize) -> usize {
 
 /// `text` broken between words into lines of at most `columns`, at most `lines` of them; the last
 /// is cut if there is more.
-pub fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<String> {
+pub(crate) fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<String> {
     let mut done: Vec<String> = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
@@ -120,7 +120,7 @@ pub fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<Str
 
 /// Prose broken between words to fit `columns` (never less than 20), lines after the first
 /// indented by so many blanks; on one line if `columns` is `None`.
-pub fn fill(text: &str, columns: Option<usize>, indent: usize) -> Vec<String> {
+pub(crate) fn fill(text: &str, columns: Option<usize>, indent: usize) -> Vec<String> {
     let Some(columns) = columns else { return vec![text.to_owned()] };
     let columns = columns.max(20);
     let mut first = wrap(text, columns, usize::MAX, "");
@@ -135,7 +135,7 @@ pub fn fill(text: &str, columns: Option<usize>, indent: usize) -> Vec<String> {
 }
 
 /// Bytes in decimal units, as registries and minikube give them: `850 kB`, `12.3 MB`, `1.2 GB`.
-pub fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 999.5 || unit == "GB" {

@@ -1,18 +1,18 @@
 //! Flags among arguments that a user passes on to `minikube start`.
 
 /// Whether these arguments have the flag.
-pub fn has_flag(arguments: &[String], key: &str) -> bool {
+pub(crate) fn has_flag(arguments: &[String], key: &str) -> bool {
     let flag = format!("--{key}");
     arguments.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
 }
 
 /// Whether an argument is the flag of one letter, with its value or without: `-c`, `-c=docker`, `-cdocker`.
-pub fn has_short_flag(argument: &str, letter: char) -> bool {
+pub(crate) fn has_short_flag(argument: &str, letter: char) -> bool {
     argument.strip_prefix('-').is_some_and(|rest| rest.starts_with(letter))
 }
 
 /// The value of a flag among these arguments.
-pub fn flag_value(arguments: &[String], key: &str) -> Option<String> {
+pub(crate) fn flag_value(arguments: &[String], key: &str) -> Option<String> {
     let flag = format!("--{key}");
     arguments.iter().enumerate().find_map(|(at, argument)| match argument.strip_prefix(&flag)? {
         "" => arguments.get(at + 1).cloned(),

@@ -1,7 +1,7 @@
 //! The container engine under minikube's drivers docker and podman. kstrim itself needs none of it:
 //! it is asked, read-only, what minikube would find.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// What an engine that answers says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Info {
+pub(crate) struct Info {
     /// What distinguishes it from every other engine: docker's own id, which it keeps as long as its data; podman
     /// has none, so the host's name and the path of its storage. Empty if unknown.
     pub id: String,
@@ -31,7 +31,7 @@ pub struct Info {
 
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It works.
     Up(Info),
     /// It is not running, in its client's words.
@@ -45,20 +45,15 @@ pub enum Answer {
 }
 
 /// An engine's client program.
-pub struct Engine {
+pub(crate) struct Engine {
     program: PathBuf,
     runner: Rc<dyn Runner>,
 }
 
 impl Engine {
     /// Find `docker` or `podman` on PATH, where minikube looks, too.
-    pub fn find(name: &str, runner: Rc<dyn Runner>) -> Option<Self> {
+    pub(crate) fn find(name: &str, runner: Rc<dyn Runner>) -> Option<Self> {
         Some(Self { program: exec::find(name.as_ref())?, runner })
-    }
-
-    /// The program's path.
-    pub fn program(&self) -> &Path {
-        &self.program
     }
 
     fn cmd(&self) -> Cmd {
@@ -71,7 +66,7 @@ impl Engine {
     }
 
     /// Ask it about itself.
-    pub async fn info(&self) -> Answer {
+    pub(crate) async fn info(&self) -> Answer {
         match self.runner.run(&self.info_cmd()).await {
             Ok(output) => info(&output),
             Err(ExecError::TimedOut(_)) => Answer::Slow,
@@ -80,7 +75,7 @@ impl Engine {
     }
 
     /// Whether it has a container of this name, running or not. `None`: it did not say.
-    pub async fn has_container(&self, name: &str) -> Option<bool> {
+    pub(crate) async fn has_container(&self, name: &str) -> Option<bool> {
         // A filter's value is a regular expression; names hold letters, digits, '-' and '.'.
         let filter = format!("name=^/?{}$", name.replace('.', "[.]"));
         let cmd = self.cmd().args(["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]);
@@ -89,7 +84,7 @@ impl Engine {
     }
 
     /// Whether it has a volume of this name. `None`: it did not answer.
-    pub async fn has_volume(&self, name: &str) -> Option<bool> {
+    pub(crate) async fn has_volume(&self, name: &str) -> Option<bool> {
         let filter = format!("name={name}");
         let cmd = self.cmd().args(["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"]);
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
@@ -99,7 +94,7 @@ impl Engine {
 
     /// Where its client connects: the name of docker's context, and the address, which `DOCKER_HOST` overrides if
     /// set. Empty for podman, which has neither.
-    pub async fn address(&self) -> Address {
+    pub(crate) async fn address(&self) -> Address {
         if !self.program.ends_with("docker") {
             return Address::default();
         }
@@ -135,7 +130,7 @@ fn as_minikube_asks(cmd: Cmd, podman: bool, variable: impl Fn(&str) -> Option<St
 
 /// Where an engine's client connects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     /// docker's context.
     pub context: String,
     /// The address, `unix:///var/run/docker.sock`.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 /// A profile's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OnDisk {
+pub(crate) struct OnDisk {
     /// Whether the profile has a directory.
     pub folder: bool,
     /// Whether it has a configuration. A start that fails its checks leaves a directory without one.
@@ -50,7 +50,7 @@ struct Node {
 }
 
 /// Read the files of `profile` in minikube's directory. What is missing or cannot be read counts as absent.
-pub fn read(home: &Path, profile: &str) -> OnDisk {
+pub(crate) fn read(home: &Path, profile: &str) -> OnDisk {
     let folder = home.join("profiles").join(profile);
     let config = std::fs::read(folder.join("config.json")).ok();
     let known: Config = config.as_deref().and_then(|b| serde_json::from_slice(b).ok()).unwrap_or_default();

@@ -18,22 +18,19 @@ use crate::names::{ImageName, is_context};
 use crate::paths;
 
 /// Environment variable that names the program's path.
-pub const VARIABLE: &str = "KSTRIM_MINIKUBE";
+pub(crate) const VARIABLE: &str = "KSTRIM_MINIKUBE";
 /// Where to get it.
-pub const PAGE: &str = "https://minikube.sigs.k8s.io/docs/start/";
+pub(crate) const PAGE: &str = "https://minikube.sigs.k8s.io/docs/start/";
 /// Defaults that a variable sets, too, instead of `minikube config` (`setupViper` of minikube's `cmd/minikube/cmd`).
 const BY_VARIABLE: [&str; 5] = ["driver", "memory", "cpus", "kubernetes-version", "force"];
 
 /// Find minikube.
-///
-/// # Errors
-/// `KS-TOOL-MISSING`.
-pub fn find() -> Result<PathBuf> {
+pub(crate) fn find() -> Result<PathBuf> {
     super::find("minikube", VARIABLE, PAGE)
 }
 
 /// minikube's own directory (`MiniPath` in its `pkg/minikube/localpath`).
-pub fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     let named = std::env::var_os("MINIKUBE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from);
     match named {
         Some(home) if home.file_name().is_some_and(|name| name == ".minikube") => home,
@@ -44,7 +41,7 @@ pub fn home() -> PathBuf {
 
 /// What `minikube start` gets beside the profile; `None` leaves the choice to minikube.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct StartOptions {
+pub(crate) struct StartOptions {
     /// `--driver`.
     pub driver: Option<String>,
     /// `--memory`, as the user wrote it.
@@ -65,7 +62,7 @@ pub struct StartOptions {
 
 impl StartOptions {
     /// The arguments of `minikube start`.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let kubernetes = self.kubernetes.as_ref().map(|v| format!("v{}", v.trim_start_matches('v')));
         let nodes = self.nodes.map(|n| n.to_string());
         let flags = [
@@ -83,7 +80,7 @@ impl StartOptions {
 }
 
 /// The program and its profile.
-pub struct Minikube {
+pub(crate) struct Minikube {
     program: RefCell<PathBuf>,
     profile: String,
     kubeconfig: PathBuf,
@@ -92,7 +89,7 @@ pub struct Minikube {
 
 impl Minikube {
     /// `program` for `profile`; minikube will write its context into `kubeconfig`.
-    pub fn new(program: PathBuf, profile: &str, kubeconfig: &Path, runner: Rc<dyn Runner>) -> Self {
+    pub(crate) fn new(program: PathBuf, profile: &str, kubeconfig: &Path, runner: Rc<dyn Runner>) -> Self {
         Self {
             program: RefCell::new(program),
             profile: profile.to_owned(),
@@ -102,12 +99,12 @@ impl Minikube {
     }
 
     /// The program's path.
-    pub fn program(&self) -> PathBuf {
+    pub(crate) fn program(&self) -> PathBuf {
         self.program.borrow().clone()
     }
 
     /// From now on it is another program.
-    pub fn set_program(&self, program: PathBuf) {
+    pub(crate) fn set_program(&self, program: PathBuf) {
         *self.program.borrow_mut() = program;
     }
 
@@ -142,26 +139,23 @@ impl Minikube {
 
     /// Whether there is none: the profile stands for a context of the user's kubeconfig. Then it is
     /// never run; what is asked of it has the answers of a machine that is somebody else's business.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         is_context(&self.profile)
     }
 
     /// The profile's files on this disk.
-    pub fn on_disk(&self) -> OnDisk {
+    pub(crate) fn on_disk(&self) -> OnDisk {
         if self.is_none() { OnDisk::default() } else { machine::read(&home(), &self.profile) }
     }
 
     /// The container engine of a driver; `None` for drivers that have none, or if its client is missing.
-    pub fn engine(&self, driver: &str) -> Option<Engine> {
+    pub(crate) fn engine(&self, driver: &str) -> Option<Engine> {
         let known = matches!(driver, "docker" | "podman") && !self.is_none();
         known.then(|| Engine::find(driver, self.runner.clone()))?
     }
 
     /// minikube's version, `1.38.1`.
-    ///
-    /// # Errors
-    /// When it cannot be run or says something else.
-    pub async fn version(&self) -> Result<String> {
+    pub(crate) async fn version(&self) -> Result<String> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Version {
@@ -178,10 +172,7 @@ impl Minikube {
     }
 
     /// What minikube has on file of the profile; quick, asks no engine.
-    ///
-    /// # Errors
-    /// When it cannot be run or says something else.
-    pub async fn listed(&self) -> Result<Listed> {
+    pub(crate) async fn listed(&self) -> Result<Listed> {
         if self.is_none() {
             return Ok(Listed::Absent);
         }
@@ -191,10 +182,7 @@ impl Minikube {
     }
 
     /// The state of machine and control plane.
-    ///
-    /// # Errors
-    /// When it cannot be run or says something else.
-    pub async fn status(&self) -> Result<State> {
+    pub(crate) async fn status(&self) -> Result<State> {
         if self.is_none() {
             return Ok(State::Running);
         }
@@ -205,10 +193,7 @@ impl Minikube {
     }
 
     /// The nodes other than the control plane whose machine does not run; `None` if minikube cannot see one of them.
-    ///
-    /// # Errors
-    /// When it cannot be run.
-    pub async fn stopped_workers(&self) -> Result<Option<Vec<String>>> {
+    pub(crate) async fn stopped_workers(&self) -> Result<Option<Vec<String>>> {
         Ok(output::stopped_workers(&self.run(&self.status_json_cmd()).await?.text()))
     }
 
@@ -217,10 +202,7 @@ impl Minikube {
     }
 
     /// The profile's configuration as minikube has it on file.
-    ///
-    /// # Errors
-    /// When it cannot be run or says something else.
-    pub async fn profile_config(&self) -> Result<Option<Value>> {
+    pub(crate) async fn profile_config(&self) -> Result<Option<Value>> {
         let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
         let list: Value =
@@ -231,22 +213,19 @@ impl Minikube {
     }
 
     /// The command that says the profile's state in words; its exit code is of bits.
-    pub fn status_cmd(&self) -> Cmd {
+    pub(crate) fn status_cmd(&self) -> Cmd {
         self.cmd(&["status"]).timeout(Duration::from_secs(60))
     }
 
     /// The command that prints the last lines of the node's own logs, or with `start` the log of the
     /// last `minikube start` of whatever profile, which needs no running node.
-    pub fn logs_cmd(&self, start: bool, lines: u32) -> Cmd {
+    pub(crate) fn logs_cmd(&self, start: bool, lines: u32) -> Cmd {
         let cmd = self.cmd(&["logs"]).timeout(Duration::from_secs(60));
         if start { cmd.arg("--last-start-only") } else { cmd.arg(format!("--length={lines}")) }
     }
 
     /// The user's own defaults (`minikube config set ...`, `MINIKUBE_MEMORY=...`).
-    ///
-    /// # Errors
-    /// When it cannot be run.
-    pub async fn config(&self) -> Result<Vec<(String, String)>> {
+    pub(crate) async fn config(&self) -> Result<Vec<(String, String)>> {
         let cmd = self.cmd(&["config", "view"]);
         let mut config = output::config_view(&self.run(&cmd).await?.text());
         for key in BY_VARIABLE {
@@ -259,34 +238,28 @@ impl Minikube {
     }
 
     /// The `start` command.
-    pub fn start_cmd(&self, options: &StartOptions) -> Cmd {
+    pub(crate) fn start_cmd(&self, options: &StartOptions) -> Cmd {
         // minikube itself gives up after six minutes of waiting; a first download may be long.
         self.cmd(&["start", "-o", "json"]).args(options.arguments()).timeout(Duration::from_secs(30 * 60))
     }
 
     /// Start the profile; lines are for [`output::start_event`].
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub async fn start(&self, cmd: &Cmd) -> Result<Box<dyn Lines>> {
+    pub(crate) async fn start(&self, cmd: &Cmd) -> Result<Box<dyn Lines>> {
         self.runner.stream(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
     }
 
     /// The `delete` command.
-    pub fn delete_cmd(&self) -> Cmd {
+    pub(crate) fn delete_cmd(&self) -> Cmd {
         self.cmd(&["delete", "-o", "json"]).timeout(Duration::from_secs(180))
     }
 
     /// Delete the profile. Exit 0 says nothing about what was there, nor about what remains.
-    ///
-    /// # Errors
-    /// When it cannot be run.
-    pub async fn delete(&self) -> Result<Output> {
+    pub(crate) async fn delete(&self) -> Result<Output> {
         self.run(&self.delete_cmd()).await
     }
 
     /// The command that writes the profile's context into our kubeconfig.
-    pub fn update_context_cmd(&self) -> Cmd {
+    pub(crate) fn update_context_cmd(&self) -> Cmd {
         self.cmd(&["update-context"])
     }
 
@@ -297,18 +270,18 @@ impl Minikube {
     }
 
     /// The command that loads an image archive into the cluster.
-    pub fn image_load_cmd(&self, archive: &Path) -> Cmd {
+    pub(crate) fn image_load_cmd(&self, archive: &Path) -> Cmd {
         self.image_cmd("load").arg(archive.display().to_string()).timeout(Duration::from_secs(600))
     }
 
     /// The command that saves an image of the cluster as an archive.
-    pub fn image_save_cmd(&self, image: &ImageName, file: &Path) -> Cmd {
+    pub(crate) fn image_save_cmd(&self, image: &ImageName, file: &Path) -> Cmd {
         let words = [image.as_str().to_owned(), file.display().to_string()];
         self.image_cmd("save").args(words).timeout(Duration::from_secs(900))
     }
 
     /// The command that pulls an image inside the cluster.
-    pub fn image_pull_cmd(&self, image: &ImageName) -> Cmd {
+    pub(crate) fn image_pull_cmd(&self, image: &ImageName) -> Cmd {
         self.image_cmd("pull").arg(image.as_str()).timeout(Duration::from_secs(900))
     }
 
@@ -318,10 +291,7 @@ impl Minikube {
     }
 
     /// Names of the files in a directory of the node; `None` if the node does not tell.
-    ///
-    /// # Errors
-    /// When minikube cannot be run.
-    pub async fn node_files(&self, folder: &str) -> Result<Option<Vec<String>>> {
+    pub(crate) async fn node_files(&self, folder: &str) -> Result<Option<Vec<String>>> {
         let output = self.run(&self.node_cmd(&["ls", folder])).await?;
         let names = || output.text().split_whitespace().map(str::to_owned).collect();
         Ok(output.exit.success().then(names))
@@ -329,25 +299,19 @@ impl Minikube {
 
     /// The node's own kubeadm of this Kubernetes with the configuration that minikube gave it (minikube's
     /// `pkg/minikube/bootstrapper/bsutil`, `constants.KubeadmYamlPath`).
-    pub fn kubeadm_cmd(&self, kubernetes: &str, words: &[&str]) -> Cmd {
+    pub(crate) fn kubeadm_cmd(&self, kubernetes: &str, words: &[&str]) -> Cmd {
         let program = format!("/var/lib/minikube/binaries/v{kubernetes}/kubeadm");
         let cmd = self.node_cmd(&[program.as_str()]).args(words.iter().copied());
         cmd.args(["--config", "/var/tmp/minikube/kubeadm.yaml"])
     }
 
     /// Run a command of this minikube to its end.
-    ///
-    /// # Errors
-    /// When it cannot be run.
-    pub async fn run_cmd(&self, cmd: &Cmd) -> Result<Output> {
+    pub(crate) async fn run_cmd(&self, cmd: &Cmd) -> Result<Output> {
         self.run(cmd).await
     }
 
     /// Names of the images in the cluster.
-    ///
-    /// # Errors
-    /// When it cannot be run or says something else.
-    pub async fn images(&self) -> Result<Vec<String>> {
+    pub(crate) async fn images(&self) -> Result<Vec<String>> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Image {

@@ -233,7 +233,7 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
 
 /// The nodes other than the control plane whose machine does not run, from `minikube status -o json` of a profile of several
 /// nodes. `None` where a machine cannot be seen: then minikube (1.38.1) prints `null` for all of them.
-pub fn stopped_workers(stdout: &str) -> Option<Vec<String>> {
+pub(crate) fn stopped_workers(stdout: &str) -> Option<Vec<String>> {
     let all: Vec<StatusJson> = serde_json::from_str(stdout.trim()).ok()?;
     Some(all.into_iter().skip(1).filter(|node| node.host != "Running").map(|node| node.name).collect())
 }

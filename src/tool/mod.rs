@@ -1,10 +1,10 @@
 //! The programs kstrim wraps: argv builders, and pure parsers of what they print.
 
-pub mod arguments;
-pub mod engine;
-pub mod machine;
-pub mod minikube;
-pub mod minikube_output;
+pub(crate) mod arguments;
+pub(crate) mod engine;
+pub(crate) mod machine;
+pub(crate) mod minikube;
+pub(crate) mod minikube_output;
 
 use std::path::PathBuf;
 
@@ -13,10 +13,7 @@ use crate::exec::{self, Cmd, ExecError};
 use crate::failure::{Failure, Kind, Result};
 
 /// Find a program on PATH, or take the path that `variable` names.
-///
-/// # Errors
-/// [`errors::TOOL_MISSING`] with where to get it.
-pub fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf> {
+pub(crate) fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf> {
     let wanted = std::env::var_os(variable).filter(|v| !v.is_empty()).unwrap_or_else(|| program.into());
     exec::find(&wanted).ok_or_else(|| {
         Box::new(
@@ -32,7 +29,7 @@ pub fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf> {
 }
 
 /// The failure of a child that could not be run to its end.
-pub fn exec_failure(cmd: &Cmd, error: &ExecError) -> Failure {
+pub(crate) fn exec_failure(cmd: &Cmd, error: &ExecError) -> Failure {
     let program = cmd.program.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let verb = cmd.args.iter().find(|a| !a.starts_with('-')).cloned().unwrap_or_default();
     let what = format!("{program} {verb}");

@@ -4,7 +4,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
 /// Most bytes of one. A page that a proxy sends in its place is longer than any.
-pub const SIZE_LIMIT: u64 = 16 << 10;
+pub(crate) const SIZE_LIMIT: u64 = 16 << 10;
 
 /// Digits of a SHA-256.
 const DIGITS: usize = 64;

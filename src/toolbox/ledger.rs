@@ -21,7 +21,7 @@ const SIZE_LIMIT: u64 = 1 << 20;
 
 /// One file that was obtained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its SHA-256, lower-case hexadecimal digits.
     pub sha256: String,
     /// Where it came from: a URL or a path.
@@ -39,7 +39,7 @@ pub struct Entry {
 /// What cannot stay the same when a file's content changes: its size, and the time its inode changed,
 /// which no program can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     inode: u64,
     size: u64,
     seconds: i64,
@@ -48,7 +48,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// Of a file; none if there is none.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         Some(Self {
             inode: meta.ino(),
@@ -61,7 +61,7 @@ impl Stamp {
 
 /// The record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     schema: u32,
     /// By `tool/version/platform`.
     pub tools: BTreeMap<String, Entry>,
@@ -74,16 +74,13 @@ impl Default for Ledger {
 }
 
 /// Where it is below the toolbox's directory.
-pub fn path(folder: &Path) -> PathBuf {
+pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join("ledger.json")
 }
 
 impl Ledger {
     /// Read it; a missing one is empty.
-    ///
-    /// # Errors
-    /// `KS-TOOL-LEDGER`: without it nothing in the directory can be trusted.
-    pub fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = path(folder);
         let failed = |why: String| {
             let message = format!("the record of installed tools, {}, cannot be used", path.display());
@@ -110,10 +107,7 @@ impl Ledger {
     }
 
     /// Write it: wholly, or not at all.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn write(&self, folder: &Path) -> std::io::Result<()> {
+    pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;

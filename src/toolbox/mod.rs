@@ -5,12 +5,12 @@
 //! file ([`vouched`]), and the digest is recorded: a file or a checksum that differs later is refused. Nothing
 //! outside the directory is touched.
 
-pub mod checksum;
+pub(crate) mod checksum;
 mod ledger;
 mod obtain;
-pub mod pins;
+pub(crate) mod pins;
 mod used;
-pub mod vouched;
+pub(crate) mod vouched;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use ledger::{Entry, Ledger, Stamp};
 use serde::Serialize;
-pub use used::Used;
-pub use vouched::{Digests, Voucher};
+pub(crate) use used::Used;
+pub(crate) use vouched::{Digests, Voucher};
 
 use crate::command_line::CommandLine;
 use crate::download;
@@ -87,7 +87,7 @@ fn platform() -> String {
 }
 
 /// Where a tool is published, for a platform such as `linux-amd64`.
-pub fn url(tool: Tool, version: &Version, platform: &str) -> String {
+pub(crate) fn url(tool: Tool, version: &Version, platform: &str) -> String {
     match tool {
         Tool::Minikube => {
             format!("https://github.com/kubernetes/minikube/releases/download/v{version}/minikube-{platform}")
@@ -99,10 +99,7 @@ pub fn url(tool: Tool, version: &Version, platform: &str) -> String {
 }
 
 /// Find a tool on PATH, or where its environment variable says.
-///
-/// # Errors
-/// `KS-TOOL-MISSING`.
-pub fn on_path(tool: Tool) -> Result<PathBuf> {
+pub(crate) fn on_path(tool: Tool) -> Result<PathBuf> {
     match tool {
         Tool::Minikube => tool::minikube::find(),
         Tool::Kubectl => crate::kube::kubectl::find(),
@@ -110,7 +107,7 @@ pub fn on_path(tool: Tool) -> Result<PathBuf> {
 }
 
 /// Whether the user named the program by its environment variable: then nothing else is used.
-pub fn is_named(tool: Tool) -> bool {
+pub(crate) fn is_named(tool: Tool) -> bool {
     let variable = match tool {
         Tool::Minikube => tool::minikube::VARIABLE,
         Tool::Kubectl => crate::kube::kubectl::VARIABLE,
@@ -181,17 +178,11 @@ impl Toolbox {
     }
 
     /// minikube and kubectl as [`Toolbox::program`] finds them.
-    ///
-    /// # Errors
-    /// Those of [`Toolbox::program`].
     pub fn programs(&self, paths: &ProfilePaths) -> Result<(PathBuf, PathBuf)> {
         Ok((self.program(Tool::Minikube, paths)?, self.program(Tool::Kubectl, paths)?))
     }
 
     /// The directories of kstrim's own tools that the profile's last `up` used.
-    ///
-    /// # Errors
-    /// `KS-TOOL-CHANGED`, `KS-TOOL-LEDGER`.
     pub fn used(&self, paths: &ProfilePaths) -> Result<Vec<PathBuf>> {
         let used = Used::read(&paths.tools());
         let mut folders = Vec::new();
@@ -206,9 +197,6 @@ impl Toolbox {
     }
 
     /// The versions of a tool that are there, newest first.
-    ///
-    /// # Errors
-    /// `KS-TOOL-LEDGER`.
     pub fn versions(&self, tool: Tool) -> Result<Vec<Version>> {
         let there = |kept: &Kept| kept.tool == tool && kept.path.is_file();
         let mut versions: Vec<_> =
@@ -218,9 +206,6 @@ impl Toolbox {
     }
 
     /// All that was obtained for this platform; each file is read and hashed.
-    ///
-    /// # Errors
-    /// `KS-TOOL-LEDGER`.
     pub fn list(&self) -> Result<Vec<Kept>> {
         self.entries(true)
     }
@@ -262,9 +247,6 @@ impl Toolbox {
 
     /// The path of a tool that is there and still what was verified; none if it is not there. The file
     /// is hashed only when it was touched since.
-    ///
-    /// # Errors
-    /// `KS-TOOL-CHANGED` with both digests, `KS-TOOL-LEDGER`.
     pub fn verified(&self, tool: Tool, version: &Version) -> Result<Option<PathBuf>> {
         let path = self.path_of(tool, version);
         let Some(stamp) = Stamp::of(&path) else { return Ok(None) };
@@ -373,9 +355,6 @@ impl Toolbox {
 
     /// Remove a tool; its digest stays remembered unless it is to be forgotten. Whether there was
     /// anything to remove.
-    ///
-    /// # Errors
-    /// `KS-TOOL-LEDGER`, `KS-TOOL-UNWRITABLE`.
     pub fn remove(&self, tool: Tool, version: &Version, forget: bool) -> Result<bool> {
         let path = self.path_of(tool, version);
         let there = path.is_file();

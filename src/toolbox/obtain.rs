@@ -21,9 +21,6 @@ const CHECKSUMS: &str = "checksums";
 
 impl Toolbox {
     /// A tool of this version: the existing one, else the publisher's, or its mirror's. Blocking.
-    ///
-    /// # Errors
-    /// `KS-DOWNLOAD-*` and `KS-TOOL-*`.
     pub fn obtain(
         &self,
         tool: Tool,

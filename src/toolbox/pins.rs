@@ -4,11 +4,11 @@ use crate::catalogue::{self, Minikube, Partial, programs, resolve};
 use crate::names::{Minor, Tool, Version};
 
 /// Oldest kubectl whose server-side apply is stable (Kubernetes 1.22 changelog).
-pub const OLDEST_KUBECTL: Version = Version::new(1, 22, 0);
+pub(crate) const OLDEST_KUBECTL: Version = Version::new(1, 22, 0);
 
 /// The minikube for a set: the newest in the catalogue that can make its Kubernetes without a warning, of those
 /// whose digests are known if there is one; else the newest that can at all.
-pub fn minikube(asked: &Partial) -> Option<Version> {
+pub(crate) fn minikube(asked: &Partial) -> Option<Version> {
     let can = |known: &&Minikube| {
         let asked = Partial { minikube: Some(known.version.clone()), mode: None, ..asked.clone() };
         resolve(&asked).ok()
@@ -24,13 +24,13 @@ pub fn minikube(asked: &Partial) -> Option<Version> {
 }
 
 /// The kubectl for a Kubernetes: the same version.
-pub fn kubectl(kubernetes: &Version) -> Version {
+pub(crate) fn kubectl(kubernetes: &Version) -> Version {
     Version { pre: None, ..kubernetes.clone() }
 }
 
 /// Whether a kubectl is older than its API server by more than the one minor version that Kubernetes
 /// supports (its version skew policy).
-pub fn lags(kubectl: &Version, kubernetes: Minor) -> bool {
+pub(crate) fn lags(kubectl: &Version, kubernetes: Minor) -> bool {
     (kubectl.major, kubectl.minor + 1) < (kubernetes.major, kubernetes.minor)
 }
 

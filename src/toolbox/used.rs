@@ -11,7 +11,7 @@ use crate::paths::write_private;
 
 /// The versions, of those that are kstrim's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Used {
+pub(crate) struct Used {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     minikube: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,12 +20,12 @@ pub struct Used {
 
 impl Used {
     /// Read it; what cannot be read says nothing, and PATH is looked at.
-    pub fn read(file: &Path) -> Self {
+    pub(crate) fn read(file: &Path) -> Self {
         fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
     /// The version of a tool.
-    pub fn version(&self, tool: Tool) -> Option<&Version> {
+    pub(crate) fn version(&self, tool: Tool) -> Option<&Version> {
         match tool {
             Tool::Minikube => self.minikube.as_ref(),
             Tool::Kubectl => self.kubectl.as_ref(),
@@ -33,7 +33,7 @@ impl Used {
     }
 
     /// Set the version of a tool.
-    pub fn set(&mut self, tool: Tool, version: Option<Version>) {
+    pub(crate) fn set(&mut self, tool: Tool, version: Option<Version>) {
         match tool {
             Tool::Minikube => self.minikube = version,
             Tool::Kubectl => self.kubectl = version,
@@ -41,10 +41,7 @@ impl Used {
     }
 
     /// Write it; nothing to say is no file.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub fn write(&self, file: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, file: &Path) -> io::Result<()> {
         if *self != Self::default() {
             return write_private(file, &serde_json::to_vec_pretty(self)?);
         }

@@ -33,15 +33,12 @@ pub enum Voucher {
 pub struct Digests(BTreeMap<String, String>);
 
 /// The name of a program in such a file.
-pub fn name(tool: Tool, version: &Version, platform: &str) -> String {
+pub(crate) fn name(tool: Tool, version: &Version, platform: &str) -> String {
     format!("{tool}-{version}-{platform}")
 }
 
 impl Digests {
     /// Read a file of lines as `sha256sum` writes them.
-    ///
-    /// # Errors
-    /// `KS-TOOL-CHECKSUM-FORMAT` naming the line.
     pub fn read(file: &Path) -> Result<Self> {
         let refuse = |why: String| {
             let message = format!("{} contains no digests of programs", file.display());
@@ -57,9 +54,6 @@ impl Digests {
     }
 
     /// The digests in such a text.
-    ///
-    /// # Errors
-    /// What is wrong, with the line.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         if bytes.len() as u64 > checksum::SIZE_LIMIT {
             return Err(format!("it has more than {} bytes", checksum::SIZE_LIMIT));

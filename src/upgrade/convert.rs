@@ -22,7 +22,7 @@ const V1: &str = "v1";
 const MANY: usize = 200;
 
 /// The task.
-pub struct Convert;
+pub(crate) struct Convert;
 
 impl Convert {
     /// The release's definitions, with `v1` as the version to store.

@@ -17,7 +17,7 @@ use crate::quickstart::{images, sources, unbundle};
 
 /// Where images come from.
 #[derive(Debug, Default)]
-pub struct Given {
+pub(crate) struct Given {
     /// Files as `docker save` writes them.
     pub archives: Vec<PathBuf>,
     /// Bundles, each of a release.
@@ -26,16 +26,16 @@ pub struct Given {
 
 impl Given {
     /// Whether nothing was given: the kubelet pulls.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.archives.is_empty() && self.bundles.is_empty()
     }
 }
 
 /// The contexts of the steps, each with a release and a Kafka.
-pub type Contexts = Rc<RefCell<Vec<Rc<Context>>>>;
+pub(crate) type Contexts = Rc<RefCell<Vec<Rc<Context>>>>;
 
 /// The task.
-pub struct Images {
+pub(crate) struct Images {
     given: Rc<Given>,
     steps: Contexts,
     loaded: Cell<bool>,
@@ -43,7 +43,7 @@ pub struct Images {
 
 impl Images {
     /// What is given, for the steps with these contexts.
-    pub fn new(given: Rc<Given>, steps: Contexts) -> Self {
+    pub(crate) fn new(given: Rc<Given>, steps: Contexts) -> Self {
         Self { given, steps, loaded: Cell::new(false) }
     }
 

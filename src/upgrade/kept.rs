@@ -27,20 +27,17 @@ const LEADERS: Duration = Duration::from_secs(30);
 
 /// What is in Kafka at a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// The end of each partition, by topic; the topic's id tells it from another of its name.
     topics: BTreeMap<String, (Uuid, BTreeMap<i32, i64>)>,
     groups: BTreeMap<String, Committed>,
 }
 
 /// What was in Kafka when the upgrade began; shared by its steps.
-pub type Before = Rc<RefCell<Option<Contents>>>;
+pub(crate) type Before = Rc<RefCell<Option<Contents>>>;
 
 /// Compare with what was there before, or remember what is there now. A sentence for people.
-///
-/// # Errors
-/// [`errors::UPGRADE_LOST`]; `KS-SMOKE-*` where the brokers cannot be asked.
-pub async fn verify(cx: &Session, before: &Before) -> Result<String> {
+pub(crate) async fn verify(cx: &Session, before: &Before) -> Result<String> {
     cx.synced(&brokers::KINDS).await;
     let now = look(cx).await?;
     let told = now.told();

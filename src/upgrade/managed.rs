@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 use crate::kube::object::text;
 
 /// Whether an entry names a version of `group` that is not in `versions`.
-pub fn is_stale(object: &Value, group: &str, versions: &[&str]) -> bool {
+pub(crate) fn is_stale(object: &Value, group: &str, versions: &[&str]) -> bool {
     entries(object).any(|entry| stale(entry, group, versions))
 }
 
 /// The entries, those of other versions than `versions` at version `to`. `None` where nothing changes.
-pub fn moved(object: &Value, group: &str, versions: &[&str], to: &str) -> Option<Value> {
+pub(crate) fn moved(object: &Value, group: &str, versions: &[&str], to: &str) -> Option<Value> {
     if !is_stale(object, group, versions) {
         return None;
     }

@@ -49,7 +49,7 @@ const POOLED: [&str; 2] = ["replicas", "storage"];
 
 /// A part of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// The brokers in a node pool, unchanged.
     Pools,
     /// Controllers, and the metadata in them as well as in ZooKeeper.
@@ -79,7 +79,7 @@ impl Part {
 }
 
 /// The task.
-pub struct Migrate {
+pub(crate) struct Migrate {
     waiter: Waiter,
     part: Part,
     warned: Cell<bool>,
@@ -87,7 +87,7 @@ pub struct Migrate {
 
 impl Migrate {
     /// A part, with the release and the Kafka of the context.
-    pub fn new(part: Part) -> Self {
+    pub(crate) fn new(part: Part) -> Self {
         let waiter =
             Waiter::new(Scope::Kafka, "the migration of the Kafka cluster to KRaft does not complete");
         Self { waiter, part, warned: Cell::new(false) }
@@ -322,31 +322,25 @@ fn leftovers(kafka: &Value) -> Option<Value> {
 }
 
 /// Whether a Kafka in KRaft mode still has fields that only ZooKeeper needed.
-pub fn left(kafka: &Value) -> bool {
+pub(crate) fn left(kafka: &Value) -> bool {
     leftovers(kafka).is_some()
 }
 
 /// Take those fields out, whoever wrote them.
-///
-/// # Errors
-/// `KS-KUBECTL-*`, `KS-API-*`.
-pub async fn leave(cx: &Session) -> Result<()> {
+pub(crate) async fn leave(cx: &Session) -> Result<()> {
     patch(cx, leftovers).await
 }
 
 /// Whether an earlier run ended after it created the controllers and before it set `strimzi.io/kraft=migration`: the
 /// operator does not reconcile the Kafka, or refuses it, until the step is done.
-pub fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
+pub(crate) fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
     let controllers = pools.iter().any(|pool| installation::name(pool) == CONTROLLER);
     metadata.mode() == Mode::Zookeeper
         && (!annotation(kafka, PAUSED).is_empty() || controllers != metadata.begun())
 }
 
 /// Refuse what Strimzi cannot migrate, or what is not ours, before anything is changed.
-///
-/// # Errors
-/// [`errors::UPGRADE_NO_PATH`] with the rule; `KS-POOL-TAKEN`, `KS-POOL-FOREIGN`.
-pub async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> {
+pub(crate) async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let pools = items(cx, &format!("{group}/kafkanodepools")).await?;
     let needed = |pool: &&Value| {

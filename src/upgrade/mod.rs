@@ -5,18 +5,18 @@
 //!                                                       └─ steps (tasks of the engine, one after the other)
 //! ```
 
-pub mod convert;
-pub mod images;
-pub mod kept;
-pub mod managed;
-pub mod migrate;
-pub mod path;
-pub mod resources;
-pub mod rule;
+pub(crate) mod convert;
+pub(crate) mod images;
+pub(crate) mod kept;
+pub(crate) mod managed;
+pub(crate) mod migrate;
+pub(crate) mod path;
+pub(crate) mod resources;
+pub(crate) mod rule;
 mod search;
-pub mod settled;
-pub mod shape;
-pub mod state;
-pub mod steps;
-pub mod told;
-pub mod versions;
+pub(crate) mod settled;
+pub(crate) mod shape;
+pub(crate) mod state;
+pub(crate) mod steps;
+pub(crate) mod told;
+pub(crate) mod versions;

@@ -13,7 +13,7 @@ const KRAFT: Version = Version::new(0, 39, 0);
 
 /// How far a Kafka is on its way from ZooKeeper to KRaft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metadata {
+pub(crate) enum Metadata {
     /// In ZooKeeper, without node pools.
     Zookeeper,
     /// In ZooKeeper; the brokers are in node pools, as the migration needs them.
@@ -30,7 +30,7 @@ pub enum Metadata {
 
 impl Metadata {
     /// The mode in which Kafka's resource is written.
-    pub const fn mode(self) -> Mode {
+    pub(crate) const fn mode(self) -> Mode {
         match self {
             Self::Zookeeper | Self::Pooled | Self::Migrating | Self::Finishing => Mode::Zookeeper,
             Self::Unfinished | Self::Kraft => Mode::Kraft,
@@ -38,14 +38,14 @@ impl Metadata {
     }
 
     /// Whether a migration has begun and is not at its end.
-    pub const fn begun(self) -> bool {
+    pub(crate) const fn begun(self) -> bool {
         matches!(self, Self::Migrating | Self::Finishing)
     }
 }
 
 /// The current versions.
 #[derive(Debug, Clone)]
-pub struct State {
+pub(crate) struct State {
     /// The installed operator.
     pub release: &'static Release,
     /// `spec.kafka.version`.
@@ -62,14 +62,14 @@ pub struct State {
 
 impl State {
     /// How Kafka keeps its metadata.
-    pub const fn mode(&self) -> Mode {
+    pub(crate) const fn mode(&self) -> Mode {
         self.metadata.mode()
     }
 }
 
 /// A step at a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Versions of the resources that the release's definitions no longer have: nothing names them any more.
     Versions {
         /// Those versions.
@@ -108,7 +108,7 @@ pub enum Action {
 
 /// A step with the rule that puts it there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// What is done.
     pub action: Action,
     /// Why here.
@@ -117,7 +117,7 @@ pub struct Step {
 
 /// A release on the way, and what is done with it.
 #[derive(Debug, Clone)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// The release.
     pub release: &'static Release,
     /// The Kafka when it is left.
@@ -131,7 +131,7 @@ pub struct Stop {
 }
 
 /// The level that goes with a Kafka version: its metadata version in KRaft mode, else the protocol's.
-pub fn level(release: &Release, kafka: &Version, mode: Mode) -> Option<String> {
+pub(crate) fn level(release: &Release, kafka: &Version, mode: Mode) -> Option<String> {
     match mode {
         Mode::Zookeeper => Some(kafka.minor().to_string()),
         Mode::Kraft => {
@@ -142,17 +142,14 @@ pub fn level(release: &Release, kafka: &Version, mode: Mode) -> Option<String> {
 }
 
 /// Whether two levels are one: `4.2` is `4.2-IV1`.
-pub fn same_level(a: &str, b: &str) -> bool {
+pub(crate) fn same_level(a: &str, b: &str) -> bool {
     let bare = |level: &str| level.split('-').next().unwrap_or(level).to_owned();
     bare(a) == bare(b) && (!a.contains('-') || !b.contains('-') || a == b)
 }
 
 /// The way to `target`, with `kafka` there, or with the release's default. Empty when all is so already. `kraft`:
 /// migrated there even if the release still has ZooKeeper.
-///
-/// # Errors
-/// [`errors::UPGRADE_NO_PATH`], whose first cause names the rule.
-pub fn plan(
+pub(crate) fn plan(
     state: &State,
     target: &'static Release,
     kafka: Option<&Version>,
@@ -462,10 +459,7 @@ impl Refuse<'_> {
 }
 
 /// The release of a version that the catalogue must know.
-///
-/// # Errors
-/// [`NO_PATH`] for one it does not.
-pub fn known(version: &str) -> Result<&'static Release> {
+pub(crate) fn known(version: &str) -> Result<&'static Release> {
     version.parse().ok().and_then(|v| find(&v)).ok_or_else(|| {
         Box::new(
             Failure::new(

@@ -23,7 +23,7 @@ use crate::quickstart::context::Context;
 use crate::quickstart::{components as beside, kafka};
 
 /// The task.
-pub struct Resources {
+pub(crate) struct Resources {
     waiter: Waiter,
     /// The level that the Kafka shall have.
     level: Option<String>,
@@ -35,14 +35,14 @@ pub struct Resources {
 
 impl Resources {
     /// The context's release and Kafka, at this level.
-    pub fn new(level: Option<String>, whole: bool) -> Self {
+    pub(crate) fn new(level: Option<String>, whole: bool) -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { waiter, level, whole, without_zookeeper: false }
     }
 
     /// And nothing that only ZooKeeper needed.
     #[must_use]
-    pub fn without_zookeeper(mut self) -> Self {
+    pub(crate) fn without_zookeeper(mut self) -> Self {
         self.without_zookeeper = true;
         self
     }
@@ -123,7 +123,7 @@ fn settle(merged: &mut Object, live: &Value, kafka: &Version, brokers: u32) {
 }
 
 /// The level that a Kafka asks for.
-pub fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
+pub(crate) fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
     let at = match mode {
         Mode::Kraft => "/spec/kafka/metadataVersion",
         Mode::Zookeeper => "/spec/kafka/config/inter.broker.protocol.version",

@@ -2,7 +2,7 @@
 
 /// A rule of Strimzi's or Kafka's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// The operator and its resource definitions come first.
     OperatorFirst,
     /// An operator takes only Kafka versions that it knows.
@@ -49,7 +49,8 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Self; 21] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 21] = [
         Self::OperatorFirst,
         Self::KafkaSupported,
         Self::KafkaSecond,
@@ -74,7 +75,7 @@ impl Rule {
     ];
 
     /// Its name, which never changes.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OperatorFirst => "operator-first",
             Self::KafkaSupported => "kafka-supported",
@@ -101,7 +102,7 @@ impl Rule {
     }
 
     /// What it says, one sentence without a final stop.
-    pub const fn sentence(self) -> &'static str {
+    pub(crate) const fn sentence(self) -> &'static str {
         match self {
             // Strimzi's `con-upgrade-sequence.adoc`.
             Self::OperatorFirst => "the operator and its resource definitions are upgraded before Kafka",
@@ -180,7 +181,7 @@ impl Rule {
     }
 
     /// Where it is said.
-    pub const fn source(self) -> &'static str {
+    pub(crate) const fn source(self) -> &'static str {
         match self {
             Self::V1Conversion | Self::OldVersions | Self::AclOperations => {
                 "https://strimzi.io/docs/operators/1.0.0/deploying.html#assembly-api-conversion-str"

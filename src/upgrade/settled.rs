@@ -13,11 +13,11 @@ use crate::kube::Kind;
 use crate::quickstart::context::Context;
 
 /// What is looked at while brokers are rolled.
-pub const KINDS: [Kind; 6] =
+pub(crate) const KINDS: [Kind; 6] =
     [Kind::Kafka, Kind::KafkaNodePool, Kind::Pod, Kind::Claim, Kind::Deployment, Kind::Event];
 
 /// The task: nothing but waiting.
-pub struct Settled {
+pub(crate) struct Settled {
     waiter: Waiter,
     by_release: bool,
 }
@@ -33,7 +33,7 @@ impl Default for Settled {
 impl Settled {
     /// And until the operator of the context's release has been through it.
     #[must_use]
-    pub fn by_release(mut self) -> Self {
+    pub(crate) fn by_release(mut self) -> Self {
         self.by_release = true;
         self
     }
@@ -56,10 +56,7 @@ impl Task<Context> for Settled {
 }
 
 /// Whether the Kafka is as wanted.
-///
-/// # Errors
-/// The cause that makes waiting vain.
-pub async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Result<Doneness> {
+pub(crate) async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Result<Doneness> {
     let snapshot = cx.synced(&KINDS).await;
     let done = waiter.look(cx, &snapshot, ready::kafka).await?;
     if !matches!(done, Doneness::Done(_)) {

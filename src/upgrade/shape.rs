@@ -11,7 +11,7 @@ use crate::names::StorageSize;
 
 /// The settings of `up` that shape the resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// The preset.
     pub preset: PresetName,
     /// Size of each volume, if one is asked for.
@@ -22,7 +22,7 @@ pub struct Shape {
 
 impl Shape {
     /// Of the Kafka and its pools.
-    pub fn of(kafka: &Value, pools: &[Value], mode: Mode) -> Self {
+    pub(crate) fn of(kafka: &Value, pools: &[Value], mode: Mode) -> Self {
         let brokers = |pool: &&Value| {
             let roles = pool.pointer("/spec/roles").and_then(Value::as_array);
             roles.is_some_and(|roles| roles.iter().any(|role| role == "broker"))
@@ -49,7 +49,7 @@ impl Shape {
 
 /// `new` as it goes over `live`: where the live value is still that of `old` the new one counts, and
 /// where somebody changed it, theirs. Storage is never changed: the operator could not.
-pub fn over(old: Option<&Object>, new: &Object, live: &Value) -> Object {
+pub(crate) fn over(old: Option<&Object>, new: &Object, live: &Value) -> Object {
     let none = Value::Object(Map::new());
     let mut merged = new.clone();
     let old = old.map_or(&none, Object::value);

@@ -26,7 +26,7 @@ const ACL: Version = Version::new(0, 49, 0);
 
 /// What runs, and how it was made.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     /// The current versions.
     pub state: State,
     /// Whether nothing gets ready before the next step: an upgrade ended between two changes that belong together,
@@ -41,10 +41,7 @@ pub struct Found {
 }
 
 /// Look.
-///
-/// # Errors
-/// `KS-*-FOREIGN` for what kstrim did not make, `KS-UPGRADE-NO-PATH`, `KS-KUBECTL-*`.
-pub async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found> {
+pub(crate) async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
     ours(cx, kafka, errors::KAFKA_FOREIGN, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), OPERATOR);
@@ -170,10 +167,7 @@ async fn kubernetes(cx: &Session) -> Option<crate::names::Minor> {
 
 /// Refuse what an upgrade would do to others: another Kafka gets another operator or other definitions,
 /// access rules in the old form would be lost.
-///
-/// # Errors
-/// [`errors::UPGRADE_NO_PATH`] with the rule.
-pub async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> {
+pub(crate) async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
     let all = items(cx, &format!("{group}/kafkas")).await?;
     let other = all.iter().find(|k| {
@@ -213,10 +207,7 @@ pub(super) fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
 }
 
 /// The items of a list.
-///
-/// # Errors
-/// `KS-KUBECTL-*`.
-pub async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
+pub(crate) async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
     let found = cx
         .kubectl
         .find(path)

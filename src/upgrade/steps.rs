@@ -50,7 +50,7 @@ impl Task<Context> for Proof {
 }
 
 /// What the steps share.
-pub struct Way<'a> {
+pub(crate) struct Way<'a> {
     /// The context the Kafka was found with.
     pub cx: &'a Session,
     /// What runs.
@@ -63,10 +63,7 @@ pub struct Way<'a> {
 
 impl Way<'_> {
     /// The jobs, one after the other.
-    ///
-    /// # Errors
-    /// What a release's choice gives.
-    pub fn jobs(&self, stops: &[Stop]) -> Result<Vec<Job>> {
+    pub(crate) fn jobs(&self, stops: &[Stop]) -> Result<Vec<Job>> {
         let mut line = Line { jobs: Vec::new(), proofs: 0, contexts: Rc::default(), before: Rc::default() };
         let now = Stop {
             release: self.found.state.release,

@@ -9,11 +9,11 @@ use crate::catalogue::Mode;
 use crate::config::Target;
 
 /// The version of the document.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// What `kstrim upgrade --dry-run -o json` prints.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Told {
+pub(crate) struct Told {
     /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
     /// The minikube profile.
@@ -32,7 +32,7 @@ pub struct Told {
 
 /// A Strimzi release and its Kafka version.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Point {
+pub(crate) struct Point {
     /// Strimzi, `1.2.0`.
     pub release: String,
     /// Kafka, `4.3.1`.
@@ -45,7 +45,7 @@ pub struct Point {
 
 /// A step.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ToldStep {
+pub(crate) struct ToldStep {
     /// `versions`, `operator`, `kafka`, `metadata`, `resources`, `pools`, `migrate`, `kraft`, `convert` or `smoke`.
     pub step: String,
     /// The Strimzi release that it belongs to.
@@ -61,7 +61,7 @@ pub struct ToldStep {
 }
 
 /// Tell a path.
-pub fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
+pub(crate) fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     let state = &found.state;
     let named = |mode: Mode| match mode {
         Mode::Kraft => "kraft".to_owned(),
@@ -242,7 +242,7 @@ fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
 }
 
 /// The document as text.
-pub fn text(told: &Told) -> String {
+pub(crate) fn text(told: &Told) -> String {
     let mut out = format!(
         "Strimzi {} with Kafka {} to Strimzi {} with Kafka {}, profile {}\n\n",
         told.from.release, told.from.kafka, told.to.release, told.to.kafka, told.profile

@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 
 /// Which versions stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub(crate) enum Keep {
     /// Those of the definitions of the context's release, which are applied next.
     Release,
     /// Those of the definitions as they are: an entry of any other was left by an upgrade without this step.
@@ -41,7 +41,7 @@ pub enum Keep {
 }
 
 /// The task.
-pub struct Versions {
+pub(crate) struct Versions {
     keep: Keep,
 }
 
@@ -74,7 +74,7 @@ impl Kind {
 
 impl Versions {
     /// With the release of the context.
-    pub fn new(keep: Keep) -> Self {
+    pub(crate) fn new(keep: Keep) -> Self {
         Self { keep }
     }
 

@@ -378,8 +378,10 @@ fn a_flood_does_not_fill_the_disk() {
     std::fs::write(logs.join("my-cluster-dual-role-0_kafka.log"), line.repeat(3000)).expect("a log");
     let (_, archive) = diagnose(&mut test, &[]);
     let all: usize = archive.files.values().map(String::len).sum();
-    assert!(all < kstrim::diagnose::WHOLE_LIMIT + 100_000, "{all}");
-    assert!(archive.get("logs/my-cluster-dual-role-0/kafka.log").len() <= kstrim::diagnose::FILE_LIMIT);
+    assert!(all < kstrim::internals::diagnose::WHOLE_LIMIT + 100_000, "{all}");
+    assert!(
+        archive.get("logs/my-cluster-dual-role-0/kafka.log").len() <= kstrim::internals::diagnose::FILE_LIMIT
+    );
 }
 
 #[test]

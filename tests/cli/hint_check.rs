@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser};
-use kstrim::cli::Cli;
+use kstrim::internals::cli::Cli;
 use serde_json::Value;
 
 use crate::harness::Run;

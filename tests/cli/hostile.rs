@@ -204,7 +204,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     assert!(run.stderr.contains("KS-DOWNLOAD-OFFLINE"), "{}", run.stderr);
     assert_eq!(mirror.seen(), Vec::<String>::new());
     // The folder itself is the mirror, and it contains a list of digests of its own.
-    let digests = format!("{}  minikube-1.38.1-{}\n", sha256(b"x"), kstrim::bundle::platform());
+    let digests = format!("{}  minikube-1.38.1-{}\n", sha256(b"x"), kstrim::internals::bundle::platform());
     test.write("digests.txt", digests);
     fs::write(&file, "mirror: mirror\ntool-digests: digests.txt\noffline: true\n").expect("written");
     let run = kstrim(&mut test, ["tools", "install"]);
@@ -225,7 +225,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     assert!(run.stderr.contains("KS-TOOL-PLAIN-HTTP"), "{}", run.stderr);
     // A file that an earlier kstrim downloaded from it is not run later, from whatever folder.
     let own = test.home().join(".local/share/kstrim/tools");
-    let platform = kstrim::bundle::platform();
+    let platform = kstrim::internals::bundle::platform();
     let place = own.join("minikube/1.38.1").join(&platform).join("minikube");
     fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
     fs::copy(&evil, &place).expect("a copy");

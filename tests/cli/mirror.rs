@@ -23,8 +23,8 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Where a tool is published for this platform.
 pub fn url(tool: &str, version: &str) -> String {
-    kstrim::toolbox::Toolbox::at(PathBuf::new()).url(
-        tool.parse::<kstrim::names::ToolSpec>().expect("a tool").tool,
+    kstrim::internals::toolbox::Toolbox::at(PathBuf::new()).url(
+        tool.parse::<kstrim::internals::names::ToolSpec>().expect("a tool").tool,
         &version.parse().expect("a version"),
     )
 }
@@ -66,7 +66,7 @@ impl Mirror {
         self.put(&url(tool, version), &script);
         self.put(&format!("{}.sha256", url(tool, version)), format!("{sum}\n"));
         // A stand-in is not the published file: the test provides its digest.
-        let platform = kstrim::bundle::platform();
+        let platform = kstrim::internals::bundle::platform();
         let mut digests = fs::read_to_string(self.digests()).unwrap_or_default();
         digests.push_str(&format!("{sum}  {tool}-{version}-{platform}\n"));
         fs::write(self.digests(), digests).expect("written");

@@ -125,7 +125,7 @@ fn config(test: &Test) -> Value {
 fn one_broker_is_set_up_for_all_that_one_can_carry_and_scale_says_what_could_be_raised() {
     let mut test = crate::support::ready();
     let config = config(&test);
-    for need in kstrim::catalogue::broker::needs(&"4.3.1".parse().expect("a version")) {
+    for need in kstrim::internals::catalogue::broker::needs(&"4.3.1".parse().expect("a version")) {
         assert_eq!(config[need.name], 1, "{}", need.name);
     }
     let lines = events(&mut test, ["scale", "--brokers", "3"], 0);

@@ -123,7 +123,7 @@ fn what_is_not_as_published_is_never_run() {
     let removed = test.args(["tools", "remove", "kubectl"]).run().expect(0).stdout;
     assert_eq!(removed.trim(), own(&test, "kubectl", KUBECTL).display().to_string());
     mirror.put(&url("kubectl", KUBECTL), "other");
-    let platform = kstrim::bundle::platform();
+    let platform = kstrim::internals::bundle::platform();
     let text = format!("{}  kubectl-{KUBECTL}-{platform}\n", sha256(b"other"));
     fs::write(mirror.digests(), text).expect("written");
     let run = up_fails(&mut test, &[], "KS-TOOL-CHECKSUM-CHANGED", 1);

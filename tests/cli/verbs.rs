@@ -110,7 +110,7 @@ fn leaves(command: &Command, before: &str, into: &mut BTreeSet<String>) {
 #[test]
 fn no_verb_is_missing() {
     let mut all = BTreeSet::new();
-    leaves(&kstrim::cli::Cli::command(), "", &mut all);
+    leaves(&kstrim::internals::cli::Cli::command(), "", &mut all);
     assert!(all.len() > 35 && all.contains("topic create"), "{all:?}");
     let rows: BTreeSet<String> = ROWS.iter().map(|row| row.verb.to_owned()).collect();
     assert_eq!(rows, all, "the verbs of ROWS and those of the command line");

@@ -9,11 +9,11 @@ use crate::harness::Test;
 #[test]
 fn the_table_says_which_goes_with_which() {
     let mut test = Test::new();
-    let all = kstrim::catalogue::releases().len();
+    let all = kstrim::internals::catalogue::releases().len();
     let run = test.args(["versions"]).run().expect(0);
     // A head, an empty line, and how old all of it is.
     assert_eq!(run.stdout.lines().count(), 1 + all + 2, "{}", run.stdout);
-    let as_of = kstrim::catalogue::catalogue().as_of.to_string();
+    let as_of = kstrim::internals::catalogue::catalogue().as_of.to_string();
     assert!(run.stdout.lines().last().is_some_and(|last| last.contains(&as_of)), "{}", run.stdout);
     let line = |release: &str| {
         let line = run.stdout.lines().find(|line| line.starts_with(&format!("{release} ")));

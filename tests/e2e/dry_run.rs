@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use kstrim::catalogue;
-use kstrim::component;
-use kstrim::manifest::render::Preset;
-use kstrim::names::ComponentName;
+use kstrim::internals::catalogue;
+use kstrim::internals::component;
+use kstrim::internals::manifest::render::Preset;
+use kstrim::internals::names::ComponentName;
 
 use crate::ground::{Ground, within};
 

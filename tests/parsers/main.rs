@@ -11,16 +11,16 @@ mod settings;
 
 use std::path::Path;
 
-use kstrim::config::files;
-use kstrim::failure::Result;
-use kstrim::kafka::records::{Entry, MAX_RECORD, Records, Step};
-use kstrim::kube::proxy as kubectl_proxy;
-use kstrim::manifest::{load, retarget, split, tune};
-use kstrim::names::{
+use kstrim::internals::config::files;
+use kstrim::internals::failure::Result;
+use kstrim::internals::kafka::records::{Entry, MAX_RECORD, Records, Step};
+use kstrim::internals::kube::proxy as kubectl_proxy;
+use kstrim::internals::manifest::{load, retarget, split, tune};
+use kstrim::internals::names::{
     ClusterName, DnsLabel, KubernetesVersion, Minor, ProfileName, StorageSize, ToolSpec, TopicName, Version,
 };
-use kstrim::tool::minikube_output;
-use kstrim::toolbox::checksum;
+use kstrim::internals::tool::minikube_output;
+use kstrim::internals::toolbox::checksum;
 
 /// Takes bytes, and gives the error's id, `none` or `ok`.
 type Parser = fn(&[u8]) -> String;
@@ -165,6 +165,6 @@ fn names(text: &str) -> String {
         one::<StorageSize>(text),
         one::<ToolSpec>(text),
     ];
-    let _ = kstrim::names::memory_mb(text);
+    let _ = kstrim::internals::names::memory_mb(text);
     some(all.contains(&true))
 }

@@ -143,23 +143,23 @@ proptest! {
     #[test]
     fn versions_are_read_and_written(major in 0_u32..99, minor in 0_u32..99, patch in 0_u32..999, pre in "(-[a-z]{1,5}(\\.[0-9]{1,3})?)?") {
         let text = format!("{major}.{minor}.{patch}{pre}");
-        let version: kstrim::names::Version = text.parse().unwrap();
+        let version: kstrim::internals::names::Version = text.parse().unwrap();
         prop_assert_eq!(version.to_string(), text.clone());
-        prop_assert_eq!(format!("v{text}").parse::<kstrim::names::Version>().unwrap(), version.clone());
+        prop_assert_eq!(format!("v{text}").parse::<kstrim::internals::names::Version>().unwrap(), version.clone());
         for bad in [format!("{text}/"), format!(" {text}"), format!("{text}\n"), format!("-{text}"), format!("0{text}")] {
-            prop_assert!(bad.parse::<kstrim::names::Version>().is_err(), "{bad:?}");
+            prop_assert!(bad.parse::<kstrim::internals::names::Version>().is_err(), "{bad:?}");
         }
         // A later patch is newer, and a release is newer than its own candidates.
-        let later = kstrim::names::Version { patch: patch + 1, ..version.clone() };
+        let later = kstrim::internals::names::Version { patch: patch + 1, ..version.clone() };
         prop_assert!(later > version);
-        let released = kstrim::names::Version { pre: None, ..version.clone() };
+        let released = kstrim::internals::names::Version { pre: None, ..version.clone() };
         prop_assert!(released >= version);
     }
 
     /// Sizes as minikube writes them.
     #[test]
     fn memory_is_read_in_any_unit(mb in 1_u64..10_000_000) {
-        use kstrim::names::memory_mb;
+        use kstrim::internals::names::memory_mb;
         for text in [format!("{mb}"), format!("{mb}m"), format!("{mb}MB"), format!("{mb}MiB"), format!("{}k", mb * 1024)] {
             prop_assert_eq!(memory_mb(&text), Some(mb), "{}", text);
         }

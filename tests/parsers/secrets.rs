@@ -1,6 +1,6 @@
 //! Redaction of random input: a secret under any name of a secret, in any form that logs, commands and objects use.
 
-use kstrim::redact::{self, Redactor};
+use kstrim::internals::redact::{self, Redactor};
 use proptest::prelude::*;
 use serde_json::json;
 

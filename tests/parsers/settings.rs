@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kstrim::config::{files, keys};
+use kstrim::internals::config::{files, keys};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

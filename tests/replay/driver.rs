@@ -5,9 +5,9 @@ use std::fs;
 use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
-use kstrim::explain::ready::{self, Readiness};
-use kstrim::explain::{Answers, Expect, Finding, Judge, Probe, Scene, Verdict};
-use kstrim::kube::{Kind, Store};
+use kstrim::internals::explain::ready::{self, Readiness};
+use kstrim::internals::explain::{Answers, Expect, Finding, Judge, Probe, Scene, Verdict};
+use kstrim::internals::kube::{Kind, Store};
 use serde_json::Value;
 
 /// The predicate that is asked.
@@ -197,7 +197,7 @@ impl Playing<'_> {
         let timed = |l: &&str| l.starts_with("20");
         let lines =
             text.lines().filter(timed).take_while(|l| l.get(..19).is_some_and(|at| at <= until.as_str()));
-        kstrim::explain::reconciliations(&lines.collect::<Vec<_>>().join("\n"))
+        kstrim::internals::explain::reconciliations(&lines.collect::<Vec<_>>().join("\n"))
     }
 
     fn tick(&mut self, now: &mut f64, until: f64) {

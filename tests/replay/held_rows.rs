@@ -1,6 +1,6 @@
 //! What was deleted and does not go, and what looks like it.
 
-use kstrim::explain::{self, Answers, Expect, Scope};
+use kstrim::internals::explain::{self, Answers, Expect, Scope};
 use serde_json::{Value, json};
 
 use crate::rows::{T0, look};

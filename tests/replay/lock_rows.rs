@@ -1,6 +1,6 @@
 //! The operator's lock, and what looks like it: made objects, one look.
 
-use kstrim::explain::{Answers, Cure, Expect, Finding, Probe};
+use kstrim::internals::explain::{Answers, Cure, Expect, Finding, Probe};
 use serde_json::{Value, json};
 
 use crate::rows::{base, look, now};

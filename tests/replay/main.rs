@@ -9,7 +9,7 @@ mod lock_rows;
 mod rows;
 
 use driver::{Case, Run};
-use kstrim::explain::{Expect, Probe, Scope};
+use kstrim::internals::explain::{Expect, Probe, Scope};
 
 fn kafka() -> Expect {
     Expect::kafka("kafka", "my-cluster")
@@ -71,10 +71,11 @@ fn the_live_line_tells_what_is_waited_for() {
 
 #[test]
 fn brokers_are_ready_before_the_kafka_says_so() {
-    let run = Case::new("01-happy-persistent", kafka()).asking(kstrim::explain::ready::brokers).run();
+    let run =
+        Case::new("01-happy-persistent", kafka()).asking(kstrim::internals::explain::ready::brokers).run();
     run.becomes_ready(45.89);
     let operator = Case::new("01-happy-persistent", kafka().scope(Scope::Operator))
-        .asking(kstrim::explain::ready::operator)
+        .asking(kstrim::internals::explain::ready::operator)
         .run();
     operator.becomes_ready(37.70);
     operator.never_fails(0.0, 100.0);
@@ -161,8 +162,8 @@ fn broker_image() {
 #[test]
 fn operator_image() {
     for (scope, ask) in [
-        (Scope::Operator, kstrim::explain::ready::operator as driver::Ask),
-        (Scope::Kafka, kstrim::explain::ready::kafka),
+        (Scope::Operator, kstrim::internals::explain::ready::operator as driver::Ask),
+        (Scope::Kafka, kstrim::internals::explain::ready::kafka),
     ] {
         let run = Case::new("07b-operator-image-pull-failure", kafka().scope(scope)).asking(ask).run();
         run.never_fails(0.0, 25.0);
@@ -232,7 +233,7 @@ fn bound(probe: &Probe, t: f64) -> Option<String> {
     let Probe::Bindings { .. } = probe else { return forbidden(probe, t) };
     let binding = driver::stdout_of("10-operator-forbidden", "\"rolebinding\"");
     let binding: serde_json::Value = serde_json::from_str(&binding).expect("JSON");
-    Some(kstrim::explain::subjects(&serde_json::json!({"items": [binding]})))
+    Some(kstrim::internals::explain::subjects(&serde_json::json!({"items": [binding]})))
 }
 
 #[test]
@@ -274,7 +275,7 @@ fn install_deleted_first() {
 
 fn topic(name: &str) -> Run {
     let expect = Expect { topic: Some(name.to_owned()), ..kafka().scope(Scope::Topic) };
-    Case::new("12-topic-failure", expect).asking(kstrim::explain::ready::topic).run()
+    Case::new("12-topic-failure", expect).asking(kstrim::internals::explain::ready::topic).run()
 }
 
 #[test]

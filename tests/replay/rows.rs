@@ -1,9 +1,9 @@
 //! Rows the recordings do not show, and look-alikes that must not match: made objects, one look.
 
 use jiff::{SignedDuration, Timestamp};
-use kstrim::explain::ready::{self, Readiness};
-use kstrim::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope};
-use kstrim::kube::{Object, Snapshot};
+use kstrim::internals::explain::ready::{self, Readiness};
+use kstrim::internals::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope};
+use kstrim::internals::kube::{Object, Snapshot};
 use serde_json::{Value, json};
 
 pub const T0: &str = "2026-11-22T20:00:00Z";
@@ -299,7 +299,7 @@ fn resources_of_zookeepers_days() {
     old[1]["status"] = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]});
     assert_eq!(causes(old), []);
     let refusal = |text: &str| {
-        let error = kstrim::kube::ApiError::from_stderr(text);
+        let error = kstrim::internals::kube::ApiError::from_stderr(text);
         explain::kubectl::explain(
             &error,
             "apply the Kafka resource",
@@ -580,7 +580,10 @@ fn a_deadline_says_what_is_known_and_no_more() {
         "{unknown:?}"
     );
     let known = say(kafka_says("StrimziTimeoutException", "Exceeded timeout"));
-    assert_eq!((known.id.as_str(), known.kind), ("KS-KAFKA-TIMEOUT", kstrim::failure::Kind::Timeout));
+    assert_eq!(
+        (known.id.as_str(), known.kind),
+        ("KS-KAFKA-TIMEOUT", kstrim::internals::failure::Kind::Timeout)
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use kstrim::catalogue::{self, Catalogue};
-use kstrim::manifest::{digest, load};
+use kstrim::internals::catalogue::{self, Catalogue};
+use kstrim::internals::manifest::{digest, load};
 
 use crate::releases::fits_its_definitions;
 use crate::strimzi::Data;

@@ -1,12 +1,12 @@
 //! What stands beside Kafka, against every release's own definitions and images.
 
-use kstrim::catalogue::{self, Release};
-use kstrim::component::{self, TABLE};
-use kstrim::manifest::component::ComponentInput;
-use kstrim::manifest::images::{self, Image};
-use kstrim::manifest::render::{self, Preset, RenderInput};
-use kstrim::manifest::{Object, to_yaml, tune};
-use kstrim::names::ComponentName;
+use kstrim::internals::catalogue::{self, Release};
+use kstrim::internals::component::{self, TABLE};
+use kstrim::internals::manifest::component::ComponentInput;
+use kstrim::internals::manifest::images::{self, Image};
+use kstrim::internals::manifest::render::{self, Preset, RenderInput};
+use kstrim::internals::manifest::{Object, to_yaml, tune};
+use kstrim::internals::names::ComponentName;
 
 use crate::strimzi::Data;
 use crate::xtask::schema::Schemas;
@@ -27,7 +27,8 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
             tuning,
         };
         let mut objects: Vec<Object> = TABLE.iter().flat_map(|c| c.objects(&input)).collect();
-        objects.extend(kstrim::manifest::component::proof_connectors(&input, "20261126t041949z-1"));
+        objects
+            .extend(kstrim::internals::manifest::component::proof_connectors(&input, "20261126t041949z-1"));
         let mut kafka = render::kafka(&RenderInput {
             release,
             kafka: version,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use kstrim::catalogue::{self, broker};
+use kstrim::internals::catalogue::{self, broker};
 use serde_json::{Value, json};
 
 use crate::support::{install_of, text};
@@ -215,8 +215,11 @@ pub fn a_release_that_changes_nothing_is_only_new() {
     assert_eq!(told, [(Tool::Strimzi, What::New)], "{all:#?}");
     // Nor does minikube 1.39.0, as far as the catalogue knows it.
     minikube(folder, "1.39.0", ("v1.37.0", "v1.28.0"), &["v1.37.0", "v1.36.4", "v1.36.3"], "Containerd");
-    let published =
-        catalogue::programs::digest(kstrim::names::Tool::Minikube, &"1.39.0".parse().unwrap(), "linux-amd64");
+    let published = catalogue::programs::digest(
+        kstrim::internals::names::Tool::Minikube,
+        &"1.39.0".parse().unwrap(),
+        "linux-amd64",
+    );
     let published = json!([{"name": "v1.39.0", "checksums": {"amd64": {"linux": published}}}]);
     put(folder, "minikube-1.39.0/releases-v2.json", published.to_string());
     let all = found(folder);

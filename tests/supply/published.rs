@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use kstrim::catalogue;
+use kstrim::internals::catalogue;
 
 use crate::bare;
 use crate::harness::Test;

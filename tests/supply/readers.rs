@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use kstrim::manifest::yaml_text;
+use kstrim::internals::manifest::yaml_text;
 use libtest_mimic::Completion;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -155,7 +155,8 @@ pub fn kstrim_reads_what_kubectl_reads() -> Completion {
     let found =
         run("kubectl", &["annotate", "--local", "-f", "-", "a=b", "-o", "json"], &text).expect("it reads it");
     let theirs: Value = found.parse().expect("JSON");
-    let ours = kstrim::manifest::load::from_bytes("words.yaml", text.as_bytes()).expect("kstrim reads it");
+    let ours = kstrim::internals::manifest::load::from_bytes("words.yaml", text.as_bytes())
+        .expect("kstrim reads it");
     let ours = ours[0].get("/spec").expect("a spec");
     for (at, word) in words.iter().enumerate() {
         let (ours, theirs) = (&ours[format!("w{at}")], &theirs["spec"][format!("w{at}")]);

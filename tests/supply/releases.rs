@@ -1,11 +1,11 @@
 //! Each release of the catalogue: its facts, what is rendered for it, its install manifest.
 
-use kstrim::catalogue::{self, Release};
-use kstrim::download::{Settings, Source, Store};
-use kstrim::manifest::render::{self, Preset};
-use kstrim::manifest::source::{Origin, install};
-use kstrim::manifest::user::{Authentication, UserInput, user};
-use kstrim::manifest::{Object, digest, images, label, load, retarget, split, to_yaml, tune};
+use kstrim::internals::catalogue::{self, Release};
+use kstrim::internals::download::{Settings, Source, Store};
+use kstrim::internals::manifest::render::{self, Preset};
+use kstrim::internals::manifest::source::{Origin, install};
+use kstrim::internals::manifest::user::{Authentication, UserInput, user};
+use kstrim::internals::manifest::{Object, digest, images, label, load, retarget, split, to_yaml, tune};
 
 use crate::strimzi::{Data, choice};
 use crate::xtask::{derive, schema};

@@ -8,11 +8,11 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use kstrim::catalogue::{self, Choice, Partial, Release};
-use kstrim::download::{Settings, Source, Store};
-use kstrim::manifest::source::{CLASS, install};
-use kstrim::manifest::{Object, load};
-use kstrim::names::Version;
+use kstrim::internals::catalogue::{self, Choice, Partial, Release};
+use kstrim::internals::download::{Settings, Source, Store};
+use kstrim::internals::manifest::source::{CLASS, install};
+use kstrim::internals::manifest::{Object, load};
+use kstrim::internals::names::Version;
 
 /// The variable that names a folder with `install-manifests.tar.xz`, in which there is a
 /// `strimzi-cluster-operator-RELEASE.yaml` for each release, and with `releases.json`, the facts.
@@ -59,7 +59,7 @@ fn fetched() -> Result<Data, String> {
     let offline = std::env::var_os("KSTRIM_OFFLINE").is_some_and(|value| value == "true");
     let settings =
         Settings { attempts: 1, connect_timeout: Duration::from_secs(5), offline, ..Settings::default() };
-    let store = Store { folder: kstrim::paths::cache_dir(), source: Source::Origin, settings };
+    let store = Store { folder: kstrim::internals::paths::cache_dir(), source: Source::Origin, settings };
     let mut files = HashMap::new();
     for release in catalogue::releases() {
         let choice = choice(release);

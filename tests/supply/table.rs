@@ -1,8 +1,8 @@
 //! The table of releases and presets in `docs/presets.md`, and how many objects are checked for each cell.
 
-use kstrim::catalogue::{self, Release, broker};
-use kstrim::manifest::Object;
-use kstrim::manifest::render::{self, Preset, RenderInput};
+use kstrim::internals::catalogue::{self, Release, broker};
+use kstrim::internals::manifest::Object;
+use kstrim::internals::manifest::render::{self, Preset, RenderInput};
 
 use crate::dry_run;
 

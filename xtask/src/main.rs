@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is a folder of the repository")?;
-    let known = kstrim::catalogue::catalogue();
+    let known = kstrim::internals::catalogue::catalogue();
     match command {
         Command::Catalogue(Catalogue::Add(Sources { facts, manifests })) => {
             let new = catalogue::from_files(&facts, &manifests)?;
@@ -87,7 +87,7 @@ fn run(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(root: &Path, catalogue: &kstrim::catalogue::Catalogue) -> Result<()> {
+fn write(root: &Path, catalogue: &kstrim::internals::catalogue::Catalogue) -> Result<()> {
     let path = root.join("src/catalogue/releases.json");
     std::fs::write(&path, catalogue::text(catalogue)?)
         .with_context(|| format!("cannot write {}", path.display()))

@@ -16,7 +16,7 @@ use crate::manifest::user::Authentication;
 
 /// How to connect to the brokers. It contains no secrets.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Connected {
+pub(crate) struct Connected {
     /// Bootstrap address: the first broker.
     pub bootstrap: String,
     /// Name of the listener in the Kafka resource.
@@ -41,7 +41,7 @@ pub struct Connected {
 
 /// A broker as it advertises itself to programs on this machine.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Broker {
+pub(crate) struct Broker {
     /// Its node id.
     pub id: i32,
     /// Its current pod.
@@ -58,7 +58,7 @@ impl Broker {
 
 /// Configuration for programs, in four forms.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
-pub struct Snippets {
+pub(crate) struct Snippets {
     /// For Kafka's own tools and Java clients: a properties file.
     pub properties: String,
     /// For librdkafka and programs based on it: kcat and the clients of most languages.
@@ -71,7 +71,7 @@ pub struct Snippets {
 
 /// Result of a check.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// The topic.
     pub topic: String,
     /// Messages that were produced and consumed unchanged.

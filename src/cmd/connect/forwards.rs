@@ -43,7 +43,7 @@ impl Drop for Task {
 }
 
 /// The forwards of a cluster. They end when this is dropped.
-pub struct Forwards {
+pub(crate) struct Forwards {
     cx: Rc<Session>,
     inside: u16,
     tasks: RefCell<BTreeMap<i32, Task>>,
@@ -53,7 +53,7 @@ pub struct Forwards {
 
 impl Forwards {
     /// Begin one for each broker: from its local port to the port `inside` of its pod.
-    pub fn open(cx: Rc<Session>, inside: u16, ports: &BTreeMap<i32, u16>) -> Self {
+    pub(crate) fn open(cx: Rc<Session>, inside: u16, ports: &BTreeMap<i32, u16>) -> Self {
         let made = Self {
             cx,
             inside,
@@ -78,7 +78,7 @@ impl Forwards {
     }
 
     /// Wait until all are open; the pod of each broker.
-    pub async fn all_open(&self) -> BTreeMap<i32, String> {
+    pub(crate) async fn all_open(&self) -> BTreeMap<i32, String> {
         let mut changes = self.changes.subscribe();
         loop {
             let open = self.state.borrow().open.clone();
@@ -90,15 +90,12 @@ impl Forwards {
     }
 
     /// Why some are not open.
-    pub fn troubles(&self) -> Vec<String> {
+    pub(crate) fn troubles(&self) -> Vec<String> {
         self.state.borrow().trouble.values().cloned().collect()
     }
 
     /// Serve for ever, and brokers that come later too, by the address that the Kafka then has for them.
-    ///
-    /// # Errors
-    /// None so far: it ends by being dropped.
-    pub async fn keep(&self, how: Option<Authentication>) -> Result<()> {
+    pub(crate) async fn keep(&self, how: Option<Authentication>) -> Result<()> {
         let cx = &self.cx;
         loop {
             let version = cx.store.version();

@@ -10,7 +10,7 @@ use crate::cli::{Consume, Format};
 use crate::kafka::fetch::Fetched;
 
 /// One message in the requested format.
-pub fn print(out: &mut Vec<u8>, args: &Consume, partition: i32, record: &Fetched) {
+pub(crate) fn print(out: &mut Vec<u8>, args: &Consume, partition: i32, record: &Fetched) {
     match args.output {
         Format::Text => {
             if let Some(separator) = &args.key_separator {

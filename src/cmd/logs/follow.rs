@@ -41,10 +41,7 @@ impl Drop for Tailed {
 }
 
 /// Follow all, from where `seen` says.
-///
-/// # Errors
-/// `KS-NO-CLUSTER` when the API server is away for too long.
-pub async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut Screen) -> Result<()> {
+pub(crate) async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut Screen) -> Result<()> {
     let places = [Some(reading.target.namespace.as_str()), reading.home.get().map(String::as_str)];
     let watched = places.into_iter().flatten().map(|namespace| {
         let store = Rc::new(Store::new());

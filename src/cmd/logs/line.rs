@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub(crate) struct Line {
     /// When the node got it.
     pub time: Timestamp,
     /// `operator`, `dual-role-0`, `topic-operator`.
@@ -28,14 +28,14 @@ impl Line {
 }
 
 /// A line of `kubectl logs --timestamps`, taken apart. One without a time is kubectl's own word.
-pub fn parse(line: &str) -> Option<(Timestamp, &str)> {
+pub(crate) fn parse(line: &str) -> Option<(Timestamp, &str)> {
     let (time, text) = line.split_once(' ').unwrap_or((line, ""));
     Some((time.parse().ok()?, text))
 }
 
 /// How far a log was read. It is asked for again from the second it got to, so some lines come twice.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The time of the last line.
     pub last: Option<Timestamp>,
     /// How many lines of exactly that time.
@@ -46,12 +46,12 @@ pub struct Seen {
 
 impl Seen {
     /// The log is asked for again.
-    pub fn again(&mut self) {
+    pub(crate) fn again(&mut self) {
         self.again = 0;
     }
 
     /// Whether a line of this time is a new one.
-    pub fn is_new(&mut self, time: Timestamp) -> bool {
+    pub(crate) fn is_new(&mut self, time: Timestamp) -> bool {
         match self.last {
             Some(last) if time < last => false,
             Some(last) if time == last => {
@@ -72,32 +72,32 @@ impl Seen {
 }
 
 /// How long a line waits for earlier ones of other containers.
-pub const WINDOW: Duration = Duration::from_millis(300);
+pub(crate) const WINDOW: Duration = Duration::from_millis(300);
 /// How many lines may wait, and how many bytes.
 const ROOM: usize = 20_000;
 const ROOM_BYTES: usize = 8 << 20;
 
 /// Puts lines that come at about the same time into their order.
 #[derive(Debug, Default)]
-pub struct Merger {
+pub(crate) struct Merger {
     waiting: Vec<(Instant, Line)>,
     bytes: usize,
 }
 
 impl Merger {
     /// A line came.
-    pub fn push(&mut self, line: Line, now: Instant) {
+    pub(crate) fn push(&mut self, line: Line, now: Instant) {
         self.bytes += line.size();
         self.waiting.push((now, line));
     }
 
     /// Whether lines have to be removed before others are accepted.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() > ROOM || self.bytes > ROOM_BYTES
     }
 
     /// The lines that have waited long enough, and all that are earlier.
-    pub fn due(&mut self, now: Instant) -> Vec<Line> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
         let full = self.is_full();
         let old = |came: &Instant| full || now.duration_since(*came) >= WINDOW;
         let Some(until) = self.waiting.iter().filter(|(came, _)| old(came)).map(|(_, line)| line.time).max()
@@ -113,7 +113,7 @@ impl Merger {
 }
 
 /// Lines in the order of time; those of one time, and so of one container, as they came.
-pub fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+pub(crate) fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     lines.sort_by_key(|line| line.time);
     lines
 }

@@ -6,7 +6,7 @@ use crate::kube::pod::{Container, Pod, State};
 
 /// One run of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     /// Of what.
     pub part: Component,
     /// Its name before the lines.
@@ -29,7 +29,7 @@ pub struct Source {
 
 /// What a container does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It has written nothing yet, for this reason.
     Waiting(String),
     /// It runs.
@@ -39,23 +39,23 @@ pub enum Stage {
 }
 
 /// What tells one run from another.
-pub type Key = (String, String, i64);
+pub(crate) type Key = (String, String, i64);
 
 impl Source {
     /// What tells it from others.
-    pub fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         (self.uid.clone(), self.container.clone(), self.restarts)
     }
 
     /// Whether `kubectl logs` has something of it.
-    pub fn has_log(&self) -> bool {
+    pub(crate) fn has_log(&self) -> bool {
         !matches!(self.stage, Stage::Waiting(_))
     }
 }
 
 /// The containers of the operator and of a Kafka cluster, in the order in which they are named. `home` is the namespace
 /// of an operator elsewhere.
-pub fn sources(
+pub(crate) fn sources(
     snapshot: &Snapshot,
     namespace: &str,
     home: Option<&str>,

@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// The most bytes that are read ahead, unless a single line is larger.
-pub const AHEAD: usize = 8 << 20;
+pub(crate) const AHEAD: usize = 8 << 20;
 /// The longest line, in bytes: the most that a broker accepts in one request by default
 /// (`socket.request.max.bytes`), less what is sent around it.
-pub const LONGEST: usize = (100 << 20) - (64 << 10);
+pub(crate) const LONGEST: usize = (100 << 20) - (64 << 10);
 /// Bytes that a line takes in addition to its content.
 const AROUND: usize = 64;
 
@@ -61,11 +61,11 @@ fn size(line: &Line) -> usize {
 }
 
 /// Lines being read.
-pub struct Lines(Arc<Shared>);
+pub(crate) struct Lines(Arc<Shared>);
 
 impl Lines {
     /// Read `stream` on a separate thread.
-    pub fn read_ahead<R: BufRead>(stream: impl FnOnce() -> R + Send + 'static) -> Self {
+    pub(crate) fn read_ahead<R: BufRead>(stream: impl FnOnce() -> R + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
         let reader = shared.clone();
         std::thread::spawn(move || {
@@ -77,7 +77,7 @@ impl Lines {
     }
 
     /// The next line; `None` at the end.
-    pub async fn recv(&mut self) -> Option<Line> {
+    pub(crate) async fn recv(&mut self) -> Option<Line> {
         loop {
             if let Some(line) = self.try_recv() {
                 return Some(line);
@@ -95,7 +95,7 @@ impl Lines {
     }
 
     /// The next line if it has already been read.
-    pub fn try_recv(&mut self) -> Option<Line> {
+    pub(crate) fn try_recv(&mut self) -> Option<Line> {
         let mut state = self.0.lock();
         let line = state.lines.pop_front()?;
         state.bytes = state.bytes.saturating_sub(size(&line));

@@ -20,11 +20,6 @@ use crate::kube::kafka::Entity;
 use crate::manifest::{Object, render};
 use crate::names;
 
-/// The name would not be told from another topic's.
-/// The topic is there with other settings.
-/// It did not come in time.
-/// More copies are asked for than there are brokers.
-
 /// What is looked at while the topic is on its way.
 pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::KafkaTopic,

@@ -16,10 +16,6 @@ use crate::kube::strimzi::{KafkaTopic, MANAGED};
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
 
-/// Nobody would delete the topic in Kafka.
-/// No topic operator looks at the topic.
-/// The topic is marked as deleted, and is still there.
-
 pub(super) async fn run(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
     living::task(global, "topic", title, args.output, async |invocation| {

@@ -21,10 +21,6 @@ use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 use crate::manifest::user::{self as resource, Authentication, UserInput};
 
-/// The user is there with other settings.
-/// The Kafka does not heed access rules.
-/// A user of that name belongs to another Kafka.
-
 pub(super) async fn run(global: &Global, args: &UserCreate) -> Result<ExitCode> {
     let title = format!("User {}", args.user);
     living::task(global, "user", title, args.output, async |invocation| {

@@ -21,10 +21,6 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 
-/// The directory holds something that is not an export of kstrim's.
-/// The directory or a file in it cannot be written.
-/// No listener of the Kafka takes this user.
-
 /// The first line of the properties file, by which a later export knows its own.
 const MARK: &str = "# Written by kstrim user show --export";
 const PROPERTIES: &str = "client.properties";

@@ -14,8 +14,6 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::user::Authentication;
 
-/// The Kafka did not take up a change in time.
-
 /// What is looked at while brokers are rolled.
 const KINDS: [ObservedKind; 5] = [
     ObservedKind::Kafka,

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Kind};
 use crate::kube::Api;
 
 /// kstrim's kubeconfig leads to the cluster.
-pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
     let profile = ground.profile_name();
     if cluster.seen.facts.our_kubeconfig {
         return Outcome::ok(format!("has the context {profile}"));
@@ -31,7 +31,7 @@ pub async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// The nodes take pods.
-pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "cluster.node") {
         return outcome;
     }
@@ -72,7 +72,7 @@ pub async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// There is a default storage class, which brokers' volumes are made of.
-pub async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
     let settings = &ground.settings;
     // As `up` does: a Kafka without volumes needs no class.
     let ephemeral = match &cluster.status.kafka {
@@ -100,7 +100,7 @@ fn judge_classes(list: &Value, target: &Target) -> Outcome {
 }
 
 /// The namespace is there, not going away, and kstrim's.
-pub async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "cluster.namespace") {
         return outcome;
     }

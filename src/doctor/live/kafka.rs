@@ -31,7 +31,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 const SMOKE: Duration = Duration::from_secs(60);
 
 /// The Kafka is ready at its current generation.
-pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     let status = &cluster.status;
     let Some(kafka) = &status.kafka else {
         return Outcome::skipped(format!("there is no Kafka {} yet", ground.settings.target.cluster));
@@ -62,7 +62,7 @@ pub async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// Every topic and user is as requested.
-pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.topics") {
         return outcome;
     }
@@ -99,7 +99,7 @@ pub async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
 
 /// The cluster's certificate authorities. Strimzi renews them a month before their end, unless it is
 /// paused, down, or told not to.
-pub async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     if cluster.status.kafka.is_none() {
         return Outcome::skipped("the Kafka cluster does not exist yet");
@@ -157,7 +157,7 @@ fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -
 
 /// Room in the brokers' volumes, as the kubelet tells. It does not measure the volumes of minikube's own
 /// provisioner, which are directories of the node: then the node's disk counts.
-pub async fn volumes(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn volumes(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.volumes") {
         return outcome;
     }
@@ -226,7 +226,7 @@ fn judge_rooms(rooms: &[Room]) -> Outcome {
 }
 
 /// A broker answers and every partition of the topic has a leader; with `--smoke`, messages come back.
-pub async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let topic = ground.settings.topic.as_str();
     if !cluster.status.kafka.as_ref().is_some_and(|k| k.ready) {

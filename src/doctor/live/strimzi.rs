@@ -18,7 +18,7 @@ const NEEDED: [&str; 3] =
     ["kafkas.kafka.strimzi.io", "kafkatopics.kafka.strimzi.io", "kafkausers.kafka.strimzi.io"];
 
 /// The resource definitions are there, and serve.
-pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "strimzi.crds") {
         return outcome;
     }
@@ -51,7 +51,7 @@ pub async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
 }
 
 /// The operator is available.
-pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "strimzi.operator") {
         return match &cluster.status.operator {
             None if cluster.status.kafka.is_none() => Outcome::skipped("Strimzi is not installed yet"),
@@ -96,7 +96,7 @@ pub async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
 
 /// The operator may do its work: an install whose bindings name another namespace is `Available` and does
 /// nothing.
-pub async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
+pub(crate) async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let namespace = target.namespace.as_str();
     let Some(deployment) = cluster.snapshot().operator_of(namespace, target.cluster.as_str()) else {

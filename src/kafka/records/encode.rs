@@ -10,7 +10,7 @@ const NO_EPOCH: i32 = -1;
 
 /// One batch whose first offset is 0: the broker assigns the real one. All have one `timestamp`, milliseconds since
 /// 1970. `stamp` is the producer's id and epoch, and the number of the first message.
-pub fn encode(messages: &[Message], stamp: Option<(i64, i16, i32)>, timestamp: i64) -> Bytes {
+pub(crate) fn encode(messages: &[Message], stamp: Option<(i64, i16, i32)>, timestamp: i64) -> Bytes {
     let (producer, epoch, sequence) = stamp.unwrap_or(NO_PRODUCER);
     let count = i32::try_from(messages.len()).unwrap_or(i32::MAX);
     let size: usize = messages.iter().map(Message::bytes).sum();

@@ -7,19 +7,19 @@ use super::unpack::{Body, Codec};
 use super::{Fetched, MAX_RECORD, PREFIX, Wrong, wrong};
 
 /// Bytes of the smallest message after its length: checksum, magic, attributes, and the lengths of key and value.
-pub const LEAST: usize = 14;
+pub(crate) const LEAST: usize = 14;
 /// The most bytes of a decompressed set: it is scanned once to find its last offset.
 const MAX_SET: usize = MAX_RECORD;
 
 /// A message, and the attributes that say whether it is a set.
-pub struct Message {
+pub(crate) struct Message {
     pub record: Fetched,
     pub attributes: i16,
     magic: u8,
 }
 
 /// Read one message with its offset and length.
-pub fn message(bytes: &Bytes) -> Result<Message, Wrong> {
+pub(crate) fn message(bytes: &Bytes) -> Result<Message, Wrong> {
     if bytes.len() < PREFIX + LEAST {
         return wrong(format!("a message of {} bytes", bytes.len()));
     }
@@ -58,7 +58,7 @@ fn field(bytes: &mut Bytes) -> Result<Option<Bytes>, Wrong> {
 }
 
 /// A compressed set of messages.
-pub struct Set {
+pub(crate) struct Set {
     body: Body,
     /// What is added to its offsets, which are relative from v1 on.
     base: i64,
@@ -69,7 +69,7 @@ pub struct Set {
 
 impl Set {
     /// The messages in `wrapper`.
-    pub fn new(wrapper: Message, codec: Codec) -> Result<Self, Wrong> {
+    pub(crate) fn new(wrapper: Message, codec: Codec) -> Result<Self, Wrong> {
         let Message { record, attributes, magic } = wrapper;
         if (codec, magic) == (Codec::Lz4, 0) {
             return wrong("message format v0 with lz4, whose frames Kafka wrote with a wrong checksum");
@@ -91,7 +91,7 @@ impl Set {
     }
 
     /// The next message.
-    pub fn next(&mut self) -> Result<Option<Fetched>, Wrong> {
+    pub(crate) fn next(&mut self) -> Result<Option<Fetched>, Wrong> {
         let Some(bytes) = next(&mut self.body)? else { return Ok(None) };
         let Message { mut record, attributes, magic } = message(&bytes)?;
         if attributes & 7 != 0 || magic > self.inner {

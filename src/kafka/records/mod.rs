@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::{Buf, Bytes};
 
-pub use encode::encode;
+pub(crate) use encode::encode;
 use unpack::Body;
 
 /// The largest record or message, in bytes once decompressed: as much as a broker accepts in one request by default
@@ -258,9 +258,6 @@ impl Records {
 
     /// Advance by one record, or by something that is skipped. Takes no longer than one record does; `None` at the
     /// end. After an error nothing more follows.
-    ///
-    /// # Errors
-    /// [`BadRecords`].
     pub fn step(&mut self) -> Option<Result<Step, BadRecords>> {
         match self.step_in() {
             Ok(step) => step.map(Ok),

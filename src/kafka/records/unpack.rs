@@ -9,7 +9,7 @@ use super::{MAX_RECORD, Wrong, wrong};
 
 /// How a batch is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
+pub(crate) enum Codec {
     Gzip,
     Snappy,
     Lz4,
@@ -28,7 +28,7 @@ impl fmt::Display for Codec {
 }
 
 /// The codec that a batch's attributes name, if any.
-pub fn codec(attributes: i16) -> Result<Option<Codec>, Wrong> {
+pub(crate) fn codec(attributes: i16) -> Result<Option<Codec>, Wrong> {
     Ok(match attributes & 7 {
         0 => None,
         1 => Some(Codec::Gzip),
@@ -40,7 +40,7 @@ pub fn codec(attributes: i16) -> Result<Option<Codec>, Wrong> {
 }
 
 /// Bytes to read fields from.
-pub enum Body {
+pub(crate) enum Body {
     Plain(Bytes),
     Packed(Box<dyn BufRead>),
 }
@@ -49,12 +49,12 @@ pub enum Body {
 const AT_ONCE: usize = 64 << 10;
 
 impl Body {
-    pub fn plain(bytes: Bytes) -> Self {
+    pub(crate) fn plain(bytes: Bytes) -> Self {
         Body::Plain(bytes)
     }
 
     /// Bytes compressed with `codec`.
-    pub fn new(bytes: Bytes, codec: Option<Codec>) -> Result<Self, Wrong> {
+    pub(crate) fn new(bytes: Bytes, codec: Option<Codec>) -> Result<Self, Wrong> {
         let packed = bytes.reader();
         Ok(match codec {
             None => Body::Plain(packed.into_inner()),
@@ -66,7 +66,7 @@ impl Body {
     }
 
     /// Bytes that are left, where that is known.
-    pub fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         match self {
             Body::Plain(bytes) => bytes.len(),
             Body::Packed(_) => usize::MAX,
@@ -74,14 +74,14 @@ impl Body {
     }
 
     /// Whether nothing is left.
-    pub fn is_empty(&mut self) -> Result<bool, Wrong> {
+    pub(crate) fn is_empty(&mut self) -> Result<bool, Wrong> {
         Ok(match self {
             Body::Plain(bytes) => bytes.is_empty(),
             Body::Packed(stream) => stream.fill_buf()?.is_empty(),
         })
     }
 
-    pub fn byte(&mut self) -> Result<u8, Wrong> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Wrong> {
         match self {
             Body::Plain(bytes) if bytes.is_empty() => {
                 Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
@@ -96,7 +96,7 @@ impl Body {
     }
 
     /// That many bytes, at most [`MAX_RECORD`]. Memory grows with what arrives, not with what was announced.
-    pub fn bytes(&mut self, count: usize) -> Result<Bytes, Wrong> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<Bytes, Wrong> {
         match self {
             Body::Plain(bytes) if bytes.len() < count => {
                 Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
@@ -115,13 +115,13 @@ impl Body {
     }
 
     /// A 32-bit number in protobuf's zigzag form.
-    pub fn varint(&mut self) -> Result<i32, Wrong> {
+    pub(crate) fn varint(&mut self) -> Result<i32, Wrong> {
         let Ok(raw) = u32::try_from(self.varying(5)?) else { return wrong("a number of more than 32 bits") };
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
     /// The same with 64 bits.
-    pub fn varlong(&mut self) -> Result<i64, Wrong> {
+    pub(crate) fn varlong(&mut self) -> Result<i64, Wrong> {
         let raw = self.varying(10)?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
@@ -139,7 +139,7 @@ impl Body {
     }
 
     /// Bytes preceded by their length; -1 is none.
-    pub fn nullable(&mut self) -> Result<Option<Bytes>, Wrong> {
+    pub(crate) fn nullable(&mut self) -> Result<Option<Bytes>, Wrong> {
         match self.varint()? {
             -1 => Ok(None),
             length => match usize::try_from(length) {

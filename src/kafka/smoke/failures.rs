@@ -8,7 +8,7 @@ use crate::kafka::error::{KafkaError, code};
 
 /// What the test was doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Reaching the first broker.
     Connect,
     /// Creating or looking up the topic.
@@ -20,7 +20,7 @@ pub enum Phase {
 }
 
 /// The failure that `error` is; `sent` is how many messages were acknowledged.
-pub fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box<Failure> {
+pub(crate) fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box<Failure> {
     let topic = &plan.topic;
     let id = match (error, error.code(), phase) {
         (KafkaError::Timeout { .. }, ..) => errors::SMOKE_TIMEOUT,
@@ -76,7 +76,7 @@ fn status(plan: &Plan) -> String {
 
 /// The failure of a verdict, named by its gravest finding, the others as causes. `pod` is that
 /// of a broker that took messages.
-pub fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failure>> {
+pub(crate) fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failure>> {
     let mut failing = verdict.findings.iter().filter(|f| f.fails);
     let gravest = failing.next()?;
     let topic = &plan.topic;

@@ -16,16 +16,16 @@ use crate::kafka::partition;
 use crate::kafka::produce::Message;
 
 /// Messages of a test that was not told otherwise.
-pub const DEFAULT_MESSAGES: u64 = 10;
+pub(crate) const DEFAULT_MESSAGES: u64 = 10;
 /// Bytes of a value in a test that was not told otherwise.
-pub const DEFAULT_SIZE: usize = 100;
+pub(crate) const DEFAULT_SIZE: usize = 100;
 /// Fewest bytes of a value: run id, number and checksum must fit.
-pub const MIN_SIZE: usize = 64;
+pub(crate) const MIN_SIZE: usize = 64;
 /// Most bytes of a value: with key and headers it stays below Kafka's default
 /// `message.max.bytes` of 1,048,588.
-pub const MAX_SIZE: usize = 1_000_000;
+pub(crate) const MAX_SIZE: usize = 1_000_000;
 /// Most messages of a test; a byte of memory is kept for each.
-pub const MAX_MESSAGES: u64 = 10_000_000;
+pub(crate) const MAX_MESSAGES: u64 = 10_000_000;
 
 /// Longest run id that is carried whole, characters.
 const TAG: usize = 32;
@@ -36,7 +36,7 @@ const MOST_KEYS: u64 = 1024;
 
 /// A smoke test to run.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Tells this run's messages from any other's.
     pub run_id: String,
     /// The topic to use.
@@ -60,7 +60,7 @@ pub struct Plan {
 
 impl Plan {
     /// Ten small messages through `topic`, which must be there.
-    pub fn new(run_id: impl Into<String>, topic: impl Into<String>, target: &Target) -> Self {
+    pub(crate) fn new(run_id: impl Into<String>, topic: impl Into<String>, target: &Target) -> Self {
         Self {
             run_id: run_id.into(),
             topic: topic.into(),
@@ -75,10 +75,7 @@ impl Plan {
     }
 
     /// Whether the numbers are within their bounds.
-    ///
-    /// # Errors
-    /// `KS-SMOKE-MESSAGES`, `KS-SMOKE-SIZE`.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let usage = |id, message| Failure::new(id, Kind::Usage, message);
         if !(1..=MAX_MESSAGES).contains(&self.messages) {
             let message = format!("the smoke test cannot produce {} messages", self.messages);
@@ -98,7 +95,7 @@ impl Plan {
 
 /// The messages of a run, made when needed. Numbered from 0.
 #[derive(Debug, Clone)]
-pub struct Messages {
+pub(crate) struct Messages {
     tag: String,
     count: u64,
     size: usize,
@@ -110,7 +107,7 @@ pub struct Messages {
 
 /// Whose a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recognised {
+pub(crate) enum Recognised {
     /// This message, byte for byte.
     Intact(u64),
     /// One of ours, but not as sent; its number if that can still be read.
@@ -122,7 +119,7 @@ pub enum Recognised {
 impl Messages {
     /// The messages of `plan` in a topic of `partitions`. Keys are chosen such that every
     /// partition gets some, as far as there are messages.
-    pub fn new(plan: &Plan, partitions: u32) -> Self {
+    pub(crate) fn new(plan: &Plan, partitions: u32) -> Self {
         let tag = tag(&plan.run_id);
         let partitions = partitions.max(1);
         let wanted = u64::from(partitions).clamp(KEYS, MOST_KEYS).min(plan.messages.max(1));
@@ -146,27 +143,27 @@ impl Messages {
     }
 
     /// How many.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// How many different keys.
-    pub fn keys(&self) -> usize {
+    pub(crate) fn keys(&self) -> usize {
         self.keys.len()
     }
 
     /// The index of message `n`'s key.
-    pub fn key_of(&self, n: u64) -> usize {
+    pub(crate) fn key_of(&self, n: u64) -> usize {
         (n % self.keys.len() as u64) as usize
     }
 
     /// The partition of message `n`.
-    pub fn partition(&self, n: u64) -> i32 {
+    pub(crate) fn partition(&self, n: u64) -> i32 {
         self.keys[self.key_of(n)].1
     }
 
     /// The number of the `index`th message (from 0) of `partition`.
-    pub fn nth(&self, partition: i32, index: u64) -> Option<u64> {
+    pub(crate) fn nth(&self, partition: i32, index: u64) -> Option<u64> {
         let keys = self.by_partition.get(&partition)?;
         let per_round = keys.len() as u64;
         let n = (index / per_round) * self.keys.len() as u64 + keys[(index % per_round) as usize];
@@ -174,7 +171,7 @@ impl Messages {
     }
 
     /// Message `n`.
-    pub fn message(&self, n: u64) -> Message {
+    pub(crate) fn message(&self, n: u64) -> Message {
         let key = Some(self.keys[self.key_of(n)].0.clone());
         Message { key, value: Some(self.value(n)), headers: Vec::new() }
     }
@@ -198,7 +195,7 @@ impl Messages {
     }
 
     /// Whose record this is.
-    pub fn recognise(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Recognised {
+    pub(crate) fn recognise(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Recognised {
         let number = value.and_then(|v| self.number(v));
         if let Some(n) = number {
             let same_key = key == Some(&self.keys[self.key_of(n)].0);

@@ -11,7 +11,7 @@ use crate::kafka::produce::Ack;
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Which.
     pub id: Id,
     /// What exactly, one sentence without a final stop.
@@ -22,7 +22,7 @@ pub struct Finding {
 
 /// The result of comparing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Messages that came back once or more, with the same key and bytes.
     pub verified: u64,
     /// Messages of others in between.
@@ -64,7 +64,7 @@ const SEEN: u8 = 1;
 const INTACT: u8 = 2;
 
 /// Collects what is read and compares it.
-pub struct Checker<'a> {
+pub(crate) struct Checker<'a> {
     messages: &'a Messages,
     /// Per partition the acknowledged ranges, ascending.
     acked: BTreeMap<i32, Vec<Range>>,
@@ -84,7 +84,7 @@ pub struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     /// Nothing read yet. `acks` are those of [`Client::produce`](crate::kafka::Client::produce).
-    pub fn new(messages: &'a Messages, acks: &[Ack]) -> Self {
+    pub(crate) fn new(messages: &'a Messages, acks: &[Ack]) -> Self {
         let mut acked: BTreeMap<i32, Vec<Range>> = BTreeMap::new();
         for ack in acks {
             let ranges = acked.entry(ack.partition).or_default();
@@ -119,24 +119,19 @@ impl<'a> Checker<'a> {
     }
 
     /// Messages of others seen in `partition`.
-    pub fn foreign_in(&self, partition: i32) -> u64 {
+    pub(crate) fn foreign_in(&self, partition: i32) -> u64 {
         self.foreign_in.get(&partition).copied().unwrap_or(0)
     }
 
-    /// Our messages seen so far.
-    pub fn seen(&self) -> u64 {
-        self.state.iter().filter(|s| **s != 0).count() as u64
-    }
-
     /// What a partition's leader told of its log; -1 for unknown.
-    pub fn bounds(&mut self, partition: i32, first: i64, end: i64) {
+    pub(crate) fn bounds(&mut self, partition: i32, first: i64, end: i64) {
         if first >= 0 || end >= 0 {
             self.bounds.insert(partition, (first, end));
         }
     }
 
     /// Take in what was read, in offset order within a partition.
-    pub fn observe(&mut self, partition: i32, entry: &Entry) {
+    pub(crate) fn observe(&mut self, partition: i32, entry: &Entry) {
         let record = match entry {
             Entry::Record(record) => record,
             Entry::Opaque { first, last, count, why } => {
@@ -189,7 +184,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Compare. `allow_foreign` tells of foreign messages without failing by them.
-    pub fn finish(&self, allow_foreign: bool) -> Verdict {
+    pub(crate) fn finish(&self, allow_foreign: bool) -> Verdict {
         let mut findings = Vec::new();
         findings.extend(self.missing());
         findings.extend(self.damaged.finding(errors::SMOKE_CONTENT, "messages were changed", true));

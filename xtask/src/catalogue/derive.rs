@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use jiff::civil::Date;
-use kstrim::catalogue::{Catalogue, Kafka, Kraft, Minikube, Mode, Range, Release, SCHEMA, Schema, Stage};
-use kstrim::manifest::{Object, digest};
-use kstrim::names::{Minor, Version};
+use kstrim::internals::catalogue::{
+    Catalogue, Kafka, Kraft, Minikube, Mode, Range, Release, SCHEMA, Schema, Stage,
+};
+use kstrim::internals::manifest::{Object, digest};
+use kstrim::internals::names::{Minor, Version};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ pub mod schema;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use kstrim::catalogue::Catalogue;
+use kstrim::internals::catalogue::Catalogue;
 
 /// The catalogue of the releases in `facts`, with their install manifests in the folder `manifests`.
 pub fn from_files(facts: &Path, manifests: &Path) -> Result<Catalogue> {
@@ -16,7 +16,7 @@ pub fn from_files(facts: &Path, manifests: &Path) -> Result<Catalogue> {
         serde_json::from_str(&text).context("the facts are not in the expected shape")?;
     derive::catalogue(&facts, |version| {
         let file = manifests.join(format!("strimzi-cluster-operator-{version}.yaml"));
-        kstrim::manifest::load::from_path(&file).map_err(|failure| {
+        kstrim::internals::manifest::load::from_path(&file).map_err(|failure| {
             let causes = failure.causes.iter().map(|cause| format!(": {cause}"));
             anyhow::anyhow!("{failure}{}", causes.collect::<String>())
         })

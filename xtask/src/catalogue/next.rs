@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kstrim::catalogue::{self, Catalogue, Kafka, Minikube, Range, Release, broker};
-use kstrim::component;
-use kstrim::manifest::render::{self, Preset, RenderInput};
-use kstrim::manifest::{self, Object, images, load, tune};
-use kstrim::names::{ComponentName, Minor, Version};
+use kstrim::internals::catalogue::{self, Catalogue, Kafka, Minikube, Range, Release, broker};
+use kstrim::internals::component;
+use kstrim::internals::manifest::render::{self, Preset, RenderInput};
+use kstrim::internals::manifest::{self, Object, images, load, tune};
+use kstrim::internals::names::{ComponentName, Minor, Version};
 use serde_json::Value;
 
 use super::derive;
@@ -123,7 +123,12 @@ pub fn changes(folder: &Path, sources: &Path, known: &Catalogue) -> Result<Vec<F
             let digests = read(path)?;
             let digests = digests.lines().filter_map(|line| line.split_once(char::is_whitespace));
             let digests = digests.map(|(digest, platform)| (platform.trim().to_owned(), digest.to_owned()));
-            digest_changes(kstrim::names::Tool::Kubectl, &version.parse()?, digests.collect(), &mut found);
+            digest_changes(
+                kstrim::internals::names::Tool::Kubectl,
+                &version.parse()?,
+                digests.collect(),
+                &mut found,
+            );
         } else if let Some(version) = part(path, "kafka-", ".tsv") {
             let mut found = Findings { tool: Tool::Kafka, version: version.clone(), all: &mut all };
             kafka(&version.parse()?, &read(path)?, known, &mut found);
@@ -237,7 +242,7 @@ fn preparing(release: &Release, objects: &[Object], found: &mut Findings<'_>) {
         let wanted: Vec<images::Image> =
             ComponentName::ALL.into_iter().map(|name| component::of(name).image).collect();
         images::beside(operator, &release.default_kafka, &wanted, &run)?;
-        Ok::<_, Box<kstrim::failure::Failure>>(tuned.len())
+        Ok::<_, Box<kstrim::internals::failure::Failure>>(tuned.len())
     })();
     match prepared {
         // Probe, processor limit and JVM options.
@@ -335,12 +340,12 @@ fn minikube(version: &Version, folder: &Path, known: &Catalogue, found: &mut Fin
             }
         }
     }
-    digest_changes(kstrim::names::Tool::Minikube, version, digests, found);
+    digest_changes(kstrim::internals::names::Tool::Minikube, version, digests, found);
     Ok(())
 }
 
 fn digest_changes(
-    tool: kstrim::names::Tool,
+    tool: kstrim::internals::names::Tool,
     version: &Version,
     published: Vec<(String, String)>,
     found: &mut Findings<'_>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jsonschema::Validator;
-use kstrim::manifest::Object;
+use kstrim::internals::manifest::Object;
 use serde_json::{Value, json};
 
 /// Kinds that kstrim renders.
