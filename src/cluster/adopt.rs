@@ -33,9 +33,8 @@ pub(crate) async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> 
         found.extend(installation.owned(&item.collection, &item.object));
     }
     for (_, path) in CLUSTER_SCOPED {
-        let list = kubectl.find(path).await?.unwrap_or_default();
-        for object in list["items"].as_array().into_iter().flatten() {
-            found.extend(installation.owned(path, object));
+        for object in kubectl.list(path).await? {
+            found.extend(installation.owned(path, &object));
         }
     }
     for owned in found {

@@ -1,25 +1,21 @@
 //! The brokers of a live Kafka, reached by a port-forward to each broker's pod, and the smoke test against them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::session::Session;
 use crate::config::Target;
 use crate::errors;
 use crate::event::{SmokeReport, Unit};
-use crate::exec::BoxFuture;
 use crate::failure::{Failure, Kind, Result};
 use crate::kafka::admin::{Created, End, NewTopic};
 use crate::kafka::client::{BrokerAddr, Client, Dial, Options};
 use crate::kafka::smoke::{self, Plan, Progress, Run};
 use crate::kafka::{KafkaError, Security};
-use crate::kube::kubectl::{Forward, Kubectl};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::Object;
 
@@ -219,48 +215,6 @@ fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
                 .hint(format!("create it: {}", target.kstrim("up"))),
         )
     })
-}
-
-/// A port-forward per broker pod, kept while it serves.
-pub(crate) struct Forwards {
-    kubectl: Rc<Kubectl>,
-    namespace: String,
-    open: RefCell<BTreeMap<String, Forward>>,
-}
-
-impl Forwards {
-    /// None yet.
-    pub(crate) fn new(kubectl: Rc<Kubectl>, namespace: &str) -> Rc<Self> {
-        Rc::new(Self { kubectl, namespace: namespace.to_owned(), open: RefCell::default() })
-    }
-}
-
-impl Dial for Forwards {
-    fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>> {
-        Box::pin(async move {
-            const HOST: &str = "127.0.0.1";
-            let key = format!("{}:{}", broker.pod(), broker.port);
-            let known = self.open.borrow().get(&key).map(|f| f.port);
-            if let Some(port) = known
-                && TcpStream::connect((HOST, port)).await.is_ok()
-            {
-                return Ok((HOST.to_owned(), port));
-            }
-            let forward = self
-                .kubectl
-                .forward(&self.namespace, broker.pod(), broker.port)
-                .await
-                .map_err(|e| io::Error::new(io::ErrorKind::ConnectionRefused, e.message))?;
-            let port = forward.port;
-            self.open.borrow_mut().insert(key, forward);
-            Ok((HOST.to_owned(), port))
-        })
-    }
-
-    fn broke(&self, broker: &BrokerAddr) {
-        // kubectl may go on listening for a pod that is another by now.
-        self.open.borrow_mut().remove(&format!("{}:{}", broker.pod(), broker.port));
-    }
 }
 
 #[cfg(test)]

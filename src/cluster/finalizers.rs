@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::session::Session;
-use super::wait::expect;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Kind};
 use crate::kube::{Object, Snapshot};
@@ -22,7 +21,7 @@ pub(crate) fn explain(
         })
         .collect();
     let snapshot = Snapshot::of(left.iter().cloned().map(Object::new));
-    let (expect, answers) = (expect(cx).scope(Scope::Teardown), Answers::new());
+    let (expect, answers) = (cx.expect().scope(Scope::Teardown), Answers::new());
     let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
     let found = explain::findings(&scene);
     let failure = match found.iter().find(|f| f.certain_after.is_some()) {

@@ -7,14 +7,10 @@
 //! * between `kubeadm init` and the pods' network: exit 0 and "Done!" on a node that never becomes ready, also after
 //!   `minikube stop` and another start.
 
-use serde_json::Value;
-
-use super::ownership;
 use super::session::Session;
 use crate::failure::Result;
 use crate::kube::Object;
 use crate::kube::cluster::Node;
-use crate::kube::object::list;
 
 /// The namespace of minikube's add-on `storage-provisioner-rancher`.
 pub(crate) const STORAGE_NAMESPACE: &str = "local-path-storage";
@@ -23,13 +19,14 @@ const DNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
 const DAEMON_SETS: &str = "/apis/apps/v1/daemonsets";
 const NODES: &str = "/api/v1/nodes";
 const NAMESPACES: &str = "/api/v1/namespaces";
+const READING: &str = "read what the first start created";
 /// Where a container runtime finds its network's configuration (CNI's default, which minikube keeps).
 const NETWORK_FOLDER: &str = "/etc/cni/net.d";
 
 /// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
 /// anything counts as complete, whatever it lacks: it is not ours to delete.
 pub(crate) async fn is_whole(cx: &Session) -> Result<bool> {
-    let add_ons = find(cx, PROXY).await?.is_some() && find(cx, DNS).await?.is_some();
+    let add_ons = exists(cx, PROXY).await? && exists(cx, DNS).await?;
     if add_ons && network_comes(cx).await? {
         return Ok(true);
     }
@@ -39,12 +36,12 @@ pub(crate) async fn is_whole(cx: &Session) -> Result<bool> {
 /// Whether anybody has created anything in the cluster: a namespace, or pods or volumes in `default`, which always
 /// exists.
 pub(crate) async fn is_inhabited(cx: &Session) -> Result<bool> {
-    let namespaces = objects(find(cx, NAMESPACES).await?);
+    let namespaces = find(cx, NAMESPACES).await?;
     if namespaces.is_empty() || namespaces.iter().any(|ns| !is_kubernetes(ns.name())) {
         return Ok(true);
     }
     for kind in ["pods", "persistentvolumeclaims"] {
-        if !objects(find(cx, &format!("{NAMESPACES}/default/{kind}")).await?).is_empty() {
+        if !find(cx, &format!("{NAMESPACES}/default/{kind}")).await?.is_empty() {
             return Ok(true);
         }
     }
@@ -64,10 +61,10 @@ pub(crate) fn is_system(namespace: &str) -> bool {
 /// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has
 /// written to the node.
 async fn network_comes(cx: &Session) -> Result<bool> {
-    if !objects(find(cx, NODES).await?).iter().any(|node| Node(node).lacks_network()) {
+    if !find(cx, NODES).await?.iter().any(|node| Node(node).lacks_network()) {
         return Ok(true);
     }
-    if objects(find(cx, DAEMON_SETS).await?).iter().any(|set| set.name() != "kube-proxy") {
+    if find(cx, DAEMON_SETS).await?.iter().any(|set| set.name() != "kube-proxy") {
         return Ok(true);
     }
     let files = cx.minikube.node_files(NETWORK_FOLDER).await?;
@@ -78,11 +75,12 @@ async fn network_comes(cx: &Session) -> Result<bool> {
     Ok(files.is_none_or(|files| files.iter().any(counts)))
 }
 
-async fn find(cx: &Session, path: &str) -> Result<Option<Value>> {
-    let failed = |e| ownership::api_failure(cx, "read what the first start created", &e);
-    cx.kubectl.find(path).await.map_err(failed)
+async fn exists(cx: &Session, path: &str) -> Result<bool> {
+    let found = cx.kubectl.find(path).await;
+    found.map(|object| object.is_some()).map_err(|e| cx.api_failure(READING, &e))
 }
 
-fn objects(found: Option<Value>) -> Vec<Object> {
-    found.iter().flat_map(|all| list(all, "/items")).cloned().map(Object::new).collect()
+async fn find(cx: &Session, path: &str) -> Result<Vec<Object>> {
+    let found = cx.list(path, READING).await?;
+    Ok(found.into_iter().map(Object::new).collect())
 }

@@ -267,9 +267,7 @@ async fn by_kstrim_without_id(kubectl: &Kubectl, namespace: &str) -> Result<bool
     let Some(group) = kubectl.find("/apis/kafka.strimzi.io").await? else { return Ok(false) };
     let Some(version) = crate::kube::kind::Version::served(&group) else { return Ok(false) };
     let path = crate::kube::Kind::Kafka.path(version, Some(namespace));
-    let list = kubectl.find(&path).await?;
-    let items = list.as_ref().and_then(|l| l["items"].as_array()).into_iter().flatten();
-    Ok(items.into_iter().any(|o| by_kstrim(o) && id_of(o).is_none()))
+    Ok(kubectl.list(&path).await?.iter().any(|o| by_kstrim(o) && id_of(o).is_none()))
 }
 
 /// Whether some kstrim created an object.

@@ -94,9 +94,7 @@ impl Inventory {
         for (list, collection, kind) in lists {
             match list {
                 Ok(list) => {
-                    let found = list.and_then(|mut l| l.get_mut("items").map(Value::take));
-                    let Some(Value::Array(found)) = found else { continue };
-                    items.extend(found.into_iter().map(|object| Item {
+                    items.extend(list.into_iter().map(|object| Item {
                         kind: kind.kind.clone(),
                         collection: collection.clone(),
                         object,

@@ -31,6 +31,7 @@ pub(crate) mod connection;
 pub(crate) mod definitions;
 pub(crate) mod finalizers;
 pub(crate) mod first_start;
+pub(crate) mod forwards;
 pub(crate) mod installation;
 pub(crate) mod inventory;
 pub(crate) mod journal;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::refusals;
 use super::session::Session;
-use super::{refusals, remote_operator, wait};
 use crate::explain;
 use crate::failure::Result;
 use crate::kube::cluster::Deployment;
@@ -26,10 +26,18 @@ pub(crate) async fn all(cx: &Session) -> std::result::Result<Vec<Value>, ApiErro
 
 /// The same without a run.
 pub(crate) async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
-    let mut found = kubectl.find(DEPLOYMENTS).await?.unwrap_or_default();
-    let items = found.get_mut("items").and_then(Value::as_array_mut);
+    let deployments = kubectl.list(DEPLOYMENTS).await?;
     let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
-    Ok(items.map(std::mem::take).unwrap_or_default().into_iter().filter(is_operator).collect())
+    Ok(deployments.into_iter().filter(is_operator).collect())
+}
+
+/// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
+pub(crate) async fn look(cx: &Session) {
+    if !cx.waiting.operators_reported.get()
+        && let Ok(operators) = all(cx).await
+    {
+        tell(cx, &operators);
+    }
 }
 
 /// Before anything is changed: refuse to install an operator where one of another namespace looks after this one, and
@@ -39,10 +47,8 @@ pub(crate) fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<(
         tell(cx, operators);
         return Ok(());
     }
-    match remote_operator::of_another(operators.to_vec(), cx.namespace(), None) {
-        Some(found) if !adopt => {
-            Err(refusals::looked_after(&cx.target, &remote_operator::named(&found), refusals::up(cx)))
-        }
+    match of_another(operators.to_vec(), cx.namespace(), None) {
+        Some(found) if !adopt => Err(refusals::looked_after(&cx.target, &named(&found), refusals::up(cx))),
         // It is used: none is installed beside it.
         _ => Ok(()),
     }
@@ -53,18 +59,27 @@ fn tell(cx: &Session, operators: &[Value]) {
     if cx.waiting.operators_reported.replace(true) {
         return;
     }
-    let Some(finding) = explain::rivals(operators, &cx.store.snapshot(), &wait::expect(cx)) else {
+    let Some(finding) = explain::rivals(operators, &cx.store.snapshot(), &cx.expect()) else {
         return;
     };
     let hint = finding.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
     cx.emit.warn_of(finding.id, format!("{}{hint}", finding.sentence));
 }
 
-/// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
-pub(crate) async fn look(cx: &Session) {
-    if !cx.waiting.operators_reported.get()
-        && let Ok(operators) = all(cx).await
-    {
-        tell(cx, &operators);
-    }
+/// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
+/// is newer, and would take the operator that this run has just created for somebody else's.
+pub(crate) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
+    let operators = operators.into_iter().map(|json| typed("Deployment", json));
+    operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
+}
+
+/// An operator for people.
+pub(crate) fn named(operator: &Object) -> String {
+    format!("the operator {} in namespace {}", operator.name(), operator.namespace())
+}
+
+/// An item of a list, to which the API server leaves the kind.
+pub(super) fn typed(kind: &str, mut json: Value) -> Object {
+    json["kind"] = kind.into();
+    Object::new(json)
 }

@@ -55,9 +55,9 @@ pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
     let (system, marker) =
         tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
     let uid = system
-        .map_err(|e| api_failure(cx, "read the cluster's identity", &e))?
+        .map_err(|e| cx.api_failure("read the cluster's identity", &e))?
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
-    let marked = marker.map_err(|e| api_failure(cx, "read kstrim's marker", &e))?;
+    let marked = marker.map_err(|e| cx.api_failure("read kstrim's marker", &e))?;
     // Somebody's own cluster is never kstrim's, and gets no marker.
     let theirs = cx.target.context.is_some();
     let disk = cx.minikube.on_disk();
@@ -82,7 +82,7 @@ pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
         cx.kubectl
             .apply(&marker.to_string(), true)
             .await
-            .map_err(|e| api_failure(cx, "write kstrim's marker", &e))?;
+            .map_err(|e| cx.api_failure("write kstrim's marker", &e))?;
     }
     {
         let mut journal = cx.journal.borrow_mut();
@@ -113,7 +113,7 @@ pub(crate) async fn installation(cx: &Session) -> Result<Installation> {
     let recorded = cx.journal.borrow().state.installations.get(cx.namespace()).cloned();
     let proposed = recorded.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let found = Installation::find(&cx.kubectl, cx.namespace(), &proposed).await;
-    let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
+    let found = found.map_err(|e| cx.api_failure("look up kstrim's installation", &e))?;
     *cx.ownership.installation.borrow_mut() = Some(found.clone());
     Ok(found)
 }
@@ -140,7 +140,7 @@ pub(crate) async fn installation_again(cx: &Session) -> Result<Installation> {
     {
         let _looking = cx.ownership.looking.lock().await;
         let found = Installation::find(&cx.kubectl, cx.namespace(), before.id()).await;
-        let found = found.map_err(|e| api_failure(cx, "look up kstrim's installation", &e))?;
+        let found = found.map_err(|e| cx.api_failure("look up kstrim's installation", &e))?;
         // Replaced in one step, never absent in between: concurrent tasks ask it who owns objects.
         cx.ownership.installation.replace(Some(found));
     }
@@ -155,9 +155,9 @@ pub(crate) async fn establish(cx: &Session, created_namespace: bool) -> Result<I
     }
     if found.is_unmarked() {
         let stamped = adopt::unmarked(&cx.kubectl, &found).await;
-        stamped.map_err(|e| api_failure(cx, "label the installation's objects with its id", &e))?;
+        stamped.map_err(|e| cx.api_failure("label the installation's objects with its id", &e))?;
     }
-    let failed = |e| api_failure(cx, "create the ConfigMap of the installation", &e);
+    let failed = |e| cx.api_failure("create the ConfigMap of the installation", &e);
     let marker = found.marker(created_namespace);
     let now = match change::create(&cx.kubectl, &found.markers(), &marker).await.map_err(failed)? {
         Some(_) => found.marked(),
@@ -196,7 +196,7 @@ pub(crate) async fn apply_install(cx: &Session, objects: &[Object], doing: &str)
     };
     let looked = futures_util::future::try_join_all(objects.iter().cloned().map(look)).await;
     let mut mine = Vec::new();
-    for (mut object, live) in looked.map_err(|e| api_failure(cx, "read what is installed", &e))? {
+    for (mut object, live) in looked.map_err(|e| cx.api_failure("read what is installed", &e))? {
         if let Some(live) = live {
             if !cx.owns(&live) {
                 return Err(strimzi_of_others(cx, &object));
@@ -207,7 +207,7 @@ pub(crate) async fn apply_install(cx: &Session, objects: &[Object], doing: &str)
         }
         mine.push(object);
     }
-    cx.apply(&mine, true).await.map(drop).map_err(|e| api_failure(cx, doing, &e))
+    cx.apply(&mine, true).await.map(drop).map_err(|e| cx.api_failure(doing, &e))
 }
 
 fn strimzi_of_others(cx: &Session, object: &Object) -> Box<Failure> {
@@ -254,7 +254,7 @@ pub(crate) async fn change_kafka(
     let installation = installation(cx).await?;
     let collection = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
     let path = format!("{collection}/{}", cx.cluster());
-    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?;
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the Kafka resource", &e))?;
     let uid = |kafka: &Value| kafka.pointer("/metadata/uid").and_then(Value::as_str) == seen.map(|o| o.uid());
     let Some(kafka) = kafka.filter(|now| seen.is_none() || uid(now)) else {
         let message = format!("the Kafka cluster {} was deleted or replaced in the meantime", cx.cluster());
@@ -271,7 +271,7 @@ pub(crate) async fn change_kafka(
     };
     let patch = |now: &Value| patch(&Kafka(&kube::Object::new(now.clone())));
     let changed = change::patch(&cx.kubectl, &installation, &owned, patch).await;
-    changed.map_err(|e| api_failure(cx, doing, &e))
+    changed.map_err(|e| cx.api_failure(doing, &e))
 }
 
 /// Hold the namespace's Lease until [`release_lease`]: no other command that changes the namespace runs at the same
@@ -281,7 +281,7 @@ pub(crate) async fn exclude(cx: &Session, verb: &str) -> Result<()> {
         return Ok(());
     }
     let path = format!("/api/v1/namespaces/{}", cx.namespace());
-    let space = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
+    let space = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the namespace", &e))?;
     if space.is_none_or(|ns| ns.pointer("/metadata/deletionTimestamp").is_some()) {
         return Ok(());
     }
@@ -306,7 +306,7 @@ pub(crate) async fn exclude(cx: &Session, verb: &str) -> Result<()> {
                     .hint("wait for it to finish, then run the same command again"),
             ))
         }
-        Err(lease::Refused::Api(e)) => Err(api_failure(cx, "acquire the namespace's Lease", &e)),
+        Err(lease::Refused::Api(e)) => Err(cx.api_failure("acquire the namespace's Lease", &e)),
     }
 }
 
@@ -354,9 +354,4 @@ pub(crate) fn holder(profile: &str, verb: &str) -> Holder {
         identity: format!("{user}@{host}, pid {}, run {}: kstrim {verb}", std::process::id(), &run[..8]),
         state: crate::sha256::of(state.as_bytes()),
     }
-}
-
-/// The failure of a request; `doing` completes "cannot ...".
-pub(crate) fn api_failure(cx: &Session, doing: &str, error: &ApiError) -> Box<Failure> {
-    Box::new(crate::explain::kubectl::explain(error, doing, cx.profile(), &super::wait::expect(cx)))
 }

@@ -123,7 +123,7 @@ pub(crate) async fn remediate(
             let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis).await;
             match patched.map(drop) {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
-                done => done.map_err(|e| ownership::api_failure(cx, "remove the topic's finalizer", &e))?,
+                done => done.map_err(|e| cx.api_failure("remove the topic's finalizer", &e))?,
             }
         }
         Cure::RestartPod(pod) => {
@@ -148,7 +148,7 @@ fn just_restarted(cx: &Session, snapshot: &Snapshot, finding: &Finding) -> bool 
 /// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
 async fn restart(cx: &Session, what: &str, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
-    let failed = |e| ownership::api_failure(cx, &format!("restart {what}"), &e);
+    let failed = |e| cx.api_failure(&format!("restart {what}"), &e);
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
     let pods = inventory.of_class(Class::Dependent).filter(|i| i.kind == "Pod");
     for pod in pods.filter(|pod| names.iter().any(|name| name == pod.name())) {

@@ -5,12 +5,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
-use super::operators;
+use super::operators::{self, of_another, typed};
 use super::session::Session;
-use crate::kube::cluster::Deployment;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{Kind, Object, Snapshot, Version};
 
@@ -33,9 +31,7 @@ pub(crate) async fn look(cx: &Session, snapshot: &Snapshot) {
     let mut objects = Vec::new();
     if let Some(operator) = found {
         let path = Kind::Pod.path(cx.api_version(), Some(operator.namespace()));
-        let mut list = cx.kubectl.find(&path).await.ok().flatten().unwrap_or_default();
-        let items =
-            list.get_mut("items").and_then(|i| i.as_array_mut()).map(std::mem::take).unwrap_or_default();
+        let items = cx.kubectl.list(&path).await.unwrap_or_default();
         objects.extend(items.into_iter().map(|json| typed("Pod", json)));
         objects.push(operator);
     }
@@ -56,28 +52,10 @@ async fn kafka(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Obje
     kubectl.find(&format!("{path}/{cluster}")).await.ok().flatten().map(Object::new)
 }
 
-/// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
-/// is newer, and would take the operator that this run has just created for somebody else's.
-pub(crate) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
-    let operators = operators.into_iter().map(|json| typed("Deployment", json));
-    operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
-}
-
-/// An operator for people.
-pub(crate) fn named(operator: &Object) -> String {
-    format!("the operator {} in namespace {}", operator.name(), operator.namespace())
-}
-
 /// A snapshot with what was read.
 pub(crate) fn seen(cx: &Session, snapshot: Snapshot) -> Snapshot {
     let abroad = cx.waiting.remote_operator.borrow();
     snapshot.with(abroad.iter().flat_map(|(_, objects)| objects.iter().cloned()))
-}
-
-/// An item of a list, to which the API server leaves the kind.
-fn typed(kind: &str, mut json: Value) -> Object {
-    json["kind"] = kind.into();
-    Object::new(json)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::brokers::Forwards;
+use super::forwards::Forwards;
 use super::installation::Installation;
 use super::journal::JournalFile;
 use super::lease::Lease;
@@ -16,10 +16,13 @@ use crate::catalogue::Choice;
 use crate::config::Target;
 use crate::event::Emit;
 use crate::exec::cancel::Cancel;
+use crate::explain::Expect;
+use crate::failure::{Failure, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{ApiError, Kind, Object as Observed, Snapshot, Store, Version, Watcher};
 use crate::manifest::{self, Object};
 use crate::tool::minikube::Minikube;
+use serde_json::Value;
 
 /// A cluster that a command works on.
 pub(crate) struct Session {
@@ -119,6 +122,23 @@ impl std::ops::Deref for View {
 }
 
 impl Session {
+    /// What the predicates of readiness are compared with.
+    pub(crate) fn expect(&self) -> Expect {
+        let mut expect = Expect::kafka(self.namespace(), self.cluster());
+        expect.aims = self.target.aims();
+        expect
+    }
+
+    /// The items of a collection, none if the API server does not serve it; `doing` as for [`Session::api_failure`].
+    pub(crate) async fn list(&self, path: &str, doing: &str) -> Result<Vec<Value>> {
+        self.kubectl.list(path).await.map_err(|e| self.api_failure(doing, &e))
+    }
+
+    /// The failure of a request to the API server; `doing` completes "cannot ...".
+    pub(crate) fn api_failure(&self, doing: &str, error: &ApiError) -> Box<Failure> {
+        Box::new(crate::explain::kubectl::explain(error, doing, self.profile(), &self.expect()))
+    }
+
     /// A session in which nothing was looked at yet.
     pub(crate) fn new(
         target: Target,

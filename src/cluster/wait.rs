@@ -106,7 +106,7 @@ impl Waiter {
     }
 
     fn expect(&self, cx: &Session, snapshot: &Snapshot) -> Expect {
-        let mut expect = expect(cx).scope(self.scope).located(snapshot);
+        let mut expect = cx.expect().scope(self.scope).located(snapshot);
         expect.topic.clone_from(&self.topic.borrow());
         expect.changed_at = self.changed_at.get();
         expect.waits_since = Some(self.began);
@@ -160,13 +160,6 @@ impl<C: Remedies> Wait<C> for Waiter {
     fn cause(&self, cx: &C) -> Option<Box<Failure>> {
         self.cause(cx.session())
     }
-}
-
-/// What the predicates are compared with.
-pub(crate) fn expect(cx: &Session) -> Expect {
-    let mut expect = Expect::kafka(cx.namespace(), cx.cluster());
-    expect.aims = cx.target.aims();
-    expect
 }
 
 /// Ask the cluster; `None` if it does not respond, so that it is asked again at the next look.

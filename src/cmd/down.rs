@@ -196,7 +196,7 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
 /// Another Kafka of kstrim's, besides the one to be deleted, would lose its operator.
 async fn refuse_other_kafkas(cx: &Session) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
-    let found = teardown::items(cx, &format!("{base}/kafkas")).await?;
+    let found = cx.list(&format!("{base}/kafkas"), "list what is in the cluster").await?;
     let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !cx.owns(k));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
     let target = &cx.target;

@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::cluster::installation::{self, Installation};
 use crate::cluster::inventory::{Class, Inventory, by_kind};
 use crate::cluster::session::Session;
-use crate::cluster::{first_start, lost_machine, ownership, profile_owner};
+use crate::cluster::{first_start, lost_machine, profile_owner};
 use crate::config::Target;
 use crate::errors;
 use crate::event::{DeletedNamespace, DeletedVolume, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Version;
 use crate::kube::object::text;
-use crate::teardown::{items, name};
+use crate::teardown::name;
 use crate::tool::minikube_output::{Listed, State};
 
 /// Collect it. `runs`: the cluster answers, so its contents can be listed.
@@ -71,9 +71,9 @@ fn word(state: &State) -> &'static str {
 
 /// Namespaces and volumes of a cluster that answers.
 async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
-    let namespaces = items(cx, "/api/v1/namespaces").await?;
-    let pods = items(cx, "/api/v1/pods").await?;
-    let claims = items(cx, "/api/v1/persistentvolumeclaims").await?;
+    let namespaces = cx.list("/api/v1/namespaces", "list what is in the cluster").await?;
+    let pods = cx.list("/api/v1/pods", "list what is in the cluster").await?;
+    let claims = cx.list("/api/v1/persistentvolumeclaims", "list what is in the cluster").await?;
     let mut found: BTreeMap<String, DeletedNamespace> = BTreeMap::new();
     for namespace in &namespaces {
         let name = name(namespace);
@@ -91,7 +91,7 @@ async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
     // In somebody else's namespace everything is theirs and is not listed one by one; in the system's nothing is.
     let mut theirs: BTreeSet<String> = BTreeSet::new();
     for namespace in found.values_mut().filter(|n| !n.others && !first_start::is_system(&n.name)) {
-        let failed = |e| ownership::api_failure(cx, "list what is in the cluster", &e);
+        let failed = |e| cx.api_failure("list what is in the cluster", &e);
         let installation = Installation::find(&cx.kubectl, &namespace.name, "").await.map_err(failed)?;
         let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await.map_err(failed)?;
         namespace.others_objects = by_kind(inventory.of_class(Class::Foreign));
@@ -135,7 +135,13 @@ async fn in_system_namespaces(cx: &Session, claims: &[Value]) -> Result<BTreeMap
     for (kind, path) in WORKLOADS {
         let of_nobody =
             |object: &Value| is_add_on(object) || object["metadata"]["ownerReferences"].is_array();
-        all.extend(items(cx, path).await?.into_iter().filter(|o| !of_nobody(o)).map(|o| (kind, o)));
+        all.extend(
+            cx.list(path, "list what is in the cluster")
+                .await?
+                .into_iter()
+                .filter(|o| !of_nobody(o))
+                .map(|o| (kind, o)),
+        );
     }
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (kind, object) in all {
@@ -172,10 +178,12 @@ async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
         !text(volume, "/metadata/annotations/pv.kubernetes.io~1provisioned-by").is_empty()
             && text(volume, "/spec/claimRef/namespace") == cx.namespace()
     };
-    let volumes = items(cx, "/api/v1/persistentvolumes").await?;
+    let volumes = cx.list("/api/v1/persistentvolumes", "list what is in the cluster").await?;
     let volumes = volumes.iter().filter(|volume| !claimed(volume) && !of_a_claim(volume));
     let mut found: Vec<String> = volumes.map(|volume| format!("PersistentVolume {}", name(volume))).collect();
-    let definitions = items(cx, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await?;
+    let definitions = cx
+        .list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "list what is in the cluster")
+        .await?;
     let theirs = definitions.iter().filter(|d| !installation::by_kstrim(d) && !is_add_on(d));
     found.extend(theirs.map(|d| format!("CustomResourceDefinition {}", name(d))));
     Ok(found)
@@ -211,11 +219,11 @@ pub(crate) async fn anything_of_ours(cx: &Session) -> Result<bool> {
         paths.push(format!("/apis/kafka.strimzi.io/{version}/namespaces/{namespace}/{kind}"));
     }
     for path in paths {
-        if items(cx, &path).await?.iter().any(installation::by_kstrim) {
+        if cx.list(&path, "list what is in the cluster").await?.iter().any(installation::by_kstrim) {
             return Ok(true);
         }
     }
-    let found = items(cx, "/api/v1/namespaces").await?;
+    let found = cx.list("/api/v1/namespaces", "list what is in the cluster").await?;
     Ok(found.iter().any(|n| name(n) == namespace && installation::by_kstrim(n)))
 }
 

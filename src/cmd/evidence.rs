@@ -2,6 +2,7 @@
 //! a moment later, when it may be gone already.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -65,6 +66,14 @@ fn keep_the_last(folder: &Path) {
     all.sort();
     for old in all.iter().rev().skip(KEPT) {
         let _ = std::fs::remove_file(old);
+    }
+}
+
+impl Invocation {
+    /// Collect evidence of a failure, then as [`Invocation::finish`].
+    pub(crate) async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
+        let evidence = if wanted { collect(&self, &ended).await } else { None };
+        self.over(ended, evidence)
     }
 }
 

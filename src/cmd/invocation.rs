@@ -202,18 +202,13 @@ impl Invocation {
         self.verb
     }
 
-    /// Collect evidence of a failure, then as [`Invocation::finish`].
-    pub(crate) async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
-        let evidence = if wanted { super::evidence::collect(&self, &ended).await } else { None };
-        self.over(ended, evidence)
-    }
-
     /// Tell the last event and give the exit code.
     pub(crate) fn finish(self, ended: Result<Ended>) -> ExitCode {
         self.over(ended, None)
     }
 
-    fn over(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
+    /// Tell the last event, with the archive of evidence if there is one, and give the exit code.
+    pub(super) fn over(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
         let (report, next) = match ended {
             Ok(ended) => (ended.report, ended.next),
             Err(failure) => (Report { failure: Some((None, failure)), ..Report::default() }, None),

@@ -18,7 +18,7 @@ pub(crate) async fn kafka(living: &Living) -> Result<Object> {
     let found = cx.kubectl.find(&living::path(cx, "kafkas", Some(cx.cluster()))).await;
     found
         .map(|found| found.map(Object::new))
-        .map_err(|e| ownership::api_failure(cx, "read the Kafka resource", &e))?
+        .map_err(|e| cx.api_failure("read the Kafka resource", &e))?
         .ok_or_else(|| {
             Box::new(Failure::new(
                 errors::BROKERS_UNKNOWN,

@@ -118,11 +118,7 @@ impl Living {
     /// The namespace's resources of a kind of Strimzi's, by its plural.
     pub(crate) async fn list(&self, plural: &str) -> Result<Vec<Value>> {
         let cx = &self.cx;
-        let found = cx.kubectl.find(&path(cx, plural, None)).await;
-        let found = found.map_err(|e| ownership::api_failure(cx, &format!("list the {plural}"), &e))?;
-        Ok(found
-            .and_then(|mut list| list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take))
-            .unwrap_or_default())
+        cx.list(&path(cx, plural, None), &format!("list the {plural}")).await
     }
 }
 
@@ -328,7 +324,7 @@ pub(crate) async fn served(cx: &Session) -> Result<Option<ApiVersion>> {
 }
 
 fn asked(cx: &Session, error: &ApiError) -> Box<Failure> {
-    ownership::api_failure(cx, "query Strimzi's resources", error)
+    cx.api_failure("query Strimzi's resources", error)
 }
 
 /// The release that a Kafka is run by: as the operator says, as kstrim wrote down, or the newest

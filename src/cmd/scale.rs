@@ -105,7 +105,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     listeners::advertise(living, args.adopt, wanted.saturating_sub(pool.has)).await?;
     let waiter = change::begin();
     if wanted != pool.has {
-        let refused = |e| ownership::api_failure(cx, "change the number of brokers", &e);
+        let refused = |e| cx.api_failure("change the number of brokers", &e);
         match &pool.place {
             Place::New(new) => {
                 let mut new = (**new).clone();

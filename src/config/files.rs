@@ -11,6 +11,7 @@ use clap::builder::Resettable;
 use clap::{Arg, Command};
 
 use super::belief::{Me, Opened};
+pub(crate) use super::entry::Entry;
 use super::keys;
 pub use super::parse::parse;
 use super::trust::Trust;
@@ -19,19 +20,6 @@ use crate::failure::{Failure, Kind, Result};
 
 /// The project's file, in the working directory or a directory above it.
 pub(crate) const PROJECT_FILE: &str = "kstrim.yaml";
-
-/// Where a value stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The setting's name.
-    pub key: String,
-    /// Its values, as they would be written after the flag.
-    pub values: Vec<String>,
-    /// The file.
-    pub file: PathBuf,
-    /// Line in it, from 1.
-    pub line: usize,
-}
 
 /// Who a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use serde_json::{Map, Value, json};
 
-use super::files::Entry;
+use super::entry::Entry;
 use crate::cli::Cli;
 use crate::names::machine::is_contained_driver;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod belief;
 mod bundled;
+mod entry;
 pub(crate) mod files;
 pub(crate) mod keys;
 mod parse;

@@ -9,7 +9,7 @@ use clap::builder::Resettable;
 use clap::{Arg, Command, CommandFactory};
 use serde_yaml::Value;
 
-use super::files::Entry;
+use super::entry::Entry;
 use super::keys::{self, Key, Shape};
 use crate::cli::Cli;
 use crate::command_line::CommandLine;

@@ -26,25 +26,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const SLOW_ATTEMPTS: u32 = 2;
 const CHUNK: usize = 64 << 10;
 
-/// `http` or `https`; anything else is refused, and so is a URL with a password in it, which would
-/// stand in logs and events.
-pub(super) fn scheme(url: &str) -> Result<&'static str> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if let Some((_, host)) = authority.rsplit_once('@') {
-        let message = format!("the URL of {host} contains a user name or a password");
-        let failure = Failure::new(errors::DOWNLOAD_CREDENTIALS, Kind::Usage, message)
-            .because("URLs are printed and logged")
-            .hint("use a mirror that does not need them, or local files: --mirror DIR, --manifests FILE");
-        return Err(Box::new(failure));
-    }
-    let known = ["https", "http"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
-    known.ok_or_else(|| {
-        let message = format!("{url} is not an http or https URL");
-        Box::new(Failure::new(errors::DOWNLOAD_SCHEME, Kind::Usage, message))
-    })
-}
-
 /// The file a download grows in, and what its bytes belong to: the server's validator
 /// (`ETag`, or `Last-Modified`), without which it cannot be continued.
 pub(super) struct Part {
@@ -210,7 +191,7 @@ fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
 
 /// One request for the head of `url`; redirects are not followed.
 pub(super) fn answers(url: &str, settings: &Settings) -> Result<()> {
-    scheme(url)?;
+    redirect::scheme(url)?;
     match (Agents { settings, known: Vec::new() }).of(url)?.head(url).call() {
         Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             match refusal(url, response.status(), response.headers()) {

@@ -1,6 +1,5 @@
 //! Validates redirects.
 
-use super::http::scheme;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
@@ -41,6 +40,25 @@ fn join(base: &str, to: &str) -> String {
             format!("{scheme}://{authority}/{folder}{to}")
         }
     }
+}
+
+/// `http` or `https`; anything else is refused, and so is a URL with a password in it, which would
+/// stand in logs and events.
+pub(super) fn scheme(url: &str) -> Result<&'static str> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if let Some((_, host)) = authority.rsplit_once('@') {
+        let message = format!("the URL of {host} contains a user name or a password");
+        let failure = Failure::new(errors::DOWNLOAD_CREDENTIALS, Kind::Usage, message)
+            .because("URLs are printed and logged")
+            .hint("use a mirror that does not need them, or local files: --mirror DIR, --manifests FILE");
+        return Err(Box::new(failure));
+    }
+    let known = ["https", "http"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
+    known.ok_or_else(|| {
+        let message = format!("{url} is not an http or https URL");
+        Box::new(Failure::new(errors::DOWNLOAD_SCHEME, Kind::Usage, message))
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::finding::Finding;
-use super::pods::short;
+use super::finding::short;
 use super::scene::{Expect, Probe, Scene, Scope};
 use super::{Family, Rule};
 use crate::errors;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::finding::Finding;
-use super::pods::short;
+use super::finding::short;
 use super::scene::{Scene, Scope};
 use super::{Family, Rule};
 use crate::errors;

@@ -2,8 +2,9 @@
 //! broker, for which the operator waits in vain.
 
 use super::finding::Finding;
+use super::finding::short;
 use super::logs;
-use super::pods::{asked, question, short};
+use super::pods::{asked, question};
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::errors;

@@ -191,3 +191,12 @@ impl From<Finding> for Box<Failure> {
         Box::new(finding.failure())
     }
 }
+
+/// The first 300 characters, on one line.
+pub(super) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(300) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}

@@ -1,7 +1,8 @@
 //! Images that cannot be pulled, according to the container runtime.
 
 use super::finding::Finding;
-use super::pods::{short, watched};
+use super::finding::short;
+use super::pods::watched;
 use super::pulls;
 use super::scene::Scene;
 use super::{Family, Rule};

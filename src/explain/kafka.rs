@@ -1,7 +1,7 @@
 //! What the operator reports about the Kafka resource and its node pools.
 
+use super::finding::short;
 use super::finding::{Cure, Finding, Severity};
-use super::pods::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::errors;

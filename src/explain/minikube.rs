@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::fs::Access;
 use rustix::io::Errno;
 
-use super::pods::short;
+use super::finding::short;
 use crate::command_line::CommandLine;
 use crate::errors;
 use crate::exec::{Cmd, Exit};

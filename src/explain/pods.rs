@@ -1,6 +1,7 @@
 //! Pods that cannot start or stay up: the operator's, the brokers' and the entity operator's.
 
 use super::finding::Finding;
+use super::finding::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule, logs};
 use crate::errors;
@@ -427,15 +428,6 @@ fn evicted(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 .certain_after(20),
             );
         }
-    }
-}
-
-/// The first 300 characters, on one line.
-pub(super) fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(300) {
-        Some((at, _)) => format!("{}…", &line[..at]),
-        None => line,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why an image could not be pulled, from the messages of the container runtime.
 
-use super::pods::short;
+use super::finding::short;
 use crate::errors;
 use crate::failure::Id;
 use crate::words::{self, Words};

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::finding::short;
 use super::finding::{Finding, Severity};
-use super::pods::short;
 use super::scene::{Probe, Scene};
 use super::{Family, Rule};
 use crate::errors;

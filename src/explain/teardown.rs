@@ -1,7 +1,7 @@
 //! What cannot be deleted, and what is being deleted although it is needed.
 
+use super::finding::short;
 use super::finding::{Cure, Finding, Severity};
-use super::pods::short;
 use super::scene::{Expect, Scene, Scope};
 use super::{Family, Rule};
 use crate::command_line::CommandLine;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::finding::Finding;
-use super::pods::short;
+use super::finding::short;
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::command_line::CommandLine;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::pods::short;
+use super::finding::short;
 use super::scene::Scene;
 use crate::errors;
 use crate::failure::{Failure, Kind};

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::admission::Refusal;
 use super::proxy::Proxy;
-use super::{Api, ApiError, ApiErrorKind};
+use super::{Api, ApiError, ApiErrorKind, FOREVER};
 use crate::errors;
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
@@ -38,9 +38,6 @@ const WEBHOOKS: [(&str, &str); 2] = [
     ("validatingwebhookconfiguration", "validatingwebhookconfigurations"),
     ("mutatingwebhookconfiguration", "mutatingwebhookconfigurations"),
 ];
-
-/// Limit of a child that lasts as long as kstrim: a year.
-pub(super) const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Environment variable that names the program's path.
 pub(crate) const VARIABLE: &str = "KSTRIM_KUBECTL";
@@ -149,13 +146,12 @@ impl Kubectl {
     /// The configuration that has a webhook of this name, as `KIND/NAME`; `None` if none has, or none may be read.
     pub(crate) async fn configuration_of(&self, webhook: &str) -> Option<String> {
         for (kind, plural) in WEBHOOKS {
-            let found = self.get(&format!("/apis/admissionregistration.k8s.io/v1/{plural}")).await;
+            let found = self.list(&format!("/apis/admissionregistration.k8s.io/v1/{plural}")).await;
             let has = |configuration: &&Value| {
                 let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
                 webhooks.into_iter().any(|w| w["name"] == webhook)
             };
-            let list = found.unwrap_or_default();
-            if let Some(configuration) = list["items"].as_array().into_iter().flatten().find(has) {
+            if let Some(configuration) = found.unwrap_or_default().iter().find(has) {
                 return Some(format!("{kind}/{}", configuration.pointer("/metadata/name")?.as_str()?));
             }
         }
@@ -230,6 +226,16 @@ impl Kubectl {
             Ok(value) => Ok(Some(value)),
             Err(error) if absent(&error) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The items of a collection; none if the API server does not serve it. They have no `kind`: a list's items do not.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, ApiError> {
+        let Some(mut list) = self.find(path).await? else { return Ok(Vec::new()) };
+        match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Ok(Vec::new()),
+            _ => Err(ApiError::new(ApiErrorKind::Malformed, format!("{path} did not return a list"))),
         }
     }
 

@@ -30,3 +30,6 @@ pub use object::Object;
 pub use snapshot::Snapshot;
 pub use store::Store;
 pub(crate) use watch::Watcher;
+
+/// The limit of a child that lives as long as its run.
+const FOREVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);

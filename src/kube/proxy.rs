@@ -17,8 +17,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::kubectl::FOREVER;
-use super::{ApiError, ApiErrorKind};
+use super::{ApiError, ApiErrorKind, FOREVER};
 use crate::exec::{BoxFuture, Cmd, ExecError, Exit, Lines, Output, Runner, STDOUT_LIMIT};
 use crate::words;
 

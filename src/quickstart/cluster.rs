@@ -10,7 +10,7 @@ use super::context::Context;
 use super::nodes;
 use crate::cluster::connection::{connect, follow};
 use crate::cluster::journal::{JournalFile, ProfileState};
-use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, wait};
+use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::engine::task::{Doneness, Task, Timeout};
 use crate::errors;
@@ -342,8 +342,7 @@ async fn answers(cx: &Context) -> Result<()> {
         if began.elapsed() >= SETTLED
             && let Err(error) = cx.kubectl.ready().await
         {
-            let failure =
-                explain::kubectl::explain(&error, "query the cluster", cx.profile(), &wait::expect(cx));
+            let failure = explain::kubectl::explain(&error, "query the cluster", cx.profile(), &cx.expect());
             if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
                 return Err(Box::new(failure));
             }

@@ -123,7 +123,7 @@ impl Task<Context> for ComponentTask {
         self.waiter.changed_now();
         let snapshot = self.observed(cx).await;
         if let Some(Doneness::Pending(_)) = self.applied(cx, &snapshot) {
-            let refused = |e| ownership::api_failure(cx, &format!("apply {}", self.component.title), &e);
+            let refused = |e| cx.api_failure(&format!("apply {}", self.component.title), &e);
             let objects = cx.labelled(objects(cx, self.component));
             if !objects.is_empty() {
                 cx.apply(&objects, false).await.map_err(refused)?;
@@ -195,7 +195,7 @@ pub(crate) async fn rules(cx: &Context) -> Result<()> {
         return Ok(());
     }
     let applied = cx.apply(&cx.labelled(objects), false).await;
-    applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the rules of the metrics", &e))
+    applied.map(drop).map_err(|e| cx.api_failure("apply the rules of the metrics", &e))
 }
 
 /// Merge into the Kafka the patch that `patch` computes from its current state.

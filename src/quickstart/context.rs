@@ -3,12 +3,9 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::sources;
 use crate::catalogue::Choice;
-use crate::cluster::remediation::Remedies;
 use crate::cluster::session::Session;
 use crate::config::Settings;
 use crate::exec::cancel::Cancel;
@@ -184,17 +181,5 @@ impl Default for Machine {
             start: Rc::default(),
             reached: watch::channel(Reached::Down).0,
         }
-    }
-}
-
-#[async_trait(?Send)]
-impl Remedies for Context {
-    fn session(&self) -> &Session {
-        &self.session
-    }
-
-    async fn operator(&self) -> Result<Option<Vec<Object>>> {
-        let phases = &sources::install(self).await?.phases;
-        Ok(Some([phases.cluster.clone(), phases.namespaced.clone()].concat()))
     }
 }

@@ -89,7 +89,7 @@ impl Task<Context> for Crds {
             .collect();
         let applied = cx.apply(&objects, true).await;
         self.applied.set(true);
-        applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply Strimzi's resource definitions", &e))
+        applied.map(drop).map_err(|e| cx.api_failure("apply Strimzi's resource definitions", &e))
     }
 
     async fn changed(&self, _: &Context) {

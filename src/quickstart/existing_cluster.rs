@@ -114,7 +114,7 @@ impl Task<Context> for Preflight {
 }
 
 async fn kubernetes(cx: &Context) -> Result<String> {
-    let failed = |e| ownership::api_failure(cx, "query its version", &e);
+    let failed = |e| cx.api_failure("query its version", &e);
     let version: Value =
         serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
     let said = version.pointer("/gitVersion").and_then(Value::as_str).unwrap_or_default();
@@ -138,7 +138,7 @@ async fn allowed(cx: &Context) -> Result<()> {
         match cx.kubectl.may(verb, what, namespace).await {
             Ok(true) => Ok(None),
             Ok(false) => Ok(Some(format!("{verb} {what} {place}"))),
-            Err(e) => Err(ownership::api_failure(cx, "query the permissions", &e)),
+            Err(e) => Err(cx.api_failure("query the permissions", &e)),
         }
     });
     let mut missing = Vec::new();
@@ -162,7 +162,7 @@ async fn allowed(cx: &Context) -> Result<()> {
 }
 
 async fn operators(cx: &Context) -> Result<Vec<Value>> {
-    operators::all(cx).await.map_err(|e| ownership::api_failure(cx, "read the operators", &e))
+    operators::all(cx).await.map_err(|e| cx.api_failure("read the operators", &e))
 }
 
 /// Whether one of these operators watches the Kafka resource, or would watch one that is created.
@@ -188,10 +188,7 @@ async fn strimzi(cx: &Context) -> Result<()> {
         return Ok(());
     }
     let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=app%3Dstrimzi";
-    let failed = |e| ownership::api_failure(cx, "look for other roles", &e);
-    let mut found = cx.kubectl.find(path).await.map_err(failed)?.unwrap_or_default();
-    let bindings =
-        found.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+    let bindings = cx.list(path, "look for other roles").await?;
     let Some(taken) = bindings.iter().find(|b| !cx.owns(b)) else { return Ok(()) };
     let name = text(taken, "/metadata/name");
     let message =
@@ -228,6 +225,5 @@ async fn has_volumes(cx: &Context) -> bool {
         cx.namespace(),
         cx.cluster()
     );
-    let found = cx.kubectl.find(&path).await.ok().flatten();
-    found.is_some_and(|list| list["items"].as_array().is_some_and(|items| !items.is_empty()))
+    cx.kubectl.list(&path).await.is_ok_and(|claims| !claims.is_empty())
 }

@@ -355,7 +355,7 @@ async fn apply(
     kept: Option<String>,
 ) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
-    let refused = |e| ownership::api_failure(cx, "apply the Kafka resource", &e);
+    let refused = |e| cx.api_failure("apply the Kafka resource", &e);
     // The digest is of what is always applied; what stands beside it comes and goes by itself.
     wanted = cx.labelled(wanted);
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));

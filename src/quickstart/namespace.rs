@@ -127,6 +127,6 @@ async fn create(cx: &Context) -> Result<bool> {
     let objects = cx.labelled(vec![render::namespace(&cx.target.namespace)]);
     // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
     let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
-    let created = created.map_err(|e| ownership::api_failure(cx, "create the namespace", &e))?;
+    let created = created.map_err(|e| cx.api_failure("create the namespace", &e))?;
     Ok(created.is_some())
 }

@@ -38,7 +38,7 @@ impl Operator {
         let Some(found) = seen.operator_of(cx.namespace(), cx.cluster()) else {
             return Ok(Doneness::Pending("the operator is not installed".into()));
         };
-        let what = remote_operator::named(found.0);
+        let what = operators::named(found.0);
         if !cx.settings.adopt {
             return Ok(Doneness::Foreign(refusals::looked_after(&cx.target, &what, refusals::up(cx))));
         }
@@ -135,7 +135,7 @@ impl Task<Context> for Operator {
 async fn read_secret(cx: &Context, name: &str) -> Result<Option<Value>> {
     let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
     let found = cx.kubectl.find(&path).await;
-    found.map_err(|e| ownership::api_failure(cx, &format!("read the Secret {name}"), &e))
+    found.map_err(|e| cx.api_failure(&format!("read the Secret {name}"), &e))
 }
 
 /// Apply the Secret of a docker login, and see that those of others are there: a pod that names one
@@ -182,5 +182,5 @@ async fn secrets(cx: &Context, install: &Prepared) -> Result<()> {
     let mut objects = [secret.clone()];
     manifest::label(&mut objects, &install.digest, &cx.choice.release.version.to_string());
     let applied = cx.apply(&objects, true).await;
-    applied.map(drop).map_err(|e| ownership::api_failure(cx, "apply the Secret of the docker login", &e))
+    applied.map(drop).map_err(|e| cx.api_failure("apply the Secret of the docker login", &e))
 }

@@ -48,7 +48,7 @@ impl Task<Context> for Preflight {
                 let (settled, live) = tokio::join!(ownership::settle(cx, cx.starting()), operators::all(cx));
                 settled?;
                 cx.machine_is(Reached::Api);
-                let mut live = live.map_err(|e| ownership::api_failure(cx, "read the operator", &e))?;
+                let mut live = live.map_err(|e| cx.api_failure("read the operator", &e))?;
                 operators::settle(cx, &live, cx.settings.adopt)?;
                 live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);

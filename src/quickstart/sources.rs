@@ -1,19 +1,22 @@
 //! The install manifest of the run: fetched once, retargeted, tuned, labelled.
 
-use crate::quickstart::context::Prepared;
 use std::rc::Rc;
 
-use super::context::Context;
+use super::context::{Context, Prepared};
 use super::unbundle;
 use crate::catalogue::Mode;
+use crate::cluster::remediation::Remedies;
+use crate::cluster::session::Session;
 use crate::component;
 use crate::download::Progress;
 use crate::download::background::{self, Fetching};
 use crate::event::{self, Emit, Unit};
 use crate::failure::Result;
+use crate::manifest::Object;
 use crate::manifest::{self, images, pull, source, tune};
 use crate::names::{Minor, Version};
 use crate::tool::minikube_output::Listed;
+use async_trait::async_trait;
 
 /// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
 /// that task.
@@ -133,4 +136,16 @@ fn prepare(cx: &Context, loaded: source::Install) -> Result<Prepared> {
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
     let phases = manifest::split(objects);
     Ok(Prepared { phases, digest, origin: loaded.origin.to_string(), tuned, from, images: run, secret })
+}
+
+#[async_trait(?Send)]
+impl Remedies for Context {
+    fn session(&self) -> &Session {
+        self
+    }
+
+    async fn operator(&self) -> Result<Option<Vec<Object>>> {
+        let phases = &install(self).await?.phases;
+        Ok(Some([phases.cluster.clone(), phases.namespaced.clone()].concat()))
+    }
 }

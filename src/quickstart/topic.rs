@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use super::context::Context;
 use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
-use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::{Doneness, Task};
@@ -117,7 +116,7 @@ impl Task<Context> for Topic {
         let collection = ObservedKind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
         let labelled = cx.labelled(vec![wanted]);
         let created = change::create(&cx.kubectl, &collection, labelled[0].value()).await;
-        created.map_err(|e| ownership::api_failure(cx, "create the KafkaTopic", &e))?;
+        created.map_err(|e| cx.api_failure("create the KafkaTopic", &e))?;
         note(cx, None)?;
         self.exists.set(true);
         Ok(())

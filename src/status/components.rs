@@ -1,10 +1,11 @@
 //! The components. Pure functions.
 
 use super::data;
-use super::model::{ours, why};
+use crate::cluster::installation;
 use crate::component::{self, Component, Home};
+use crate::explain::ready::Readiness;
 use crate::explain::{Scene, Verdict};
-use crate::kube::object::text;
+use crate::kube::object::{Object, text};
 
 /// Those that are there, whoever made them.
 pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {
@@ -34,4 +35,17 @@ pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Comp
         Some(data::Component { name, resource, ready: reason.is_none(), reason, ours, url })
     };
     component::TABLE.iter().filter_map(one).collect()
+}
+
+/// Whether some kstrim created it, of whatever installation.
+pub(super) fn ours(object: &Object) -> bool {
+    installation::by_kstrim(object.json())
+}
+
+pub(super) fn why(readiness: Readiness) -> Option<String> {
+    match readiness {
+        Readiness::Ready => None,
+        Readiness::Progressing { why } => Some(why),
+        Readiness::Failed(finding) => Some(finding.sentence),
+    }
 }

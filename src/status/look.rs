@@ -384,13 +384,13 @@ impl Looker {
         let namespace = self.place.namespace.as_str();
         if kind == Kind::Deployment
             // Who may not list them everywhere is told of those in the namespace.
-            && let Ok(mut all) = self.items(kubectl, &kind.path(version, None)).await
+            && let Ok(mut all) = kubectl.list(&kind.path(version, None)).await
         {
             let counts = |o: &Object| o.namespace() == namespace || Deployment(o).is_cluster_operator();
             all.retain(|d| counts(&Object::new(d.clone())));
             return Ok(all);
         }
-        self.items(kubectl, &kind.path(version, Some(namespace))).await
+        kubectl.list(&kind.path(version, Some(namespace))).await
     }
 
     /// The pods and events of an operator in another namespace.
@@ -400,19 +400,9 @@ impl Looker {
             snapshot.operator_of(&self.place.namespace, &self.place.cluster).map(|o| o.0.namespace());
         let Some(home) = operator.filter(|home| *home != self.place.namespace) else { return };
         for kind in [Kind::Pod, Kind::Event] {
-            let more =
-                self.items(kubectl, &kind.path(Version::default(), Some(home))).await.unwrap_or_default();
+            let more = kubectl.list(&kind.path(Version::default(), Some(home))).await.unwrap_or_default();
             let here = snapshot.all(kind).map(|o| o.json().clone());
             store.replace(kind, here.chain(more).collect());
-        }
-    }
-
-    async fn items(&self, kubectl: &Kubectl, path: &str) -> Result<Vec<Value>, ApiError> {
-        let mut list = kubectl.get(path).await?;
-        match list.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => Ok(items),
-            Some(Value::Null) => Ok(Vec::new()),
-            _ => Err(ApiError::new(ApiErrorKind::Malformed, format!("{path} did not return a list"))),
         }
     }
 }

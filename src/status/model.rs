@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::components::{ours, why};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
-use crate::cluster::installation;
 use crate::cluster::ownership;
 use crate::command_line::Aim;
-use crate::explain::ready::{self, Readiness};
+use crate::explain::ready::{self};
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
 use crate::failure::{Failure, Id};
 use crate::kube::Snapshot;
 use crate::kube::kafka::{Kafka, KafkaNodePool};
-use crate::kube::object::Object;
 use crate::kube::pod::{Claim, Pod, State as ContainerState};
 use crate::kube::strimzi::pauses;
 use crate::names::is_context;
@@ -282,19 +281,6 @@ fn profile(facts: &Facts) -> data::Profile {
         nodes: valid.map(|p| p.nodes as u64),
         runtime: valid.and_then(|p| known(&p.runtime)),
         kubernetes: valid.and_then(|p| known(&p.kubernetes)),
-    }
-}
-
-/// Whether some kstrim created it, of whatever installation.
-pub(super) fn ours(object: &Object) -> bool {
-    installation::by_kstrim(object.json())
-}
-
-pub(super) fn why(readiness: Readiness) -> Option<String> {
-    match readiness {
-        Readiness::Ready => None,
-        Readiness::Progressing { why } => Some(why),
-        Readiness::Failed(finding) => Some(finding.sentence),
     }
 }
 

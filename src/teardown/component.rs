@@ -13,10 +13,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::orphans::Orphans;
-use super::{Scope as Known, few, items, moment, name, of_cluster, with_labels};
+use super::{Scope as Known, few, moment, name, of_cluster, with_labels};
 use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::finalizers;
-use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::ownership::{self};
 use crate::cluster::rollout::rolling;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
@@ -86,14 +86,15 @@ pub(crate) async fn look(cx: &Session, component: &'static Component, kafka: &Va
 async fn resource(cx: &Session, component: &Component) -> Result<Option<Value>> {
     let Some(kind) = component.kind() else { return Ok(None) };
     let path = format!("{}/{}", kind.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
-    cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, &format!("read {}", component.title), &e))
+    cx.kubectl.find(&path).await.map_err(|e| cx.api_failure(&format!("read {}", component.title), &e))
 }
 
 /// Refuse to take Connect away from connectors that kstrim did not make.
 async fn unused(cx: &Session) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let path = with_labels(&path, &of_cluster(cx));
-    let theirs: Vec<String> = items(cx, &path).await?.iter().filter(|c| !cx.owns(c)).map(name).collect();
+    let theirs: Vec<String> =
+        cx.list(&path, "list what kstrim created").await?.iter().filter(|c| !cx.owns(c)).map(name).collect();
     if theirs.is_empty() {
         return Ok(());
     }
@@ -119,7 +120,7 @@ async fn unused(cx: &Session) -> Result<()> {
 /// Delete the connectors that kstrim made, while their Connect still ends them.
 async fn connectors_away(cx: &Session) -> Result<()> {
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
-    let found = items(cx, &with_labels(&collection, &of_cluster(cx))).await?;
+    let found = cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await?;
     super::delete(cx, "the connectors", super::owned(cx, &collection, &found).await?).await
 }
 
@@ -176,7 +177,7 @@ impl Away {
         let part = if component.pods == "kafka" { "none" } else { component.pods };
         let selector = format!("{},strimzi.io/component-type={part}", of_cluster(cx));
         let path = with_labels(&format!("/{api}/namespaces/{}/{plural}", cx.namespace()), &selector);
-        Ok(items(cx, &path).await?.iter().map(name).collect())
+        Ok(cx.list(&path, "list what kstrim created").await?.iter().map(name).collect())
     }
 
     /// Whether the brokers run without the field.
@@ -280,7 +281,7 @@ impl Task<Session> for Away {
         }
         let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
         let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
-        let kafka = found.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?.unwrap_or_default();
+        let kafka = found.map_err(|e| cx.api_failure("read the Kafka resource", &e))?.unwrap_or_default();
         let kafka = Object::new(kafka);
         if component::take(kafka.json(), &self.names).is_some() {
             self.waiter.changed_now();
@@ -293,7 +294,7 @@ impl Task<Session> for Away {
         for object in component.objects(&component_input(cx, &crate::config::default_topic(), false)) {
             let collection = format!("/api/v1/namespaces/{}/configmaps", cx.namespace());
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
-            let found = found.map_err(|e| api_failure(cx, "read the rules of the metrics", &e))?;
+            let found = found.map_err(|e| cx.api_failure("read the rules of the metrics", &e))?;
             let found: Vec<Value> = found.into_iter().collect();
             super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?)
                 .await?;
@@ -341,7 +342,7 @@ impl Task<Session> for Components {
         let kinds = component::KINDS.map(ObservedKind::as_str).join(",");
         let selector = format!("{},strimzi.io/kind in ({kinds})", of_cluster(cx));
         let path = with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector);
-        let pods = self.orphans.dependents(cx, items(cx, &path).await?);
+        let pods = self.orphans.dependents(cx, cx.list(&path, "list what kstrim created").await?);
         if pods.is_empty() {
             return Ok(Doneness::Done("none is left".into()));
         }
@@ -378,11 +379,12 @@ async fn made(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     let rules = with_labels(&format!("/api/v1/namespaces/{}/configmaps", cx.namespace()), &mine);
     let kinds = component::KINDS.map(|kind| async move {
         let path = kind.path(cx.api_version(), Some(cx.namespace()));
-        let found = items(cx, &path).await?;
+        let found = cx.list(&path, "list what kstrim created").await?;
         let mine = found.into_iter().filter(|o| name(o) == cx.cluster() && cx.owns(o));
         Ok::<_, Box<Failure>>(mine.map(|o| (kind.as_str(), o)).collect::<Vec<_>>())
     });
-    let (kinds, rules) = tokio::join!(futures_util::future::try_join_all(kinds), items(cx, &rules));
+    let (kinds, rules) =
+        tokio::join!(futures_util::future::try_join_all(kinds), cx.list(&rules, "list what kstrim created"));
     let rules = rules?.into_iter().filter(|o| cx.owns(o)).map(|o| ("ConfigMap", o));
     Ok(kinds?.into_iter().flatten().chain(rules).collect())
 }

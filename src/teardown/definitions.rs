@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{ends, few, items, moment, name};
+use super::{ends, few, moment, name};
 use crate::cluster::change;
 use crate::cluster::definitions;
 use crate::cluster::session::Session;
@@ -118,7 +118,7 @@ async fn used(cx: &Session, definitions: &[Value]) -> Result<Vec<String>> {
         let path = version.map(|version| format!("/apis/{group}/{version}/{plural}"));
         async move {
             let Some(path) = path else { return Ok(Vec::new()) };
-            let found = items(cx, &path).await?;
+            let found = cx.list(&path, "list what kstrim created").await?;
             let named = |o: &Value| format!("{kind} {}/{}", text(o, "/metadata/namespace"), name(o));
             Ok::<_, Box<crate::failure::Failure>>(found.iter().map(named).collect::<Vec<_>>())
         }

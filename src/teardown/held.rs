@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cluster::session::Session;
-use crate::cluster::wait;
 use crate::explain;
 use crate::failure::Result;
 use crate::kube::object::text;
@@ -29,7 +28,7 @@ pub(crate) fn refuse<'a>(
         if held(object, Timestamp::now()).is_some() {
             let mut object = object.clone();
             object["kind"] = kind.into();
-            return Err(Box::new(explain::held(&object, &wait::expect(cx))));
+            return Err(Box::new(explain::held(&object, &cx.expect())));
         }
     }
     Ok(())

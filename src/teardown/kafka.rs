@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::orphans::Orphans;
-use super::{Scope, few, items, moment, name, of_cluster, strimzis, with_labels};
+use super::{Scope, few, moment, name, of_cluster, strimzis, with_labels};
 use crate::cluster::change;
 use crate::cluster::finalizers;
-use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::ownership::{self};
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
@@ -48,7 +48,7 @@ impl Task<Session> for Kafka {
                 cx.cluster()
             )));
         }
-        let pods = self.orphans.dependents(cx, items(cx, &pods_path(cx)).await?);
+        let pods = self.orphans.dependents(cx, cx.list(&pods_path(cx), "list what kstrim created").await?);
         if !pods.is_empty() {
             self.orphans.sweep(cx, &selector(cx), &pods).await?;
             let names: Vec<String> = pods.iter().map(name).collect();
@@ -72,7 +72,12 @@ impl Task<Session> for Kafka {
         let kind = |plural| if plural == "kafkas" { "Kafka" } else { "KafkaNodePool" };
         let left = look(cx).await.ok()?.resources.into_iter();
         let left = left.map(|(plural, object)| (kind(plural), object));
-        let pods = items(cx, &pods_path(cx)).await.ok()?.into_iter().map(|pod| ("Pod", pod));
+        let pods = cx
+            .list(&pods_path(cx), "list what kstrim created")
+            .await
+            .ok()?
+            .into_iter()
+            .map(|pod| ("Pod", pod));
         finalizers::explain(cx, left.chain(pods))
     }
 
@@ -91,14 +96,14 @@ struct Found {
 
 async fn look(cx: &Session) -> Result<Found> {
     let path = format!("{}/kafkas/{}", strimzis(cx), cx.cluster());
-    let kafka = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the Kafka resource", &e))?;
+    let kafka = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the Kafka resource", &e))?;
     ownership::installation(cx).await?;
     if kafka.as_ref().is_some_and(|kafka| !cx.owns(kafka)) {
         return Ok(Found { resources: Vec::new(), foreign: true });
     }
     let mut resources: Vec<_> = kafka.into_iter().map(|kafka| ("kafkas", kafka)).collect();
     let pools = with_labels(&format!("{}/kafkanodepools", strimzis(cx)), &of_cluster(cx));
-    let pools = items(cx, &pools).await?.into_iter().filter(|pool| cx.owns(pool));
+    let pools = cx.list(&pools, "list what kstrim created").await?.into_iter().filter(|pool| cx.owns(pool));
     resources.extend(pools.map(|pool| ("kafkanodepools", pool)));
     Ok(Found { resources, foreign: false })
 }
@@ -123,7 +128,7 @@ impl Kafka {
             .find(|id| !id.is_empty() && self.keep_data);
         let installation = ownership::installation(cx).await?;
         let collection = super::volumes::collection(cx);
-        for claim in items(cx, &with_labels(&collection, &of_cluster(cx))).await? {
+        for claim in cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await? {
             let Some(owned) = installation.dependent(&collection, &claim, &self.scope.known) else {
                 continue;
             };
@@ -136,7 +141,7 @@ impl Kafka {
             };
             match change::patch(&cx.kubectl, &installation, &owned, patch).await {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
-                patched => drop(patched.map_err(|e| api_failure(cx, "label the volumes", &e))?),
+                patched => drop(patched.map_err(|e| cx.api_failure("label the volumes", &e))?),
             }
         }
         Ok(())

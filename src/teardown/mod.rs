@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::cluster::change::{self, Deleted};
 use crate::cluster::installation::{self, Owned};
-use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::ownership::{self};
 use crate::cluster::session::Session;
 use crate::engine::task::{Job, Spec};
 use crate::event;
@@ -87,16 +87,6 @@ pub(crate) fn profile(cx: &Rc<Session>, seen: Option<profile::Seen>) -> Vec<Job>
     vec![Job::new(spec, profile::Profile::new(seen), cx)]
 }
 
-/// The items of a list; nothing for a kind that is not served.
-pub(crate) async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
-    let list = cx.kubectl.find(path).await.map_err(|e| api_failure(cx, &format!("list {path}"), &e))?;
-    let items = list.and_then(|mut l| l.get_mut("items").map(Value::take));
-    Ok(match items {
-        Some(Value::Array(items)) => items,
-        _ => Vec::new(),
-    })
-}
-
 /// Delete objects of the installation, some at once; `what` completes "cannot delete ...".
 async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
     let installation = ownership::installation(cx).await?;
@@ -104,7 +94,7 @@ async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
     stream::iter(owned)
         .map(|owned| async move {
             let deleted = change::delete(&cx.kubectl, installation, &owned).await;
-            match deleted.map_err(|e| api_failure(cx, &format!("delete {what}"), &e))? {
+            match deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))? {
                 Deleted::Yes => {}
                 Deleted::NoLongerOwned => {
                     let message = format!("{} now belongs to somebody else, and is kept", owned.path());

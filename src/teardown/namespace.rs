@@ -9,7 +9,7 @@ use super::Scope;
 use crate::cluster::finalizers;
 use crate::cluster::installation::MARKER;
 use crate::cluster::inventory::{Class, Inventory, by_kind};
-use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::ownership::{self};
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::{Doneness, Task};
@@ -42,7 +42,7 @@ impl Namespace {
     async fn fate(&self, cx: &Session, namespace: &Value) -> Result<Fate> {
         let installation = ownership::installation(cx).await?;
         let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
-        let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;
+        let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
         let foreign = inventory.foreign();
         let kept: Vec<_> = inventory.of_class(Class::Owned).filter(|i| i.name() != MARKER).collect();
         let in_use = !kept.is_empty();
@@ -61,7 +61,7 @@ impl Namespace {
 
     async fn marker(&self, cx: &Session) -> Result<Option<Value>> {
         let path = format!("/api/v1/namespaces/{}/configmaps/{MARKER}", cx.namespace());
-        cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read kstrim's ConfigMap", &e))
+        cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read kstrim's ConfigMap", &e))
     }
 }
 
@@ -92,7 +92,7 @@ impl Task<Session> for Namespace {
 
     async fn run(&self, cx: &Session) -> Result<()> {
         let path = format!("/api/v1/namespaces/{}", cx.namespace());
-        let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the namespace", &e))?;
+        let found = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the namespace", &e))?;
         let Some(found) = found else { return Ok(()) };
         let (what, collection, object) = match self.fate(cx, &found).await? {
             Fate::Delete => ("the namespace", "/api/v1/namespaces".to_owned(), Some(found)),

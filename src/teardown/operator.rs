@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::orphans::Orphans;
-use super::{Scope, few, items, moment, name, strimzis, with_labels};
+use super::{Scope, few, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
 use crate::cluster::session::Session;
 use crate::cluster::{finalizers, operators, ownership};
@@ -69,7 +69,7 @@ impl Task<Session> for Operator {
         if !names.is_empty() {
             return Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))));
         }
-        let pods = self.orphans.dependents(cx, items(cx, &pods_path(cx)).await?);
+        let pods = self.orphans.dependents(cx, cx.list(&pods_path(cx), "list what kstrim created").await?);
         let Some(pod) = pods.first() else {
             return Ok(Doneness::Done("no operator of kstrim's is left".into()));
         };
@@ -86,7 +86,7 @@ impl Task<Session> for Operator {
     }
 
     async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
-        let left = items(cx, &pods_path(cx)).await.ok()?;
+        let left = cx.list(&pods_path(cx), "list what kstrim created").await.ok()?;
         finalizers::explain(cx, left.into_iter().map(|pod| ("Pod", pod)))
     }
 
@@ -103,7 +103,7 @@ async fn live(cx: &Session) -> Result<Vec<(String, Vec<Value>)>> {
         let collection = path.replace("{ns}", cx.namespace());
         let path = with_labels(&collection, &selector);
         async move {
-            let found = items(cx, &path).await?;
+            let found = cx.list(&path, "list what kstrim created").await?;
             let mine = |o: &Value| cx.owns(o) && name(o) != crate::cluster::installation::MARKER;
             Ok::<_, Box<Failure>>((collection, found.into_iter().filter(mine).collect::<Vec<_>>()))
         }
@@ -121,7 +121,10 @@ async fn live(cx: &Session) -> Result<Vec<(String, Vec<Value>)>> {
 /// Cluster roles that somebody else's binding refers to: the roles of Strimzi have the same names everywhere.
 async fn shared(cx: &Session) -> Result<Vec<String>> {
     let everywhere = "/apis/rbac.authorization.k8s.io/v1/rolebindings";
-    let (global, bindings) = tokio::join!(items(cx, BINDINGS), items(cx, everywhere));
+    let (global, bindings) = tokio::join!(
+        cx.list(BINDINGS, "list what kstrim created"),
+        cx.list(everywhere, "list what kstrim created")
+    );
     let bindings = global?.into_iter().chain(bindings?);
     // What the operator bound for a Kafka of the installation refers to accounts of this namespace.
     let elsewhere = |b: &Value| {
@@ -136,7 +139,7 @@ async fn shared(cx: &Session) -> Result<Vec<String>> {
 async fn runs(cx: &Session) -> Result<Vec<String>> {
     ownership::installation(cx).await?;
     let one = |plural: &'static str| async move {
-        let found = items(cx, &format!("{}/{plural}", strimzis(cx))).await?;
+        let found = cx.list(&format!("{}/{plural}", strimzis(cx)), "list what kstrim created").await?;
         let theirs = found.into_iter().filter(|o| !cx.owns(o));
         Ok::<_, Box<Failure>>(theirs.map(|o| format!("{plural}/{}", name(&o))).collect::<Vec<_>>())
     };
@@ -146,7 +149,7 @@ async fn runs(cx: &Session) -> Result<Vec<String>> {
 /// Other installations of Strimzi in the cluster, which need its definitions.
 pub(crate) async fn elsewhere(cx: &Session) -> Result<Vec<String>> {
     let all = operators::all(cx).await;
-    let all = all.map_err(|e| ownership::api_failure(cx, "look for other operators", &e))?;
+    let all = all.map_err(|e| cx.api_failure("look for other operators", &e))?;
     let theirs = all.iter().filter(|d| !cx.owns(d));
     Ok(theirs.map(|d| format!("the operator in namespace {}", text(d, "/metadata/namespace"))).collect())
 }

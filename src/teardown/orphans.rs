@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Scope, ends, few, items, name, with_labels};
+use super::{Scope, ends, few, name, with_labels};
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::failure::Result;
@@ -61,7 +61,7 @@ impl Orphans {
         let installation = ownership::installation(cx).await?;
         for path in KINDS {
             let path = path.replace("{ns}", cx.namespace()).replace("{v}", cx.api_version().as_str());
-            let found = items(cx, &with_labels(&path, selector)).await?;
+            let found = cx.list(&with_labels(&path, selector), "list what kstrim created").await?;
             let mine =
                 found.iter().filter_map(|object| installation.dependent(&path, object, &self.scope.known));
             super::delete(cx, "the pods", mine.collect()).await?;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Scope, items, name};
+use super::{Scope, name};
 use crate::cluster::adopt::CLUSTER_SCOPED;
 use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::inventory::{Class, Inventory, Item, by_kind};
-use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::ownership::{self};
 use crate::cluster::session::Session;
 use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
@@ -68,7 +68,7 @@ impl Plan {
 pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     let installation = ownership::installation(cx).await?;
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
-    let inventory = inventory.map_err(|e| api_failure(cx, "list what is in the namespace", &e))?;
+    let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
     let mut objects: Vec<DeletedObject> = Vec::new();
     let kept_kind = |item: &Item| keep_data && item.kind == "PersistentVolumeClaim";
     for item in &inventory.items {
@@ -90,7 +90,9 @@ pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     let foreign = inventory.foreign();
     let stays = keep_data || !foreign.is_empty();
     for (kind, path) in CLUSTER_SCOPED.into_iter().filter(|(kind, _)| !(stays && *kind == "Namespace")) {
-        for object in items(cx, path).await?.into_iter().filter(|object| cx.owns(object)) {
+        for object in
+            cx.list(path, "list what kstrim created").await?.into_iter().filter(|object| cx.owns(object))
+        {
             objects.push(DeletedObject { kind: kind.into(), name: name(&object), size: None });
         }
     }

@@ -7,10 +7,10 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{ends, few, items, moment, name, of_cluster, strimzis, with_labels};
+use super::{ends, few, moment, name, of_cluster, strimzis, with_labels};
 use crate::cluster::change;
 use crate::cluster::finalizers;
-use crate::cluster::ownership::{self, api_failure};
+use crate::cluster::ownership::{self};
 use crate::cluster::remediation::without_strimzis;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
@@ -123,7 +123,7 @@ impl Resources {
                 }
                 Err(error) if error.transient() => {}
                 Err(error) => {
-                    return Err(api_failure(cx, &format!("remove the finalizer of {name}"), &error));
+                    return Err(cx.api_failure(&format!("remove the finalizer of {name}"), &error));
                 }
             }
         }
@@ -147,7 +147,11 @@ async fn all(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     let one = |kind: &'static str| {
         let path = format!("{}/{kind}", strimzis(cx));
         let path = with_labels(&path, &of_cluster(cx));
-        async move { items(cx, &path).await.map(|found| found.into_iter().map(move |object| (kind, object))) }
+        async move {
+            cx.list(&path, "list what kstrim created")
+                .await
+                .map(|found| found.into_iter().map(move |object| (kind, object)))
+        }
     };
     let found = futures_util::future::try_join_all(KINDS.map(one)).await?;
     Ok(found.into_iter().flatten().collect())
@@ -157,7 +161,7 @@ async fn all(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
 async fn operator_serves(cx: &Session) -> Result<bool> {
     let path =
         format!("/apis/apps/v1/namespaces/{}/deployments/{}-entity-operator", cx.namespace(), cx.cluster());
-    let found = cx.kubectl.find(&path).await.map_err(|e| api_failure(cx, "read the entity operator", &e))?;
+    let found = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the entity operator", &e))?;
     let available =
         |d: &Value| d.pointer("/status/availableReplicas").and_then(Value::as_u64).unwrap_or(0) > 0;
     Ok(found.is_some_and(|d| available(&d) && !ends(&d)))

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{few, items, moment, name, of_cluster, with_labels};
+use super::{few, moment, name, of_cluster, with_labels};
 use crate::cluster::session::Session;
 use crate::cluster::{finalizers, ownership};
 use crate::engine::task::{Doneness, Task};
@@ -52,7 +52,7 @@ impl Task<Session> for Volumes {
 async fn claims(cx: &Session) -> Result<(Vec<Value>, Vec<Value>)> {
     let installation = ownership::installation(cx).await?;
     let collection = collection(cx);
-    let found = items(cx, &with_labels(&collection, &of_cluster(cx))).await?;
+    let found = cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await?;
     Ok(found.into_iter().partition(|claim| installation.owned_claim(&collection, claim).is_some()))
 }
 

@@ -5,10 +5,8 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::state::items;
 use crate::cluster::definitions;
 use crate::cluster::installation;
-use crate::cluster::ownership;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
@@ -60,7 +58,7 @@ impl Task<Context> for Convert {
     async fn run(&self, cx: &Context) -> Result<()> {
         let definitions = self.definitions(cx).await?;
         let all = list(cx, &definitions).await?;
-        let failed = |doing: &'static str| move |e| ownership::api_failure(cx, doing, &e);
+        let failed = |doing: &'static str| move |e| cx.api_failure(doing, &e);
         // Pod sets are the operator's; whatever else has fields that v1 does not know would lose them.
         let kept: Vec<String> = all.iter().filter(|(.., own)| *own).map(bare).collect();
         for some in kept.chunks(MANY) {
@@ -94,7 +92,7 @@ async fn list(cx: &Context, definitions: &[Object]) -> Result<Vec<Item>> {
         let text = |at: &str| definition.get(at).and_then(Value::as_str).unwrap_or_default();
         let path = format!("/apis/{}/{V1}/{}", text("/spec/group"), text("/spec/names/plural"));
         let own = text("/spec/names/kind") != "StrimziPodSet";
-        for item in items(cx, &path).await? {
+        for item in cx.list(&path, "list Strimzi's resources").await? {
             all.push((item, text("/spec/group").to_owned(), text("/spec/names/kind").to_owned(), own));
         }
     }

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::path::{Metadata, State};
+use super::model::{Metadata, State};
 use super::rule::Rule;
+use super::rule::rule;
 use super::settled::{self, KINDS};
-use super::state::{items, rule};
 use crate::catalogue::Mode;
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
@@ -184,7 +184,7 @@ impl Migrate {
 }
 
 fn failed(cx: &Context, error: &ApiError) -> Box<Failure> {
-    ownership::api_failure(cx, DOING, error)
+    cx.api_failure(DOING, error)
 }
 
 #[async_trait(?Send)]
@@ -342,7 +342,7 @@ pub(crate) fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> boo
 /// Refuse what Strimzi cannot migrate, or what is not ours, before anything is changed.
 pub(crate) async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
-    let pools = items(cx, &format!("{group}/kafkanodepools")).await?;
+    let pools = cx.list(&format!("{group}/kafkanodepools"), "list Strimzi's resources").await?;
     let needed = |pool: &&Value| {
         let name = installation::name(pool);
         let mine = text(pool, "/metadata/labels/strimzi.io~1cluster") == cx.cluster();
@@ -365,7 +365,12 @@ pub(crate) async fn possible(cx: &Session, state: &State, kafka: &Value) -> Resu
     if pools.iter().any(|pool| installation::name(pool) == CONTROLLER) {
         return Ok(());
     }
-    let claims = items(cx, &format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace())).await?;
+    let claims = cx
+        .list(
+            &format!("/api/v1/namespaces/{}/persistentvolumeclaims", cx.namespace()),
+            "list Strimzi's resources",
+        )
+        .await?;
     let of_controllers = |claim: &&Value| {
         installation::label(claim, CLUSTER_LABEL) == Some(cx.cluster())
             && installation::label(claim, "strimzi.io/pool-name") == Some(CONTROLLER)

@@ -10,6 +10,7 @@ pub(crate) mod images;
 pub(crate) mod kept;
 pub(crate) mod managed;
 pub(crate) mod migrate;
+pub(crate) mod model;
 pub(crate) mod path;
 pub(crate) mod resources;
 pub(crate) mod rule;

@@ -1,6 +1,7 @@
 //! From what runs to what is wanted: a path of releases over the catalogue, or the rule that forbids
 //! one. Pure.
 
+use super::model::{Metadata, State};
 use super::rule::Rule;
 use super::search::{self, Leg, serves, serves_both};
 use crate::catalogue::{Mode, Release, find, releases};
@@ -10,62 +11,6 @@ use crate::names::{Minor, Version};
 
 /// The first release that upgrades Kafka in KRaft mode.
 const KRAFT: Version = Version::new(0, 39, 0);
-
-/// How far a Kafka is on its way from ZooKeeper to KRaft.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Metadata {
-    /// In ZooKeeper, without node pools.
-    Zookeeper,
-    /// In ZooKeeper; the brokers are in node pools, as the migration needs them.
-    Pooled,
-    /// ZooKeeper and KRaft: the migration has begun, and can be rolled back.
-    Migrating,
-    /// ZooKeeper is being given up, which cannot be rolled back.
-    Finishing,
-    /// In KRaft; the resource still has fields that only ZooKeeper needed.
-    Unfinished,
-    /// In KRaft.
-    Kraft,
-}
-
-impl Metadata {
-    /// The mode in which Kafka's resource is written.
-    pub(crate) const fn mode(self) -> Mode {
-        match self {
-            Self::Zookeeper | Self::Pooled | Self::Migrating | Self::Finishing => Mode::Zookeeper,
-            Self::Unfinished | Self::Kraft => Mode::Kraft,
-        }
-    }
-
-    /// Whether a migration has begun and is not at its end.
-    pub(crate) const fn begun(self) -> bool {
-        matches!(self, Self::Migrating | Self::Finishing)
-    }
-}
-
-/// The current versions.
-#[derive(Debug, Clone)]
-pub(crate) struct State {
-    /// The installed operator.
-    pub release: &'static Release,
-    /// `spec.kafka.version`.
-    pub kafka: Version,
-    /// The metadata version, or with ZooKeeper the inter-broker protocol's, if it is set.
-    pub level: Option<String>,
-    /// Where Kafka keeps its metadata.
-    pub metadata: Metadata,
-    /// The Kubernetes, if it is known.
-    pub kubernetes: Option<Minor>,
-    /// Whether all that is stored is stored as `v1`.
-    pub converted: bool,
-}
-
-impl State {
-    /// How Kafka keeps its metadata.
-    pub(crate) const fn mode(&self) -> Mode {
-        self.metadata.mode()
-    }
-}
 
 /// A step at a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]

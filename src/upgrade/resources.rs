@@ -175,7 +175,7 @@ impl Task<Context> for Resources {
         }
         // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
         let applied = cx.apply(&self.over(cx, &snapshot, &wanted), true).await;
-        applied.map_err(|e| ownership::api_failure(cx, "apply the Kafka cluster", &e))?;
+        applied.map_err(|e| cx.api_failure("apply the Kafka cluster", &e))?;
         if self.without_zookeeper {
             migrate::leave(cx).await?;
         }

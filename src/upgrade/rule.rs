@@ -1,5 +1,8 @@
 //! The rules for upgrade paths. Each has a name, which errors and plans use, and a source.
 
+use crate::errors;
+use crate::failure::{Failure, Kind};
+
 /// A rule of Strimzi's or Kafka's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
@@ -211,4 +214,10 @@ impl std::fmt::Display for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.name())
     }
+}
+
+pub(super) fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
+    Failure::new(errors::UPGRADE_NO_PATH, kind, message)
+        .because(format!("rule {rule}: {}", rule.sentence()))
+        .hint(format!("see {}", rule.source()))
 }

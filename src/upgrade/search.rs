@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::path::{Metadata, State};
+use super::model::{Metadata, State};
 use crate::catalogue::{Mode, Release, releases};
 use crate::names::{Minor, Version};
 

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::migrate;
-use super::path::{self, Metadata, State};
-use super::rule::Rule;
+use super::model::{Metadata, State};
+use super::path;
+use super::rule::{Rule, rule};
 use super::shape::Shape;
 use crate::catalogue::{Mode, Release};
 use crate::cluster::definitions;
@@ -45,7 +46,7 @@ pub(crate) async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
     ours(cx, kafka, errors::KAFKA_FOREIGN, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
     let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", cx.namespace(), OPERATOR);
-    let failed = |e| ownership::api_failure(cx, "read the operator", &e);
+    let failed = |e| cx.api_failure("read the operator", &e);
     let Some(deployment) = cx.kubectl.find(&path).await.map_err(failed)? else {
         let all = operators::all(cx).await.map_err(failed)?.into_iter().map(Object::new);
         if let Some(found) = all.into_iter().find(|o| Deployment(o).watches(cx.namespace())) {
@@ -169,7 +170,7 @@ async fn kubernetes(cx: &Session) -> Option<crate::names::Minor> {
 /// access rules in the old form would be lost.
 pub(crate) async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
-    let all = items(cx, &format!("{group}/kafkas")).await?;
+    let all = cx.list(&format!("{group}/kafkas"), "list Strimzi's resources").await?;
     let other = all.iter().find(|k| {
         text(k, "/metadata/namespace") != cx.namespace() || text(k, "/metadata/name") != cx.cluster()
     });
@@ -181,7 +182,9 @@ pub(crate) async fn alone(cx: &Session, found: &Found, target: &Version) -> Resu
     if found.state.release.version >= ACL || *target < ACL {
         return Ok(());
     }
-    let users = items(cx, &format!("{group}/namespaces/{}/kafkausers", cx.namespace())).await?;
+    let users = cx
+        .list(&format!("{group}/namespaces/{}/kafkausers", cx.namespace()), "list Strimzi's resources")
+        .await?;
     let old = users.iter().find(|user| {
         let acls = user.pointer("/spec/authorization/acls").and_then(Value::as_array);
         acls.into_iter().flatten().any(|acl| acl.get("operation").is_some())
@@ -198,22 +201,4 @@ pub(crate) async fn alone(cx: &Session, found: &Found, target: &Version) -> Resu
                 .into())
         }
     }
-}
-
-pub(super) fn rule(rule: Rule, kind: Kind, message: String) -> Failure {
-    Failure::new(errors::UPGRADE_NO_PATH, kind, message)
-        .because(format!("rule {rule}: {}", rule.sentence()))
-        .hint(format!("see {}", rule.source()))
-}
-
-/// The items of a list.
-pub(crate) async fn items(cx: &Session, path: &str) -> Result<Vec<Value>> {
-    let found = cx
-        .kubectl
-        .find(path)
-        .await
-        .map_err(|e| ownership::api_failure(cx, "list Strimzi's resources", &e))?;
-    Ok(found
-        .and_then(|mut list| list.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take))
-        .unwrap_or_default())
 }

@@ -15,9 +15,8 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::managed;
-use super::state::{GROUPS, items};
+use super::state::GROUPS;
 use crate::cluster::definitions;
-use crate::cluster::ownership;
 use crate::cluster::{change, installation};
 use crate::engine::task::{Doneness, Task};
 use crate::event::Unit;
@@ -129,7 +128,7 @@ impl Versions {
     async fn stale<'a>(&self, cx: &Context, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
         let mut all = Vec::new();
         for kind in kinds {
-            let found = items(cx, &kind.path(&kind.stored)).await?.into_iter();
+            let found = cx.list(&kind.path(&kind.stored), "list Strimzi's resources").await?.into_iter();
             all.extend(found.filter(|i| managed::is_stale(i, &kind.group, &kind.stays())).map(|i| (kind, i)));
         }
         Ok(all)
@@ -156,7 +155,7 @@ impl Versions {
 }
 
 fn failed(cx: &Context, error: &crate::kube::ApiError) -> Box<crate::failure::Failure> {
-    ownership::api_failure(cx, "retire an old version of Strimzi's resources", error)
+    cx.api_failure("retire an old version of Strimzi's resources", error)
 }
 
 #[async_trait(?Send)]

@@ -220,7 +220,7 @@ pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
 async fn remove(cx: &Session, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
-    let failed = |e| ownership::api_failure(cx, "delete the connectors", &e);
+    let failed = |e| cx.api_failure("delete the connectors", &e);
     for name in names {
         let found = cx.kubectl.find(&format!("{collection}/{name}")).await.map_err(failed)?;
         if let Some(owned) = found.and_then(|object| installation.owned(&collection, &object)) {
@@ -243,7 +243,7 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
         wire.topic(out).await?;
         let from = wire.where_it_ends(out).await?;
         let applied = cx.apply(&cx.labelled(connectors), false).await;
-        applied.map_err(|e| ownership::api_failure(cx, "apply the connectors", &e))?;
+        applied.map_err(|e| cx.api_failure("apply the connectors", &e))?;
         cx.synced(&[ObservedKind::KafkaConnector]).await;
         let values = values(&trial.run);
         wire.send(into, &values).await?;

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use super::{PLURAL, Topic, all, in_kafka, one};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
-use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cmd::living::{self, Living};
@@ -63,14 +62,14 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
         free(&as_wanted, &known)?;
         let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
         let taken = cx.kubectl.find(&path).await;
-        if taken.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.is_some() {
+        if taken.map_err(|e| cx.api_failure("read the topic", &e))?.is_some() {
             return Err(of_another(living, &as_wanted.resource).await?);
         }
         not_in_kafka(living, args).await?;
         let collection = living::path(cx, PLURAL, None);
         let object = &cx.labelled(vec![wanted])[0];
         let created = change::create(&cx.kubectl, &collection, object.value()).await;
-        if created.map_err(|e| ownership::api_failure(cx, "create the topic", &e))?.is_none() {
+        if created.map_err(|e| cx.api_failure("create the topic", &e))?.is_none() {
             return Err(of_another(living, &as_wanted.resource).await?);
         }
     }
@@ -101,7 +100,7 @@ async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
 async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "read the topic", &e))?.unwrap_or_default();
+    let found = found.map_err(|e| cx.api_failure("read the topic", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str);
     let message = match owner {
         Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka cluster {owner}"),

@@ -9,7 +9,6 @@ use super::{FOR_GOOD, PLURAL, User, all, kept_from, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cluster::session::Session;
 use crate::cluster::{change, listener};
-use crate::cluster::{ownership, wait};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
 use crate::errors;
@@ -88,7 +87,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         let collection = living::path(cx, PLURAL, None);
         let object = &cx.labelled(vec![wanted])[0];
         let created = change::create(&cx.kubectl, &collection, object.value()).await;
-        if created.map_err(|e| ownership::api_failure(cx, "create the user", &e))?.is_none() {
+        if created.map_err(|e| cx.api_failure("create the user", &e))?.is_none() {
             return Err(of_another(living, args).await?);
         }
     } else if there.is_some_and(|(u, _)| u.ready) {
@@ -130,7 +129,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
 async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "read the user", &e))?.unwrap_or_default();
+    let found = found.map_err(|e| cx.api_failure("read the user", &e))?.unwrap_or_default();
     let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
     let message = match owner {
         Some(owner) => format!("the KafkaUser {} belongs to the Kafka cluster {owner}", args.user),
@@ -149,8 +148,7 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
     let found = cx.kubectl.find(&path).await;
-    let Some(secret) = found.map_err(|e| ownership::api_failure(cx, "look for a Secret of this name", &e))?
-    else {
+    let Some(secret) = found.map_err(|e| cx.api_failure("look for a Secret of this name", &e))? else {
         return Ok(());
     };
     let message = format!("a Secret {} exists in the namespace {}", args.user, cx.namespace());
@@ -252,7 +250,7 @@ fn look(cx: &Session, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
         return Ok(Doneness::Pending(format!("user {name}: does not exist yet")));
     };
     let Some(why) = KafkaUser(object).unready() else { return Ok(Doneness::Done(String::new())) };
-    let expect = wait::expect(cx).scope(Scope::Everything);
+    let expect = cx.expect().scope(Scope::Everything);
     let answers = Answers::new();
     let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
     let subject = format!("user/{name}");

@@ -13,7 +13,6 @@ use serde_json::Value;
 
 use super::{NO_CREDENTIALS, PLURAL, User, kept_from};
 use crate::cluster::listener;
-use crate::cluster::ownership;
 use crate::cmd::living::{self, Living};
 use crate::cmd::login;
 use crate::errors;
@@ -46,7 +45,7 @@ pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTre
 async fn without_credentials(living: &Living, user: &User, secret: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(&user.user))).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "read the user", &e))?;
+    let found = found.map_err(|e| cx.api_failure("read the user", &e))?;
     let kept = found.and_then(|json| kept_from(living, &json, &NO_CREDENTIALS));
     Ok(kept.unwrap_or_else(|| {
         Box::new(
@@ -64,7 +63,7 @@ async fn entries(living: &Living, name: &str) -> Result<Option<BTreeMap<String, 
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
     let found = cx.kubectl.find(&path).await;
-    let found = found.map_err(|e| ownership::api_failure(cx, "read a secret", &e))?;
+    let found = found.map_err(|e| cx.api_failure("read a secret", &e))?;
     Ok(found.map(|secret| {
         let data = secret.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
         let decoded = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str()?).ok()?).ok();

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{Cluster, findings, foreign};
 use crate::checks::{Ground, certificate};
-use crate::cluster::brokers::{self, Brokers, Forwards};
+use crate::cluster::brokers::{self, Brokers};
+use crate::cluster::forwards::Forwards;
 use crate::config::Target;
 use crate::doctor::data::Outcome;
 use crate::errors;

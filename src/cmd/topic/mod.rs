@@ -131,7 +131,7 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
     let installation = ownership::installation(cx).await?;
     let owned = Owned::requested(&living::path(cx, plural, None), object, Consent::by_name());
     let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
-    match deleted.map_err(|e| ownership::api_failure(cx, &format!("delete {what}"), &e))? {
+    match deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))? {
         Deleted::Yes => Ok(()),
         Deleted::NoLongerOwned => {
             let message = format!("{what} was deleted and re-created by somebody else in the meantime");

@@ -17,7 +17,6 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cluster::session::Session;
-use crate::cluster::wait::expect;
 use crate::component::{Component, TABLE, of};
 use crate::event::ComponentReport;
 use crate::explain::{Answers, Judge, Scene, Scope};
@@ -61,7 +60,7 @@ impl Trial<'_> {
     async fn vain(&self) -> Result<()> {
         let snapshot = self.cx.synced(&[ObservedKind::Pod, ObservedKind::Event]).await;
         let (expect, answers) =
-            (expect(self.cx).scope(Scope::Component(self.component.pods)), Answers::new());
+            (self.cx.expect().scope(Scope::Component(self.component.pods)), Answers::new());
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
         match self.judge.borrow_mut().look(&scene).terminal {
             Some(cause) => Err(self.failure(cause.id, Some(cause.failure()))),

@@ -97,7 +97,7 @@ impl Source {
             return Ok(Self::Origin);
         }
         if value.contains("://") {
-            http::scheme(value)?;
+            redirect::scheme(value)?;
             return Ok(Self::Url(value.trim_end_matches('/').to_owned()));
         }
         let folder = PathBuf::from(value);
@@ -132,7 +132,7 @@ impl Source {
     }
 
     fn place(&self, url: &str) -> Result<Place> {
-        http::scheme(url)?;
+        redirect::scheme(url)?;
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let plain = rest.split(['?', '#']).next().unwrap_or(rest);
         Ok(match self {
@@ -319,5 +319,4 @@ fn offline(url: &str) -> Failure {
 }
 
 #[cfg(test)]
-#[path = "download/tests.rs"]
 mod tests;

@@ -21,7 +21,7 @@ use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::kube::logs::LogRequest;
-use crate::kube::{Api, ApiError, Kind as Observed, Object, Snapshot, Version};
+use crate::kube::{ApiError, Kind as Observed, Object, Snapshot, Version};
 use crate::names::Tool;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::terminal::output::{self, Output};
@@ -88,10 +88,9 @@ impl Reading<'_> {
     /// The pods of a namespace as they are now.
     async fn pods(&self, namespace: &str) -> Result<Snapshot, ApiError> {
         let path = Observed::Pod.path(Version::default(), Some(namespace));
-        let mut list = self.kubectl.get(&path).await?;
-        let items = list.get_mut("items").and_then(|items| items.as_array_mut()).map(std::mem::take);
+        let items = self.kubectl.list(&path).await?;
         // A list's items carry no kind.
-        Ok(Snapshot::of(items.into_iter().flatten().map(|mut item| {
+        Ok(Snapshot::of(items.into_iter().map(|mut item| {
             item["kind"] = Observed::Pod.as_str().into();
             Object::new(item)
         })))

@@ -145,12 +145,11 @@ impl<'a> Live<'a> {
             });
         };
         let kubectl = reached.kubectl.clone();
-        let (operators, status) = tokio::join!(kubectl.find(OWN_OPERATORS), async {
+        let (operators, status) = tokio::join!(kubectl.list(OWN_OPERATORS), async {
             look::status(&seen, &seen.snapshot, &mut Memory::default()).await
         });
-        if let Ok(mut list) = operators.map(Option::unwrap_or_default) {
-            let items = list.get_mut("items").and_then(serde_json::Value::as_array_mut);
-            let _ = ground.operators.set(items.map(std::mem::take).unwrap_or_default());
+        if let Ok(operators) = operators {
+            let _ = ground.operators.set(operators);
         }
         Ok(Cluster { kubectl, seen, status })
     }

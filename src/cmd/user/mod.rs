@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, UserDelete, UserVerb};
-use crate::cluster::wait;
 use crate::errors;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -116,7 +115,7 @@ fn kept_from(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> 
     let user = Object::new(json);
     let subject = format!("user/{}", user.name());
     let snapshot = Snapshot::of([living.resource.clone(), user]);
-    let expect = wait::expect(&living.cx).scope(Scope::Everything);
+    let expect = living.cx.expect().scope(Scope::Everything);
     let answers = Answers::new();
     let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
     let found =
