@@ -122,7 +122,7 @@ fn the_engine_does_not_know_what_it_runs() {
 const RESERVED: &[(&[&str], &[&str])] = &[
     // clap has a type of this name, too.
     (&["process::Command", "Command::new(", "tokio::process"], &["exec/system.rs", "exec/supervise.rs"]),
-    (&["ureq"], &["download.rs", "download/"]),
+    (&["ureq"], &["download/"]),
     // Everybody else asks the toolbox, which knows of kstrim's own.
     (&["minikube::find()", "kubectl::find()"], &["toolbox/"]),
     // Code that changes or deletes an object in a cluster takes an `Owned`; `give_cluster_id` writes a status.
@@ -130,12 +130,12 @@ const RESERVED: &[(&[&str], &[&str])] = &[
         &[".delete_at(", ".replace_at(", ".create_at(", "kubectl.patch("],
         &["cluster/", "kube/", "quickstart/kafka.rs"],
     ),
-    // `Cx::apply` adds the installation's id to what it applies. A profile's marker belongs to no installation.
+    // `Session::apply` adds the installation's id to what it applies. A profile's marker belongs to no installation.
     (&["kubectl.apply("], &["cluster/session.rs", "cluster/ownership.rs", "kube/"]),
     // The wire client, the probe whether a port-forward takes connections yet, and the socket of kubectl's proxy.
     (
         &["TcpStream", "UdpSocket", "UnixStream"],
-        &["kafka.rs", "kafka/", "cluster/brokers.rs", "kube/proxy.rs"],
+        &["kafka/", "cluster/forwards.rs", "kube/proxy.rs"],
     ),
     // kstrim's own files are private to its user: all other code creates them by `paths::private_dir` and
     // `private_file`. The exceptions write a file where the user asked for it, and minikube's own cache.

@@ -148,7 +148,7 @@ const NO_COMMANDS: [(&str, &str, &str); 13] = [
     ("quickstart/smoke.rs", "kubectl port-forward -n {} pod/BROKER", "the same"),
     ("upgrade/told.rs", "kubectl apply --server-side -f -   #", "the same"),
     ("upgrade/path.rs", "kstrim versions", "it knows no cluster"),
-    ("cmd/connect.rs", "kstrim connect needs a listener", "prose"),
+    ("cmd/connect/", "kstrim connect needs a listener", "prose"),
     ("cmd/explain.rs", "kstrim up and kstrim down recover", "prose"),
 ];
 
