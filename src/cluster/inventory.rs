@@ -85,7 +85,7 @@ impl Inventory {
         let lists: Vec<_> = stream::iter(kinds)
             .map(|kind| async move {
                 let collection = format!("{}/namespaces/{namespace}/{}", kind.api, kind.plural);
-                (kubectl.find(&collection).await, collection, kind)
+                (kubectl.list(&collection).await, collection, kind)
             })
             .buffer_unordered(AT_ONCE)
             .collect()
