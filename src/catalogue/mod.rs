@@ -10,6 +10,7 @@ pub mod programs;
 mod refusal;
 pub mod release;
 pub mod resolve;
+pub mod served;
 
 use std::sync::LazyLock;
 

@@ -19,7 +19,7 @@ pub mod label;
 pub mod load;
 pub mod object;
 pub mod phase;
-mod plain;
+pub(crate) mod plain;
 pub mod pull;
 pub mod recognise;
 pub mod render;
