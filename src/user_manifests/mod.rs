@@ -4,12 +4,17 @@
 
 mod choose;
 mod document;
+mod fit;
 mod ids;
 mod kustomize;
+mod named;
+mod order;
 mod parse;
 mod problem;
 mod read;
+mod references;
 mod replaced;
 mod schema;
+mod scope;
 #[cfg(test)]
 mod test_support;

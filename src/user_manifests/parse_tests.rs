@@ -22,12 +22,12 @@ fn fault(text: &str) -> Fault {
 #[test]
 fn words_are_read_as_kubectl_reads_them() {
     let text = "a: yes\nb: \"yes\"\nc: 0644\nd: '0644'\ne: 1_000\nf: 12:30\ng: 1.5\nh: ~\ni: Null\nj: no\n\
-                k: !!str 1\nl: 2024-01-15\nm: 5Gi\nn: true\no:\np: 0x1F\nq: |\n  on\nyes: 1\n1: 2\n";
+                k: !!str 1\nl: 2024-01-15\nm: 5Gi\nnn: true\no:\np: 0x1F\nq: |\n  on\nyes: 1\n1: 2\n";
     assert_eq!(
         one(text),
         json!({
             "a": true, "b": "yes", "c": 420, "d": "0644", "e": 1000, "f": "12:30", "g": 1.5, "h": null, "i": null,
-            "j": false, "k": "1", "l": "2024-01-15", "m": "5Gi", "n": true, "o": null, "p": 31, "q": "on\n",
+            "j": false, "k": "1", "l": "2024-01-15", "m": "5Gi", "nn": true, "o": null, "p": 31, "q": "on\n",
             "true": 1, "1": 2,
         })
     );

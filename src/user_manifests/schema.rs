@@ -58,13 +58,13 @@ impl<'a> Definitions<'a> {
         let release = &self.release.version;
         let key = (object.group().to_owned(), object.kind().to_owned());
         let Some(definition) = self.by_kind.get(&key) else {
-            let mut problem =
-                Problem::field(ids::SCHEMA, document, "/kind", format!("is not a kind of Strimzi {release}"));
+            let what = format!("is {}, which is not a kind of Strimzi {release}", object.kind());
+            let mut problem = Problem::field(ids::SCHEMA, document, "/kind", what);
             let kinds = self.by_kind.keys().map(|(_, kind)| kind.as_str());
-            if let Some(near) = nearest(object.kind(), kinds) {
+            if let Some(instead) = replaced::kind_instead(object.kind()) {
+                problem = problem.hint(instead);
+            } else if let Some(near) = nearest(object.kind(), kinds) {
                 problem = problem.hint(format!("did you mean {near}?"));
-            } else if let Some(replaced) = replaced::kind_instead(object.kind()) {
-                problem = problem.hint(replaced);
             }
             problems.push(problem);
             return;
