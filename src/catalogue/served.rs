@@ -32,7 +32,8 @@ impl Release {
             kind => KINDS.contains(&kind),
         };
         let served = |version: &str| self.api_versions.iter().any(|served| served == version);
-        let first = FIRST.contains(&version) && matches!(kind, "KafkaTopic" | "KafkaUser") && served("v1beta2");
+        let first =
+            FIRST.contains(&version) && matches!(kind, "KafkaTopic" | "KafkaUser") && served("v1beta2");
         exists && (served(version) || first)
     }
 }
@@ -49,8 +50,13 @@ mod tests {
         };
         assert!(serves("0.51.0", "Kafka", "v1beta2") && serves("0.51.0", "Kafka", "v1"));
         assert!(serves("1.0.0", "Kafka", "v1") && !serves("1.0.0", "Kafka", "v1beta2"));
-        assert!(serves("0.36.0", "KafkaNodePool", "v1beta2") && !serves("0.35.1", "KafkaNodePool", "v1beta2"));
-        assert!(serves("0.45.2", "KafkaMirrorMaker", "v1beta2") && !serves("0.46.0", "KafkaMirrorMaker", "v1beta2"));
+        assert!(
+            serves("0.36.0", "KafkaNodePool", "v1beta2") && !serves("0.35.1", "KafkaNodePool", "v1beta2")
+        );
+        assert!(
+            serves("0.45.2", "KafkaMirrorMaker", "v1beta2")
+                && !serves("0.46.0", "KafkaMirrorMaker", "v1beta2")
+        );
         assert!(serves("0.51.0", "KafkaTopic", "v1alpha1") && !serves("1.0.0", "KafkaTopic", "v1alpha1"));
         assert!(!serves("0.51.0", "Kafka", "v1beta1") && !serves("1.2.0", "Deployment", "v1"));
     }

@@ -67,9 +67,9 @@ impl std::fmt::Display for Want {
             Want::Served { kind, api_version } => write!(f, "{kind} in {api_version}"),
             Want::Kafka(version) => write!(f, "Kafka {version}"),
             Want::Zookeeper => f.write_str("Kafka with ZooKeeper"),
-            Want::Kraft { enabled, .. } if enabled.is_empty() => {
-                f.write_str("Kafka without ZooKeeper, and without the annotations that earlier releases need for that")
-            }
+            Want::Kraft { enabled, .. } if enabled.is_empty() => f.write_str(
+                "Kafka without ZooKeeper, and without the annotations that earlier releases need for that",
+            ),
             Want::Kraft { .. } => f.write_str("Kafka without ZooKeeper"),
             Want::Metadata(minor) => write!(f, "the metadata version {minor}"),
         }
@@ -166,7 +166,8 @@ fn unfit(release: &Release, wishes: &[Wish], newest: Option<&Release>) -> Failur
     let failure = unmet.fold(failure, |failure, wish| failure.because(wish.sentence()));
     match newest {
         Some(newest) => failure.hint(format!("the newest release that fits: --release {}", newest.version)),
-        None => failure.hint("no release fits all manifests: leave --release out to see which contradict each other"),
+        None => failure
+            .hint("no release fits all manifests: leave --release out to see which contradict each other"),
     }
 }
 
@@ -194,7 +195,8 @@ fn contradiction(wishes: &[Wish]) -> Failure {
         Some([one, other]) => {
             let failure = failure.because(one.sentence()).because(other.sentence());
             [one, other].iter().fold(failure, |failure, side| {
-                let others: Vec<&Wish> = wishes.iter().filter(|w| w.want != one.want && w.want != other.want).collect();
+                let others: Vec<&Wish> =
+                    wishes.iter().filter(|w| w.want != one.want && w.want != other.want).collect();
                 let fits = |release: &&&Release| {
                     side.want.fits(release) && others.iter().all(|wish| wish.want.fits(release))
                 };

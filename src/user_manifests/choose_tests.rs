@@ -7,7 +7,8 @@ fn chosen(text: &str) -> Chosen {
 
 fn refused(text: &str, requested: Option<&str>) -> Box<Failure> {
     let requested = requested.map(|text| text.parse::<Version>().expect("a version"));
-    let failure = choose(&documents(text), requested.as_ref(), release("1.2.0")).expect_err("a contradiction");
+    let failure =
+        choose(&documents(text), requested.as_ref(), release("1.2.0")).expect_err("a contradiction");
     assert_eq!(failure.id, ids::RELEASE);
     failure
 }
@@ -22,7 +23,8 @@ fn the_default_is_taken_if_it_fits() {
     assert_eq!(chosen.release.version.to_string(), "1.2.0");
     assert_eq!(chosen.kafka, Some("4.3.1".parse().expect("a version")));
     assert!(chosen.reasons.is_empty());
-    let other = choose(&documents("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"), None, release("0.51.0"));
+    let other =
+        choose(&documents("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"), None, release("0.51.0"));
     assert_eq!(other.expect("anything fits").release.version.to_string(), "0.51.0");
 }
 
@@ -96,7 +98,10 @@ fn contradictions_name_both_places_and_the_nearest_of_each_side() {
 #[test]
 fn what_no_release_has_is_told_alone() {
     let failure = refused(&kafka("v1", "  kafka: {version: 9.0.0}\n"), None);
-    assert_eq!(failure.causes, ["test.yaml:6: Kafka c: spec.kafka.version: Kafka 9.0.0 is in no release of the catalogue"]);
+    assert_eq!(
+        failure.causes,
+        ["test.yaml:6: Kafka c: spec.kafka.version: Kafka 9.0.0 is in no release of the catalogue"]
+    );
     assert_eq!(failure.hints, ["nearest: Kafka 4.3.1 (Strimzi 1.2.0)"]);
     let failure = refused("apiVersion: kafka.strimzi.io/v2\nkind: Kafka\nmetadata: {name: c}\n", None);
     assert!(failure.causes[0].contains("is in no release"), "{failure:?}");
@@ -118,7 +123,10 @@ fn a_requested_release_must_fit() {
 fn metadata_is_not_newer_than_kafka() {
     let failure = refused(&kafka("v1", "  kafka:\n    version: 4.1.0\n    metadataVersion: 4.2-IV1\n"), None);
     assert!(failure.message.starts_with("test.yaml:8: "), "{failure:?}");
-    assert_eq!(chosen(&kafka("v1", "  kafka: {metadataVersion: 4.1-IV1}\n")).release.version.to_string(), "1.2.0");
+    assert_eq!(
+        chosen(&kafka("v1", "  kafka: {metadataVersion: 4.1-IV1}\n")).release.version.to_string(),
+        "1.2.0"
+    );
     for wrong in ["  kafka: {version: latest}\n", "  kafka: {metadataVersion: newest}\n"] {
         assert!(refused(&kafka("v1", wrong), None).message.contains("is not a"), "{wrong}");
     }

@@ -102,10 +102,19 @@ rules! {
 /// What cannot be made to fit, and why: the second table in `docs/fit.md`.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("an image of a registry that is not public and has no replacement", "nobody can pull it here"),
-    ("`build.output` of `KafkaConnect` without a replacement for its registry", "the build would push to the registry of production"),
+    (
+        "`build.output` of `KafkaConnect` without a replacement for its registry",
+        "the build would push to the registry of production",
+    ),
     ("`build.output` of the type `imagestream`, and a `Route`", "only OpenShift has them"),
-    ("`resources` other than CPU, memory and storage, such as `nvidia.com/gpu` or `hugepages-2Mi`", "this machine does not offer them"),
-    ("more pods than fit into the memory or CPU even with the smallest sizes", "they could not be scheduled together"),
+    (
+        "`resources` other than CPU, memory and storage, such as `nvidia.com/gpu` or `hugepages-2Mi`",
+        "this machine does not offer them",
+    ),
+    (
+        "more pods than fit into the memory or CPU even with the smallest sizes",
+        "they could not be scheduled together",
+    ),
 ];
 
 /// A change of a field.
@@ -149,7 +158,9 @@ pub(crate) fn fit(documents: &[Document], limits: &Limits) -> Result<(Vec<Docume
     fitted.retain(|document| kafka::stays(document, &mut fit));
     pods::total(&fitted, &mut fit);
     let position = |change: &Change| {
-        documents.iter().position(|d| d.object.to_string() == change.object && d.origin.file == change.origin.file)
+        documents
+            .iter()
+            .position(|d| d.object.to_string() == change.object && d.origin.file == change.origin.file)
     };
     fit.changes.sort_by_key(position);
     match problem::failure(&fit.problems) {
@@ -270,7 +281,15 @@ fn fields(object: &Object, name: &str) -> Vec<String> {
                     if key == name {
                         found.push(pointer.clone());
                     }
-                    let passed_on = ["config", "labels", "annotations", "matchLabels", "data", "stringData", "binaryData"];
+                    let passed_on = [
+                        "config",
+                        "labels",
+                        "annotations",
+                        "matchLabels",
+                        "data",
+                        "stringData",
+                        "binaryData",
+                    ];
                     if !passed_on.contains(&key.as_str()) {
                         walk(value, &pointer, name, found);
                     }

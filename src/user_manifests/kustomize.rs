@@ -101,9 +101,10 @@ pub(super) async fn build(directory: &Path, kubectl: &Kubectl) -> Result<Vec<u8>
     }
     let message = format!("kubectl cannot build the kustomization {}", directory.display());
     Err(Box::new(
-        Failure::new(ids::KUSTOMIZE, Kind::Usage, message)
-            .because(output.last_stderr_line())
-            .hint(format!("run the command yourself to see its output: {}", kubectl.kustomize_cmd(directory))),
+        Failure::new(ids::KUSTOMIZE, Kind::Usage, message).because(output.last_stderr_line()).hint(format!(
+            "run the command yourself to see its output: {}",
+            kubectl.kustomize_cmd(directory)
+        )),
     ))
 }
 
@@ -130,12 +131,10 @@ impl Place<'_> {
     fn refuse(&self, pointer: &str, what: &str) -> Box<Failure> {
         let line = self.lines.of(pointer).map_or(1, Lines::line);
         let message = format!("{}:{line}: {} {what}", self.file.display(), dotted(pointer));
-        Box::new(
-            Failure::new(ids::KUSTOMIZE, Kind::Usage, message).hint(
-                "use only files in this directory and other local kustomizations, or build it yourself: \
+        Box::new(Failure::new(ids::KUSTOMIZE, Kind::Usage, message).hint(
+            "use only files in this directory and other local kustomizations, or build it yourself: \
                  kubectl kustomize DIRECTORY | kstrim up -f -",
-            ),
-        )
+        ))
     }
 
     /// The text of a path that is certainly one.
@@ -144,10 +143,15 @@ impl Place<'_> {
             return Err(self.refuse(pointer, "is not a path"));
         };
         if is_address(text) {
-            return Err(self.refuse(pointer, &format!("is an address, {text:?}: kstrim builds only local files")));
+            return Err(
+                self.refuse(pointer, &format!("is an address, {text:?}: kstrim builds only local files"))
+            );
         }
-        if Path::new(text).components().any(|part| matches!(part, Component::RootDir | Component::Prefix(_))) {
-            return Err(self.refuse(pointer, &format!("is an absolute path, {text:?}: kubectl does not allow it")));
+        if Path::new(text).components().any(|part| matches!(part, Component::RootDir | Component::Prefix(_)))
+        {
+            return Err(
+                self.refuse(pointer, &format!("is an absolute path, {text:?}: kubectl does not allow it"))
+            );
         }
         Ok(text)
     }
@@ -173,14 +177,18 @@ impl Place<'_> {
 /// Whether kustomize could take a path for the address of a file or repository.
 fn is_address(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    path.contains([':', '@', '?']) || path.contains("//") || lower.starts_with("github.com") || lower.starts_with("gh:")
+    path.contains([':', '@', '?'])
+        || path.contains("//")
+        || lower.starts_with("github.com")
+        || lower.starts_with("gh:")
 }
 
 impl Checked {
     fn directory(&mut self, directory: &Path) -> Result<()> {
         let shown = directory.display();
         let wrong = |what: String| Box::new(Failure::new(ids::KUSTOMIZE, Kind::Usage, what));
-        let unreadable = |e: std::io::Error| wrong(format!("cannot read the kustomization {shown}")).because(e);
+        let unreadable =
+            |e: std::io::Error| wrong(format!("cannot read the kustomization {shown}")).because(e);
         let root = directory.canonicalize().map_err(unreadable)?;
         let Some(file) = file_in(directory) else {
             return Err(wrong(format!("{shown} has no kustomization.yaml")));
@@ -229,7 +237,9 @@ impl Checked {
                 "helmCharts" | "helmGlobals" | "helmChartInflationGenerator" => {
                     "renders Helm charts: render them yourself, with helm template"
                 }
-                "generators" | "transformers" | "validators" => "can start programs: kstrim does not build it",
+                "generators" | "transformers" | "validators" => {
+                    "can start programs: kstrim does not build it"
+                }
                 _ => "is a field that kstrim does not pass to kubectl",
             };
             return Err(place.refuse(&pointer, what));
@@ -286,7 +296,8 @@ fn generator(place: &Place<'_>, pointer: &str, item: &Value) -> Result<()> {
         };
         for (at, value) in values.iter().enumerate() {
             let path = value.as_str().unwrap_or_default();
-            let path = if field == "files" { path.split_once('=').map_or(path, |(_, path)| path) } else { path };
+            let path =
+                if field == "files" { path.split_once('=').map_or(path, |(_, path)| path) } else { path };
             place.file(&format!("{pointer}/{at}"), &path.into())?;
         }
     }

@@ -72,7 +72,8 @@ fn what_reaches_elsewhere_is_refused_before_kubectl_starts() {
         ("resources: [1]", "not a path"),
     ] {
         let text = format!("# first\n{field}\n");
-        let all = tree(&[("k/kustomization.yaml", &text), ("k/a.yaml", ""), ("outside.yaml", ""), ("plain/x", "")]);
+        let all =
+            tree(&[("k/kustomization.yaml", &text), ("k/a.yaml", ""), ("outside.yaml", ""), ("plain/x", "")]);
         std::os::unix::fs::symlink("../outside.yaml", all.path().join("k/link.yaml")).expect("a link");
         let failure = check(&all.path().join("k")).expect_err(field);
         assert_eq!(failure.id, ids::KUSTOMIZE, "{field}");
@@ -90,8 +91,12 @@ fn what_a_base_uses_is_checked_too() {
         ("base/again/kustomization.yaml", "resources: [\"https://example.com/x.yaml\"]\n"),
     ]);
     let failure = check(all.path()).expect_err("an address");
-    assert!(failure.message.contains("base/again/kustomization.yaml:1: resources[0] is an address"), "{failure}");
-    let all = tree(&[("a/kustomization.yaml", "resources: [../b]"), ("b/kustomization.yaml", "resources: [../a]")]);
+    assert!(
+        failure.message.contains("base/again/kustomization.yaml:1: resources[0] is an address"),
+        "{failure}"
+    );
+    let all =
+        tree(&[("a/kustomization.yaml", "resources: [../b]"), ("b/kustomization.yaml", "resources: [../a]")]);
     assert!(check(&all.path().join("a")).expect_err("a circle").message.contains("uses itself"));
     let all = tree(&[("kustomization.yaml", "a: [\n")]);
     assert!(check(all.path()).expect_err("no YAML").message.contains("not valid YAML"));

@@ -26,7 +26,8 @@ pub(super) struct Reference<'a> {
 }
 
 /// Kinds with pods.
-const WORKLOADS: [&str; 7] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"];
+const WORKLOADS: [&str; 7] =
+    ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"];
 
 /// All references of an object that must exist before it works.
 pub(super) fn references(object: &Object) -> Vec<Reference<'_>> {
@@ -92,7 +93,8 @@ pub(super) struct Named<'a> {
 impl<'a> Named<'a> {
     pub(super) fn of(documents: &'a [Document]) -> Self {
         let plain = documents.iter().filter(|document| document.object.group().is_empty());
-        let by_name = plain.map(|document| ((document.object.kind(), document.object.name()), document)).collect();
+        let by_name =
+            plain.map(|document| ((document.object.kind(), document.object.name()), document)).collect();
         // In each namespace there is the API server's certificate.
         let mut produced = vec![("ConfigMap", "kube-root-ca.crt")];
         for object in documents.iter().map(|document| &document.object) {
@@ -130,5 +132,7 @@ impl<'a> Named<'a> {
 
 /// Whether a ConfigMap or Secret has a key.
 pub(super) fn has_key(document: &Document, key: &str) -> bool {
-    ["/data", "/stringData", "/binaryData"].iter().any(|field| document.object.get(&below(field, key)).is_some())
+    ["/data", "/stringData", "/binaryData"]
+        .iter()
+        .any(|field| document.object.get(&below(field, key)).is_some())
 }

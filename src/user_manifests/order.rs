@@ -109,7 +109,9 @@ const TABLE: [Row; 38] = [
 
 fn row(group: &str, kind: &str) -> (Phase, u8, Readiness) {
     let row = TABLE.iter().find(|(known, of, ..)| *known == kind && *of == group);
-    row.map_or((Phase::Workloads, 3, Readiness::Exists), |(.., phase, place, readiness)| (*phase, *place, *readiness))
+    row.map_or((Phase::Workloads, 3, Readiness::Exists), |(.., phase, place, readiness)| {
+        (*phase, *place, *readiness)
+    })
 }
 
 /// The phase of a kind.
@@ -128,7 +130,8 @@ pub(crate) fn phases(documents: &[Document]) -> Vec<(Phase, Vec<&Document>)> {
     let mut phases = Vec::new();
     for phase in Phase::ALL {
         let place = |document: &&Document| row(document.object.group(), document.object.kind());
-        let mut all: Vec<&Document> = documents.iter().filter(|document| place(document).0 == phase).collect();
+        let mut all: Vec<&Document> =
+            documents.iter().filter(|document| place(document).0 == phase).collect();
         all.sort_by_key(|document| place(document).1);
         if !all.is_empty() {
             phases.push((phase, all));
@@ -161,7 +164,7 @@ pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
         Readiness::Condition(kind) => by_condition(live, kind, object.group() == STRIMZI),
         Readiness::Rebalance => {
             rebalance(live, text(json, "/metadata/annotations/strimzi.io~1rebalance-auto-approval"))
-        },
+        }
         Readiness::Available => available(json, live, object.kind()),
         Readiness::Complete => job(json, live),
         Readiness::Pod => pod(json, live),

@@ -44,7 +44,8 @@ fn what_others_need_comes_first() {
 }
 
 fn of(api: &str, kind: &str, live: &Value) -> State {
-    let object = Object::new(json!({"apiVersion": api, "kind": kind, "metadata": {"name": "a"}})).expect("an object");
+    let object =
+        Object::new(json!({"apiVersion": api, "kind": kind, "metadata": {"name": "a"}})).expect("an object");
     state(&object, Some(&Live::new(live.clone())))
 }
 
@@ -64,10 +65,17 @@ fn strimzis_resources_say_it_in_conditions() {
         assert_eq!(strimzi(kind, 2, 2, &[condition("Ready", "True", "")]), State::Ready, "{kind}");
         // Of the generation before the change.
         assert!(waiting(&strimzi(kind, 2, 1, &[condition("Ready", "True", "")])), "{kind}");
-        assert!(waiting(&strimzi(kind, 2, 1, &[condition("NotReady", "True", "InvalidResourceException")])), "{kind}");
+        assert!(
+            waiting(&strimzi(kind, 2, 1, &[condition("NotReady", "True", "InvalidResourceException")])),
+            "{kind}"
+        );
         assert!(waiting(&strimzi(kind, 1, 1, &[condition("NotReady", "True", "Creating")])), "{kind}");
         let failed = State::Failed("InvalidResourceException: because".into());
-        assert_eq!(strimzi(kind, 1, 1, &[condition("NotReady", "True", "InvalidResourceException")]), failed, "{kind}");
+        assert_eq!(
+            strimzi(kind, 1, 1, &[condition("NotReady", "True", "InvalidResourceException")]),
+            failed,
+            "{kind}"
+        );
         assert!(waiting(&of("kafka.strimzi.io/v1", kind, &json!({"metadata": {"generation": 1}}))), "{kind}");
     }
     let refused = strimzi("KafkaTopic", 1, 1, &[condition("Ready", "False", "KafkaError")]);
@@ -97,7 +105,11 @@ fn a_rebalance_ends_with_its_proposal_or_itself() {
 fn workloads_are_available_and_jobs_complete() {
     let deployment = |observed: u32, updated: u32, available: u32| {
         let status = json!({"observedGeneration": observed, "updatedReplicas": updated, "availableReplicas": available, "conditions": []});
-        of("apps/v1", "Deployment", &json!({"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status}))
+        of(
+            "apps/v1",
+            "Deployment",
+            &json!({"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status}),
+        )
     };
     assert_eq!(deployment(2, 2, 2), State::Ready);
     assert_eq!(deployment(2, 1, 2), State::Waiting("1 of 2 pods are available".into()));
@@ -106,7 +118,13 @@ fn workloads_are_available_and_jobs_complete() {
     assert!(matches!(of("apps/v1", "Deployment", &stuck), State::Failed(_)));
     let set = json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberAvailable": 1}});
     assert_eq!(of("apps/v1", "DaemonSet", &set), State::Ready);
-    let job = |kind: &str| of("batch/v1", "Job", &json!({"status": {"conditions": [condition(kind, "True", "BackoffLimitExceeded")]}}));
+    let job = |kind: &str| {
+        of(
+            "batch/v1",
+            "Job",
+            &json!({"status": {"conditions": [condition(kind, "True", "BackoffLimitExceeded")]}}),
+        )
+    };
     assert_eq!(job("Complete"), State::Ready);
     assert_eq!(job("Failed"), State::Failed("BackoffLimitExceeded: because".into()));
     assert!(matches!(job("Suspended"), State::Waiting(_)));
@@ -123,7 +141,8 @@ fn the_rest_exists() {
     assert!(matches!(of("v1", "ConfigMap", &deleted), State::Waiting(_)));
     let claim = |phase: &str| of("v1", "PersistentVolumeClaim", &json!({"status": {"phase": phase}}));
     assert_eq!((claim("Bound"), claim("Pending")), (State::Ready, State::Ready));
-    let object = Object::new(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}})).expect("an object");
+    let object = Object::new(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}))
+        .expect("an object");
     assert!(matches!(state(&object, None), State::Waiting(_)));
 }
 

@@ -57,8 +57,7 @@ fn every_field_has_its_line() {
 
 #[test]
 fn aliases_and_merge_keys_are_followed() {
-    let text =
-        "base: &base {cpu: 1, memory: 2Gi}\nuse: *base\nmerged:\n  <<: *base\n  cpu: 4\nboth:\n  <<: [{a: 1}, {a: 2, b: 3}]\n\
+    let text = "base: &base {cpu: 1, memory: 2Gi}\nuse: *base\nmerged:\n  <<: *base\n  cpu: 4\nboth:\n  <<: [{a: 1}, {a: 2, b: 3}]\n\
          quoted:\n  \"<<\": 1\n";
     let value = one(text);
     assert_eq!(value["use"], json!({"cpu": 1, "memory": "2Gi"}));

@@ -157,12 +157,7 @@ impl Reader {
     }
 
     /// A document; a List is taken apart.
-    fn document(
-        &mut self,
-        value: Value,
-        lines: Lines,
-        origin: &dyn Fn(usize) -> Origin,
-    ) -> Result<()> {
+    fn document(&mut self, value: Value, lines: Lines, origin: &dyn Fn(usize) -> Origin) -> Result<()> {
         let at = origin(first_line(&value, &lines));
         if value.is_null() {
             return Ok(());
@@ -212,13 +207,7 @@ impl Reader {
 
     fn wrong(&mut self, origin: Origin, why: &str) {
         let message = format!("the document is not a Kubernetes object: it {why}");
-        self.problems.push(Problem {
-            id: ids::OBJECT,
-            origin,
-            pointer: String::new(),
-            message,
-            hint: None,
-        });
+        self.problems.push(Problem { id: ids::OBJECT, origin, pointer: String::new(), message, hint: None });
     }
 }
 
@@ -315,10 +304,9 @@ fn template_in(value: &Value, lines: &Lines) -> Option<usize> {
     fn walk(value: &Value, lines: &Lines, pointer: &str) -> Option<usize> {
         match value {
             Value::String(text) => CHART.is_match(text).then(|| lines.of(pointer).map_or(1, Lines::line)),
-            Value::Array(items) => items
-                .iter()
-                .enumerate()
-                .find_map(|(at, item)| walk(item, lines, &format!("{pointer}/{at}"))),
+            Value::Array(items) => {
+                items.iter().enumerate().find_map(|(at, item)| walk(item, lines, &format!("{pointer}/{at}")))
+            }
             Value::Object(map) => map.iter().find_map(|(key, value)| {
                 let below = super::document::below(pointer, key);
                 if CHART.is_match(key) {
@@ -379,9 +367,8 @@ fn duplicates(documents: &[Document], problems: &mut Vec<Problem>) {
             }
             std::collections::hash_map::Entry::Occupied(first) => {
                 let what = format!("is described twice, also at {}", first.get().origin);
-                problems.push(
-                    Problem::field(ids::DUPLICATE, document, "", what).hint("remove one of the two"),
-                );
+                problems
+                    .push(Problem::field(ids::DUPLICATE, document, "", what).hint("remove one of the two"));
             }
         }
     }

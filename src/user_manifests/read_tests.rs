@@ -88,7 +88,10 @@ fn a_directory_is_read_as_kubectl_does() {
     assert_eq!(names(&all), ["a", "b", "json"]);
     assert_eq!(all[0].origin.to_string(), format!("{path}/10.yaml:1"));
     let inner = format!("{path}/inner");
-    assert_eq!(names(&with(&[&path, &inner], Prints("", 0), b"").expect("four")), ["a", "b", "json", "inner"]);
+    assert_eq!(
+        names(&with(&[&path, &inner], Prints("", 0), b"").expect("four")),
+        ["a", "b", "json", "inner"]
+    );
 }
 
 #[test]
@@ -99,7 +102,10 @@ fn nothing_to_read_is_an_error() {
     assert_eq!(failure.id, ids::EMPTY);
     let failure = with(&[&format!("{path}/none.yaml")], Prints("", 0), b"").expect_err("no such file");
     assert_eq!(failure.id, ids::UNREADABLE);
-    assert_eq!(with(&["https://example.com/kafka.yaml"], Prints("", 0), b"").expect_err("a URL").id, ids::UNREADABLE);
+    assert_eq!(
+        with(&["https://example.com/kafka.yaml"], Prints("", 0), b"").expect_err("a URL").id,
+        ids::UNREADABLE
+    );
     assert_eq!(with(&["-", "-"], Prints("", 0), b"").expect_err("twice").id, ids::UNREADABLE);
     refused("# only a comment\n---\n", ids::EMPTY);
     refused("", ids::EMPTY);
@@ -148,10 +154,7 @@ fn problems_are_told_together_with_their_places() {
 fn an_object_is_described_once() {
     let text = format!("{}---\n{}", config_map("a"), config_map("a"));
     let failure = refused(text, ids::DUPLICATE);
-    assert_eq!(
-        failure.message,
-        "standard input:6: ConfigMap a is described twice, also at standard input:1"
-    );
+    assert_eq!(failure.message, "standard input:6: ConfigMap a is described twice, also at standard input:1");
 }
 
 #[test]
@@ -176,8 +179,9 @@ fn limits_hold_for_all_sources_together() {
     let start = Instant::now();
     let many: String = (0..10_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();
     refused(many, ids::TOO_LARGE);
-    let items: String =
-        (0..10_000).map(|at| format!("- {{apiVersion: v1, kind: ConfigMap, metadata: {{name: a{at}}}}}\n")).collect();
+    let items: String = (0..10_000)
+        .map(|at| format!("- {{apiVersion: v1, kind: ConfigMap, metadata: {{name: a{at}}}}}\n"))
+        .collect();
     refused(format!("apiVersion: v1\nkind: List\nitems:\n{items}"), ids::TOO_LARGE);
     refused(vec![b'#'; (SIZE_LIMIT + 1) as usize], ids::TOO_LARGE);
     let fine: String = (0..4_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::document::{Document, below};
+use super::ids;
 use super::named::{self, Named};
 use super::problem::Problem;
 use super::schema::nearest;
-use super::ids;
 use crate::catalogue::Release;
 use crate::catalogue::broker;
 use crate::manifest::Object;
@@ -63,7 +63,8 @@ impl Cluster {
         });
         let authorization = get("/spec/kafka/authorization");
         let kind = authorization.and_then(|a| a["type"].as_str()).unwrap_or_default();
-        let delegates = authorization.is_some_and(|a| a["delegateToKafkaAcls"] == true || a["supportsAdminApi"] == true);
+        let delegates =
+            authorization.is_some_and(|a| a["delegateToKafkaAcls"] == true || a["supportsAdminApi"] == true);
         let prefix = get("/spec/entityOperator/userOperator/secretPrefix").and_then(Value::as_str);
         Self {
             name: kafka.name().to_owned(),
@@ -112,7 +113,8 @@ pub(crate) fn check(
     namespace: &str,
     release: &Release,
 ) -> Vec<Problem> {
-    let of_kind = |kind: &'static str| documents.iter().filter(move |document| document.object.kind() == kind);
+    let of_kind =
+        |kind: &'static str| documents.iter().filter(move |document| document.object.kind() == kind);
     let pools_of = |name: &str| -> Vec<&Object> {
         of_kind("KafkaNodePool").map(|d| &d.object).filter(|pool| cluster_of(pool) == Some(name)).collect()
     };
@@ -155,7 +157,8 @@ impl<'a> Set<'a> {
                 if let Some(cluster) = self.cluster(document, problems)
                     && !cluster.cruise_control
                 {
-                    let what = format!("needs Cruise Control, which the Kafka {} does not have", cluster.name);
+                    let what =
+                        format!("needs Cruise Control, which the Kafka {} does not have", cluster.name);
                     problems.push(wrong(document, "", what).hint("add spec.cruiseControl: {} to the Kafka"));
                 }
             }
@@ -193,7 +196,8 @@ impl<'a> Set<'a> {
         known: impl Iterator<Item = &'n str> + Clone,
         problems: &mut Vec<Problem>,
     ) {
-        let problem = wrong(document, &label_pointer(), format!("names the {kind} {name}, which does not exist"));
+        let problem =
+            wrong(document, &label_pointer(), format!("names the {kind} {name}, which does not exist"));
         let all: Vec<&str> = known.clone().collect();
         problems.push(match nearest(name, known) {
             Some(near) => problem.hint(format!("did you mean {near} instead of {name}?")),
@@ -212,7 +216,11 @@ impl<'a> Set<'a> {
                 if let Some(first) = seen.insert((field, value.clone()), at) {
                     let pointer = format!("/spec/kafka/listeners/{at}/{field}");
                     let at = document.at(&format!("/spec/kafka/listeners/{first}"));
-                    problems.push(wrong(document, &pointer, format!("is {value}, as that of the listener at {at}")));
+                    problems.push(wrong(
+                        document,
+                        &pointer,
+                        format!("is {value}, as that of the listener at {at}"),
+                    ));
                 }
             }
         }
@@ -250,16 +258,25 @@ impl<'a> Set<'a> {
     fn pools(&self, document: &Document, problems: &mut Vec<Problem>) {
         let kafka = &document.object;
         let zookeeper = self.release.zookeeper && kafka.get("/spec/zookeeper").is_some_and(|v| !v.is_null());
-        if zookeeper || !self.release.kraft.node_pools || self.existing.kafkas.iter().any(|k| k.name == kafka.name()) {
+        if zookeeper
+            || !self.release.kraft.node_pools
+            || self.existing.kafkas.iter().any(|k| k.name == kafka.name())
+        {
             return;
         }
-        let pools: Vec<&Object> = self.documents.iter().map(|d| &d.object)
+        let pools: Vec<&Object> = self
+            .documents
+            .iter()
+            .map(|d| &d.object)
             .filter(|object| object.kind() == "KafkaNodePool" && cluster_of(object) == Some(kafka.name()))
             .collect();
-        let missing: Vec<&str> =
-            ["broker", "controller"].into_iter().filter(|role| !pools.iter().any(|p| has_role(p, role))).collect();
+        let missing: Vec<&str> = ["broker", "controller"]
+            .into_iter()
+            .filter(|role| !pools.iter().any(|p| has_role(p, role)))
+            .collect();
         if !missing.is_empty() {
-            let what = format!("has no KafkaNodePool with the role {}", missing.join(" and none with the role "));
+            let what =
+                format!("has no KafkaNodePool with the role {}", missing.join(" and none with the role "));
             let hint = format!("add a KafkaNodePool with the label {CLUSTER_LABEL}: {}", kafka.name());
             problems.push(wrong(document, "", what).hint(hint));
         }
@@ -267,12 +284,14 @@ impl<'a> Set<'a> {
 
     fn pool(&self, document: &Document, problems: &mut Vec<Problem>) {
         let Some(cluster) = self.cluster(document, problems) else { return };
-        let kafka = self.documents.iter().find(|d| d.object.kind() == "Kafka" && d.object.name() == cluster.name);
+        let kafka =
+            self.documents.iter().find(|d| d.object.kind() == "Kafka" && d.object.name() == cluster.name);
         let place = |document: &Document| {
             document.object.namespace().filter(|n| !n.is_empty()).unwrap_or(self.namespace).to_owned()
         };
         if let Some(kafka) = kafka.filter(|kafka| place(kafka) != place(document)) {
-            let what = format!("is {}, but its Kafka {} is in {}", place(document), cluster.name, place(kafka));
+            let what =
+                format!("is {}, but its Kafka {} is in {}", place(document), cluster.name, place(kafka));
             problems.push(Problem::field(ids::NAMESPACE, document, "/metadata/namespace", what));
         }
     }
@@ -281,7 +300,9 @@ impl<'a> Set<'a> {
         let Some(cluster) = self.cluster(document, problems) else { return };
         if !cluster.topic_operator {
             let what = format!("needs a topic operator, which the Kafka {} does not have", cluster.name);
-            problems.push(wrong(document, "", what).hint("add spec.entityOperator.topicOperator: {} to the Kafka"));
+            problems.push(
+                wrong(document, "", what).hint("add spec.entityOperator.topicOperator: {} to the Kafka"),
+            );
         }
         if let Some(brokers) = cluster.brokers {
             self.within(document, "/spec/replicas", brokers, &cluster.name, problems);
@@ -294,7 +315,9 @@ impl<'a> Set<'a> {
             && in_sync > replicas
         {
             let what = format!("is {in_sync}, but the topic has {}", count(replicas, "replica"));
-            problems.push(wrong(document, IN_SYNC, what).hint("lower it: producers with acks=all could not write"));
+            problems.push(
+                wrong(document, IN_SYNC, what).hint("lower it: producers with acks=all could not write"),
+            );
         }
     }
 
@@ -302,7 +325,9 @@ impl<'a> Set<'a> {
         let Some(cluster) = self.cluster(document, problems) else { return };
         if !cluster.user_operator {
             let what = format!("needs a user operator, which the Kafka {} does not have", cluster.name);
-            problems.push(wrong(document, "", what).hint("add spec.entityOperator.userOperator: {} to the Kafka"));
+            problems.push(
+                wrong(document, "", what).hint("add spec.entityOperator.userOperator: {} to the Kafka"),
+            );
         }
         const TYPE: &str = "/spec/authentication/type";
         let given = document.object.get(TYPE).and_then(Value::as_str);
@@ -311,7 +336,9 @@ impl<'a> Set<'a> {
             other => other,
         };
         // What a custom listener accepts is not known.
-        if let Some(needed) = needed.filter(|n| !cluster.authentication.iter().any(|a| a == n || a == "custom")) {
+        if let Some(needed) =
+            needed.filter(|n| !cluster.authentication.iter().any(|a| a == n || a == "custom"))
+        {
             let listeners: Vec<&str> = cluster.authentication.iter().map(String::as_str).collect();
             let listeners = if listeners.is_empty() { "none".to_owned() } else { listeners.join(", ") };
             let what = format!(
@@ -323,8 +350,10 @@ impl<'a> Set<'a> {
         }
         let rules = document.object.get("/spec/authorization").is_some_and(|value| !value.is_null());
         if rules && !cluster.takes_rules {
-            let what = format!("has no effect: the Kafka {} has no authorization of the type simple", cluster.name);
-            let hint = "add spec.kafka.authorization: {type: simple} to the Kafka, or remove it from the user";
+            let what =
+                format!("has no effect: the Kafka {} has no authorization of the type simple", cluster.name);
+            let hint =
+                "add spec.kafka.authorization: {type: simple} to the Kafka, or remove it from the user";
             problems.push(wrong(document, "/spec/authorization", what).hint(hint));
         }
     }
@@ -342,7 +371,8 @@ impl<'a> Set<'a> {
         };
         const USES: &str = "strimzi.io/use-connector-resources";
         if connect.object.get(&below("/metadata/annotations", USES)).and_then(Value::as_str) != Some("true") {
-            let what = format!("is ignored: the {} at {} has no annotation {USES}", connect.object, connect.origin);
+            let what =
+                format!("is ignored: the {} at {} has no annotation {USES}", connect.object, connect.origin);
             let hint = format!("add the annotation {USES}: \"true\" to the {}", connect.object);
             problems.push(wrong(document, "", what).hint(hint));
         }
@@ -350,7 +380,8 @@ impl<'a> Set<'a> {
 
     /// Clients of a Kafka cluster, which they name by its bootstrap Service.
     fn client(&self, document: &Document, problems: &mut Vec<Problem>) {
-        let mut servers = vec!["/spec/bootstrapServers".to_owned(), "/spec/target/bootstrapServers".to_owned()];
+        let mut servers =
+            vec!["/spec/bootstrapServers".to_owned(), "/spec/target/bootstrapServers".to_owned()];
         for (list, field) in [("clusters", "/bootstrapServers"), ("mirrors", "/source/bootstrapServers")] {
             let items = document.object.get(&format!("/spec/{list}")).and_then(Value::as_array);
             servers.extend((0..items.map_or(0, Vec::len)).map(|at| format!("/spec/{list}/{at}{field}")));
@@ -359,7 +390,8 @@ impl<'a> Set<'a> {
             let Some(text) = document.object.get(&pointer).and_then(Value::as_str) else { continue };
             let Some(name) = bootstrap(text, self.namespace) else { continue };
             let Some(cluster) = self.clusters.get(name) else {
-                let problem = wrong(document, &pointer, format!("names the Kafka {name}, which does not exist"));
+                let problem =
+                    wrong(document, &pointer, format!("names the Kafka {name}, which does not exist"));
                 problems.push(match nearest(name, self.clusters.keys().copied()) {
                     Some(near) => problem.hint(format!("did you mean {near} instead of {name}?")),
                     None => problem,
@@ -379,21 +411,30 @@ impl<'a> Set<'a> {
     fn objects(&self, document: &Document, problems: &mut Vec<Problem>) {
         for reference in named::references(&document.object) {
             let named::Reference { kind, name, key, pointer } = reference;
-            if self.existing.has(kind, name) || self.named.is_produced(kind, name) || self.by_strimzi(kind, name) {
+            if self.existing.has(kind, name)
+                || self.named.is_produced(kind, name)
+                || self.by_strimzi(kind, name)
+            {
                 continue;
             }
             let Some(found) = self.named.find(kind, name) else {
-                let problem = wrong(document, &pointer, format!("names the {kind} {name}, which does not exist"));
+                let problem =
+                    wrong(document, &pointer, format!("names the {kind} {name}, which does not exist"));
                 problems.push(match nearest(name, self.named.names(kind)) {
                     Some(near) => problem.hint(format!("did you mean {near} instead of {name}?")),
-                    None => problem.hint(format!("add the manifest of the {kind} {name}, or create it in the namespace")),
+                    None => problem.hint(format!(
+                        "add the manifest of the {kind} {name}, or create it in the namespace"
+                    )),
                 });
                 continue;
             };
             if let Some(key) = key
                 && !named::has_key(found, key)
             {
-                let what = format!("names the key {key:?}, which the {kind} {name} at {} does not have", found.origin);
+                let what = format!(
+                    "names the key {key:?}, which the {kind} {name} at {} does not have",
+                    found.origin
+                );
                 problems.push(wrong(document, &pointer, what));
             }
         }
@@ -401,8 +442,15 @@ impl<'a> Set<'a> {
 
     /// Secrets that Strimzi's operators create.
     fn by_strimzi(&self, kind: &str, name: &str) -> bool {
-        const OF_CLUSTER: [&str; 7] =
-            ["-cluster-ca-cert", "-cluster-ca", "-clients-ca-cert", "-clients-ca", "-cluster-operator-certs", "-kafka-jmx", "-cruise-control-api"];
+        const OF_CLUSTER: [&str; 7] = [
+            "-cluster-ca-cert",
+            "-cluster-ca",
+            "-clients-ca-cert",
+            "-clients-ca",
+            "-cluster-operator-certs",
+            "-kafka-jmx",
+            "-cruise-control-api",
+        ];
         let of_cluster =
             self.clusters.keys().any(|c| name.strip_prefix(c).is_some_and(|rest| OF_CLUSTER.contains(&rest)));
         let mut users = self.documents.iter().map(|d| &d.object).filter(|o| o.kind() == "KafkaUser");
@@ -411,7 +459,8 @@ impl<'a> Set<'a> {
             let prefix = cluster.map_or("", |cluster| cluster.secret_prefix.as_str());
             name.strip_prefix(prefix) == Some(user.name())
         });
-        let of_existing = self.existing.objects.iter().any(|(kind, user)| kind == "KafkaUser" && user == name);
+        let of_existing =
+            self.existing.objects.iter().any(|(kind, user)| kind == "KafkaUser" && user == name);
         kind == "Secret" && (of_cluster || of_user || of_existing)
     }
 }
@@ -424,7 +473,8 @@ fn count(number: u64, of: &str) -> String {
 fn bootstrap<'s>(servers: &'s str, namespace: &str) -> Option<&'s str> {
     let host = servers.split(',').next()?.trim().rsplit_once(':').map_or(servers, |(host, _)| host);
     let host = host.trim();
-    let (service, domain) = host.split_once('.').map_or((host, None), |(service, domain)| (service, Some(domain)));
+    let (service, domain) =
+        host.split_once('.').map_or((host, None), |(service, domain)| (service, Some(domain)));
     let here = domain.is_none_or(|domain| domain.split('.').next() == Some(namespace));
     service.strip_suffix("-kafka-bootstrap").filter(|name| here && !name.is_empty())
 }

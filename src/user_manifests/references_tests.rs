@@ -88,7 +88,8 @@ fn a_consistent_set_has_no_problems() {
                       {name: kube-root-ca.crt}\n";
     let text = [
         resource("KafkaTopic", "orders", "{partitions: 6, replicas: 3, config: {min.insync.replicas: 2}}"),
-        resource("KafkaUser", "orders", "{authentication: {type: scram-sha-512}}").replace("name: x", "name: second"),
+        resource("KafkaUser", "orders", "{authentication: {type: scram-sha-512}}")
+            .replace("name: x", "name: second"),
         resource("KafkaConnector", "connect", "{config: {secretName: none}}"),
         resource("KafkaRebalance", "orders", "{}"),
         deployment.to_owned(),
@@ -102,10 +103,14 @@ fn each_contradiction_is_found() {
     let topic = |spec: &str| resource("KafkaTopic", "orders", spec);
     let connect = |spec: &str| resource("KafkaConnect", "none", spec);
     let second = |kafka: &str| {
-        format!("apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {{name: second}}\nspec:\n  kafka: {kafka}\n")
+        format!(
+            "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {{name: second}}\nspec:\n  kafka: {kafka}\n"
+        )
     };
     let job = |spec: &str| {
-        format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: j}}\nspec: {{template: {{spec: {spec}}}}}\n")
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: j}}\nspec: {{template: {{spec: {spec}}}}}\n"
+        )
     };
     let cases = [
         (topic("{replicas: 4}"), "KafkaTopic x: spec.replicas is 4, but the Kafka orders has 3 brokers"),
@@ -165,11 +170,22 @@ fn each_contradiction_is_found() {
             second("{logging: {type: external, valueFrom: {configMapKeyRef: {name: metrics, key: log}}}}"),
             "names the key \"log\", which the ConfigMap metrics at test.yaml:",
         ),
-        (connect("{tls: {trustedCertificates: [{secretName: second-cluster-ca-cert}]}}"), "names the Secret second-cluster-ca-cert"),
-        (connect("{template: {pod: {volumes: [{persistentVolumeClaim: {claimName: data}}]}}}"), "names the PersistentVolumeClaim data"),
-        (connect("{bootstrapServers: \"other-kafka-bootstrap:9092\"}"), "names the Kafka other, which does not exist"),
         (
-            connect("{bootstrapServers: \"orders-kafka-bootstrap.kafka.svc:9092\", config: {offset.storage.replication.factor: 5}}"),
+            connect("{tls: {trustedCertificates: [{secretName: second-cluster-ca-cert}]}}"),
+            "names the Secret second-cluster-ca-cert",
+        ),
+        (
+            connect("{template: {pod: {volumes: [{persistentVolumeClaim: {claimName: data}}]}}}"),
+            "names the PersistentVolumeClaim data",
+        ),
+        (
+            connect("{bootstrapServers: \"other-kafka-bootstrap:9092\"}"),
+            "names the Kafka other, which does not exist",
+        ),
+        (
+            connect(
+                "{bootstrapServers: \"orders-kafka-bootstrap.kafka.svc:9092\", config: {offset.storage.replication.factor: 5}}",
+            ),
             "is 5, but the Kafka orders has 3 brokers",
         ),
         (job("{imagePullSecrets: [{name: registry}]}"), "names the Secret registry"),
@@ -211,7 +227,11 @@ fn what_exists_counts() {
     let topic = |replicas: u32| resource("KafkaTopic", "my-cluster", &format!("{{replicas: {replicas}}}"));
     assert_eq!(problems_with(&topic(1), &existing), []);
     assert_eq!(problems_with(&topic(2), &existing).len(), 1);
-    let connect = resource("KafkaConnect", "none", "{bootstrapServers: my-cluster-kafka-bootstrap, tls: {secretName: token}}");
+    let connect = resource(
+        "KafkaConnect",
+        "none",
+        "{bootstrapServers: my-cluster-kafka-bootstrap, tls: {secretName: token}}",
+    );
     assert_eq!(problems_with(&connect, &existing), []);
     assert_eq!(problems_with(&resource("KafkaConnector", "old", "{}"), &existing), []);
     assert_eq!(problems_with(&resource("KafkaUser", "my-cluster", "{}"), &existing).len(), 1);
@@ -219,7 +239,8 @@ fn what_exists_counts() {
 
 #[test]
 fn a_node_pool_is_in_the_namespace_of_its_kafka() {
-    let pool = resource("KafkaNodePool", "orders", "{replicas: 1}").replace("name: x,", "name: x, namespace: other,");
+    let pool = resource("KafkaNodePool", "orders", "{replicas: 1}")
+        .replace("name: x,", "name: x, namespace: other,");
     let problems = problems(&pool);
     assert_eq!(problems[0].id, ids::NAMESPACE);
     assert!(problems[0].message.contains("is other, but its Kafka orders is in kafka"), "{problems:?}");
@@ -230,7 +251,8 @@ fn secrets_of_other_controllers_will_exist() {
     let sealed = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a}\n---\n\
                   apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {secretName: b}\n---\n\
                   apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: e}\nspec: {target: {name: d}}\n---\n";
-    let connect = resource("KafkaConnect", "none", "{x: [{secretName: a}, {secretName: b}, {secretName: d}]}");
+    let connect =
+        resource("KafkaConnect", "none", "{x: [{secretName: a}, {secretName: b}, {secretName: d}]}");
     assert_eq!(problems(&format!("{sealed}{connect}")), []);
     assert_eq!(problems(&connect).len(), 3);
 }

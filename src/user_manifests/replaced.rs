@@ -37,7 +37,11 @@ pub(crate) const ALL: [Replaced; 25] = [
     of("Kafka", "/spec/kafka/replicas", "write it into a KafkaNodePool: spec.replicas"),
     of("Kafka", "/spec/kafka/storage", "write it into a KafkaNodePool: spec.storage"),
     of("Kafka", "/spec/kafka/resources", "write it into a KafkaNodePool: spec.resources"),
-    of("Kafka", "/spec/kafka/template/statefulset", "use template.podSet: the pods have a StrimziPodSet, no StatefulSet"),
+    of(
+        "Kafka",
+        "/spec/kafka/template/statefulset",
+        "use template.podSet: the pods have a StrimziPodSet, no StatefulSet",
+    ),
     of("Kafka", "/spec/jmxTrans", "remove it: JmxTrans is no longer supported; use metricsConfig"),
     of("Kafka", "/reconciliationIntervalSeconds", "use reconciliationIntervalMs, in milliseconds"),
     of("Kafka", "/zookeeperSessionTimeoutSeconds", NOTHING),
@@ -56,17 +60,30 @@ pub(crate) const ALL: [Replaced; 25] = [
     ),
     of("KafkaConnect", "/output/additionalKanikoOptions", "use additionalBuildOptions"),
     of("", "/pause", "use state: paused"),
-    of("KafkaMirrorMaker2", "/spec/connectCluster", "use spec.target, which describes the target cluster itself"),
-    of("KafkaMirrorMaker2", "/spec/clusters", "use spec.target and spec.mirrors[].source, which describe the clusters"),
+    of(
+        "KafkaMirrorMaker2",
+        "/spec/connectCluster",
+        "use spec.target, which describes the target cluster itself",
+    ),
+    of(
+        "KafkaMirrorMaker2",
+        "/spec/clusters",
+        "use spec.target and spec.mirrors[].source, which describe the clusters",
+    ),
     of("KafkaMirrorMaker2", "/sourceCluster", "use source, which describes the source cluster itself"),
     of("KafkaMirrorMaker2", "/targetCluster", "use spec.target, which describes the target cluster itself"),
     of("KafkaUser", "/acls/operation", "use operations, a sequence"),
-    of("", "/overrides", "remove it: storage overrides for single brokers are no longer supported; use several node pools"),
+    of(
+        "",
+        "/overrides",
+        "remove it: storage overrides for single brokers are no longer supported; use several node pools",
+    ),
 ];
 
 /// What replaces a field of earlier releases.
 pub(super) fn instead(kind: &str, pointer: &str) -> Option<&'static str> {
-    let keys = pointer.split('/').skip(1).filter(|key| key.is_empty() || !key.bytes().all(|b| b.is_ascii_digit()));
+    let keys =
+        pointer.split('/').skip(1).filter(|key| key.is_empty() || !key.bytes().all(|b| b.is_ascii_digit()));
     let path: String = keys.map(|key| format!("/{key}")).collect();
     let listed = ALL.iter().find(|field| {
         let of_kind = field.kind.is_empty() || field.kind == kind;
@@ -105,7 +122,8 @@ pub(super) fn check(document: &Document, release: &Release) -> Vec<Problem> {
         let value = object.get(&pointer).and_then(Value::as_str);
         if let Some(value) = value.filter(|value| *value != "enabled") {
             let what = format!("is {value:?}, but Strimzi {} has no clusters without it", release.version);
-            let hint = format!("remove the annotation {name}, or migrate the cluster with Strimzi 0.45.2 first");
+            let hint =
+                format!("remove the annotation {name}, or migrate the cluster with Strimzi 0.45.2 first");
             problems.push(Problem::field(ids::SCHEMA, document, &pointer, what).hint(hint));
         }
     }
@@ -129,9 +147,11 @@ mod tests {
         told("KafkaMirrorMaker2", "/spec/mirrors/0/checkpointConnector/pause", "state: paused");
         told("KafkaUser", "/spec/authorization/acls/1/operation", "operations");
         told("KafkaNodePool", "/spec/storage/volumes/0/overrides", "node pools");
-        for (kind, pointer) in
-            [("Kafka", "/spec/kafka/replcas"), ("KafkaUser", "/spec/authorization/x"), ("KafkaTopic", "/spec/zookeeper")]
-        {
+        for (kind, pointer) in [
+            ("Kafka", "/spec/kafka/replcas"),
+            ("KafkaUser", "/spec/authorization/x"),
+            ("KafkaTopic", "/spec/zookeeper"),
+        ] {
             assert_eq!(instead(kind, pointer), None, "{kind} {pointer}");
         }
         assert!(kind_instead("KafkaMirrorMaker").is_some() && kind_instead("Kafka").is_none());

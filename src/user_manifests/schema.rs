@@ -32,7 +32,8 @@ impl<'a> Definitions<'a> {
     /// Those among the objects of the release's install manifest.
     pub(crate) fn new(release: &'a Release, install: &'a [Object]) -> Self {
         let key = |definition: &'a Value| {
-            let text = |pointer: &str| definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let text =
+                |pointer: &str| definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             ((text("/spec/group").to_owned(), text("/spec/names/kind").to_owned()), definition)
         };
         let definitions = install.iter().filter(|object| object.kind() == "CustomResourceDefinition");
@@ -147,7 +148,8 @@ impl Walk<'_, '_> {
     }
 
     fn unknown(&mut self, name: &str, known: Option<&Map<String, Value>>, pointer: &str, of: &str) {
-        let mut problem = Problem::field(ids::SCHEMA, self.document, pointer, format!("is not a field of {of}"));
+        let mut problem =
+            Problem::field(ids::SCHEMA, self.document, pointer, format!("is not a field of {of}"));
         let near = known.and_then(|known| nearest(name, known.keys().map(String::as_str)));
         if let Some(instead) = replaced::instead(self.document.object.kind(), pointer) {
             problem = problem.hint(format!("{}: {instead}", dotted(pointer)));
@@ -224,7 +226,10 @@ impl Walk<'_, '_> {
         if let Some(choices) = schema.get("anyOf").and_then(Value::as_array)
             && !choices.iter().any(|choice| matches(value, choice))
         {
-            self.wrong(pointer, format!("fits none of the forms that the definition allows: {}", shown(value)));
+            self.wrong(
+                pointer,
+                format!("fits none of the forms that the definition allows: {}", shown(value)),
+            );
         }
     }
 
@@ -281,7 +286,13 @@ impl Walk<'_, '_> {
                 {
                     self.wrong(pointer, format!("must match {pattern}, but is {}", shown(value)));
                 }
-                self.length(text.chars().count(), limit("minLength"), limit("maxLength"), "characters", pointer);
+                self.length(
+                    text.chars().count(),
+                    limit("minLength"),
+                    limit("maxLength"),
+                    "characters",
+                    pointer,
+                );
             }
             Value::Array(items) => {
                 self.length(items.len(), limit("minItems"), limit("maxItems"), "items", pointer);
@@ -306,13 +317,11 @@ fn required_names(choice: &Value) -> Vec<&str> {
 
 /// Whether a value fits one of the forms of `oneOf` or `anyOf`, which say nothing of unknown fields.
 fn matches(value: &Value, form: &Value) -> bool {
-    let of_type =
-        form.get("type").and_then(Value::as_str).is_none_or(|expected| is_of(value, expected));
+    let of_type = form.get("type").and_then(Value::as_str).is_none_or(|expected| is_of(value, expected));
     let has = required_names(form).iter().all(|name| value.get(name).is_some_and(|value| !value.is_null()));
     let fields = form.get("properties").and_then(Value::as_object).into_iter().flatten();
     let fit = fields.filter_map(|(name, form)| Some((value.get(name)?, form)));
-    let in_enum =
-        form.get("enum").and_then(Value::as_array).is_none_or(|allowed| allowed.contains(value));
+    let in_enum = form.get("enum").and_then(Value::as_array).is_none_or(|allowed| allowed.contains(value));
     of_type && has && in_enum && fit.into_iter().all(|(value, form)| matches(value, form))
 }
 

@@ -65,7 +65,9 @@ fn check(version: &str, text: &str) -> Vec<Problem> {
 fn kafka(fields: &str) -> Vec<Problem> {
     check(
         "1.2.0",
-        &format!("apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {{name: c}}\nspec:\n  kafka:\n{fields}"),
+        &format!(
+            "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {{name: c}}\nspec:\n  kafka:\n{fields}"
+        ),
     )
 }
 
@@ -102,7 +104,12 @@ fn each_problem_has_its_line_and_a_hint() {
         ("    env: {}\n", 6, "exactly one of value, valueFrom, but has none", None),
         ("    env: {value: a, valueFrom: {}}\n", 6, "has several", None),
         ("    replicas: 3\n", 6, "is not a field", Some("KafkaNodePool: spec.replicas")),
-        ("    version: 4.3.1\n  zookeeper:\n    replicas: 3\n", 7, "spec.zookeeper is not a field", Some("role controller")),
+        (
+            "    version: 4.3.1\n  zookeeper:\n    replicas: 3\n",
+            7,
+            "spec.zookeeper is not a field",
+            Some("role controller"),
+        ),
     ] {
         let problems = kafka(fields);
         assert_eq!(problems.len(), 1, "{fields}: {problems:?}");
@@ -128,7 +135,12 @@ fn all_problems_are_told_up_to_a_limit() {
 #[test]
 fn kinds_and_versions_are_those_of_the_release() {
     let of = |version: &str, kind: &str| {
-        check("1.2.0", &format!("apiVersion: kafka.strimzi.io/{version}\nkind: {kind}\nmetadata: {{name: c}}\nspec: {{kafka: {{}}}}\n"))
+        check(
+            "1.2.0",
+            &format!(
+                "apiVersion: kafka.strimzi.io/{version}\nkind: {kind}\nmetadata: {{name: c}}\nspec: {{kafka: {{}}}}\n"
+            ),
+        )
     };
     assert_eq!(of("v1", "Kafka"), []);
     let old = of("v1beta2", "Kafka");
@@ -146,7 +158,10 @@ fn kinds_and_versions_are_those_of_the_release() {
 fn annotations_of_the_migration_are_past() {
     let with = |version: &str, annotation: &str| {
         let annotations = format!("metadata: {{name: c, annotations: {{{annotation}}}}}");
-        check(version, &format!("apiVersion: kafka.strimzi.io/v1\nkind: Kafka\n{annotations}\nspec: {{kafka: {{}}}}\n"))
+        check(
+            version,
+            &format!("apiVersion: kafka.strimzi.io/v1\nkind: Kafka\n{annotations}\nspec: {{kafka: {{}}}}\n"),
+        )
     };
     assert_eq!(with("1.2.0", "strimzi.io/kraft: enabled, strimzi.io/node-pools: enabled"), []);
     assert_eq!(with("1.2.0", "strimzi.io/kraft: migration").len(), 1);
@@ -158,6 +173,7 @@ fn annotations_of_the_migration_are_past() {
 fn a_required_spec_is_missed() {
     let problems = check("1.2.0", "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: c}\n");
     assert_eq!(problems[0].to_string(), "test.yaml:1: Kafka c has no spec");
-    let problems = check("1.2.0", "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: c}\nspec: {}\n");
+    let problems =
+        check("1.2.0", "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: c}\nspec: {}\n");
     assert_eq!(problems[0].to_string(), "test.yaml:4: Kafka c: spec has no kafka");
 }

@@ -15,8 +15,16 @@ const CLUSTER_SCOPED: [(&str, &str, &str); 26] = [
     ("", "Node", "nodes belong to the Kubernetes cluster"),
     ("", "PersistentVolume", "volumes belong to the Kubernetes cluster; a PersistentVolumeClaim is accepted"),
     ("rbac.authorization.k8s.io", "ClusterRole", "it grants rights in all namespaces; a Role is accepted"),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding", "it grants rights in all namespaces; a RoleBinding is accepted"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition", "it defines a kind for the whole Kubernetes cluster"),
+    (
+        "rbac.authorization.k8s.io",
+        "ClusterRoleBinding",
+        "it grants rights in all namespaces; a RoleBinding is accepted",
+    ),
+    (
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "it defines a kind for the whole Kubernetes cluster",
+    ),
     ("apiregistration.k8s.io", "APIService", "it extends the API of the whole Kubernetes cluster"),
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "it can reject objects of others"),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", "it can change objects of others"),
@@ -24,7 +32,11 @@ const CLUSTER_SCOPED: [(&str, &str, &str); 26] = [
     ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", "it can reject objects of others"),
     ("admissionregistration.k8s.io", "MutatingAdmissionPolicy", "it can change objects of others"),
     ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding", "it can change objects of others"),
-    ("storage.k8s.io", "StorageClass", "storage classes belong to the Kubernetes cluster; --fit uses its default"),
+    (
+        "storage.k8s.io",
+        "StorageClass",
+        "storage classes belong to the Kubernetes cluster; --fit uses its default",
+    ),
     ("storage.k8s.io", "CSIDriver", "drivers belong to the Kubernetes cluster"),
     ("storage.k8s.io", "CSINode", "drivers belong to the Kubernetes cluster"),
     ("storage.k8s.io", "VolumeAttachment", "volumes belong to the Kubernetes cluster"),
@@ -60,11 +72,15 @@ fn one(document: &Document, namespace: &str) -> Option<Problem> {
     let (group, kind, name) = (object.group(), object.kind(), object.name());
     if kind == "CustomResourceDefinition" && name.ends_with(".strimzi.io") {
         let problem = Problem::field(ids::SCOPE, document, "", "is one of Strimzi's own definitions");
-        return Some(problem.hint("remove it from the files: kstrim installs those of the release that it chooses"));
+        return Some(
+            problem.hint("remove it from the files: kstrim installs those of the release that it chooses"),
+        );
     }
     if let Some(why) = refusal(group, kind) {
         let problem = Problem::field(ids::SCOPE, document, "", format!("is cluster-scoped: {why}"));
-        return Some(problem.hint(format!("remove {object} from the files; if something needs it, apply it yourself before")));
+        return Some(problem.hint(format!(
+            "remove {object} from the files; if something needs it, apply it yourself before"
+        )));
     }
     let reserved = match (group, kind, name) {
         ("apps", "Deployment", OPERATOR) => Some("is the cluster operator, which kstrim installs"),
@@ -73,11 +89,16 @@ fn one(document: &Document, namespace: &str) -> Option<Problem> {
         _ => None,
     };
     if let Some(what) = reserved {
-        return Some(Problem::field(ids::SCOPE, document, "", what).hint(format!("remove {object} from the files")));
+        return Some(
+            Problem::field(ids::SCOPE, document, "", what).hint(format!("remove {object} from the files")),
+        );
     }
     let other = object.namespace().filter(|given| !given.is_empty() && *given != namespace)?;
     let what = format!("is {other}, but everything is installed into {namespace}");
-    let hint = format!("remove metadata.namespace from the manifests, or use --namespace {}", crate::exec::quote(other));
+    let hint = format!(
+        "remove metadata.namespace from the manifests, or use --namespace {}",
+        crate::exec::quote(other)
+    );
     Some(Problem::field(ids::NAMESPACE, document, "/metadata/namespace", what).hint(hint))
 }
 
@@ -107,7 +128,12 @@ mod tests {
     #[test]
     fn what_kstrim_and_the_operator_create_is_refused() {
         for (api, kind, name, words) in [
-            ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "kafkas.kafka.strimzi.io", "own definitions"),
+            (
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                "kafkas.kafka.strimzi.io",
+                "own definitions",
+            ),
             ("apps/v1", "Deployment", "strimzi-cluster-operator", "cluster operator"),
             ("v1", "ConfigMap", "kstrim-installation", "record"),
             ("core.strimzi.io/v1", "StrimziPodSet", "c-kafka", "created by"),
@@ -117,13 +143,18 @@ mod tests {
             assert!(problem.id == ids::SCOPE && problem.message.contains(words), "{problem}");
         }
         assert_eq!(problem("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\n"), None);
-        assert_eq!(problem("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\n"), None);
+        assert_eq!(
+            problem("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\n"),
+            None
+        );
     }
 
     #[test]
     fn there_is_one_namespace() {
         let with = |namespace: &str| {
-            problem(&format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: {namespace}\n"))
+            problem(&format!(
+                "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: {namespace}\n"
+            ))
         };
         assert_eq!(with("kafka"), None);
         assert_eq!(with("\"\""), None);

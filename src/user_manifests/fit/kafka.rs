@@ -161,7 +161,10 @@ fn topic(edit: &mut Edit<'_, '_>) {
     edit_number(edit, "/spec/replicas", brokers, &REPLICATION);
     let replicas = edit.number("/spec/replicas").unwrap_or(brokers);
     let in_sync = "/spec/config/min.insync.replicas";
-    if edit.number(in_sync).is_some_and(|number| number > replicas || replicas < 3 && number >= replicas && number > 1) {
+    if edit
+        .number(in_sync)
+        .is_some_and(|number| number > replicas || replicas < 3 && number >= replicas && number > 1)
+    {
         let value = like(edit.get(in_sync), replicas.saturating_sub(1).max(1));
         edit.set(in_sync, value, &REPLICATION);
     }
@@ -172,7 +175,8 @@ fn internal_topics(edit: &mut Edit<'_, '_>) {
     let brokers = edit.fit.brokers(None);
     for pointer in fields(edit.object(), "config") {
         let Some(Value::Object(config)) = edit.get(&pointer) else { continue };
-        let factors: Vec<String> = config.keys().filter(|key| key.ends_with("replication.factor")).cloned().collect();
+        let factors: Vec<String> =
+            config.keys().filter(|key| key.ends_with("replication.factor")).cloned().collect();
         for key in factors {
             edit_number(edit, &below(&pointer, &key), brokers, &REPLICATION);
         }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    CPU, Edit, Fit, HEAP, IMAGE, MEMORY, PLACEMENT, PULL_SECRET, SERVICE, STORAGE_CLASS, fields, kafka, number, size,
+    CPU, Edit, Fit, HEAP, IMAGE, MEMORY, PLACEMENT, PULL_SECRET, SERVICE, STORAGE_CLASS, fields, kafka,
+    number, size,
 };
 use crate::user_manifests::document::{Document, below};
 use crate::user_manifests::ids;
@@ -24,8 +25,8 @@ const OTHER_CPU: u64 = 100;
 /// Kinds with pods, and with pods of operators.
 fn has_pods(edit: &Edit<'_, '_>) -> bool {
     let object = edit.object();
-    let workload =
-        ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"].contains(&object.kind());
+    let workload = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"]
+        .contains(&object.kind());
     is_strimzi(object) || workload && matches!(object.group(), "" | "apps" | "batch")
 }
 
@@ -170,7 +171,8 @@ fn images(edit: &mut Edit<'_, '_>, secrets: &[String]) {
                 edit.refuse(&pointer, format!("is pushed to {}, which has no replacement", registry(&image)));
             }
             None if !PUBLIC.contains(&registry(&image)) => {
-                let what = format!("is the image {image} of a registry that is not public and has no replacement");
+                let what =
+                    format!("is the image {image} of a registry that is not public and has no replacement");
                 edit.refuse(&pointer, what);
             }
             None => {}
@@ -181,7 +183,8 @@ fn images(edit: &mut Edit<'_, '_>, secrets: &[String]) {
     }
     for pointer in fields(edit.object(), "imagePullSecrets") {
         let Some(Value::Array(all)) = edit.get(&pointer).cloned() else { continue };
-        let known = |secret: &&Value| secret["name"].as_str().is_some_and(|name| secrets.iter().any(|s| s == name));
+        let known =
+            |secret: &&Value| secret["name"].as_str().is_some_and(|name| secrets.iter().any(|s| s == name));
         let kept: Vec<Value> = all.iter().filter(known).cloned().collect();
         if kept.is_empty() {
             edit.remove(&pointer, &PULL_SECRET);
@@ -228,17 +231,24 @@ pub(super) fn total(documents: &[Document], fit: &mut Fit<'_>) {
     for document in documents {
         let object = &document.object;
         let at = |pointer: &str| object.get(pointer).and_then(number);
-        let requested = |pointer: &str, name: &str| {
-            object.get(&format!("{pointer}/{name}")).and_then(size::quantity)
-        };
+        let requested =
+            |pointer: &str, name: &str| object.get(&format!("{pointer}/{name}")).and_then(size::quantity);
         let containers = |pointer: &str| {
             let list = object.get(pointer).and_then(Value::as_array);
-            (0..list.map_or(0, Vec::len)).map(|at| format!("{pointer}/{at}/resources/requests")).collect::<Vec<_>>()
+            (0..list.map_or(0, Vec::len))
+                .map(|at| format!("{pointer}/{at}/resources/requests"))
+                .collect::<Vec<_>>()
         };
         let (replicas, requests, least) = match object.kind() {
-            "KafkaNodePool" => (at("/spec/replicas").unwrap_or(1), vec!["/spec/resources/requests".to_owned()], LEAST_NODE),
+            "KafkaNodePool" => {
+                (at("/spec/replicas").unwrap_or(1), vec!["/spec/resources/requests".to_owned()], LEAST_NODE)
+            }
             "Kafka" if at("/spec/kafka/replicas").is_some() && fit_has_no_pools(documents, object.name()) => {
-                (at("/spec/kafka/replicas").unwrap_or(1), vec!["/spec/kafka/resources/requests".to_owned()], LEAST_NODE)
+                (
+                    at("/spec/kafka/replicas").unwrap_or(1),
+                    vec!["/spec/kafka/resources/requests".to_owned()],
+                    LEAST_NODE,
+                )
             }
             "KafkaConnect" | "KafkaMirrorMaker2" | "KafkaBridge" => {
                 (at("/spec/replicas").unwrap_or(1), vec!["/spec/resources/requests".to_owned()], LEAST_OTHER)
@@ -270,12 +280,15 @@ pub(super) fn total(documents: &[Document], fit: &mut Fit<'_>) {
             "cannot be made to fit: all pods together need {needed} of {of}, and there is {given}; this needs most"
         );
         let problem = Problem::field(ids::FIT, document, "", what);
-        fit.problems.push(problem.hint("remove some of the manifests, or give the machine more: kstrim up --memory, --cpus"));
+        fit.problems.push(
+            problem
+                .hint("remove some of the manifests, or give the machine more: kstrim up --memory, --cpus"),
+        );
     }
 }
 
 fn fit_has_no_pools(documents: &[Document], name: &str) -> bool {
-    !documents
-        .iter()
-        .any(|document| document.object.kind() == "KafkaNodePool" && super::cluster_of(&document.object) == Some(name))
+    !documents.iter().any(|document| {
+        document.object.kind() == "KafkaNodePool" && super::cluster_of(&document.object) == Some(name)
+    })
 }

@@ -28,7 +28,8 @@ pub(super) fn quantity(value: &Value) -> Option<f64> {
         _ => return None,
     };
     let suffix = SUFFIXES.iter().find(|(suffix, _)| text.ends_with(suffix));
-    let (digits, factor) = suffix.map_or((text, 1.0), |(suffix, factor)| (&text[..text.len() - suffix.len()], *factor));
+    let (digits, factor) =
+        suffix.map_or((text, 1.0), |(suffix, factor)| (&text[..text.len() - suffix.len()], *factor));
     let digits = digits.trim();
     let plain = digits.starts_with(|c: char| c.is_ascii_digit() || "+.".contains(c));
     let number: f64 = digits.parse().ok().filter(|_| plain)?;
@@ -74,15 +75,23 @@ mod tests {
         ] {
             assert_eq!(quantity(&value), Some(expected), "{value}");
         }
-        for wrong in [json!("x"), json!("Gi"), json!(""), json!(true), json!("inf"), json!("nan"), json!("-1")] {
+        for wrong in
+            [json!("x"), json!("Gi"), json!(""), json!(true), json!("inf"), json!("nan"), json!("-1")]
+        {
             assert_eq!(quantity(&wrong), None, "{wrong}");
         }
-        assert_eq!((bytes(1 << 30), bytes(1536 << 20), bytes((700 << 20) + 5)), ("1Gi".into(), "1536Mi".into(), "700Mi".into()));
+        assert_eq!(
+            (bytes(1 << 30), bytes(1536 << 20), bytes((700 << 20) + 5)),
+            ("1Gi".into(), "1536Mi".into(), "700Mi".into())
+        );
     }
 
     #[test]
     fn heaps_are_bytes() {
-        assert_eq!((heap("4g"), heap("512M"), heap("1024"), heap("1k")), (Some(4 << 30), Some(512 << 20), Some(1024), Some(1024)));
+        assert_eq!(
+            (heap("4g"), heap("512M"), heap("1024"), heap("1k")),
+            (Some(4 << 30), Some(512 << 20), Some(1024), Some(1024))
+        );
         assert_eq!((heap(""), heap("g"), heap("ü"), heap("99999999999999999999g")), (None, None, None, None));
     }
 }

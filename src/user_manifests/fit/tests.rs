@@ -155,7 +155,10 @@ fn production_fits_a_laptop() {
             "configuration": {"brokerCertChainAndKey": {"secretName": "c", "certificate": "a", "key": "b"}},
         })
     );
-    assert_eq!(kafka["kafka"]["listeners"][2], json!({"name": "route", "port": 9095, "type": "internal", "tls": true}));
+    assert_eq!(
+        kafka["kafka"]["listeners"][2],
+        json!({"name": "route", "port": 9095, "type": "internal", "tls": true})
+    );
     assert_eq!(kafka["kafka"]["template"]["pod"], json!({"imagePullSecrets": [{"name": "mine"}]}));
     assert!(kafka.get("cruiseControl").is_none() && kafka["kafka"].get("rack").is_none());
     assert_eq!(
@@ -172,17 +175,25 @@ fn production_fits_a_laptop() {
     assert_eq!(pool["storage"]["volumes"][1], json!({"id": 1, "type": "persistent-claim", "size": "5Gi"}));
     assert_eq!(object("KafkaNodePool", "controllers").get("/spec/replicas"), Some(&json!(1)));
     let topic = object("KafkaTopic", "t").get("/spec").expect("a spec");
-    assert_eq!(topic, &json!({"partitions": 12, "replicas": 1, "config": {"min.insync.replicas": "1", "retention.ms": 1}}));
+    assert_eq!(
+        topic,
+        &json!({"partitions": 12, "replicas": 1, "config": {"min.insync.replicas": "1", "retention.ms": 1}})
+    );
     let connect = object("KafkaConnect", "connect").get("/spec").expect("a spec");
     assert_eq!(
         connect,
         &json!({"replicas": 1, "image": "localhost:5000/connect:7", "config": {"offset.storage.replication.factor": 1, "status.storage.replication.factor": -1}})
     );
     assert!(!documents.iter().any(|d| d.object.kind() == "KafkaRebalance"));
-    assert_eq!(object("Service", "app").get("/spec"), Some(&json!({"type": "ClusterIP", "ports": [{"port": 80}]})));
+    assert_eq!(
+        object("Service", "app").get("/spec"),
+        Some(&json!({"type": "ClusterIP", "ports": [{"port": 80}]}))
+    );
     assert_eq!(
         object("Deployment", "app").get("/spec"),
-        Some(&json!({"replicas": 1, "template": {"spec": {"containers": [{"image": "nginx:1.27", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}]}}}))
+        Some(
+            &json!({"replicas": 1, "template": {"spec": {"containers": [{"image": "nginx:1.27", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}]}}})
+        )
     );
     assert_eq!(
         object("PersistentVolumeClaim", "data").get("/spec"),
@@ -229,20 +240,33 @@ fn clusters_with_zookeeper_and_several_pools_fit_too() {
     assert_eq!(object.get("/spec/kafka/storage/size"), Some(&json!("10Gi")));
     assert_eq!(object.get("/spec/kafka/config/offsets.topic.replication.factor"), Some(&json!(2)));
     let pool = |name: &str| {
-        format!("---\napiVersion: kafka.strimzi.io/v1\nkind: KafkaNodePool\nmetadata: {{name: {name}, labels: {{strimzi.io/cluster: c}}}}\nspec: {{replicas: 3, roles: [broker]}}\n")
+        format!(
+            "---\napiVersion: kafka.strimzi.io/v1\nkind: KafkaNodePool\nmetadata: {{name: {name}, labels: {{strimzi.io/cluster: c}}}}\nspec: {{replicas: 3, roles: [broker]}}\n"
+        )
     };
     let kafka = "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: c}\nspec: {kafka: {}}\n";
-    let (documents, _) = fitted_to(&format!("{kafka}{}{}", pool("a"), pool("b")), &Limits { brokers: 4, ..limits() });
-    let replicas: Vec<u64> = documents[1..].iter().filter_map(|d| d.object.get("/spec/replicas")?.as_u64()).collect();
+    let (documents, _) =
+        fitted_to(&format!("{kafka}{}{}", pool("a"), pool("b")), &Limits { brokers: 4, ..limits() });
+    let replicas: Vec<u64> =
+        documents[1..].iter().filter_map(|d| d.object.get("/spec/replicas")?.as_u64()).collect();
     assert_eq!(replicas, [3, 1]);
 }
 
 #[test]
 fn what_cannot_fit_is_refused_by_name() {
-    let connect = |spec: &str| format!("apiVersion: kafka.strimzi.io/v1\nkind: KafkaConnect\nmetadata: {{name: x}}\nspec: {spec}\n");
-    let pool = |replicas: u32| format!("apiVersion: kafka.strimzi.io/v1\nkind: KafkaNodePool\nmetadata: {{name: x{replicas}, labels: {{strimzi.io/cluster: c}}}}\nspec: {{replicas: {replicas}, roles: [broker]}}\n");
+    let connect = |spec: &str| {
+        format!("apiVersion: kafka.strimzi.io/v1\nkind: KafkaConnect\nmetadata: {{name: x}}\nspec: {spec}\n")
+    };
+    let pool = |replicas: u32| {
+        format!(
+            "apiVersion: kafka.strimzi.io/v1\nkind: KafkaNodePool\nmetadata: {{name: x{replicas}, labels: {{strimzi.io/cluster: c}}}}\nspec: {{replicas: {replicas}, roles: [broker]}}\n"
+        )
+    };
     for (text, words) in [
-        (connect("{image: registry.other.example/a:1}"), "spec.image cannot be made to fit: it is the image registry.other.example/a:1"),
+        (
+            connect("{image: registry.other.example/a:1}"),
+            "spec.image cannot be made to fit: it is the image registry.other.example/a:1",
+        ),
         (connect("{build: {output: {type: docker, image: docker.io/corp/a:1}}}"), "is pushed to docker.io"),
         (connect("{build: {output: {type: imagestream, image: a:1}}}"), "imagestream"),
         (connect("{resources: {limits: {nvidia.com/gpu: 1}}}"), "needs nvidia.com/gpu"),
@@ -254,7 +278,15 @@ fn what_cannot_fit_is_refused_by_name() {
         let all = format!("{failure} {:?}", failure.causes);
         assert!(all.contains(words), "{all}");
     }
-    assert!(fit(&documents(&connect("{build: {output: {type: docker, image: registry.corp.example/platform/a:1}}}")), &limits()).is_ok());
+    assert!(
+        fit(
+            &documents(&connect(
+                "{build: {output: {type: docker, image: registry.corp.example/platform/a:1}}}"
+            )),
+            &limits()
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -282,7 +314,9 @@ fn the_document_has_every_rule() {
     };
     let rules: Vec<Vec<String>> = RULES
         .iter()
-        .map(|rule| vec![format!("`{}`", rule.name), rule.fields.into(), rule.becomes.into(), rule.reason.into()])
+        .map(|rule| {
+            vec![format!("`{}`", rule.name), rule.fields.into(), rule.becomes.into(), rule.reason.into()]
+        })
         .collect();
     assert_eq!(rows("rules"), rules);
     let refused: Vec<Vec<String>> =
@@ -311,11 +345,46 @@ fn manifests() -> impl Strategy<Value = Vec<Document>> {
         "[a-z/.:]{0,12}".prop_map(Value::from),
     ];
     let keys = prop::sample::select(vec![
-        "kafka", "zookeeper", "config", "replicas", "storage", "volumes", "type", "size", "class", "selector", "resources",
-        "requests", "limits", "memory", "cpu", "jvmOptions", "-Xmx", "-Xms", "listeners", "configuration", "image",
-        "imagePullSecrets", "affinity", "template", "spec", "containers", "roles", "rack", "cruiseControl", "nodeSelector",
-        "min.insync.replicas", "offsets.topic.replication.factor", "volumeClaimTemplates", "storageClassName", "ports",
-        "build", "output", "version", "tieredStorage", "name",
+        "kafka",
+        "zookeeper",
+        "config",
+        "replicas",
+        "storage",
+        "volumes",
+        "type",
+        "size",
+        "class",
+        "selector",
+        "resources",
+        "requests",
+        "limits",
+        "memory",
+        "cpu",
+        "jvmOptions",
+        "-Xmx",
+        "-Xms",
+        "listeners",
+        "configuration",
+        "image",
+        "imagePullSecrets",
+        "affinity",
+        "template",
+        "spec",
+        "containers",
+        "roles",
+        "rack",
+        "cruiseControl",
+        "nodeSelector",
+        "min.insync.replicas",
+        "offsets.topic.replication.factor",
+        "volumeClaimTemplates",
+        "storageClassName",
+        "ports",
+        "build",
+        "output",
+        "version",
+        "tieredStorage",
+        "name",
     ]);
     let spec = leaf.prop_recursive(5, 60, 8, move |inner| {
         prop_oneof![
