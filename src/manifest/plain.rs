@@ -25,6 +25,10 @@ pub(crate) fn by_kubectl(word: &str) -> Result<Value, String> {
     if !word.is_empty() && !word.starts_with(maybe) && !named {
         return Ok(word.into());
     }
+    let digits = word.bytes().all(|b| b.is_ascii_digit()) && (word.len() == 1 || !word.starts_with('0'));
+    if let Some(number) = word.parse::<i64>().ok().filter(|_| digits) {
+        return Ok(number.into());
+    }
     if let Some(value) = as_kubectl(word) {
         return Ok(value);
     }

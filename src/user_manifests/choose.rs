@@ -10,6 +10,7 @@ use super::document::{Document, Origin, dotted};
 use super::ids;
 use super::schema::is_strimzi;
 use crate::catalogue::{self, Release, releases};
+use crate::command_line::CommandLine;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Minor, Version};
 
@@ -143,7 +144,8 @@ pub(crate) fn choose(
         let Some(release) = catalogue::find(version) else {
             let message = format!("unknown Strimzi release {version}");
             return Err(Box::new(
-                Failure::new(ids::RELEASE, Kind::Usage, message).hint("list all releases: kstrim versions"),
+                Failure::new(ids::RELEASE, Kind::Usage, message)
+                    .hint(format!("list all releases: {}", CommandLine::new("kstrim versions"))),
             ));
         };
         return match fits(release) {
@@ -185,7 +187,10 @@ fn contradiction(wishes: &[Wish]) -> Failure {
             Want::Kafka(version) => nearest_kafka(version).into_iter().fold(failure, |failure, near| {
                 failure.hint(format!("nearest: Kafka {} (Strimzi {})", near.1, near.0.version))
             }),
-            _ => failure.hint("list which versions each release supports: kstrim versions"),
+            _ => failure.hint(format!(
+                "list which versions each release supports: {}",
+                CommandLine::new("kstrim versions")
+            )),
         };
     }
     let pair = wishes.iter().enumerate().find_map(|(at, one)| {

@@ -3,7 +3,7 @@
 //! Every change is by a rule of [`RULES`], which `docs/fit.md` shows; nothing else is touched. Fitting what was fitted
 //! changes nothing. What no rule can make work is refused by name ([`REFUSED`]).
 //!
-//! Listeners of the types `loadbalancer`, `ingress` and `route` become `internal`, not `nodeport`: kstrim's own
+//! Listeners of the types `loadbalancer`, `ingress`, `route` and `tlsroute` become `internal`, not `nodeport`: kstrim's own
 //! forwards (`kstrim connect`) reach internal listeners with every minikube driver, the addresses of nodes are reachable
 //! only with some. `nodeport` and `cluster-ip` listeners work and stay.
 
@@ -86,9 +86,9 @@ rules! {
     STORAGE_CLASS: "storage-class", "`class`, `selector`, `overrides` and `volumeAttributesClass` of volumes; `storageClassName`, `volumeName` \
          and `selector` of claims", "removed, or the storage class of this cluster",
         "the storage classes and volumes of another cluster do not exist here";
-    LISTENER: "listener", "listeners of the types `loadbalancer`, `ingress` and `route`, with their `configuration`",
+    LISTENER: "listener", "listeners of the types `loadbalancer`, `ingress`, `route` and `tlsroute`, with their `configuration`",
         "type `internal`; of the configuration, certificates and limits of connections stay",
-        "there is no load balancer or router; `kstrim connect` reaches internal listeners";
+        "there is no load balancer, router or gateway; `kstrim connect` reaches internal listeners";
     SERVICE: "service", "a `Service` of the type `LoadBalancer`", "type `ClusterIP`", "there is no load balancer";
     PLACEMENT: "placement", "`affinity`, `tolerations`, `topologySpreadConstraints`, `nodeSelector`, `nodeName`, `priorityClassName`, \
          `schedulerName` and `runtimeClassName` of pods", "removed", "the nodes, zones and classes that they name do not exist here";
@@ -307,4 +307,4 @@ fn fields(object: &Object, name: &str) -> Vec<String> {
 
 #[cfg(test)]
 #[path = "fit/tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -12,7 +12,7 @@
 //! file, line and field ([`Problem`]), before anything in a cluster is changed. The order of the steps matters: the
 //! definitions to check against are known only when the release is chosen, and references are worth checking only where the
 //! fields have the right types. `fit` changes the documents, so the checks of references come before it *or* after it:
-//! replication above the number of brokers is an error without `--fit`, and what `--fit` mends.
+//! replication above the number of brokers is an error without `--fit`, and `--fit` lowers it.
 //!
 //! - [`read`]: sources to [`Document`]s; [`parse`] is the YAML reader, [`kustomize`] keeps kustomize from the network.
 //! - [`scope`]: what may be applied at all, and in which namespace.

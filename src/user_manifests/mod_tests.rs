@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::fit::tests::manifests;
 use super::test_support::{documents, release};
 use super::*;
 
@@ -59,4 +62,52 @@ fn references_are_checked_only_where_the_fields_fit() {
     };
     let install: Vec<Object> = kinds.iter().map(definition).collect();
     assert_eq!(check(&install).expect_err("the cluster audit does not exist").id, ids::REFERENCE);
+}
+
+/// Folders as real projects have them, with the release that fits each; `tests/supply` checks them by its definitions.
+const PROJECTS: [(&str, &str); 4] = [
+    (include_str!("../../tests/fixtures/projects/orders.yaml"), "1.2.0"),
+    (include_str!("../../tests/fixtures/projects/connect.yaml"), "1.2.0"),
+    (include_str!("../../tests/fixtures/projects/mirror.yaml"), "1.2.0"),
+    (include_str!("../../tests/fixtures/projects/zookeeper.yaml"), "0.45.2"),
+];
+
+#[test]
+fn real_projects_are_consistent_and_fit_a_laptop() {
+    for (text, expected) in PROJECTS {
+        let documents = documents(text);
+        let chosen = choose::choose(&documents, None, release("1.2.0")).expect("a release");
+        assert_eq!(chosen.release.version.to_string(), expected);
+        assert_eq!(scope::check(&documents, "kafka"), []);
+        let check = |documents: &[Document]| {
+            references::check(documents, &Existing::default(), "kafka", chosen.release)
+        };
+        assert_eq!(check(&documents), []);
+        let limits = fit::Limits {
+            cpu: 4000,
+            memory: 6 << 30,
+            brokers: 1,
+            storage: 10 << 30,
+            storage_class: None,
+            registries: Vec::new(),
+        };
+        let (fitted, _) = fit::fit(&documents, &limits).unwrap_or_else(|failure| panic!("{failure:?}"));
+        // What fits a laptop is as consistent as before.
+        assert_eq!(check(&fitted), []);
+        assert_eq!(fit::fit(&fitted, &limits).expect("it fits").1, []);
+    }
+}
+
+proptest! {
+    /// Any content of any kind is checked, ordered, and tells a release or why there is none.
+    #[test]
+    fn nothing_panics(documents in manifests(), old in any::<bool>()) {
+        let release = release(if old { "0.45.2" } else { "1.2.0" });
+        let all = UserManifests { documents };
+        let _ = all.check(release, &[], &Existing::default(), "kafka");
+        let _ = references::check(&all.documents, &Existing::default(), "kafka", release);
+        let _ = choose::choose(&all.documents, None, release);
+        let ordered: usize = order::phases(&all.documents).iter().map(|(_, all)| all.len()).sum();
+        prop_assert_eq!(ordered, all.documents.len());
+    }
 }

@@ -69,16 +69,32 @@ pub(crate) async fn read(
             Source::Path(path) => reader.path(path, kubectl).await?,
         }
     }
-    if reader.documents.is_empty() && reader.problems.is_empty() {
-        return Err(Box::new(
-            Failure::new(ids::EMPTY, Kind::Usage, "the specified files contain no Kubernetes object")
-                .hint("specify files, directories with *.yaml files, or kustomizations: -f PATH"),
-        ));
-    }
-    duplicates(&reader.documents, &mut reader.problems);
-    match problem::failure(&reader.problems) {
-        None => Ok(reader.documents),
-        Some(failure) => Err(failure),
+    reader.finish()
+}
+
+/// The documents of a text that is there already.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn from_text(file: &str, text: &str) -> Result<Vec<Document>> {
+    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    reader.bytes(file, text.as_bytes(), false)?;
+    reader.finish()
+}
+
+impl Reader {
+    fn finish(mut self) -> Result<Vec<Document>> {
+        if self.documents.is_empty() && self.problems.is_empty() {
+            return Err(Box::new(
+                Failure::new(ids::EMPTY, Kind::Usage, "the specified files contain no Kubernetes object")
+                    .hint("specify files, directories with *.yaml files, or kustomizations: -f PATH"),
+            ));
+        }
+        duplicates(&self.documents, &mut self.problems);
+        match problem::failure(&self.problems) {
+            None => Ok(self.documents),
+            Some(failure) => Err(failure),
+        }
     }
 }
 
@@ -158,9 +174,14 @@ impl Reader {
 
     /// A document; a List is taken apart.
     fn document(&mut self, value: Value, lines: Lines, origin: &dyn Fn(usize) -> Origin) -> Result<()> {
-        let at = origin(first_line(&value, &lines));
+        let at = origin(lines.line().max(1));
         if value.is_null() {
             return Ok(());
+        }
+        // Also of what is wrong there is an end.
+        if self.documents.len() + self.problems.len() >= DOCUMENT_LIMIT {
+            let why = format!("more than {DOCUMENT_LIMIT} documents");
+            return Err(failed(&at, &Fault { line: at.line, why, too_large: true }));
         }
         if is_list(&value) {
             let Value::Object(mut list) = value else { return Ok(()) };
@@ -189,14 +210,6 @@ impl Reader {
             ),
             Err(why) => self.wrong(at, &why),
             Ok(object) => {
-                if self.documents.len() >= DOCUMENT_LIMIT {
-                    let fault = Fault {
-                        line: at.line,
-                        why: format!("more than {DOCUMENT_LIMIT} documents"),
-                        too_large: true,
-                    };
-                    return Err(failed(&at, &fault));
-                }
                 let document = Document { object, origin: at, lines };
                 self.problems.extend(secret(&document));
                 self.documents.push(document);
@@ -209,13 +222,6 @@ impl Reader {
         let message = format!("the document is not a Kubernetes object: it {why}");
         self.problems.push(Problem { id: ids::OBJECT, origin, pointer: String::new(), message, hint: None });
     }
-}
-
-/// The line on which a document's content begins.
-fn first_line(value: &Value, lines: &Lines) -> usize {
-    let keys = value.as_object().into_iter().flat_map(|map| map.keys());
-    let of = |key: &String| lines.of(&super::document::below("", key)).map(Lines::line);
-    keys.filter_map(of).min().unwrap_or_else(|| lines.line()).max(1)
 }
 
 /// `List` and the lists that `kubectl get -o yaml` or an API prints: `KafkaTopicList`.
@@ -350,6 +356,7 @@ fn secret(document: &Document) -> Vec<Problem> {
     };
     entries
         .filter(|(_, value)| !is_base64(value))
+        .take(problem::LISTED)
         .map(|(key, _)| {
             let pointer = super::document::below("/data", key);
             Problem::field(ids::OBJECT, document, &pointer, "is not base64")

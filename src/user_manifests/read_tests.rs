@@ -184,6 +184,10 @@ fn limits_hold_for_all_sources_together() {
         .collect();
     refused(format!("apiVersion: v1\nkind: List\nitems:\n{items}"), ids::TOO_LARGE);
     refused(vec![b'#'; (SIZE_LIMIT + 1) as usize], ids::TOO_LARGE);
+    let keys: String = (0..300_000).map(|at| format!("k{at}: 1\n")).collect();
+    refused(keys, ids::OBJECT);
+    let numbers = format!("apiVersion: v1\nkind: List\nitems:\n{}", "- 1\n".repeat(300_000));
+    refused(numbers, ids::TOO_LARGE);
     let fine: String = (0..4_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();
     assert_eq!(from_stdin(fine).expect("as many as allowed").len(), 4000);
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());

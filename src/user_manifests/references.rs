@@ -17,6 +17,9 @@ use crate::catalogue::broker;
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
 
+/// Most problems that are collected, about.
+const MOST: usize = 200;
+
 /// What the namespace has, or will have beside the documents.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Existing {
@@ -128,6 +131,9 @@ pub(crate) fn check(
     let mut problems = Vec::new();
     for document in documents {
         set.document(document, &mut problems);
+        if problems.len() >= MOST {
+            break;
+        }
     }
     problems
 }
@@ -411,6 +417,9 @@ impl<'a> Set<'a> {
     fn objects(&self, document: &Document, problems: &mut Vec<Problem>) {
         for reference in named::references(&document.object) {
             let named::Reference { kind, name, key, pointer } = reference;
+            if problems.len() >= MOST {
+                return;
+            }
             if self.existing.has(kind, name)
                 || self.named.is_produced(kind, name)
                 || self.by_strimzi(kind, name)

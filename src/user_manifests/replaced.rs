@@ -32,7 +32,7 @@ const POOL_METADATA: &str = "remove it: Kafka keeps its metadata itself since St
 const NOTHING: &str = "remove it: the field has had no effect since ZooKeeper was removed";
 
 /// All of them, the more specific before the general.
-pub(crate) const ALL: [Replaced; 25] = [
+pub(crate) const ALL: [Replaced; 28] = [
     of("Kafka", "/spec/zookeeper", POOL_METADATA),
     of("Kafka", "/spec/kafka/replicas", "write it into a KafkaNodePool: spec.replicas"),
     of("Kafka", "/spec/kafka/storage", "write it into a KafkaNodePool: spec.storage"),
@@ -72,6 +72,9 @@ pub(crate) const ALL: [Replaced; 25] = [
     ),
     of("KafkaMirrorMaker2", "/sourceCluster", "use source, which describes the source cluster itself"),
     of("KafkaMirrorMaker2", "/targetCluster", "use spec.target, which describes the target cluster itself"),
+    of("KafkaMirrorMaker2", "/topicsBlacklistPattern", "use topicsExcludePattern"),
+    of("KafkaMirrorMaker2", "/groupsBlacklistPattern", "use groupsExcludePattern"),
+    of("KafkaMirrorMaker2", "/heartbeatConnector", "remove it: the operator no longer runs this connector"),
     of("KafkaUser", "/acls/operation", "use operations, a sequence"),
     of(
         "",

@@ -148,6 +148,9 @@ impl Walk<'_, '_> {
     }
 
     fn unknown(&mut self, name: &str, known: Option<&Map<String, Value>>, pointer: &str, of: &str) {
+        if self.problems.len() >= MOST {
+            return;
+        }
         let mut problem =
             Problem::field(ids::SCHEMA, self.document, pointer, format!("is not a field of {of}"));
         let near = known.and_then(|known| nearest(name, known.keys().map(String::as_str)));
@@ -171,7 +174,7 @@ impl Walk<'_, '_> {
 
     fn value(&mut self, value: &Value, schema: &Value, pointer: &str) {
         // The API server removes nulls from what is not nullable, or fills the default in.
-        if value.is_null() {
+        if value.is_null() || self.problems.len() >= MOST {
             return;
         }
         if schema["x-kubernetes-int-or-string"] == true {

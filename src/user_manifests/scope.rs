@@ -5,6 +5,8 @@
 //! not delete it without affecting them. Whether a kind that is not in the table is cluster-scoped only the API server
 //! knows.
 
+use std::collections::HashMap;
+
 use super::document::Document;
 use super::ids;
 use super::problem::Problem;
@@ -59,7 +61,25 @@ const OPERATOR: &str = crate::manifest::tune::OPERATOR;
 
 /// What cannot be applied to this namespace.
 pub(crate) fn check(documents: &[Document], namespace: &str) -> Vec<Problem> {
-    documents.iter().filter_map(|document| one(document, namespace)).collect()
+    let mut problems: Vec<Problem> =
+        documents.iter().filter_map(|document| one(document, namespace)).collect();
+    problems.extend(twice(documents, namespace));
+    problems
+}
+
+/// Objects that are the same one only in this namespace: one names it, the other does not.
+fn twice(documents: &[Document], namespace: &str) -> Vec<Problem> {
+    let mut seen = HashMap::new();
+    let mut problems = Vec::new();
+    for document in documents {
+        let (group, kind, of, name) = document.object.key();
+        let of = if of.is_empty() { namespace.to_owned() } else { of };
+        if let Some(first) = seen.insert((group, kind, of, name), &document.origin) {
+            let what = format!("is described twice in the namespace {namespace}, also at {first}");
+            problems.push(Problem::field(ids::DUPLICATE, document, "", what).hint("remove one of the two"));
+        }
+    }
+    problems
 }
 
 /// Why an object is cluster-scoped and refused.
@@ -160,5 +180,16 @@ mod tests {
         assert_eq!(with("\"\""), None);
         let problem = with("prod").expect("another namespace");
         assert_eq!((problem.id, problem.origin.line), (ids::NAMESPACE, 5));
+    }
+
+    #[test]
+    fn the_namespace_may_be_left_out() {
+        let secret = |namespace: &str| {
+            format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s{namespace}}}\n---\n")
+        };
+        let problem =
+            problem(&format!("{}{}", secret(""), secret(", namespace: kafka"))).expect("the same object");
+        assert_eq!(problem.id, ids::DUPLICATE);
+        assert!(problem.message.ends_with("also at test.yaml:1"), "{problem}");
     }
 }

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::document::{Document, Origin};
-use super::{choose, parse, schema};
+use super::{choose, read, schema};
 use crate::catalogue::Release;
 use crate::manifest::Object;
 
@@ -17,7 +16,8 @@ pub fn checked(
     release: &'static Release,
     install: &[Object],
 ) -> Result<(&'static Release, Vec<String>), String> {
-    let documents = documents(path, text)?;
+    let documents = read::from_text(&path.display().to_string(), text)
+        .map_err(|failure| format!("{failure} {:?}", failure.causes))?;
     let chosen = choose::choose(&documents, None, release)
         .map_err(|failure| format!("{failure} {:?}", failure.causes))?;
     let problems = schema::Definitions::new(release, install).check(&documents);
@@ -27,14 +27,4 @@ pub fn checked(
 /// Whether a field of earlier releases has a row that says what replaces it.
 pub fn has_replacement(kind: &str, pointer: &str) -> bool {
     super::replaced::instead(kind, pointer).is_some()
-}
-
-fn documents(path: &Path, text: &str) -> Result<Vec<Document>, String> {
-    let parsed = parse::parse(text, 100)
-        .map_err(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.why))?;
-    let document = |parsed: parse::Parsed| {
-        let origin = Origin { file: path.display().to_string(), line: parsed.lines.line(), built: false };
-        Ok(Document { object: Object::new(parsed.value)?, origin, lines: parsed.lines })
-    };
-    parsed.into_iter().filter(|parsed| !parsed.value.is_null()).map(document).collect()
 }

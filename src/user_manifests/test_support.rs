@@ -1,19 +1,12 @@
 //! Manifests of tests as documents.
 
-use super::document::{Document, Origin};
-use super::parse;
+use super::document::Document;
+use super::read;
 use crate::catalogue::{self, Release};
-use crate::manifest::Object;
 
 /// The objects of a text, as of the file `test.yaml`.
 pub(super) fn documents(text: &str) -> Vec<Document> {
-    let parsed = parse::parse(text, 1000).unwrap_or_else(|fault| panic!("{fault:?}: {text}"));
-    let document = |parsed: parse::Parsed| Document {
-        object: Object::new(parsed.value).unwrap_or_else(|why| panic!("{why}: {text}")),
-        origin: Origin { file: "test.yaml".into(), line: parsed.lines.line(), built: false },
-        lines: parsed.lines,
-    };
-    parsed.into_iter().filter(|parsed| !parsed.value.is_null()).map(document).collect()
+    read::from_text("test.yaml", text).unwrap_or_else(|failure| panic!("{failure:?}: {text}"))
 }
 
 /// A release of the catalogue.

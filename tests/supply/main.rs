@@ -85,6 +85,7 @@ fn main() -> ExitCode {
         releases::the_definitions_refuse_what_is_wrong,
         releases::the_manifest_comes_from_the_user_the_cache_or_the_release,
         user_manifests::every_field_that_v1_lost_has_a_replacement,
+        user_manifests::projects_fit_the_release_that_is_chosen,
         user_manifests::the_catalogue_knows_what_each_release_serves,
         user_manifests::what_kstrim_renders_passes_as_a_users_manifest,
     ]);

@@ -68,6 +68,23 @@ pub fn what_kstrim_renders_passes_as_a_users_manifest(data: &Data) {
     assert!(fitting > 36 && refused > 36, "{fitting}, {refused}");
 }
 
+/// Manifests as projects write them fit the release that is chosen for them.
+pub fn projects_fit_the_release_that_is_chosen(data: &Data) {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/projects"));
+    let files = yaml_below(folder);
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a manifest");
+        let newest = catalogue::releases().last().expect("a release");
+        let check = |release| {
+            checked(&file, &text, release, &data.objects(&release.version))
+                .unwrap_or_else(|why| panic!("{why}"))
+        };
+        let (chosen, _) = check(newest);
+        assert_eq!(check(chosen).1, Vec::<String>::new(), "Strimzi {}", chosen.version);
+    }
+}
+
 /// Strimzi's examples fit their own release.
 pub fn strimzis_examples_fit_their_release(data: &Data) -> Result<(), String> {
     let folder = data.facts()?.parent().expect("a folder").to_owned();

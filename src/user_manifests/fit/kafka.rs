@@ -226,7 +226,7 @@ fn listeners(edit: &mut Edit<'_, '_>) {
     for at in 0..count {
         let pointer = format!("/spec/kafka/listeners/{at}");
         let kind = edit.text(&format!("{pointer}/type")).unwrap_or_default();
-        if !matches!(kind.as_str(), "loadbalancer" | "ingress" | "route") {
+        if !matches!(kind.as_str(), "loadbalancer" | "ingress" | "route" | "tlsroute") {
             continue;
         }
         edit.set(&format!("{pointer}/type"), "internal", &LISTENER);

@@ -280,10 +280,9 @@ pub(super) fn total(documents: &[Document], fit: &mut Fit<'_>) {
             "cannot be made to fit: all pods together need {needed} of {of}, and there is {given}; this needs most"
         );
         let problem = Problem::field(ids::FIT, document, "", what);
-        fit.problems.push(
-            problem
-                .hint("remove some of the manifests, or give the machine more: kstrim up --memory, --cpus"),
-        );
+        fit.problems.push(problem.hint(
+            "remove some of the manifests, or give the machine more memory and CPUs (--memory, --cpus)",
+        ));
     }
 }
 

@@ -325,7 +325,7 @@ fn the_document_has_every_rule() {
 }
 
 /// Documents of all kinds with the fields that rules look at, and with anything in them.
-fn manifests() -> impl Strategy<Value = Vec<Document>> {
+pub(in crate::user_manifests) fn manifests() -> impl Strategy<Value = Vec<Document>> {
     let leaf = prop_oneof![
         Just(json!(null)),
         Just(json!(0)),
