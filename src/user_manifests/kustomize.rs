@@ -6,6 +6,10 @@
 //! recognizes addresses by a scheme, a user (`git@`), `github.com`, a port or a query; a path of this kind is refused
 //! even if a file has that name, because kustomize prefers the address.
 //!
+//! The check must see what kustomize sees. kustomize reads YAML 1.1, where more characters than here end a line (and so a
+//! comment), and finds fields whatever the case of their letters. So those characters are refused, and so are fields
+//! that are not written exactly as documented.
+//!
 //! Where files may be is kustomize's own rule: files in the directory of their kustomization, other kustomizations
 //! anywhere (`../base`).
 
@@ -78,6 +82,17 @@ const FIELDS: [(&str, Holds); 27] = [
     ("configMapGenerator", Holds::Generators),
     ("secretGenerator", Holds::Generators),
 ];
+
+/// The fields of what a sequence contains, where a field may be a path.
+fn known_in(holds: Holds) -> &'static [&'static str] {
+    match holds {
+        Holds::PathIn => &["path", "patch", "target", "options", "source", "targets"],
+        Holds::Generators => {
+            &["name", "namespace", "behavior", "literals", "files", "envs", "env", "options", "type"]
+        }
+        _ => &[],
+    }
+}
 
 /// The kustomization's file in a directory.
 pub(super) fn file_in(directory: &Path) -> Option<PathBuf> {
@@ -211,6 +226,15 @@ impl Checked {
             return Err(wrong(format!("{} is not UTF-8, or larger than 1 MiB", file.display())));
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let strange = |c: char| {
+            c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+        };
+        if let Some(at) = text.lines().position(|line| line.contains(strange)) {
+            let what =
+                "contains a control character, or a line separator that only some readers of YAML know";
+            return Err(wrong(format!("{}:{}: the line {what}", file.display(), at + 1)));
+        }
         let parsed = parse::parse(text, 2).map_err(|fault| {
             wrong(format!("{}:{}: the kustomization is not valid YAML", file.display(), fault.line))
                 .because(fault.why)
@@ -255,6 +279,13 @@ impl Checked {
         };
         for (at, item) in items.iter().enumerate() {
             let pointer = format!("{pointer}/{at}");
+            let known = known_in(*holds);
+            let keys = item.as_object().into_iter().flat_map(|fields| fields.keys());
+            if let Some(key) = keys.filter(|key| !known.contains(&key.as_str())).find(|_| !known.is_empty()) {
+                return Err(
+                    place.refuse(&below(&pointer, key), "is a field that kstrim does not pass to kubectl")
+                );
+            }
             match holds {
                 Holds::Settings | Holds::Path => {}
                 Holds::Files => place.file(&pointer, item)?,
@@ -272,6 +303,9 @@ impl Checked {
                         true => self.directory(&below)?,
                         false => place.file(&pointer, item)?,
                     }
+                }
+                Holds::PathIn | Holds::Generators if !item.is_object() => {
+                    return Err(place.refuse(&pointer, "is not a mapping"));
                 }
                 Holds::PathIn => {
                     if let Some(path) = item.get("path") {

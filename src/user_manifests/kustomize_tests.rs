@@ -68,6 +68,13 @@ fn what_reaches_elsewhere_is_refused_before_kubectl_starts() {
         ("resources: [missing.yaml]", "does not exist"),
         ("resources: [../plain]", "has no kustomization.yaml"),
         ("resources: [../k]", "uses itself"),
+        ("Resources: [a.yaml]", "does not pass"),
+        ("patches: [{Path: \"http://example.com/p\"}]", "does not pass"),
+        ("configMapGenerator: [{name: a, FILES: [\"http://example.com/p\"]}]", "does not pass"),
+        ("configMapGenerator: [{name: a, \"envſ\": [\"http://example.com/p\"]}]", "does not pass"),
+        ("configMapGenerator: [a.yaml]", "not a mapping"),
+        ("# a comment\u{2028}resources: [\"http://example.com/p\"]", "line separator"),
+        ("# a comment\u{85}resources: [\"http://example.com/p\"]", "line separator"),
         ("resources: {a: b}", "not a sequence"),
         ("resources: [1]", "not a path"),
     ] {

@@ -87,7 +87,7 @@ fn reference<'a>(value: &'a Value, pointer: &str, key: &str) -> Option<Reference
 /// The objects of a set of documents that can be referred to.
 pub(super) struct Named<'a> {
     by_name: BTreeMap<(&'a str, &'a str), &'a Document>,
-    produced: Vec<(&'static str, &'a str)>,
+    produced: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Named<'a> {
@@ -120,7 +120,7 @@ impl<'a> Named<'a> {
 
     /// Whether a controller creates it from a document.
     pub(super) fn is_produced(&self, kind: &str, name: &str) -> bool {
-        self.produced.iter().any(|produced| *produced == (kind, name))
+        self.produced.contains(&(kind, name))
     }
 
     /// The names of a kind.

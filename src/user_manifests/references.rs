@@ -176,40 +176,12 @@ impl<'a> Set<'a> {
 
     /// The Kafka that a label names.
     fn cluster(&self, document: &Document, problems: &mut Vec<Problem>) -> Option<&Cluster> {
-        let name = self.label(document, "Kafka", problems)?;
+        let name = label(document, "Kafka", problems)?;
         let found = self.clusters.get(name);
         if found.is_none() {
-            self.no_such(document, "Kafka", name, self.clusters.keys().copied(), problems);
+            no_such(document, "Kafka", name, self.clusters.keys().copied(), problems);
         }
         found
-    }
-
-    fn label(&self, document: &'a Document, kind: &str, problems: &mut Vec<Problem>) -> Option<&'a str> {
-        let name = cluster_of(&document.object);
-        if name.is_none() {
-            let what = format!("has no label {CLUSTER_LABEL}, so no operator reconciles it");
-            let hint = format!("add the label {CLUSTER_LABEL} with the name of its {kind}");
-            problems.push(wrong(document, "/metadata", what).hint(hint));
-        }
-        name
-    }
-
-    fn no_such<'n>(
-        &self,
-        document: &Document,
-        kind: &str,
-        name: &str,
-        known: impl Iterator<Item = &'n str> + Clone,
-        problems: &mut Vec<Problem>,
-    ) {
-        let problem =
-            wrong(document, &label_pointer(), format!("names the {kind} {name}, which does not exist"));
-        let all: Vec<&str> = known.clone().collect();
-        problems.push(match nearest(name, known) {
-            Some(near) => problem.hint(format!("did you mean {near} instead of {name}?")),
-            None if all.is_empty() => problem.hint(format!("add the manifest of the {kind} {name}")),
-            None => problem.hint(format!("the {kind} resources are: {}", all.join(", "))),
-        });
     }
 
     fn kafka(&self, document: &Document, problems: &mut Vec<Problem>) {
@@ -235,28 +207,11 @@ impl<'a> Set<'a> {
         let Some(brokers) = cluster.brokers else { return };
         for need in &broker::NEEDS {
             let pointer = below("/spec/kafka/config", need.name);
-            self.within(document, &pointer, brokers, &cluster.name, problems);
+            within(document, &pointer, brokers, &cluster.name, problems);
         }
         if cluster.cruise_control && brokers == 1 {
             let what = "needs at least two brokers, but the cluster has one";
             problems.push(wrong(document, "/spec/cruiseControl", what));
-        }
-    }
-
-    /// A number of replicas that must not exceed the number of brokers.
-    fn within(
-        &self,
-        document: &Document,
-        pointer: &str,
-        brokers: u64,
-        cluster: &str,
-        problems: &mut Vec<Problem>,
-    ) {
-        let value = document.object.get(pointer);
-        let number = value.and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
-        if let Some(number) = number.filter(|number| *number > brokers) {
-            let what = format!("is {number}, but the Kafka {cluster} has {}", count(brokers, "broker"));
-            problems.push(wrong(document, pointer, what).hint("lower it, add brokers, or use --fit"));
         }
     }
 
@@ -311,7 +266,7 @@ impl<'a> Set<'a> {
             );
         }
         if let Some(brokers) = cluster.brokers {
-            self.within(document, "/spec/replicas", brokers, &cluster.name, problems);
+            within(document, "/spec/replicas", brokers, &cluster.name, problems);
         }
         const IN_SYNC: &str = "/spec/config/min.insync.replicas";
         let number = |pointer: &str| {
@@ -365,13 +320,13 @@ impl<'a> Set<'a> {
     }
 
     fn connector(&self, document: &'a Document, problems: &mut Vec<Problem>) {
-        let Some(name) = self.label(document, "KafkaConnect", problems) else { return };
+        let Some(name) = label(document, "KafkaConnect", problems) else { return };
         let connects = self.documents.iter().filter(|d| d.object.kind() == "KafkaConnect");
         let Some(connect) = connects.clone().find(|d| d.object.name() == name) else {
             if !self.existing.has("KafkaConnect", name) {
                 let outside = self.existing.objects.iter().filter(|(kind, _)| kind == "KafkaConnect");
                 let known = connects.map(|d| d.object.name()).chain(outside.map(|(_, name)| name.as_str()));
-                self.no_such(document, "KafkaConnect", name, known, problems);
+                no_such(document, "KafkaConnect", name, known, problems);
             }
             return;
         };
@@ -408,7 +363,7 @@ impl<'a> Set<'a> {
             let config = format!("{}/config", pointer.trim_end_matches("/bootstrapServers"));
             for topic in ["offset", "config", "status"] {
                 let pointer = below(&config, &format!("{topic}.storage.replication.factor"));
-                self.within(document, &pointer, brokers, name, problems);
+                within(document, &pointer, brokers, name, problems);
             }
         }
     }
@@ -471,6 +426,43 @@ impl<'a> Set<'a> {
         let of_existing =
             self.existing.objects.iter().any(|(kind, user)| kind == "KafkaUser" && user == name);
         kind == "Secret" && (of_cluster || of_user || of_existing)
+    }
+}
+
+/// The name in the label that an operator looks for.
+fn label<'d>(document: &'d Document, kind: &str, problems: &mut Vec<Problem>) -> Option<&'d str> {
+    let name = cluster_of(&document.object);
+    if name.is_none() {
+        let what = format!("has no label {CLUSTER_LABEL}, so no operator reconciles it");
+        let hint = format!("add the label {CLUSTER_LABEL} with the name of its {kind}");
+        problems.push(wrong(document, "/metadata", what).hint(hint));
+    }
+    name
+}
+
+fn no_such<'n>(
+    document: &Document,
+    kind: &str,
+    name: &str,
+    known: impl Iterator<Item = &'n str> + Clone,
+    problems: &mut Vec<Problem>,
+) {
+    let problem = wrong(document, &label_pointer(), format!("names the {kind} {name}, which does not exist"));
+    let all: Vec<&str> = known.clone().collect();
+    problems.push(match nearest(name, known) {
+        Some(near) => problem.hint(format!("did you mean {near} instead of {name}?")),
+        None if all.is_empty() => problem.hint(format!("add the manifest of the {kind} {name}")),
+        None => problem.hint(format!("the {kind} resources are: {}", all.join(", "))),
+    });
+}
+
+/// A number of replicas that must not exceed the number of brokers.
+fn within(document: &Document, pointer: &str, brokers: u64, cluster: &str, problems: &mut Vec<Problem>) {
+    let value = document.object.get(pointer);
+    let number = value.and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
+    if let Some(number) = number.filter(|number| *number > brokers) {
+        let what = format!("is {number}, but the Kafka {cluster} has {}", count(brokers, "broker"));
+        problems.push(wrong(document, pointer, what).hint("lower it, add brokers, or use --fit"));
     }
 }
 
