@@ -12,6 +12,9 @@ pub mod catalogue {
     pub mod broker {
         pub use crate::catalogue::broker::{NEEDS, Need, need, needs};
     }
+    pub mod served {
+        pub use crate::catalogue::served::*;
+    }
     pub mod programs {
         pub use crate::catalogue::programs::{MOST, digest};
     }
@@ -107,5 +110,10 @@ pub mod toolbox {
     pub use crate::toolbox::Toolbox;
     pub mod checksum {
         pub use crate::toolbox::checksum::parse;
+    }
+}
+pub mod user_manifests {
+    pub mod supply {
+        pub use crate::user_manifests::supply::{checked, has_replacement};
     }
 }

@@ -13,6 +13,7 @@
 //! - [`checks`]: whether this machine is suitable.
 //! - [`cluster`]: what every command needs of a live cluster: session, ownership, waiting, remediation, brokers, journal.
 //! - [`component`]: what can run in addition to Kafka: one table.
+//! - [`user_manifests`]: the manifests of `up -f`: read, checked, fitted to this machine, ordered.
 //! - [`explain`]: readiness, and symptom → cause → hint. [`manifest`]: load, retarget, label, patch and render YAML.
 //!   [`toolbox`]: kstrim's own minikube and kubectl. [`report`]: events as a live list, plain lines or JSON.
 //! - [`kube`]: the Kubernetes API through kubectl: kinds, views, a watch. [`kafka`]: a small Kafka client. [`download`]:
@@ -68,6 +69,7 @@ mod terminal;
 mod tool;
 mod toolbox;
 mod upgrade;
+mod user_manifests;
 mod words;
 
 pub use cmd::main;

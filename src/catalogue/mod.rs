@@ -9,6 +9,7 @@ pub(crate) mod programs;
 mod refusal;
 pub(crate) mod release;
 pub mod resolve;
+pub(crate) mod served;
 
 use std::sync::LazyLock;
 

@@ -198,6 +198,19 @@ impl Kubectl {
             })
     }
 
+    /// The command that builds a kustomization. It sends nothing to the API server; that it uses no other network is for
+    /// the caller to check (`user_manifests::kustomize`).
+    pub(crate) fn kustomize_cmd(&self, directory: &Path) -> Cmd {
+        // A path that begins with a dash is not a flag.
+        self.cmd().args(["kustomize", "--"]).arg(directory.display().to_string())
+    }
+
+    /// Build a kustomization; kubectl's own verdict is in the output.
+    pub(crate) async fn kustomize(&self, directory: &Path) -> Result<Output> {
+        let cmd = self.kustomize_cmd(directory);
+        Ok(self.runner.run(&cmd).await.map_err(|e| exec_failure(&cmd, &e))?)
+    }
+
     /// Whether the API server says it is ready.
     pub(crate) async fn ready(&self) -> Result<(), ApiError> {
         self.run_once(&self.readyz()).await.map(drop)

@@ -18,7 +18,7 @@ pub mod label;
 pub(crate) mod load;
 pub(crate) mod object;
 pub(crate) mod phase;
-mod plain;
+pub(crate) mod plain;
 pub(crate) mod pull;
 pub(crate) mod recognise;
 pub(crate) mod render;

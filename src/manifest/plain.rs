@@ -14,6 +14,36 @@ pub(super) fn as_kubectl(word: &str) -> Option<Value> {
     by_go(word).filter(|_| text())
 }
 
+/// What kubectl makes of any word without quotes.
+pub(crate) fn by_kubectl(word: &str) -> Result<Value, String> {
+    // Most words are text that looks like nothing else: no need to ask the parser.
+    let maybe = |c: char| c.is_ascii_digit() || "+-.~".contains(c);
+    let named = word.len() <= 5 && word.starts_with(|c: char| "tTfFnNyYoO".contains(c));
+    if !word.is_empty() && !word.starts_with(maybe) && !named {
+        return Ok(word.into());
+    }
+    let digits = word.bytes().all(|b| b.is_ascii_digit()) && (word.len() == 1 || !word.starts_with('0'));
+    if let Some(number) = word.parse::<i64>().ok().filter(|_| digits) {
+        return Ok(number.into());
+    }
+    if let Some(value) = as_kubectl(word) {
+        return Ok(value);
+    }
+    match serde_yaml::from_str::<serde_yaml::Value>(word) {
+        Ok(serde_yaml::Value::Null) => Ok(Value::Null),
+        Ok(serde_yaml::Value::Bool(value)) => Ok(value.into()),
+        Ok(serde_yaml::Value::Number(number)) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(whole), ..) => Ok(whole.into()),
+            (None, Some(whole), _) => Ok(whole.into()),
+            (None, None, value) => {
+                let number = value.and_then(Number::from_f64);
+                number.map(Value::Number).ok_or_else(|| "a number must be finite".to_owned())
+            }
+        },
+        _ => Ok(word.into()),
+    }
+}
+
 /// What kubectl makes of a word without quotes, where it is no text.
 fn by_go(word: &str) -> Option<Value> {
     match word {

@@ -35,6 +35,7 @@ mod table;
 #[allow(dead_code, reason = "the cli tests use the rest")]
 #[path = "../cli/trouble.rs"]
 mod trouble;
+mod user_manifests;
 // Not a dev-dependency on xtask, which would have `cargo test --lib` build the library twice.
 #[path = "../../xtask/src/catalogue/mod.rs"]
 mod xtask;
@@ -83,7 +84,14 @@ fn main() -> ExitCode {
         releases::every_preset_fits_the_definitions_of_every_release,
         releases::the_definitions_refuse_what_is_wrong,
         releases::the_manifest_comes_from_the_user_the_cache_or_the_release,
+        user_manifests::every_field_that_v1_lost_has_a_replacement,
+        user_manifests::projects_fit_the_release_that_is_chosen,
+        user_manifests::the_catalogue_knows_what_each_release_serves,
+        user_manifests::what_kstrim_renders_passes_as_a_users_manifest,
     ]);
+    tests.push(Trial::ignorable_test("user_manifests::strimzis_examples_fit_their_release", || {
+        Ok(with_data(user_manifests::strimzis_examples_fit_their_release))
+    }));
     tests.push(Trial::ignorable_test("releases::the_catalogue_is_what_its_sources_say", || {
         Ok(with_data(|data| {
             releases::the_catalogue_is_what_its_sources_say(data, data.facts()?);

@@ -1,0 +1,114 @@
+use proptest::prelude::*;
+
+use super::fit::tests::manifests;
+use super::test_support::{documents, release};
+use super::*;
+use crate::errors;
+
+const TEXT: &str = "
+apiVersion: kafka.strimzi.io/v1
+kind: Kafka
+metadata: {name: orders}
+spec: {kafka: {}}
+---
+apiVersion: example.com/v1
+kind: Kafka
+metadata: {name: other}
+---
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaNodePool
+metadata: {name: p, labels: {strimzi.io/cluster: orders}}
+---
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata: {name: a, labels: {strimzi.io/cluster: orders}}
+spec: {topicName: A_B}
+---
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata: {name: b, labels: {strimzi.io/cluster: audit}}
+---
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaUser
+metadata: {name: u, labels: {strimzi.io/cluster: orders}}
+";
+
+#[test]
+fn it_tells_what_belongs_to_a_cluster() {
+    let all = UserManifests { documents: documents(TEXT) };
+    assert_eq!(all.primary(), Some("orders"));
+    assert_eq!(all.kafkas().count(), 1);
+    assert_eq!((all.topics("orders"), all.topics("audit")), (vec!["A_B"], vec!["b"]));
+    assert_eq!(all.users("orders"), ["u"]);
+    assert_eq!(all.pools("orders").len(), 1);
+    assert_eq!(all.other_clusters(), BTreeSet::from(["audit"]));
+    assert_eq!(UserManifests::default().primary(), None);
+}
+
+#[test]
+fn references_are_checked_only_where_the_fields_fit() {
+    let all = UserManifests { documents: documents(TEXT) };
+    let check = |install: &[Object]| all.check(release("1.2.0"), install, &Existing::default(), "kafka");
+    // Without definitions no kind is known.
+    assert_eq!(check(&[]).expect_err("unknown kinds").id, errors::FILE_SCHEMA);
+    let kinds = ["Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser"];
+    let definition = |kind: &&str| {
+        let versions = serde_json::json!([{"name": "v1", "served": true, "schema": {"openAPIV3Schema": {"properties": {
+            "spec": {"x-kubernetes-preserve-unknown-fields": true}}}}}]);
+        Object::new(serde_json::json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": kind},
+            "spec": {"group": "kafka.strimzi.io", "names": {"kind": kind}, "versions": versions},
+        }))
+        .expect("an object")
+    };
+    let install: Vec<Object> = kinds.iter().map(definition).collect();
+    assert_eq!(check(&install).expect_err("the cluster audit does not exist").id, errors::FILE_REFERENCE);
+}
+
+/// Folders as real projects have them, with the release that fits each; `tests/supply` checks them by its definitions.
+const PROJECTS: [(&str, &str); 4] = [
+    (include_str!("../../tests/fixtures/projects/orders.yaml"), "1.2.0"),
+    (include_str!("../../tests/fixtures/projects/connect.yaml"), "1.2.0"),
+    (include_str!("../../tests/fixtures/projects/mirror.yaml"), "1.2.0"),
+    (include_str!("../../tests/fixtures/projects/zookeeper.yaml"), "0.45.2"),
+];
+
+#[test]
+fn real_projects_are_consistent_and_fit_a_laptop() {
+    for (text, expected) in PROJECTS {
+        let documents = documents(text);
+        let chosen = choose::choose(&documents, None, release("1.2.0")).expect("a release");
+        assert_eq!(chosen.release.version.to_string(), expected);
+        assert_eq!(scope::check(&documents, "kafka"), []);
+        let check = |documents: &[Document]| {
+            references::check(documents, &Existing::default(), "kafka", chosen.release)
+        };
+        assert_eq!(check(&documents), []);
+        let limits = fit::Limits {
+            cpu: 4000,
+            memory: 6 << 30,
+            brokers: 1,
+            storage: 10 << 30,
+            storage_class: None,
+            registries: Vec::new(),
+        };
+        let (fitted, _) = fit::fit(&documents, &limits).unwrap_or_else(|failure| panic!("{failure:?}"));
+        // What fits a laptop is as consistent as before.
+        assert_eq!(check(&fitted), []);
+        assert_eq!(fit::fit(&fitted, &limits).expect("it fits").1, []);
+    }
+}
+
+proptest! {
+    /// Any content of any kind is checked, ordered, and tells a release or why there is none.
+    #[test]
+    fn nothing_panics(documents in manifests(), old in any::<bool>()) {
+        let release = release(if old { "0.45.2" } else { "1.2.0" });
+        let all = UserManifests { documents };
+        let _ = all.check(release, &[], &Existing::default(), "kafka");
+        let _ = references::check(&all.documents, &Existing::default(), "kafka", release);
+        let _ = choose::choose(&all.documents, None, release);
+        let ordered: usize = order::phases(&all.documents).iter().map(|(_, all)| all.len()).sum();
+        prop_assert_eq!(ordered, all.documents.len());
+    }
+}

@@ -1,0 +1,399 @@
+//! From what the user specified to documents: files, directories, kustomizations, standard input.
+//!
+//! A directory is read as `kubectl apply -f DIRECTORY` reads it: its files `*.yaml`, `*.yml` and `*.json` in the order
+//! of their names, without subdirectories. A directory with a kustomization is built instead
+//! ([`super::kustomize`]), since its files are only parts. All limits are for all sources together.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::document::{Document, Lines, Origin};
+use super::kustomize;
+use super::parse::{self, Fault};
+use super::problem::{self, Problem};
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::kubectl::Kubectl;
+use crate::manifest::Object;
+
+/// Most bytes of all sources: 16 MiB.
+pub(crate) const SIZE_LIMIT: u64 = 16 << 20;
+/// Most documents of all sources, the items of Lists included.
+pub(crate) const DOCUMENT_LIMIT: usize = 5000;
+
+/// A value of `-f`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `-`.
+    Stdin,
+    /// A file, a directory, or a directory with a kustomization, as the user wrote it.
+    Path(PathBuf),
+}
+
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        if text == "-" { Self::Stdin } else { Self::Path(text.into()) }
+    }
+}
+
+/// Read everything. The order is that of the sources, then of the files, then of the documents.
+///
+/// # Errors
+/// `KS-FILE-*`; problems of documents are all reported, a file that is not YAML at once.
+pub(crate) async fn read(
+    sources: &[Source],
+    kubectl: &Kubectl,
+    stdin: &mut (dyn AsyncRead + Unpin),
+) -> Result<Vec<Document>> {
+    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    let mut read_stdin = false;
+    for source in sources {
+        match source {
+            Source::Stdin if read_stdin => {
+                let message = "standard input is specified twice, and can be read only once";
+                return Err(Box::new(Failure::new(errors::FILE_UNREADABLE, Kind::Usage, message)));
+            }
+            Source::Stdin => {
+                read_stdin = true;
+                let mut bytes = Vec::new();
+                let limit = reader.left + 1;
+                stdin.take(limit).read_to_end(&mut bytes).await.map_err(|e| unreadable("-", &e))?;
+                reader.bytes("-", &bytes, false)?;
+            }
+            Source::Path(path) => reader.path(path, kubectl).await?,
+        }
+    }
+    reader.finish()
+}
+
+/// The documents of a text that is there already.
+pub(crate) fn from_text(file: &str, text: &str) -> Result<Vec<Document>> {
+    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    reader.bytes(file, text.as_bytes(), false)?;
+    reader.finish()
+}
+
+impl Reader {
+    fn finish(mut self) -> Result<Vec<Document>> {
+        if self.documents.is_empty() && self.problems.is_empty() {
+            return Err(Box::new(
+                Failure::new(
+                    errors::FILE_EMPTY,
+                    Kind::Usage,
+                    "the specified files contain no Kubernetes object",
+                )
+                .hint("specify files, directories with *.yaml files, or kustomizations: -f PATH"),
+            ));
+        }
+        duplicates(&self.documents, &mut self.problems);
+        match problem::failure(&self.problems) {
+            None => Ok(self.documents),
+            Some(failure) => Err(failure),
+        }
+    }
+}
+
+struct Reader {
+    left: u64,
+    documents: Vec<Document>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    async fn path(&mut self, path: &Path, kubectl: &Kubectl) -> Result<()> {
+        let name = path.display().to_string();
+        if name.contains("://") {
+            let message = format!("{name} is a URL: only files and directories can be specified");
+            return Err(Box::new(
+                Failure::new(errors::FILE_UNREADABLE, Kind::Usage, message)
+                    .hint("download it, review it, and specify the file"),
+            ));
+        }
+        let meta = fs::metadata(path).map_err(|e| unreadable(&name, &e))?;
+        if meta.is_dir() {
+            if kustomize::file_in(path).is_some() {
+                let built = kustomize::build(path, kubectl).await?;
+                return self.bytes(&name, &built, true);
+            }
+            let files = manifests_in(path)?;
+            if files.is_empty() {
+                let message = format!("{name} contains no *.yaml, *.yml or *.json file");
+                return Err(Box::new(
+                    Failure::new(errors::FILE_EMPTY, Kind::Usage, message)
+                        .because("subdirectories are not read, as with `kubectl apply -f`")
+                        .hint("specify each directory that contains manifests: -f PATH -f PATH"),
+                ));
+            }
+            return files.iter().try_for_each(|file| self.file(file));
+        }
+        match kustomize::is_kustomization(path) {
+            true => {
+                let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
+                let directory = directory.unwrap_or(Path::new("."));
+                let built = kustomize::build(directory, kubectl).await?;
+                self.bytes(&directory.display().to_string(), &built, true)
+            }
+            false => self.file(path),
+        }
+    }
+
+    fn file(&mut self, path: &Path) -> Result<()> {
+        let name = path.display().to_string();
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(|e| unreadable(&name, &e))?;
+        file.take(self.left + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&name, &e))?;
+        self.bytes(&name, &bytes, false)
+    }
+
+    fn bytes(&mut self, file: &str, bytes: &[u8], built: bool) -> Result<()> {
+        let origin = |line| Origin { file: file.to_owned(), line, built };
+        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+            let message = format!("the specified files have more than {} MiB in all", SIZE_LIMIT >> 20);
+            return Err(Box::new(
+                Failure::new(errors::FILE_TOO_LARGE, Kind::Usage, message)
+                    .because(format!("the limit was exceeded in {file}")),
+            ));
+        };
+        self.left = left;
+        let text = text(bytes).map_err(|fault| failed(&origin(fault.line), &fault))?;
+        let most = DOCUMENT_LIMIT.saturating_sub(self.documents.len());
+        let parsed = parse::parse(text, most).map_err(|fault| match template_line(text) {
+            Some(line) if !fault.too_large => template(&origin(line)),
+            _ => failed(&origin(fault.line), &fault),
+        })?;
+        for document in parsed {
+            self.document(document.value, document.lines, &origin)?;
+        }
+        Ok(())
+    }
+
+    /// A document; a List is taken apart.
+    fn document(&mut self, value: Value, lines: Lines, origin: &dyn Fn(usize) -> Origin) -> Result<()> {
+        let at = origin(lines.line().max(1));
+        if value.is_null() {
+            return Ok(());
+        }
+        // Also of what is wrong there is an end.
+        if self.documents.len() + self.problems.len() >= DOCUMENT_LIMIT {
+            let why = format!("more than {DOCUMENT_LIMIT} documents");
+            return Err(failed(&at, &Fault { line: at.line, why, too_large: true }));
+        }
+        if is_list(&value) {
+            let Value::Object(mut list) = value else { return Ok(()) };
+            let items = match list.remove("items") {
+                Some(Value::Array(items)) => items,
+                None | Some(Value::Null) => Vec::new(),
+                Some(_) => {
+                    self.wrong(at, "is a List whose items are not a sequence");
+                    return Ok(());
+                }
+            };
+            for (index, item) in items.into_iter().enumerate() {
+                let lines = lines.of(&format!("/items/{index}")).cloned().unwrap_or_default();
+                self.document(item, lines, origin)?;
+            }
+            return Ok(());
+        }
+        if let Some(line) = template_in(&value, &lines) {
+            return Err(template(&origin(line)));
+        }
+        let generated = value.pointer("/metadata/generateName").is_some();
+        match Object::new(value) {
+            Err(_) if generated => self.wrong(
+                at,
+                "has metadata.generateName instead of metadata.name: each run would create another object",
+            ),
+            Err(why) => self.wrong(at, &why),
+            Ok(object) => {
+                let document = Document { object, origin: at, lines };
+                self.problems.extend(secret(&document));
+                self.documents.push(document);
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong(&mut self, origin: Origin, why: &str) {
+        let message = format!("the document is not a Kubernetes object: it {why}");
+        self.problems.push(Problem {
+            id: errors::FILE_OBJECT,
+            origin,
+            pointer: String::new(),
+            message,
+            hint: None,
+        });
+    }
+}
+
+/// `List` and the lists that `kubectl get -o yaml` or an API prints: `KafkaTopicList`.
+fn is_list(value: &Value) -> bool {
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let named = value.pointer("/metadata/name").is_some();
+    kind.ends_with("List") && !named && (kind == "List" || value.get("items").is_some())
+}
+
+/// The text of a file, without a byte order mark at its beginning.
+fn text(bytes: &[u8]) -> std::result::Result<&str, Fault> {
+    let fault = |line, why: &str| Fault { line, why: why.to_owned(), too_large: false };
+    // Without the mark every second byte of mostly ASCII is zero, which UTF-8 allows and YAML does not.
+    let zeros = bytes.iter().take(64).filter(|byte| **byte == 0).count();
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) || zeros > 2 {
+        return Err(fault(1, UTF16));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(fault(line, "it is not UTF-8"))
+        }
+    }
+}
+
+const UTF16: &str = "it is UTF-16, as some editors and shells on Windows write it; kubectl reads only UTF-8";
+
+fn failed(origin: &Origin, fault: &Fault) -> Box<Failure> {
+    let (id, what) = match fault.too_large {
+        true => (errors::FILE_TOO_LARGE, "the file exceeds a limit"),
+        false => (errors::FILE_YAML, "the file is not valid YAML"),
+    };
+    let mut failure = Failure::new(id, Kind::Usage, format!("{origin}: {what}")).because(&fault.why);
+    if fault.why == UTF16 {
+        failure = failure.hint("save the file as UTF-8, for example: iconv -f UTF-16 -t UTF-8 OLD > NEW");
+    }
+    Box::new(failure)
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Box<Failure> {
+    let name = if name == "-" { "standard input" } else { name };
+    Box::new(
+        Failure::new(errors::FILE_UNREADABLE, Kind::Usage, format!("cannot read {name}"))
+            .because(error)
+            .hint("specify a file, a directory, a directory with a kustomization, or - for standard input"),
+    )
+}
+
+fn manifests_in(directory: &Path) -> Result<Vec<PathBuf>> {
+    let name = directory.display().to_string();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(|e| unreadable(&name, &e))? {
+        let path = entry.map_err(|e| unreadable(&name, &e))?.path();
+        let known = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json");
+        if known && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A template action as charts have it. Prometheus' templates (`{{ $labels.pod }}`) stand in quotes, in valid YAML.
+static ACTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"\{\{-?\s*(/\*|\$|\.|\(|(if|else|end|range|with|define|template|include|block|toYaml|tpl|default|required|quote|printf)\b)",
+    )
+    .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
+});
+
+/// The objects of which only charts speak.
+static CHART: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\{\{[^}]*\.(Values|Release|Chart|Capabilities)\b")
+        .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
+});
+
+/// The first line with a template action, in a text that is not YAML.
+fn template_line(text: &str) -> Option<usize> {
+    text.lines().position(|line| ACTION.is_match(line)).map(|at| at + 1)
+}
+
+/// The line of a value that only a chart has, in a text that happens to be YAML. What a ConfigMap or Secret contains may
+/// be a template of anything.
+fn template_in(value: &Value, lines: &Lines) -> Option<usize> {
+    fn walk(value: &Value, lines: &Lines, pointer: &str) -> Option<usize> {
+        match value {
+            Value::String(text) => CHART.is_match(text).then(|| lines.of(pointer).map_or(1, Lines::line)),
+            Value::Array(items) => {
+                items.iter().enumerate().find_map(|(at, item)| walk(item, lines, &format!("{pointer}/{at}")))
+            }
+            Value::Object(map) => map.iter().find_map(|(key, value)| {
+                let below = super::document::below(pointer, key);
+                if CHART.is_match(key) {
+                    return Some(lines.of(&below).map_or(1, Lines::line));
+                }
+                walk(value, lines, &below)
+            }),
+            _ => None,
+        }
+    }
+    let map = value.as_object()?;
+    let content = ["data", "stringData", "binaryData"];
+    map.iter()
+        .filter(|(key, _)| !content.contains(&key.as_str()))
+        .find_map(|(key, value)| walk(value, lines, &super::document::below("", key)))
+}
+
+fn template(origin: &Origin) -> Box<Failure> {
+    Box::new(
+        Failure::new(
+            errors::FILE_TEMPLATE,
+            Kind::Usage,
+            format!("{origin}: this is a Helm template, not YAML"),
+        )
+        .because("it contains template actions ({{ ... }}), which only Helm can evaluate")
+        .hint("render the chart first: helm template CHART | kstrim up -f -"),
+    )
+}
+
+/// The entries of a Secret that are not base64, as the API server reads it: line breaks are allowed.
+fn secret(document: &Document) -> Vec<Problem> {
+    let object = &document.object;
+    if object.kind() != "Secret" || object.api_version() != "v1" {
+        return Vec::new();
+    }
+    let entries = object.get("/data").and_then(Value::as_object).into_iter().flatten();
+    let is_base64 = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => {
+            use base64::Engine as _;
+            let text: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+            base64::engine::general_purpose::STANDARD.decode(text).is_ok()
+        }
+        _ => false,
+    };
+    entries
+        .filter(|(_, value)| !is_base64(value))
+        .take(problem::LISTED)
+        .map(|(key, _)| {
+            let pointer = super::document::below("/data", key);
+            Problem::field(errors::FILE_OBJECT, document, &pointer, "is not base64")
+                .hint("write text that is not encoded into stringData instead of data")
+        })
+        .collect()
+}
+
+fn duplicates(documents: &[Document], problems: &mut Vec<Problem>) {
+    let mut seen: HashMap<_, &Document> = HashMap::new();
+    for document in documents {
+        match seen.entry(document.object.key()) {
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(document);
+            }
+            std::collections::hash_map::Entry::Occupied(first) => {
+                let what = format!("is described twice, also at {}", first.get().origin);
+                problems.push(
+                    Problem::field(errors::FILE_DUPLICATE, document, "", what).hint("remove one of the two"),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

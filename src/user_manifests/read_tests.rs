@@ -1,0 +1,220 @@
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::errors;
+use crate::errors::Id;
+use crate::exec::{BoxFuture, Cmd, ExecError, Exit, Lines as Streamed, Output, Runner};
+
+/// Prints this instead of starting kubectl.
+struct Prints(&'static str, i32);
+
+impl Runner for Prints {
+    fn run<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, std::result::Result<Output, ExecError>> {
+        assert!(cmd.args.contains(&"kustomize".to_owned()) && cmd.args.contains(&"--context".to_owned()));
+        let output = Output {
+            exit: Exit::Code(self.1),
+            stdout: self.0.into(),
+            stderr: "error: a patch matches nothing\n".into(),
+            took: Duration::ZERO,
+        };
+        Box::pin(async { Ok(output) })
+    }
+
+    fn stream<'a>(&'a self, _: &'a Cmd) -> BoxFuture<'a, std::result::Result<Box<dyn Streamed>, ExecError>> {
+        unreachable!("nothing is streamed")
+    }
+}
+
+fn with(sources: &[&str], runner: Prints, mut stdin: &[u8]) -> Result<Vec<Document>> {
+    let kubectl = Kubectl::new("/kubectl".into(), Path::new("/config"), "kstrim", Rc::new(runner));
+    let sources: Vec<Source> = sources.iter().map(|text| Source::from(*text)).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(read(&sources, &kubectl, &mut stdin))
+}
+
+fn from_stdin(text: impl AsRef<[u8]>) -> Result<Vec<Document>> {
+    with(&["-"], Prints("", 0), text.as_ref())
+}
+
+fn refused(text: impl AsRef<[u8]>, id: Id) -> Box<Failure> {
+    let failure = from_stdin(&text).expect_err("it is refused");
+    assert_eq!(failure.id, id, "{failure:?}");
+    failure
+}
+
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        std::fs::write(path, text).expect("a file");
+    }
+    directory
+}
+
+fn config_map(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n")
+}
+
+fn names(documents: &[Document]) -> Vec<&str> {
+    documents.iter().map(|document| document.object.name()).collect()
+}
+
+#[test]
+fn documents_have_their_origin() {
+    let text = format!("# first\n{}---\n---\n{}", config_map("a"), config_map("b"));
+    let all = from_stdin(text).expect("two documents");
+    assert_eq!(names(&all), ["a", "b"]);
+    let at: Vec<String> = all.iter().map(|d| d.origin.to_string()).collect();
+    assert_eq!(at, ["standard input:2", "standard input:8"]);
+    assert_eq!(all[1].line_of("/metadata/name"), Some(11));
+    assert_eq!(all[1].line_of("/metadata/labels"), None);
+    assert_eq!(all[1].at("/metadata/labels").line, 10);
+}
+
+#[test]
+fn a_directory_is_read_as_kubectl_does() {
+    let (a, b, c) = (config_map("a"), config_map("b"), config_map("c"));
+    let inner = config_map("inner");
+    let directory = directory(&[
+        ("20.yml", &b),
+        ("10.yaml", &a),
+        ("30.json", r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "json"}}"#),
+        ("notes.txt", &c),
+        ("inner/x.yaml", &inner),
+    ]);
+    let path = directory.path().display().to_string();
+    let all = with(&[&path], Prints("", 0), b"").expect("three documents");
+    assert_eq!(names(&all), ["a", "b", "json"]);
+    assert_eq!(all[0].origin.to_string(), format!("{path}/10.yaml:1"));
+    let inner = format!("{path}/inner");
+    assert_eq!(
+        names(&with(&[&path, &inner], Prints("", 0), b"").expect("four")),
+        ["a", "b", "json", "inner"]
+    );
+}
+
+#[test]
+fn nothing_to_read_is_an_error() {
+    let empty = directory(&[("README.md", "text"), ("sub/a.yaml", "a: 1")]);
+    let path = empty.path().display().to_string();
+    let failure = with(&[&path], Prints("", 0), b"").expect_err("no YAML");
+    assert_eq!(failure.id, errors::FILE_EMPTY);
+    let failure = with(&[&format!("{path}/none.yaml")], Prints("", 0), b"").expect_err("no such file");
+    assert_eq!(failure.id, errors::FILE_UNREADABLE);
+    assert_eq!(
+        with(&["https://example.com/kafka.yaml"], Prints("", 0), b"").expect_err("a URL").id,
+        errors::FILE_UNREADABLE
+    );
+    assert_eq!(with(&["-", "-"], Prints("", 0), b"").expect_err("twice").id, errors::FILE_UNREADABLE);
+    refused("# only a comment\n---\n", errors::FILE_EMPTY);
+    refused("", errors::FILE_EMPTY);
+}
+
+#[test]
+fn lists_are_taken_apart() {
+    let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n---\n\
+                apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopicList\nmetadata: {}\nitems:\n- apiVersion: kafka.strimzi.io/v1\n  \
+                kind: KafkaTopic\n  metadata:\n    name: b\n";
+    let all = from_stdin(text).expect("two objects");
+    assert_eq!(names(&all), ["a", "b"]);
+    assert_eq!((all[0].origin.line, all[1].origin.line), (4, 12));
+    assert_eq!(all[1].line_of("/metadata/name"), Some(15));
+    refused("kind: List\napiVersion: v1\nitems: 1\n", errors::FILE_OBJECT);
+}
+
+#[test]
+fn marks_and_encodings() {
+    let text = format!("\u{feff}{}", config_map("a").replace('\n', "\r\n"));
+    assert_eq!(names(&from_stdin(text).expect("a byte order mark")), ["a"]);
+    let utf16: Vec<u8> = "\u{feff}kind: A".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [&utf16[..], &utf16[2..]] {
+        let failure = refused(bytes, errors::FILE_YAML);
+        assert!(failure.causes[0].contains("UTF-16"), "{failure:?}");
+    }
+    assert!(refused(b"a: 1\nb: \xff\n", errors::FILE_YAML).message.contains("standard input:2"));
+}
+
+#[test]
+fn problems_are_told_together_with_their_places() {
+    let text = "kind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nmetadata: {name: b}\n---\n- 1\n---\n\
+                apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: test-\n---\n\
+                apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  good: aGVs\n   \n  bad: pass word\n";
+    let failure = refused(text, errors::FILE_OBJECT);
+    assert_eq!(failure.message, "there are 5 problems in the specified manifests");
+    let starts = |at: usize, with: &str| assert!(failure.causes[at].starts_with(with), "{failure:#?}");
+    starts(0, "standard input:1: the document is not a Kubernetes object: it has no apiVersion");
+    starts(1, "standard input:4: the document is not a Kubernetes object: it has no kind");
+    starts(2, "standard input:7: the document is not a Kubernetes object: it is not a mapping");
+    starts(3, "standard input:9: the document is not a Kubernetes object: it has metadata.generateName");
+    starts(4, "standard input:21: Secret s: data.bad is not base64");
+}
+
+#[test]
+fn an_object_is_described_once() {
+    let text = format!("{}---\n{}", config_map("a"), config_map("a"));
+    let failure = refused(text, errors::FILE_DUPLICATE);
+    assert_eq!(failure.message, "standard input:6: ConfigMap a is described twice, also at standard input:1");
+}
+
+#[test]
+fn helm_templates_are_recognized() {
+    for text in [
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Values.name }}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \"{{ .Release.Name }}-x\"\n",
+        "{{- if .Values.enabled }}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n{{- end }}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    {{- include \"chart.labels\" . | nindent 4 }}\n",
+    ] {
+        refused(text, errors::FILE_TEMPLATE);
+    }
+    // Prometheus has templates, too, and a ConfigMap may contain a chart.
+    let alerts = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\nspec:\n  summary: \
+                  \"{{ $labels.pod }} is down\"\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata:\n  \
+                  x: \"{{ .Values.x }}\"\n";
+    assert_eq!(names(&from_stdin(alerts).expect("no template")), ["a", "b"]);
+}
+
+#[test]
+fn limits_hold_for_all_sources_together() {
+    let start = Instant::now();
+    let many: String = (0..10_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();
+    refused(many, errors::FILE_TOO_LARGE);
+    let items: String = (0..10_000)
+        .map(|at| format!("- {{apiVersion: v1, kind: ConfigMap, metadata: {{name: a{at}}}}}\n"))
+        .collect();
+    refused(format!("apiVersion: v1\nkind: List\nitems:\n{items}"), errors::FILE_TOO_LARGE);
+    refused(vec![b'#'; (SIZE_LIMIT + 1) as usize], errors::FILE_TOO_LARGE);
+    let keys: String = (0..300_000).map(|at| format!("k{at}: 1\n")).collect();
+    refused(keys, errors::FILE_OBJECT);
+    let numbers = format!("apiVersion: v1\nkind: List\nitems:\n{}", "- 1\n".repeat(300_000));
+    refused(numbers, errors::FILE_TOO_LARGE);
+    let fine: String = (0..4_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();
+    assert_eq!(from_stdin(fine).expect("as many as allowed").len(), 4000);
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_kustomization_is_built_by_kubectl() {
+    let a = config_map("a");
+    let directory = directory(&[("kustomization.yaml", "resources: [a.yaml]\n"), ("a.yaml", &a)]);
+    let path = directory.path().display().to_string();
+    const BUILT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: built\n";
+    for source in [path.clone(), format!("{path}/kustomization.yaml")] {
+        let all = with(&[&source], Prints(BUILT, 0), b"").expect("one document");
+        assert_eq!(names(&all), ["built"]);
+        assert_eq!(all[0].origin.to_string(), format!("`kubectl kustomize {path}`:1"));
+    }
+    let failure = with(&[&path], Prints("", 1), b"").expect_err("kubectl fails");
+    assert_eq!(failure.id, errors::FILE_KUSTOMIZE);
+    assert_eq!(failure.causes, ["error: a patch matches nothing"]);
+}
+
+/// Secrets' data is as the API server reads it.
+#[test]
+fn base64_may_have_line_breaks() {
+    let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: |\n    aGVs\n    bG8=\n  b: \"\"\n  c:\n\
+                stringData:\n  d: pass word\n";
+    assert_eq!(from_stdin(text).expect("a Secret").len(), 1);
+    refused("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: 5}\n", errors::FILE_OBJECT);
+}
