@@ -114,6 +114,6 @@ pub mod toolbox {
 }
 pub mod user_manifests {
     pub mod supply {
-        pub use crate::user_manifests::supply::{checked, has_replacement};
+        pub use crate::user_manifests::supply::{checked, checked_after_fit, has_replacement};
     }
 }

@@ -30,7 +30,7 @@
 //!   tells which words have quotes, so that `"yes"` and `yes` may stand in one file.
 //! - **kstrim does not know all kinds.** A kind that is in no table is applied last and ready when it exists. Whether it is
 //!   namespaced only the API server knows.
-//! - **A missing Secret is an error** although somebody may create it later: Strimzi would wait for it without a word.
+//! - **A missing Secret is an error** although somebody may create it later: Strimzi would wait for it without an error.
 //!   What exists in the namespace must be passed in as [`Existing`].
 //! - **Rules in CEL are not evaluated.** The API server does that; a server-side dry run comes before the first apply.
 

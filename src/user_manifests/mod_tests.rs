@@ -65,7 +65,7 @@ fn references_are_checked_only_where_the_fields_fit() {
     assert_eq!(check(&install).expect_err("the cluster audit does not exist").id, errors::FILE_REFERENCE);
 }
 
-/// Folders as real projects have them, with the release that fits each; `tests/supply` checks them by its definitions.
+/// Directories as real projects have them, with the release that fits each; `tests/supply` checks them by its definitions.
 const PROJECTS: [(&str, &str); 4] = [
     (include_str!("../../tests/fixtures/projects/orders.yaml"), "1.2.0"),
     (include_str!("../../tests/fixtures/projects/connect.yaml"), "1.2.0"),

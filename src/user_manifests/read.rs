@@ -180,7 +180,7 @@ impl Reader {
         if value.is_null() {
             return Ok(());
         }
-        // Also of what is wrong there is an end.
+        // The number of problems is limited, too.
         if self.documents.len() + self.problems.len() >= DOCUMENT_LIMIT {
             let why = format!("more than {DOCUMENT_LIMIT} documents");
             return Err(failed(&at, &Fault { line: at.line, why, too_large: true }));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kstrim::internals::catalogue::{self, Release, served};
 use kstrim::internals::manifest::render::Preset;
 use kstrim::internals::manifest::to_yaml;
-use kstrim::internals::user_manifests::supply::{checked, has_replacement};
+use kstrim::internals::user_manifests::supply::{checked, checked_after_fit, has_replacement};
 use serde_json::Value;
 
 use crate::strimzi::Data;
@@ -82,6 +82,8 @@ pub fn projects_fit_the_release_that_is_chosen(data: &Data) {
         };
         let (chosen, _) = check(newest);
         assert_eq!(check(chosen).1, Vec::<String>::new(), "Strimzi {}", chosen.version);
+        let fitted = checked_after_fit(&file, &text, chosen, &data.objects(&chosen.version));
+        assert_eq!(fitted, Ok(Vec::new()), "Strimzi {}", chosen.version);
     }
 }
 
