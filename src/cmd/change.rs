@@ -16,7 +16,7 @@ use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::errors::KAFKA_CHANGE_LATE as LATE;
 
 /// What is looked at while brokers are rolled.
-const KINDS: [ObservedKind; 6] = [
+pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
     ObservedKind::Pod,
@@ -42,7 +42,7 @@ pub fn ours(living: &Living, adopt: bool) -> Result<()> {
             ),
         )
         .because("kstrim changes only what it created, unless you tell it to")
-        .hint(format!("change it anyway: {}", cx.target.again().arg("--adopt"))),
+        .hint(format!("change it anyway: {}", cx.target.again().flag("--adopt"))),
     ))
 }
 

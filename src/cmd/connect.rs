@@ -3,7 +3,7 @@
 //! reached where it says it is, clients of any kind work, whatever minikube's driver is.
 
 mod document;
-mod forwards;
+pub(super) mod forwards;
 #[cfg(test)]
 mod schema_tests;
 
@@ -35,11 +35,11 @@ use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
 /// The forwards do not come up.
-use crate::errors::CONNECT_LATE as LATE;
+pub(super) use crate::errors::CONNECT_LATE as LATE;
 /// A listener of somebody else has the name.
 use crate::errors::CONNECT_LISTENER as TAKEN;
 /// Another program has a port that the brokers would advertise.
-use crate::errors::CONNECT_PORT as PORT;
+pub(super) use crate::errors::CONNECT_PORT as PORT;
 
 /// The limit of the check.
 const CHECK: Duration = Duration::from_secs(60);
@@ -185,18 +185,8 @@ async fn prepare(
     how: Option<Authentication>,
     ports: &BTreeMap<i32, u16>,
 ) -> Result<()> {
-    let wanted = listener::with_host(&living.kafka(), how, ports).map_err(|name| {
-        let cluster = living.cx.cluster();
-        let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
-        Box::new(
-            Failure::new(TAKEN, Kind::Foreign, message)
-                .because(
-                    "kstrim connect needs a listener of this name, and does not change one that it \
-                     did not create",
-                )
-                .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
-        )
-    })?;
+    let wanted =
+        listener::with_host(&living.kafka(), how, ports).map_err(|name| taken(living.cx.cluster(), name))?;
     let waiter = change::begin();
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
@@ -213,6 +203,18 @@ async fn prepare(
     change::follow(living, &waiter, args.timeout).await
 }
 
+/// The failure for a Kafka in which somebody else has a listener of the name.
+pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
+    let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
+    Box::new(
+        Failure::new(TAKEN, Kind::Foreign, message)
+            .because(
+                "kstrim needs a listener of this name, and does not change one that it did not create",
+            )
+            .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
+    )
+}
+
 /// Ask before brokers restart.
 async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
     change::ours(living, args.adopt)?;
@@ -220,7 +222,7 @@ async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
 }
 
 /// The port of the listener inside the pods.
-async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
+pub(super) async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
     let kafka = listeners::kafka(living).await?;
     let port = listener::host_of(&Kafka(&kafka), how).and_then(|l| l.port());
     port.ok_or_else(|| {

@@ -47,7 +47,7 @@ pub async fn restarts(living: &Living) -> Result<String> {
 /// # Errors
 /// [`CONSENT`].
 pub async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
-    let again = living.cx.target.again().arg("--yes");
+    let again = living.cx.target.again().flag("--yes");
     ask(question, refused, &format!("to agree: {again}")).await
 }
 

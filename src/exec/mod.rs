@@ -3,6 +3,7 @@
 //! An argv is data, never a shell string. Only [`system`] spawns.
 
 pub mod cancel;
+pub mod foreground;
 pub mod supervise;
 pub mod system;
 

@@ -97,6 +97,8 @@ pub mod code {
     pub const NOT_CONTROLLER: i16 = 41;
     pub const KAFKA_STORAGE_ERROR: i16 = 56;
     pub const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
+    pub const NON_EMPTY_GROUP: i16 = 68;
+    pub const GROUP_ID_NOT_FOUND: i16 = 69;
     pub const FENCED_LEADER_EPOCH: i16 = 74;
     pub const UNKNOWN_LEADER_EPOCH: i16 = 75;
     pub const OFFSET_NOT_AVAILABLE: i16 = 78;

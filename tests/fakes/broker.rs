@@ -209,6 +209,13 @@ impl<'a> Connection<'a> {
                 ListGroupsRequest::decode(b, v)?;
                 self.groups()?.encode(out_ref, v)?
             }
+            ApiKey::DeleteGroups => {
+                self.delete_groups(&DeleteGroupsRequest::decode(b, v)?)?.encode(out_ref, v)?
+            }
+            ApiKey::DescribeGroups => {
+                self.describe_groups(&DescribeGroupsRequest::decode(b, v)?)?.encode(out_ref, v)?
+            }
+            ApiKey::LeaveGroup => self.leave_group(&LeaveGroupRequest::decode(b, v)?)?.encode(out_ref, v)?,
             ApiKey::OffsetFetch => self.committed(&OffsetFetchRequest::decode(b, v)?)?.encode(out_ref, v)?,
             other => anyhow::bail!("{other:?} is not spoken"),
         }

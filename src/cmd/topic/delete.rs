@@ -20,7 +20,7 @@ use crate::errors::RESOURCE_PAUSED as LEFT_ALONE;
 /// No topic operator looks at the topic.
 use crate::errors::TOPIC_LABEL as UNLABELLED;
 /// The topic is marked as deleted, and is still there.
-use crate::errors::TOPIC_STUCK as STUCK;
+pub(super) use crate::errors::TOPIC_STUCK as STUCK;
 
 pub(super) async fn run(global: &Global, args: &TopicDelete) -> Result<ExitCode> {
     let title = format!("Topic {}", args.topic);
