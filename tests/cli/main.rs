@@ -40,6 +40,7 @@ mod releases;
 mod reliability;
 mod resources;
 mod resume;
+mod run_command;
 mod signals;
 mod smoke;
 mod stand_ins;
