@@ -80,6 +80,7 @@ const COMMANDS: [(&str, &[&str]); 3] = [
             "produce",
             "remove",
             "render",
+            "run",
             "scale",
             "set",
             "smoke-test",

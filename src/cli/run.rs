@@ -118,11 +118,14 @@ mod tests {
 
     #[test]
     fn a_topic_has_up_to_two_numbers() {
-        let topic = |text: &str| text.parse::<NeededTopic>().map(|t| (t.name.to_string(), t.partitions, t.replicas));
+        let topic =
+            |text: &str| text.parse::<NeededTopic>().map(|t| (t.name.to_string(), t.partitions, t.replicas));
         assert_eq!(topic("orders"), Ok(("orders".into(), None, None)));
         assert_eq!(topic("orders:6"), Ok(("orders".into(), Some(6), None)));
         assert_eq!(topic("a.b_c:6:3"), Ok(("a.b_c".into(), Some(6), Some(3))));
-        for wrong in ["", "orders:", "orders:0", "orders:1:0", "orders:x", "orders:1:1:1", "or ders", "orders:-1"] {
+        for wrong in
+            ["", "orders:", "orders:0", "orders:1:0", "orders:x", "orders:1:1:1", "or ders", "orders:-1"]
+        {
             assert!(topic(wrong).is_err(), "{wrong}");
         }
     }

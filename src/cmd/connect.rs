@@ -208,9 +208,7 @@ pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
     let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
     Box::new(
         Failure::new(TAKEN, Kind::Foreign, message)
-            .because(
-                "kstrim needs a listener of this name, and does not change one that it did not create",
-            )
+            .because("kstrim needs a listener of this name, and does not change one that it did not create")
             .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
     )
 }

@@ -28,9 +28,9 @@ use super::topic::needed;
 use super::user::{self, User};
 use super::{change, down, login, trust, up};
 use crate::cli::{Cli, Command, Down, Global, OutputMode, Run, Up};
+use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
-use crate::cluster::ownership;
 use crate::config::Settings;
 use crate::config::files::Layers;
 use crate::diagnose::{self, Limits, Request};
@@ -68,7 +68,8 @@ pub fn as_up(global: &Global, matches: &ArgMatches, layers: &Layers) -> Result<U
     ];
     let context = global.context.as_ref().map(|context| ("--context", context.to_string()));
     let profile = context.is_none();
-    for (flag, value) in target.into_iter().filter(|(flag, _)| profile || *flag != "--profile").chain(context) {
+    for (flag, value) in target.into_iter().filter(|(flag, _)| profile || *flag != "--profile").chain(context)
+    {
         words.extend([flag.to_owned(), value]);
     }
     let invalid = |e: clap::Error| {
@@ -95,7 +96,8 @@ pub async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode> {
     let topics = environment::topics(&args.topics, prefix.as_deref())?;
     let events = events(args)?;
     let paths = crate::paths::ProfilePaths::new(crate::paths::state_dir(), global.profile.as_str());
-    let own = if paths.folder().is_dir() { EventLog::exclusive(&paths.events("run")) } else { EventLog::none() };
+    let own =
+        if paths.folder().is_dir() { EventLog::exclusive(&paths.events("run")) } else { EventLog::none() };
     let invocation = Invocation::begin_with(global, "run", args.output.into(), own, events);
     let mut this = This {
         global,
@@ -352,7 +354,7 @@ impl This<'_> {
         let plan = quickstart::plan(&settings);
         let tasks = plan.infos().into_iter().chain(self.tasks()).collect();
         invocation.started(Some(&choice.release.version.to_string()), tasks);
-        let _lock = lock(invocation, self.end).await.map_err(alone)?;
+        let _lock = event::in_task("connect", lock(invocation, self.end)).await.map_err(alone)?;
         let cx = Rc::new(up::context_to_create(invocation, settings, choice).map_err(alone)?);
         let before = self.interruptible(invocation, async { self.exists(&cx).await }).await.map_err(alone)?;
         let jobs = plan.jobs(&cx);
@@ -421,12 +423,8 @@ impl This<'_> {
     ) -> Result<(Access, Environment), Failed> {
         let (global, args, end, runs) = (self.global, self.args, self.end, self.runs.clone());
         let fresh = self.created != Created::Nothing;
-        let mut environment = Environment::of_run(
-            global,
-            &self.record.id,
-            self.record.prefix.as_deref(),
-            &self.topics,
-        );
+        let mut environment =
+            Environment::of_run(global, &self.record.id, self.record.prefix.as_deref(), &self.topics);
         let connect = async {
             let user = match &args.user {
                 Some(name) => Some(user::one(living, name).await?.0),
@@ -459,7 +457,14 @@ impl This<'_> {
             })
             .await?;
             let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
-            Ok(((), if names.is_empty() { "no topics needed".into() } else { format!("ready: {}", names.join(", ")) }))
+            Ok((
+                (),
+                if names.is_empty() {
+                    "no topics needed".into()
+                } else {
+                    format!("ready: {}", names.join(", "))
+                },
+            ))
         };
         match self.task(invocation, "topics", create).await {
             Ok(()) => Ok((access, environment)),

@@ -54,12 +54,7 @@ async fn up(invocation: &Invocation, settings: Settings, choice: Choice, args: &
 ///
 /// # Errors
 /// An answer that was no, an interruption; a task's failure is in the report.
-pub async fn run_jobs(
-    invocation: &Invocation,
-    cx: &Rc<Context>,
-    jobs: Vec<Job>,
-    args: &Up,
-) -> Result<Ended> {
+pub async fn run_jobs(invocation: &Invocation, cx: &Rc<Context>, jobs: Vec<Job>, args: &Up) -> Result<Ended> {
     if let Some(context) = &cx.target.context {
         tokio::select! {
             agreed = super::context::agreed(cx, context, args) => agreed?,

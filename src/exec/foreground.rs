@@ -121,14 +121,24 @@ impl Foreground {
     }
 }
 
-/// Start this program again with these arguments, to go on by itself when kstrim ends: without streams, in a process
-/// group of its own, and not tied to kstrim's life. It has to end by itself.
-///
-/// # Errors
-/// What the system says.
-pub fn start_detached(args: &[&OsStr]) -> io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(args).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn()
+/// A process that goes on when kstrim ends.
+pub struct Detached(Child);
+
+impl Detached {
+    /// Start this program again with these arguments: without streams, in a process group of its own, and not tied to
+    /// kstrim's life. It has to end by itself.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(args: &[&OsStr]) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(args).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+
+    /// Whether it runs; if it has ended, it is reaped.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
 }

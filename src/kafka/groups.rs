@@ -116,9 +116,8 @@ impl Client {
         if members.is_empty() {
             return Ok(());
         }
-        let request = |_| {
-            LeaveGroupRequest::default().with_group_id(group.clone()).with_members(members.clone())
-        };
+        let request =
+            |_| LeaveGroupRequest::default().with_group_id(group.clone()).with_members(members.clone());
         // Whether each has left shows when the group is deleted.
         self.call(node, VersionRange { min: 3, max: 4 }, deadline, request).await.map(drop)
     }

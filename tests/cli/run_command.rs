@@ -49,7 +49,10 @@ fn free_port() -> String {
 
 /// The variables that a command printed with `env`.
 fn environment(run: &Run) -> BTreeMap<String, String> {
-    run.stdout.lines().filter_map(|l| Some((l.split_once('=')?.0.into(), l.split_once('=')?.1.into()))).collect()
+    run.stdout
+        .lines()
+        .filter_map(|l| Some((l.split_once('=')?.0.into(), l.split_once('=')?.1.into())))
+        .collect()
 }
 
 fn runs(test: &Test) -> PathBuf {
@@ -64,13 +67,20 @@ fn records(test: &Test) -> usize {
 fn topics(test: &Test) -> Vec<String> {
     let objects = test.objects(PROFILE);
     let names = objects.as_object().into_iter().flatten().filter(|(key, _)| key.starts_with("kafkatopics."));
-    names.map(|(_, o)| o["spec"]["topicName"].as_str().or(o["metadata"]["name"].as_str()).unwrap_or("").to_owned())
+    names
+        .map(|(_, o)| {
+            o["spec"]["topicName"].as_str().or(o["metadata"]["name"].as_str()).unwrap_or("").to_owned()
+        })
         .collect()
 }
 
 fn topics_in_kafka(test: &Test) -> Vec<String> {
     let folder = test.world_dir().join("broker/topics");
-    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned())
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
         .collect()
 }
 
@@ -94,7 +104,8 @@ fn finished(test: &Test) -> Value {
 #[test]
 fn the_exit_code_is_that_of_the_command() {
     let mut test = with_listener();
-    for (text, code) in [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -KILL $$", 137), ("kill -INT $$", 130)]
+    for (text, code) in
+        [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -KILL $$", 137), ("kill -INT $$", 130)]
     {
         let run = script(&mut test, &["--events", "run.jsonl"], text).expect(code);
         assert_eq!(run.stdout, "", "{}", run.stdout);
@@ -115,7 +126,11 @@ fn the_exit_code_is_that_of_the_command() {
 fn a_failure_of_kstrim_is_told_from_one_of_the_command() {
     let mut test = ready();
     let run = test.args(["run", "--events", "run.jsonl", "--", SH, "-c", "exit 2"]).run().expect(2);
-    assert!(run.stderr.contains("KS-CONSENT") && run.stderr.contains("run --events run.jsonl --yes -- "), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("KS-CONSENT") && run.stderr.contains("run --events run.jsonl --yes -- "),
+        "{}",
+        run.stderr
+    );
     assert_eq!(finished(&test)["failure"]["id"], "KS-CONSENT");
     assert!(!written_events(&test).iter().any(|e| e["type"] == "command_started"));
     let run = script(&mut test, &["--user", "nobody"], "exit 0").expect(2);
@@ -145,8 +160,21 @@ fn what_is_wrong_with_the_command_line_is_said_before_anything_is_done() {
 fn streams_and_arguments_reach_the_command_untouched() {
     let mut test = with_listener();
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let mut command =
-        test.args(["run", "--quiet", "--", SH, "-c", "/bin/cat; printf '%s|' \"$@\" >&2", "sh", "a b", "--yes", "", "$HOME"]).kstrim();
+    let mut command = test
+        .args([
+            "run",
+            "--quiet",
+            "--",
+            SH,
+            "-c",
+            "/bin/cat; printf '%s|' \"$@\" >&2",
+            "sh",
+            "a b",
+            "--yes",
+            "",
+            "$HOME",
+        ])
+        .kstrim();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let (mut stdin, sent) = (child.stdin.take().expect("stdin"), bytes.clone());
@@ -163,7 +191,10 @@ fn the_cluster_is_created_if_it_does_not_exist_and_kept() {
     let run = test.args(["run", "--topic", "orders:2", "--", "/usr/bin/env"]).run().expect(0);
     let env = environment(&run);
     assert_eq!(env["KSTRIM_TOPIC_ORDERS"], "orders");
-    assert_eq!((&*env["KSTRIM_PROFILE"], &*env["KSTRIM_NAMESPACE"], &*env["KSTRIM_CLUSTER"]), ("kstrim", "kafka", "my-cluster"));
+    assert_eq!(
+        (&*env["KSTRIM_PROFILE"], &*env["KSTRIM_NAMESPACE"], &*env["KSTRIM_CLUSTER"]),
+        ("kstrim", "kafka", "my-cluster")
+    );
     assert!(topics(&test).contains(&"orders".to_owned()));
     // Again: nothing is created, and nobody has to agree to anything.
     test.forget_calls();
@@ -208,7 +239,12 @@ fn users_come_by_certificate_and_by_password_which_nobody_sees() {
     events(&mut test, ["user", "create", "app"], 0);
     events(&mut test, ["user", "create", "pass", "--authentication", "scram"], 0);
     test = test.env("KAFKA_SASL_USERNAME", "somebody-else");
-    let run = script(&mut test, &["--user", "app"], "env; cat $KAFKA_SSL_KEY_FILE >key; cp $KSTRIM_CLIENT_PROPERTIES p").expect(0);
+    let run = script(
+        &mut test,
+        &["--user", "app"],
+        "env; cat $KAFKA_SSL_KEY_FILE >key; cp $KSTRIM_CLIENT_PROPERTIES p",
+    )
+    .expect(0);
     let env = environment(&run);
     assert_eq!(env["KAFKA_SECURITY_PROTOCOL"], "SSL");
     assert!(!env.contains_key("KAFKA_SASL_USERNAME"), "it is of another cluster");
@@ -255,8 +291,16 @@ fn what_has_the_prefix_of_a_run_is_removed_and_nothing_else() {
 #[test]
 fn two_at_once_do_not_disturb_each_other() {
     let mut test = ready();
-    let one = start(&mut test, &["--isolate", "--topic", "orders"], "echo $KAFKA_BOOTSTRAP_SERVERS; while [ ! -e go-1 ]; do sleep 0.05; done; exit 11");
-    let two = start(&mut test, &["--isolate", "--topic", "orders"], "echo $KAFKA_BOOTSTRAP_SERVERS; while [ ! -e go-2 ]; do sleep 0.05; done; exit 22");
+    let one = start(
+        &mut test,
+        &["--isolate", "--topic", "orders"],
+        "echo $KAFKA_BOOTSTRAP_SERVERS; while [ ! -e go-1 ]; do sleep 0.05; done; exit 11",
+    );
+    let two = start(
+        &mut test,
+        &["--isolate", "--topic", "orders"],
+        "echo $KAFKA_BOOTSTRAP_SERVERS; while [ ! -e go-2 ]; do sleep 0.05; done; exit 22",
+    );
     let running = |test: &Test| topics(test).iter().filter(|name| name.ends_with("-orders")).count();
     eventually("both commands run", || running(&test) == 2 && records(&test) == 2);
     // Other commands are not kept out, either.
@@ -278,7 +322,8 @@ fn two_at_once_do_not_disturb_each_other() {
 fn signals_reach_the_command_which_decides_when_it_ends() {
     let mut test = with_listener();
     for (signal, name) in [(Signal::INT, "INT"), (Signal::TERM, "TERM"), (Signal::HUP, "HUP")] {
-        let text = format!("trap 'echo got {name}; exit 42' {name}; touch here; while :; do sleep 0.05; done");
+        let text =
+            format!("trap 'echo got {name}; exit 42' {name}; touch here; while :; do sleep 0.05; done");
         let _ = std::fs::remove_file(test.work().join("here"));
         let running = start(&mut test, &["--isolate"], &text);
         eventually("the command runs", || test.work().join("here").exists());
@@ -308,7 +353,8 @@ fn a_killed_run_takes_its_command_along_and_the_next_one_cleans_up() {
     assert!(has(&test) && records(&test) == 1);
     running.signal(Signal::KILL);
     running.wait().expect(137);
-    let alive = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|s| !s.contains(") Z "));
+    let alive =
+        || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|s| !s.contains(") Z "));
     eventually("the command is gone", || !alive());
     eventually("the port-forwards are gone", || test.leftovers().is_empty());
     assert!(has(&test) && records(&test) == 1);
@@ -325,7 +371,10 @@ fn a_port_forward_that_ends_is_opened_again_on_the_same_port() {
     eventually("the command runs", || test.work().join("here").exists());
     let forwards = |test: &Test| {
         let calls = test.calls().into_iter();
-        calls.filter(|c| c.line().contains("port-forward") && c.exit.is_none()).map(|c| c.pid).collect::<Vec<_>>()
+        calls
+            .filter(|c| c.line().contains("port-forward") && c.exit.is_none())
+            .map(|c| c.pid)
+            .collect::<Vec<_>>()
     };
     let first = forwards(&test);
     let pid = rustix::process::Pid::from_raw(i32::try_from(*first.last().expect("one")).expect("an id"));
@@ -336,7 +385,9 @@ fn a_port_forward_that_ends_is_opened_again_on_the_same_port() {
     rustix::process::kill_process(keeper, Signal::KILL).expect("it runs");
     let kafka = test.object(PROFILE, KAFKA);
     let listeners = kafka["spec"]["kafka"]["listeners"].as_array().expect("listeners").clone();
-    let port = listeners.last().expect("one")["configuration"]["brokers"][0]["advertisedPort"].as_u64().expect("a port");
+    let port = listeners.last().expect("one")["configuration"]["brokers"][0]["advertisedPort"]
+        .as_u64()
+        .expect("a port");
     eventually("it is open again", || std::net::TcpStream::connect(("127.0.0.1", port as u16)).is_ok());
     test.write("go", "");
     let run = running.wait().expect(0);
@@ -379,10 +430,61 @@ fn a_command_reads_from_the_terminal_and_ctrl_c_is_for_it() {
 }
 
 #[test]
+fn the_terminal_is_given_back() {
+    let mut test = with_listener();
+    let text = "touch here; while [ ! -e go ]; do /bin/sleep 0.05; done; echo finished";
+    let kstrim = test.args(["run", "--", SH, "-c", text]).kstrim();
+    let script = "\"$0\" \"$@\"; read line; echo \"after $line\"";
+    let mut command = std::process::Command::new("/usr/bin/setsid");
+    // A shell with job control, as a person has it.
+    command
+        .args(["--ctty", "--wait", SH, "-m", "-c", script])
+        .arg(kstrim.get_program())
+        .args(kstrim.get_args());
+    command.env_clear().current_dir(test.work());
+    command.envs(kstrim.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = Terminal::start(command);
+    terminal.shows("running /bin/sh");
+    test.write("go", "");
+    terminal.shows("finished");
+    terminal.types("words\n");
+    terminal.shows("after words");
+    assert_eq!(terminal.ends(), 0, "{}", terminal.text());
+    // Without job control, shell and kstrim are in one group: it has to be the foreground group again.
+    let kstrim = test.args(["run", "--", SH, "-c", "echo done"]).kstrim();
+    let mut command = std::process::Command::new("/usr/bin/setsid");
+    command.args(["--ctty", "--wait", SH, "-c", script]).arg(kstrim.get_program()).args(kstrim.get_args());
+    command.env_clear().current_dir(test.work());
+    command.envs(kstrim.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = Terminal::start(command);
+    terminal.shows("kstrim run:");
+    terminal.types("words\n");
+    terminal.shows("after words");
+    assert_eq!(terminal.ends(), 0, "{}", terminal.text());
+}
+
+#[test]
+fn two_that_need_a_cluster_share_one() {
+    let mut test = fresh().scenario(quick);
+    let running: Vec<Running> =
+        (0..2).map(|_| start(&mut test, &["--isolate", "--topic", "t"], "exit 0")).collect();
+    for run in running {
+        run.wait().expect(0);
+    }
+    assert_eq!(test.calls().iter().filter(|c| c.line().contains("start -o json")).count(), 1);
+    assert_eq!((test.leftovers(), records(&test)), (vec![], 0));
+}
+
+#[test]
 fn evidence_is_collected_if_it_was_requested_and_the_command_fails() {
     let mut test = with_listener();
     let archives = |test: &Test| {
-        std::fs::read_dir(test.work().join("evidence")).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>()
+        std::fs::read_dir(test.work().join("evidence"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|e| e.path())
+            .collect::<Vec<_>>()
     };
     script(&mut test, &["--evidence", "evidence"], "exit 0").expect(0);
     assert!(archives(&test).is_empty());
@@ -390,7 +492,10 @@ fn evidence_is_collected_if_it_was_requested_and_the_command_fails() {
     let found = archives(&test);
     assert_eq!(found.len(), 1);
     let mode = std::fs::metadata(&found[0]).expect("a file").permissions().mode() & 0o777;
-    assert_eq!((finished(&test)["evidence"].as_str().map(PathBuf::from).map(|p| test.work().join(p)), mode & 0o077), (Some(found[0].clone()), 0));
+    assert_eq!(
+        (finished(&test)["evidence"].as_str().map(PathBuf::from).map(|p| test.work().join(p)), mode & 0o077),
+        (Some(found[0].clone()), 0)
+    );
     let mut head = [0; 2];
     std::fs::File::open(&found[0]).expect("a file").read_exact(&mut head).expect("bytes");
     assert_eq!(head, [0x1f, 0x8b], "gzip");

@@ -19,7 +19,7 @@ use crate::cmd::invocation::Invocation;
 use crate::cmd::living::Living;
 use crate::cmd::{change, consent, listeners};
 use crate::event::Emit;
-use crate::exec::foreground::start_detached;
+use crate::exec::foreground::Detached;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
@@ -41,7 +41,7 @@ pub struct Access {
     /// Held together with the other runs that use these ports.
     used: File,
     /// The process of the port-forwards, if this run started it: it has to be reaped.
-    started: RefCell<Vec<tokio::process::Child>>,
+    started: RefCell<Vec<Detached>>,
 }
 
 impl Access {
@@ -90,14 +90,14 @@ impl Access {
 
     /// Start the process of the port-forwards, unless it runs.
     fn start_if_needed(&self) {
-        self.started.borrow_mut().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        self.started.borrow_mut().retain_mut(Detached::runs);
         if !self.started.borrow().is_empty() || runs(&self.request) {
             return;
         }
         self.request.forget_state();
         let Ok(request) = serde_json::to_string(&self.request) else { return };
-        if let Ok(child) = start_detached(&[OsStr::new(keeper::VERB), OsStr::new(&request)]) {
-            self.started.borrow_mut().push(child);
+        if let Ok(process) = Detached::start(&[OsStr::new(keeper::VERB), OsStr::new(&request)]) {
+            self.started.borrow_mut().push(process);
         }
     }
 
@@ -113,7 +113,10 @@ impl Access {
                 if open && down.remove(id) {
                     emit.progress(format!("broker {id} is available again on {HOST}:{port}"), None);
                 } else if !open && down.insert(*id) {
-                    emit.progress(format!("broker {id} is unavailable; its port-forward is being reopened"), None);
+                    emit.progress(
+                        format!("broker {id} is unavailable; its port-forward is being reopened"),
+                        None,
+                    );
                 }
             }
         }
@@ -129,9 +132,7 @@ impl Access {
         while runs(&request) && !is_shared(&request) && Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        for mut child in started.into_inner() {
-            let _ = child.try_wait();
-        }
+        started.into_inner().retain_mut(Detached::runs);
     }
 }
 
@@ -180,7 +181,9 @@ fn choose(
     }
     let none = BTreeMap::new();
     let blocks = (0..TRIES).map_while(|n| first.checked_add(n));
-    blocks.filter_map(|from| listener::assign(&none, ids, from)).find(|ports| ports.values().all(|p| is_free(*p)))
+    blocks
+        .filter_map(|from| listener::assign(&none, ids, from))
+        .find(|ports| ports.values().all(|p| is_free(*p)))
 }
 
 /// Make sure that every broker has the listener, and return its ports.
@@ -197,7 +200,8 @@ async fn prepare(
     let wanted = |kafka: &Kafka<'_>| -> Result<BTreeMap<i32, u16>> {
         let has = listener::host_of(kafka, how).map(|l| listener::ports(&l)).unwrap_or_default();
         choose(&has, &ids, listener::host_defaults(how).2, open(), is_free).ok_or_else(|| {
-            let message = format!("there are not enough free ports on this machine for {} brokers", ids.len());
+            let message =
+                format!("there are not enough free ports on this machine for {} brokers", ids.len());
             Box::new(Failure::new(PORT, Kind::Prerequisite, message))
         })
     };
@@ -222,7 +226,8 @@ async fn prepare(
         let now = listeners::kafka(living).await?;
         let ports = wanted(&Kafka(&now))?;
         waiter.changed_now();
-        listeners::write(living, args.adopt, |now| listener::with_host(now, how, &ports).ok().flatten()).await?;
+        listeners::write(living, args.adopt, |now| listener::with_host(now, how, &ports).ok().flatten())
+            .await?;
         change::follow(living, &waiter, limit()).await?;
         Ok(ports)
     })

@@ -25,7 +25,8 @@ pub const LIMIT: Duration = Duration::from_secs(70);
 /// [`RUN_CLEANUP`], with the cause.
 pub async fn remove(living: &Living, prefix: &str) -> Result<String> {
     let deadline = Instant::now() + LIMIT;
-    let resources = needed::remove(living, prefix, deadline).await.map_err(|failure| incomplete(prefix, *failure))?;
+    let resources =
+        needed::remove(living, prefix, deadline).await.map_err(|failure| incomplete(prefix, *failure))?;
     let in_kafka = async {
         let cx = &living.cx;
         cx.synced(&brokers::KINDS).await;

@@ -95,7 +95,8 @@ impl Environment {
             return write(&file("librdkafka.properties"), &properties(&rdkafka));
         };
         let secrets = user::secrets(living, user).await?;
-        let note = "# This address is on this machine, and is open while the command of kstrim run is running.";
+        let note =
+            "# This address is on this machine, and is open while the command of kstrim run is running.";
         let target = export::Target { how, tls: true, bootstrap: &servers, note };
         export::files(&folder, living, user, &secrets, &target).await?;
         let shown = |path: PathBuf| path.display().to_string();
@@ -161,7 +162,8 @@ pub fn topics(needed: &[NeededTopic], prefix: Option<&str>) -> Result<Vec<Topic>
             refused(format!("the topic {} cannot have the prefix of --isolate", needed.name)).because(e)
         })?;
         let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-        let variable = format!("KSTRIM_TOPIC_{}", needed.name.as_str().chars().map(letter).collect::<String>());
+        let variable =
+            format!("KSTRIM_TOPIC_{}", needed.name.as_str().chars().map(letter).collect::<String>());
         if let Some(other) = topics.iter().find(|topic| topic.variable == variable) {
             let names = format!("the topics {} and {}", other.needed.name, needed.name);
             return Err(refused(format!("{names} cannot be used together: both would be in {variable}")));
@@ -177,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_topic_has_its_real_name_in_a_variable_of_its_own() {
-        let needed = |names: &[&str]| names.iter().map(|n| n.parse().expect("valid")).collect::<Vec<NeededTopic>>();
+        let needed =
+            |names: &[&str]| names.iter().map(|n| n.parse().expect("valid")).collect::<Vec<NeededTopic>>();
         let named = topics(&needed(&["orders:3", "Audit.log-1"]), Some("run-1-")).expect("valid");
         let pairs: Vec<_> = named.iter().map(|t| (t.variable.as_str(), t.name.as_str())).collect();
         assert_eq!(
@@ -187,6 +190,8 @@ mod tests {
         assert!(topics(&needed(&["a-b", "a.b"]), None).is_err());
         assert!(topics(&needed(&["a", "a:3"]), None).is_err());
         let long = "x".repeat(245);
-        assert!(topics(&needed(&[&long]), None).is_ok() && topics(&needed(&[&long]), Some("run-1-")).is_err());
+        assert!(
+            topics(&needed(&[&long]), None).is_ok() && topics(&needed(&[&long]), Some("run-1-")).is_err()
+        );
     }
 }

@@ -144,9 +144,8 @@ pub fn main(request: Option<OsString>) -> ExitCode {
     };
     let served = crate::cmd::block_on(async {
         let Some(_alone) = alone(&request).await else { return Ok(ExitCode::SUCCESS) };
-        let users = record::open(&request.users()).map_err(|e| {
-            Box::new(crate::paths::unwritable(&request.users(), &e))
-        })?;
+        let users = record::open(&request.users())
+            .map_err(|e| Box::new(crate::paths::unwritable(&request.users(), &e)))?;
         let unused = tokio::task::spawn_blocking(move || users.lock().map(|()| users));
         let ended = tokio::select! {
             _ = unused => Ok(()),
@@ -183,7 +182,8 @@ async fn forward(request: &Request, global: &Global) -> Result<()> {
     let inside = connect::inside(&living, how).await?;
     let snapshot = cx.synced(&brokers::KINDS).await;
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
-    let ports = kafka.and_then(|kafka: Kafka<'_>| listener::host_of(&kafka, how)).map(|l| listener::ports(&l));
+    let ports =
+        kafka.and_then(|kafka: Kafka<'_>| listener::host_of(&kafka, how)).map(|l| listener::ports(&l));
     let Some(ports) = ports else {
         let message = "the Kafka cluster has no listener for programs on this machine";
         return Err(Box::new(Failure::new(connect::LATE, Kind::Task, message)));

@@ -135,7 +135,8 @@ mod tests {
         drop(Held::begin(runs.path(), record("b", "c")).expect("writable"));
         drop(Held::begin(runs.path(), record("d", "other")).expect("writable"));
         fs::create_dir(runs.path().join("e")).expect("a directory");
-        let ids = || over(runs.path(), "kafka", "c").into_iter().map(|held| held.record.id).collect::<Vec<_>>();
+        let ids =
+            || over(runs.path(), "kafka", "c").into_iter().map(|held| held.record.id).collect::<Vec<_>>();
         assert_eq!(ids(), ["b"]);
         over(runs.path(), "kafka", "c").remove(0).forget();
         assert!(ids().is_empty() && !runs.path().join("b").exists());

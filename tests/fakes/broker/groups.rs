@@ -63,11 +63,15 @@ impl Connection<'_> {
         Ok(DeleteGroupsResponse::default().with_results(results))
     }
 
-    pub(super) fn describe_groups(&self, asked: &DescribeGroupsRequest) -> io::Result<DescribeGroupsResponse> {
+    pub(super) fn describe_groups(
+        &self,
+        asked: &DescribeGroupsRequest,
+    ) -> io::Result<DescribeGroupsResponse> {
         let members = self.all_members()?;
         let described = |id: &GroupId| {
             let ids = members.get(id.as_str()).cloned().unwrap_or_default();
-            let member = |id: String| DescribedGroupMember::default().with_member_id(StrBytes::from_string(id));
+            let member =
+                |id: String| DescribedGroupMember::default().with_member_id(StrBytes::from_string(id));
             let members = ids.into_iter().map(member).collect();
             DescribedGroup::default().with_group_id(id.clone()).with_members(members)
         };
@@ -79,7 +83,8 @@ impl Connection<'_> {
         let group = members.entry(asked.group_id.to_string()).or_default();
         group.retain(|id| !asked.members.iter().any(|member| member.member_id.as_str() == id));
         std::fs::write(self.shared.dir.join("members.json"), serde_json::to_vec(&members)?)?;
-        let left = asked.members.iter().map(|m| MemberResponse::default().with_member_id(m.member_id.clone()));
+        let left =
+            asked.members.iter().map(|m| MemberResponse::default().with_member_id(m.member_id.clone()));
         Ok(LeaveGroupResponse::default().with_members(left.collect()))
     }
 
