@@ -5,7 +5,7 @@ events=$1
 code=$2
 jq -rs --argjson code "$code" '
     def x: gsub("&"; "&amp;") | gsub("<"; "&lt;") | gsub(">"; "&gt;") | gsub("\""; "&quot;");
-    (map(select(.type == "run_finished")) | last) as $end
+    (map(select(.type == "run_finished")) | last) as $finished
     | [ .[] | select(.type == "task_finished")
         | {name: .task, seconds, failed: (.outcome == "failed"), said: .detail} ]
     + [ .[] | select(.type == "command_exited")
@@ -15,7 +15,7 @@ jq -rs --argjson code "$code" '
       "<testsuites><testsuite name=\"kstrim\" tests=\"\(length)\" failures=\"\($failures)\">",
       (.[] | "<testcase classname=\"kstrim\" name=\"\(.name | x)\" time=\"\(.seconds)\">"
         + (if .failed
-           then "<failure type=\"\($end.failure.id // "command")\" message=\"\(.said | x)\"/>"
+           then "<failure type=\"\($finished.failure.id // "command")\" message=\"\(.said | x)\"/>"
            else "" end)
         + "</testcase>"),
       "</testsuite></testsuites>"

@@ -26,10 +26,9 @@ elif [ "$code" -ne 0 ]; then
     annotate 'kstrim' "kstrim failed with exit code $code"
 fi
 
-jq -r 'select(.type == "warning") | (.id // "") + "\t" + .message' "$events" 2>/dev/null |
-    while IFS='	' read -r id message; do
-        printf '::warning title=kstrim %s::%s\n' "$id" "$(escape "$message")"
-    done
+jq -r 'select(.type == "warning")
+    | "::warning title=kstrim \(.id // "")::" + (.message | gsub("%"; "%25") | gsub("\r"; "%0D") | gsub("\n"; "%0A"))
+' "$events" 2>/dev/null || true
 
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -n "$last" ]; then
     {

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Run the command with Kafka. Environment: INPUT_RUN, lines of a shell script; INPUT_TOPICS, one per line;
-# INPUT_ISOLATE and INPUT_DOWN, true or false; INPUT_USER; INPUT_JUNIT, a file for a report of the command as JUnit;
-# KSTRIM_ACTION_DIR.
+# INPUT_ISOLATE, true or false; INPUT_USER; INPUT_JUNIT, a file for a report of the run as JUnit; KSTRIM_ACTION_DIR.
 set -eu
 . "$(dirname "$0")/lib.sh"
 dir="${KSTRIM_ACTION_DIR:?}"
@@ -13,7 +12,6 @@ done <<EOF
 ${INPUT_TOPICS:-}
 EOF
 [ "${INPUT_ISOLATE:-true}" != true ] || set -- "$@" --isolate
-[ "${INPUT_DOWN:-false}" != true ] || set -- "$@" --down
 [ -z "${INPUT_USER:-}" ] || set -- "$@" --user "$INPUT_USER"
 
 code=0

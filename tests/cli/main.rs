@@ -7,6 +7,7 @@ mod bad_input;
 mod bare;
 mod bundle;
 mod change;
+mod ci_action;
 mod components;
 mod config;
 mod connect;
