@@ -107,8 +107,7 @@ fn a_test_suite_that_fails_is_annotated_and_leaves_evidence() {
     let runner = Runner::new(fresh().scenario(quick));
     runner.install();
     runner.expect("up.sh", &[], 0);
-    let inputs =
-        [("INPUT_RUN", "echo testing\nexit 3"), ("INPUT_JUNIT", "report.xml"), ("INPUT_USER", "")];
+    let inputs = [("INPUT_RUN", "echo testing\nexit 3"), ("INPUT_JUNIT", "report.xml"), ("INPUT_USER", "")];
     let said = runner.expect("run.sh", &inputs, 3);
     assert!(said.contains("::error title=kstrim run::the command failed with exit code 3"), "{said}");
     assert!(!runner.test.profile(PROFILE).is_null(), "the cluster is kept");
