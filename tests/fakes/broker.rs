@@ -209,6 +209,16 @@ impl<'a> Connection<'a> {
                 ListGroupsRequest::decode(b, v)?;
                 self.groups()?.encode(out_ref, v)?
             }
+            ApiKey::FindCoordinator => {
+                self.coordinator(&FindCoordinatorRequest::decode(b, v)?).encode(out_ref, v)?
+            }
+            ApiKey::JoinGroup => self.join(&JoinGroupRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::SyncGroup => self.sync(&SyncGroupRequest::decode(b, v)?).encode(out_ref, v)?,
+            ApiKey::Heartbeat => {
+                HeartbeatRequest::decode(b, v)?;
+                HeartbeatResponse::default().encode(out_ref, v)?
+            }
+            ApiKey::OffsetCommit => self.commit(&OffsetCommitRequest::decode(b, v)?)?.encode(out_ref, v)?,
             ApiKey::DeleteGroups => {
                 self.delete_groups(&DeleteGroupsRequest::decode(b, v)?)?.encode(out_ref, v)?
             }
