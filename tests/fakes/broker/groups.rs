@@ -90,7 +90,8 @@ impl Connection<'_> {
         let group = members.entry(asked.group_id.to_string()).or_default();
         // Before version 3 a request names one member.
         let leaves = |id: &str| {
-            asked.member_id.as_str() == id || asked.members.iter().any(|member| member.member_id.as_str() == id)
+            asked.member_id.as_str() == id
+                || asked.members.iter().any(|member| member.member_id.as_str() == id)
         };
         group.retain(|id| !leaves(id));
         self.write_members(&members)?;
@@ -134,7 +135,8 @@ impl Connection<'_> {
         self.write_members(&members)?;
         std::fs::write(self.shared.dir.join("groups.json"), serde_json::to_vec(&groups)?)?;
         let protocol = asked.protocols.first().cloned().unwrap_or_default();
-        let member = JoinGroupResponseMember::default().with_member_id(id.clone()).with_metadata(protocol.metadata);
+        let member =
+            JoinGroupResponseMember::default().with_member_id(id.clone()).with_metadata(protocol.metadata);
         Ok(JoinGroupResponse::default()
             .with_generation_id(1)
             .with_protocol_type(Some(asked.protocol_type.clone()))
