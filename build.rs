@@ -79,10 +79,11 @@ impl Error {
             let part = if end.is_empty() { Some(after) } else { after.split_once(end).map(|(part, _)| part) };
             part.unwrap_or_else(|| wrong(&format!("there is no heading {end:?}"))).trim().to_owned()
         };
-        let variant = |word: &str| {
+        let capital = |word: &str| {
             let (first, rest) = word.split_at(word.len().min(1));
             first.to_uppercase() + rest
         };
+        let variant = |words: &str| words.split('_').map(capital).collect::<String>();
         let (evidence, remedy) = ("## How kstrim knows\n", "## What to do\n");
         let error = Self {
             title: field("title").to_owned(),

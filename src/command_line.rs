@@ -83,6 +83,14 @@ impl CommandLine {
         self
     }
 
+    /// Add a flag without a value, before the words that belong to another program.
+    #[must_use]
+    pub fn flag(mut self, flag: &'static str) -> Self {
+        let end = self.words.iter().position(|word| word == "--").unwrap_or(self.words.len());
+        self.words.insert(end, flag.to_owned());
+        self
+    }
+
     /// Add words.
     #[must_use]
     pub fn args<T: fmt::Display>(mut self, words: impl IntoIterator<Item = T>) -> Self {
@@ -193,6 +201,8 @@ mod tests {
     fn data_is_one_word_each() {
         let line = CommandLine::new("kstrim set").args(["a=b c", "x=*"]).arg(7);
         assert_eq!(line.to_string(), "kstrim set 'a=b c' 'x=*' 7");
+        let line = CommandLine::new("kstrim run -- make test").flag("--yes");
+        assert_eq!(line.to_string(), "kstrim run --yes -- make test");
     }
 
     #[test]

@@ -112,6 +112,24 @@ pub(crate) enum Event {
     Smoke(SmokeReport),
     /// The smoke test of a component.
     ComponentSmoke(ComponentReport),
+    /// The command of `kstrim run` started. Without this event, the exit code is one of kstrim's own.
+    CommandStarted {
+        /// The program, without its arguments.
+        program: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// The command of `kstrim run` exited. From then on, `run_finished` has its exit code.
+    CommandExited {
+        /// Its exit code, if it exited by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<i32>,
+        /// The number of the signal that ended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signal: Option<i32>,
+        /// Seconds that it ran.
+        seconds: f64,
+    },
     /// Last event of a run.
     RunFinished {
         /// How it ended.
@@ -122,7 +140,7 @@ pub(crate) enum Event {
         seconds: f64,
         /// Seconds each task took.
         tasks: BTreeMap<String, f64>,
-        /// Set when the outcome is not `done`.
+        /// What failed, if kstrim itself failed or was stopped. Absent if only the command of `kstrim run` failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<FailureInfo>,
         /// The archive with evidence of the failure, as `kstrim diagnose` collects it.

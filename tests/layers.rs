@@ -122,7 +122,10 @@ fn the_engine_does_not_know_what_it_runs() {
 /// Words that only some files may use.
 const RESERVED: &[(&[&str], &[&str])] = &[
     // clap has a type of this name, too.
-    (&["process::Command", "Command::new(", "tokio::process"], &["exec/system.rs", "exec/supervise.rs"]),
+    (
+        &["process::Command", "Command::new(", "tokio::process"],
+        &["exec/system.rs", "exec/supervise.rs", "exec/foreground.rs"],
+    ),
     (&["ureq"], &["download/"]),
     // Everybody else asks the toolbox, which knows of kstrim's own.
     (&["minikube::find()", "kubectl::find()"], &["toolbox/"]),

@@ -12,6 +12,7 @@ mod examples;
 mod explain;
 mod logs;
 mod look_inside;
+mod run;
 mod stream;
 mod tools;
 mod topic;
@@ -36,6 +37,7 @@ pub(crate) use doctor::Doctor;
 pub(crate) use explain::Explain;
 pub(crate) use logs::{Component, LogFormat, Logs, Tail};
 pub(crate) use look_inside::{Env, Kubectl, Part, Render, ShellName};
+pub(crate) use run::{NeededTopic, Run};
 pub(crate) use stream::{Consume, Isolation, Produce, Summary};
 pub(crate) use tools::{Tools, ToolsInstall, ToolsRemove, ToolsVerb};
 pub(crate) use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
@@ -70,6 +72,7 @@ Use the cluster:
   consume      Print the messages of a topic
   user         Create, list, show and delete users; export a client configuration
   connect      Make the brokers available to programs on this machine
+  run          Run a command, such as a test suite, that needs Kafka
   add          Add Connect, MirrorMaker 2, the bridge, Cruise Control, the exporter, metrics
   remove       Remove what `add` added
   scale        Change the number of brokers and wait until all are ready
@@ -205,6 +208,13 @@ pub enum Command {
     /// listener restarts the brokers one by one: kstrim asks first, or requires --yes.
     #[command(after_help = connect::EXAMPLES)]
     Connect(Connect),
+    /// Run a command, such as a test suite, that needs Kafka
+    ///
+    /// Creates the cluster as `up` does if it does not exist, opens a port-forward to each broker, and exports
+    /// KAFKA_BOOTSTRAP_SERVERS, KSTRIM_CLIENT_PROPERTIES and more to the command. The command has kstrim's stdin, stdout
+    /// and stderr, and kstrim exits with its exit code.
+    #[command(after_help = run::EXAMPLES)]
+    Run(Run),
     /// Add Connect, MirrorMaker 2, the bridge, Cruise Control, the exporter, metrics
     ///
     /// connect, mirror-maker and bridge are separate resources. cruise-control, exporter and metrics are fields of the

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 
 /// What is looked at while brokers are rolled.
-const KINDS: [ObservedKind; 6] = [
+pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
     ObservedKind::Pod,
@@ -39,7 +39,7 @@ pub(crate) fn ours(living: &Living, adopt: bool) -> Result<()> {
             ),
         )
         .because("kstrim changes only what it created, unless you tell it to")
-        .hint(format!("change it anyway: {}", cx.target.again().arg("--adopt"))),
+        .hint(format!("change it anyway: {}", cx.target.again().flag("--adopt"))),
     ))
 }
 

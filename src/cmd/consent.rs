@@ -36,7 +36,7 @@ pub(crate) async fn restarts(living: &Living) -> Result<String> {
 
 /// Ask `question`. `refused` is what follows without an answer.
 pub(crate) async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
-    let again = living.cx.target.again().arg("--yes");
+    let again = living.cx.target.again().flag("--yes");
     ask(question, refused, &format!("to agree: {again}")).await
 }
 

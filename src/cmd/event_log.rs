@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::paths::{private_dir, private_file};
 
@@ -18,6 +18,19 @@ impl EventLog {
     /// A log at `path`, to be begun by [`EventLog::open`]; lines that come before are kept.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, waiting: Some(String::new()), file: None }
+    }
+
+    /// A log in a file that is open.
+    pub(crate) fn of(file: File) -> Self {
+        Self { path: PathBuf::new(), waiting: None, file: Some(file) }
+    }
+
+    /// The log at `path`, if no other run writes to it; begun again.
+    pub(crate) fn exclusive(path: &Path) -> Self {
+        let mut new = OpenOptions::new();
+        let file = private_file(new.write(true).create(true).truncate(false), path).ok();
+        let file = file.filter(|file| file.try_lock().is_ok() && file.set_len(0).is_ok());
+        file.map_or_else(Self::none, Self::of)
     }
 
     /// No log.

@@ -26,7 +26,8 @@ pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> O
     };
     match failure.kind {
         Kind::Task | Kind::Timeout | Kind::Smoke | Kind::Prerequisite => {}
-        Kind::Usage | Kind::Foreign | Kind::Locked | Kind::Interrupted | Kind::Terminated => return None,
+        Kind::Usage | Kind::Foreign | Kind::Locked | Kind::NotFound => return None,
+        Kind::Interrupted | Kind::Terminated => return None,
     }
     // A profile that kstrim has never had to do with gets no folder from a mere look.
     if !invocation.paths.folder().is_dir() {

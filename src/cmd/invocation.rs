@@ -1,7 +1,7 @@
 //! One run of a long verb: reporter, event log, signals, clock, exit code.
 
 use crate::terminal;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::event_log::EventLog;
@@ -25,6 +26,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::redact;
 use crate::report::{self, Reporter, Sinks, Talk};
+use crate::terminal::{Drawing, Mode};
 
 /// What every long verb has.
 pub(crate) struct Invocation {
@@ -43,6 +45,10 @@ pub(crate) struct Invocation {
     clock: Instant,
     reporter: Rc<RefCell<Box<dyn Reporter>>>,
     log: Rc<RefCell<EventLog>>,
+    talk: Talk,
+    mode: Mode,
+    first: Rc<RefCell<Option<Line>>>,
+    command: Rc<Cell<Option<Pid>>>,
     held: RefCell<Option<Rc<crate::cluster::session::Session>>>,
 }
 
@@ -57,6 +63,19 @@ pub(crate) struct Ended {
 impl Invocation {
     /// Set everything up and listen for signals. Must be called inside a `LocalSet`.
     pub(crate) fn begin(global: &Global, verb: &'static str, mode: OutputMode) -> Self {
+        let paths = ProfilePaths::new(state_dir(), Target::from(global).profile.as_str());
+        let log = event_log(&paths, verb);
+        Self::begin_with(global, verb, mode, log, EventLog::none())
+    }
+
+    /// The same with a log of its own, and a second one.
+    pub(crate) fn begin_with(
+        global: &Global,
+        verb: &'static str,
+        mode: OutputMode,
+        log: EventLog,
+        mut copy: EventLog,
+    ) -> Self {
         let environment = |name: &str| std::env::var(name).ok();
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let mode = terminal::resolve(mode, stdout, stderr, &environment);
@@ -66,15 +85,22 @@ impl Invocation {
         let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
         let clock = Instant::now();
 
-        let log = Rc::new(RefCell::new(event_log(&paths, verb)));
+        let log = Rc::new(RefCell::new(log));
+        copy.open();
+        let (copy, first) = (RefCell::new(copy), Rc::new(RefCell::new(None)));
         let emit = {
-            let (reporter, log) = (reporter.clone(), log.clone());
+            let (reporter, log, first) = (reporter.clone(), log.clone(), first.clone());
             Emit::new(move |event| {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
                 if let Ok(json) = serde_json::to_string(&line) {
                     // The file may be shared: text from other programs may contain credentials, too.
-                    log.borrow_mut().line(redact::shapes(&json));
+                    let json = redact::shapes(&json);
+                    copy.borrow_mut().line(json.clone());
+                    log.borrow_mut().line(json);
+                }
+                if matches!(line.event, Event::RunStarted { .. }) {
+                    *first.borrow_mut() = Some(line.clone());
                 }
                 reporter.borrow_mut().event(&line);
             })
@@ -86,9 +112,24 @@ impl Invocation {
         }));
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
-        let held = RefCell::default();
-        let invocation =
-            Self { emit, cancel, runner, paths, run_id, target, verb, clock, reporter, log, held };
+        let (held, command) = (RefCell::default(), Rc::default());
+        let invocation = Self {
+            emit,
+            cancel,
+            runner,
+            paths,
+            run_id,
+            target,
+            verb,
+            clock,
+            reporter,
+            log,
+            talk,
+            mode,
+            first,
+            command,
+            held,
+        };
         invocation.listen();
         invocation
     }
@@ -102,7 +143,7 @@ impl Invocation {
 
     fn listen(&self) {
         let (cancel, runner, reporter) = (self.cancel.clone(), self.runner.clone(), self.reporter.clone());
-        let emit = self.emit.clone();
+        let (emit, command) = (self.emit.clone(), self.command.clone());
         // Before any work: see `status::stopped`.
         let signals =
             (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
@@ -111,11 +152,16 @@ impl Invocation {
             let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else { return };
             let mut asked = false;
             loop {
-                let reason = tokio::select! {
-                    _ = interrupt.recv() => Reason::Interrupted,
-                    _ = terminate.recv() => Reason::Terminated,
-                    _ = hangup.recv() => Reason::Terminated,
+                let (reason, signal) = tokio::select! {
+                    _ = interrupt.recv() => (Reason::Interrupted, Signal::INT),
+                    _ = terminate.recv() => (Reason::Terminated, Signal::TERM),
+                    _ = hangup.recv() => (Reason::Terminated, Signal::HUP),
                 };
+                // While a command of the user's runs, its signals are for it: it decides when it ends.
+                if let Some(group) = command.get() {
+                    let _ = kill_process_group(group, signal);
+                    continue;
+                }
                 if asked {
                     runner.kill_all();
                     reporter.borrow_mut().finish();
@@ -138,6 +184,26 @@ impl Invocation {
                 reporter.borrow_mut().tick(clock.elapsed());
             }
         });
+    }
+
+    /// From now on, signals are for this process group; with `None`, for kstrim again.
+    pub(crate) fn pass_signals_to(&self, group: Option<Pid>) {
+        self.command.set(group);
+        // One that came before that was for the command, too.
+        if let (Some(group), Some(reason)) = (group, self.cancel.reason()) {
+            let signal = if reason == Reason::Interrupted { Signal::INT } else { Signal::TERM };
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// From now on, the terminal is another program's, too: no list is drawn any more.
+    pub(crate) fn pass_terminal(&self) {
+        if self.mode.drawing == Drawing::Tty {
+            self.reporter.borrow_mut().finish();
+            let first = self.first.borrow();
+            let lines = report::lines_only(self.mode, self.talk, Sinks::process(), first.as_ref());
+            *self.reporter.borrow_mut() = lines;
+        }
     }
 
     /// The run's Lease is released by [`Invocation::release_held`].
@@ -202,6 +268,11 @@ impl Invocation {
         self.verb
     }
 
+    /// As [`Invocation::finish`], with evidence that was collected.
+    pub(crate) fn finish_with(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
+        self.over(ended, evidence)
+    }
+
     /// Tell the last event and give the exit code.
     pub(crate) fn finish(self, ended: Result<Ended>) -> ExitCode {
         self.over(ended, None)
@@ -235,9 +306,29 @@ impl Invocation {
         ExitCode::from(exit_code)
     }
 
+    /// Tell the last event of a run whose command ran, which has the command's exit code.
+    pub(crate) fn finish_with_code(
+        self,
+        exit_code: u8,
+        report: Report,
+        evidence: Option<PathBuf>,
+    ) -> ExitCode {
+        self.emit.send(Event::RunFinished {
+            outcome: if exit_code == 0 { Outcome::Done } else { Outcome::Failed },
+            exit_code,
+            seconds: self.clock.elapsed().as_secs_f64(),
+            tasks: report.seconds,
+            failure: None,
+            evidence: evidence.map(|path| path.display().to_string()),
+            next: None,
+        });
+        self.reporter.borrow_mut().finish();
+        ExitCode::from(exit_code)
+    }
+
     /// Say how to go on, where going on makes sense.
     fn resumable(&self, mut failure: Failure) -> Failure {
-        let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove");
+        let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove" | "run");
         if failure.kind == Kind::Timeout && goes_on {
             let target = &self.target;
             failure = failure.hint(format!("for details: {}", target.kstrim("status")));

@@ -28,6 +28,7 @@ pub(crate) mod plan;
 pub(crate) mod produce;
 pub(crate) mod remove;
 pub(crate) mod render;
+pub(crate) mod run;
 pub(crate) mod scale;
 pub(crate) mod set;
 pub(crate) mod smoke_test;
@@ -68,6 +69,9 @@ pub fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|verb| verb == supervise::VERB) {
         return supervised(words);
+    }
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == run::keeper::VERB) {
+        return run::keeper::main(words.next());
     }
     let layers = Layers::read();
     let parsed = layers.as_ref().unwrap_or(&Layers::default()).over(Cli::command()).try_get_matches();
@@ -130,9 +134,12 @@ fn supervised(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     let (Some(parent), Some(program)) = (parent, words.next()) else {
         return ExitCode::from(Kind::Usage.exit_code());
     };
-    match supervise::exec(parent, program, words.collect()) {
+    match supervise::exec(parent, program.clone(), words.collect()) {
         Ok(never) => match never {},
-        Err(_) => ExitCode::from(126),
+        Err(error) => {
+            complain(&format!("{}: {error}\n", program.display()));
+            ExitCode::from(126)
+        }
     }
 }
 
@@ -185,6 +192,10 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Produce(args) => block_on(produce::run(&global, &args)),
         Command::Consume(args) => block_on(consume::run(&global, &args)),
         Command::Connect(args) => block_on(connect::run(&global, &args)),
+        Command::Run(args) => {
+            let up = run::as_up(&global, matches, layers)?;
+            block_on(run::run(&global, &args, &up))
+        }
         Command::Add(args) => block_on(add::run(&global, &args)),
         Command::Remove(args) => block_on(remove::run(&global, &args)),
         Command::Scale(args) => block_on(scale::run(&global, &args)),
@@ -241,7 +252,7 @@ fn given(matches: &ArgMatches) -> Vec<&'static str> {
 
 /// Everything asynchronous runs on this thread: children are started by a thread that lives as
 /// long as kstrim (their end is tied to it), and nothing needs to be `Send`.
-fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+pub(in crate::cmd) fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         Box::new(
             Failure::new(crate::errors::INTERNAL, Kind::Task, "the event loop could not be started")

@@ -149,6 +149,7 @@ fn deletes(matches: &ArgMatches) -> bool {
         Some(("down" | "remove", _)) => true,
         Some(("topic" | "user", inner)) => inner.subcommand_name() == Some("delete"),
         Some(("doctor", inner)) => inner.get_flag("fix"),
+        Some(("run", inner)) => inner.get_flag("down"),
         _ => false,
     }
 }
@@ -196,6 +197,8 @@ mod tests {
             (&["user", "delete", "u"], true),
             (&["doctor", "--fix"], true),
             (&["doctor"], false),
+            (&["run", "--down", "--", "true"], true),
+            (&["run", "--", "true"], false),
             (&["topic", "list"], false),
             (&["up"], false),
         ] {

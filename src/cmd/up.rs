@@ -51,7 +51,16 @@ async fn up(invocation: &Invocation, settings: Settings, choice: Choice, args: &
     ended
 }
 
-async fn run_jobs(invocation: &Invocation, cx: &Rc<Context>, jobs: Vec<Job>, args: &Up) -> Result<Ended> {
+/// Run the tasks of a plan, after the questions that come before them.
+///
+/// # Errors
+/// An answer that was no, an interruption; a task's failure is in the report.
+pub(crate) async fn run_jobs(
+    invocation: &Invocation,
+    cx: &Rc<Context>,
+    jobs: Vec<Job>,
+    args: &Up,
+) -> Result<Ended> {
     if let Some(context) = &cx.target.context {
         tokio::select! {
             agreed = super::context::agreed(cx, context, args) => agreed?,

@@ -105,6 +105,8 @@ pub(crate) fn past(verb: &str, text: &str) -> Past {
             | Event::DeletionPlanned(_)
             | Event::ProfileDeletion(_)
             | Event::Smoke(_)
+            | Event::CommandStarted { .. }
+            | Event::CommandExited { .. }
             | Event::ComponentSmoke(_) => {}
         }
     }

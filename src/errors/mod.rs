@@ -26,6 +26,8 @@ pub enum Kind {
     Smoke,
     /// Another run holds the profile's lock: exit 7.
     Locked,
+    /// The command of `kstrim run` cannot be found or executed: exit 127.
+    NotFound,
     /// SIGINT: exit 130.
     Interrupted,
     /// SIGTERM: exit 143.
@@ -34,7 +36,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of their exit codes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Task,
         Self::Usage,
         Self::Prerequisite,
@@ -42,6 +44,7 @@ impl Kind {
         Self::Foreign,
         Self::Smoke,
         Self::Locked,
+        Self::NotFound,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -56,6 +59,7 @@ impl Kind {
             Kind::Foreign => 5,
             Kind::Smoke => 6,
             Kind::Locked => 7,
+            Kind::NotFound => 127,
             Kind::Interrupted => 130,
             Kind::Terminated => 143,
         }

@@ -3,6 +3,7 @@
 //! An argv is data, never a shell string. Only [`system`] spawns.
 
 pub(crate) mod cancel;
+pub(crate) mod foreground;
 pub(crate) mod supervise;
 pub(crate) mod system;
 

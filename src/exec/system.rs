@@ -32,6 +32,11 @@ const LINE_LIMIT: usize = 16 << 20;
 /// time instead of 40, by 1 MB more).
 const GOGC: (&str, &str) = ("GOGC", "400");
 
+/// Whether children can start through [`supervise::exec`] on this system.
+pub(super) const fn through_supervisor() -> bool {
+    cfg!(target_os = "linux")
+}
+
 type Live = Rc<RefCell<BTreeSet<i32>>>;
 type Observer = Rc<dyn Fn(&Cmd)>;
 
@@ -53,7 +58,7 @@ impl System {
             cancel,
             live: Live::default(),
             stopping: Rc::default(),
-            supervised: supervised && cfg!(target_os = "linux"),
+            supervised: supervised && through_supervisor(),
             observer: None,
         }
     }
@@ -216,7 +221,7 @@ impl Started {
     }
 }
 
-fn exit_of(status: ExitStatus) -> Exit {
+pub(super) fn exit_of(status: ExitStatus) -> Exit {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),

@@ -97,6 +97,8 @@ pub(crate) mod code {
     pub(crate) const NOT_CONTROLLER: i16 = 41;
     pub(crate) const KAFKA_STORAGE_ERROR: i16 = 56;
     pub(crate) const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
+    pub(crate) const NON_EMPTY_GROUP: i16 = 68;
+    pub(crate) const GROUP_ID_NOT_FOUND: i16 = 69;
     pub(crate) const FENCED_LEADER_EPOCH: i16 = 74;
     pub(crate) const UNKNOWN_LEADER_EPOCH: i16 = 75;
     pub(crate) const OFFSET_NOT_AVAILABLE: i16 = 78;

@@ -8,6 +8,8 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 pub const KSTRIM: &str = "kstrim";
 /// The label with the id of the installation that an object belongs to (`cluster/installation.rs`).
 pub const ID: &str = "kstrim.io/installation";
+/// The label with the id of the `kstrim run` that created a topic for its command.
+pub const RUN: &str = "kstrim.io/run";
 /// The annotation with the content digest of the manifest the object came from.
 pub const DIGEST: &str = "kstrim/digest";
 /// The annotation with the Strimzi release.

@@ -81,6 +81,13 @@ pub(crate) struct Talk {
     pub verbose: bool,
 }
 
+/// Lines instead of a live list, for what follows in a run that began with `started`: another program writes to the
+/// terminal now.
+pub(crate) fn lines_only(mode: Mode, talk: Talk, sinks: Sinks, started: Option<&Line>) -> Box<dyn Reporter> {
+    let plain = plain::Plain::new(Sink::new(sinks.stderr), mode.stderr, talk.quiet, talk.verbose);
+    Box::new(plain.continuing(started))
+}
+
 /// The reporter of a mode. Failures of the run are part of its drawing, except that JSON says them
 /// in `run_finished` on stdout and writes nothing on stderr. Where no list can be drawn (`--output
 /// tty` into a pipe, no `TERM`) there are plain lines.

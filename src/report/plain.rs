@@ -33,6 +33,16 @@ impl Plain {
         Self { sink, look, quiet, verbose, run: Run::default(), said: Duration::ZERO }
     }
 
+    /// Go on with a run that began with this line, which another reporter has shown.
+    #[must_use]
+    pub(crate) fn continuing(mut self, started: Option<&Line>) -> Self {
+        if let Some(line) = started {
+            self.run.apply(line);
+            self.run.tasks.clear();
+        }
+        self
+    }
+
     /// One line about `who`, a task or [`SELF`].
     fn say(&mut self, who: &str, words: &str) {
         if self.quiet {
@@ -144,6 +154,19 @@ impl Reporter for Plain {
                 for line in goes.lines() {
                     self.say(SELF, &format!("deletes {}", text::one_line(&line)));
                 }
+            }
+            Event::CommandStarted { program, .. } => {
+                self.say(SELF, &format!("running {}", text::one_line(program)));
+                // What follows is about the time after it.
+                self.run.tasks.clear();
+                self.run.smoke = None;
+            }
+            Event::CommandExited { code, signal, seconds } => {
+                let how = match (code, signal) {
+                    (_, Some(signal)) => format!("signal {signal}"),
+                    (code, None) => format!("exit code {}", code.unwrap_or(-1)),
+                };
+                self.say(SELF, &format!("the command ended after {}: {how}", human_seconds(*seconds)));
             }
             Event::Smoke(report) => {
                 let words = summary::smoke(report);

@@ -349,6 +349,20 @@ pub fn down() -> Vec<Step> {
     finish(steps, 5_410, Outcome::Done, None, None)
 }
 
+/// `kstrim run`, whose command failed, and one whose command was killed.
+pub fn command() -> Vec<Step> {
+    let tasks: [(&str, &str, &[&str]); 1] = [("connect", "Connection from this machine", &[])];
+    let steps = vec![
+        start("run", &tasks),
+        begin(10, "connect", "requested"),
+        end(900, "connect", Outcome::Done, 0.9, "the brokers are available on 127.0.0.1:9094"),
+        (910, Event::CommandStarted { program: "pytest".into(), pid: 41_873 }),
+        (42_000, Event::CommandExited { code: Some(1), signal: None, seconds: 41.1 }),
+        (43_000, Event::CommandExited { code: None, signal: Some(9), seconds: 42.1 }),
+    ];
+    finish(steps, 43_100, Outcome::Failed, None, None)
+}
+
 /// One task whose texts are these.
 pub fn one_task(text: &str) -> Vec<Step> {
     let tasks: [(&str, &str, &[&str]); 1] = [("kafka", "Kafka", &[])];
@@ -378,6 +392,7 @@ pub fn silence(time: std::time::Duration) -> Vec<Step> {
 
 /// Lines in which every event type and every optional field occurs, with and without.
 pub fn every_event() -> Vec<Line> {
-    let all = [up(), up_again(), image_failure(), interrupted(), smoke_test(), down(), one_task("x")];
+    let all =
+        [up(), up_again(), image_failure(), interrupted(), smoke_test(), down(), command(), one_task("x")];
     all.iter().flat_map(|steps| lines(steps)).collect()
 }

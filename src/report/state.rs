@@ -179,6 +179,8 @@ impl Run {
             | Event::Warning { .. }
             | Event::ComponentSmoke(_)
             | Event::ProfileDeletion(_)
+            | Event::CommandStarted { .. }
+            | Event::CommandExited { .. }
             | Event::RunFinished { .. } => Change::Told,
         }
     }

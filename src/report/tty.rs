@@ -99,7 +99,11 @@ impl Reporter for Tty {
                     self.bars.print(&format!("{}\n", self.look.paint(Tone::Good, &words)));
                 }
             }
-            Event::Command { .. } | Event::DeletionPlanned(_) | Event::ComponentSmoke(_) => {}
+            Event::Command { .. }
+            | Event::DeletionPlanned(_)
+            | Event::ComponentSmoke(_)
+            | Event::CommandStarted { .. }
+            | Event::CommandExited { .. } => {}
             Event::RunFinished { .. } => self.close(&line.event),
             Event::TaskProgress { .. } if change == Change::Nothing => {}
             Event::TaskProgress { .. } | Event::TaskStarted { .. } | Event::TaskFinished { .. } => {

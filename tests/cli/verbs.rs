@@ -61,6 +61,11 @@ const ROWS: &[Row] = &[
     row("add", &["exporter"], "exporter"),
     row("remove", &["exporter", "--yes"], "exporter"),
     row("connect", &["--check", "--yes"], "127.0.0.1:"),
+    row(
+        "run",
+        &["--topic", "orders:2", "--isolate", "--", "/bin/sh", "-c", "echo $KSTRIM_TOPIC_ORDERS"],
+        "-orders",
+    ),
     row("upgrade", &["--release", "1.2.0", "--dry-run"], "Nothing to do"),
     row("bundle create", BUNDLE, "kafka.bundle"),
     row("bundle inspect", &["kafka.bundle"], "quay.io/strimzi/kafka"),

@@ -209,6 +209,23 @@ impl<'a> Connection<'a> {
                 ListGroupsRequest::decode(b, v)?;
                 self.groups()?.encode(out_ref, v)?
             }
+            ApiKey::FindCoordinator => {
+                self.coordinator(&FindCoordinatorRequest::decode(b, v)?).encode(out_ref, v)?
+            }
+            ApiKey::JoinGroup => self.join(&JoinGroupRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::SyncGroup => self.sync(&SyncGroupRequest::decode(b, v)?).encode(out_ref, v)?,
+            ApiKey::Heartbeat => {
+                HeartbeatRequest::decode(b, v)?;
+                HeartbeatResponse::default().encode(out_ref, v)?
+            }
+            ApiKey::OffsetCommit => self.commit(&OffsetCommitRequest::decode(b, v)?)?.encode(out_ref, v)?,
+            ApiKey::DeleteGroups => {
+                self.delete_groups(&DeleteGroupsRequest::decode(b, v)?)?.encode(out_ref, v)?
+            }
+            ApiKey::DescribeGroups => {
+                self.describe_groups(&DescribeGroupsRequest::decode(b, v)?)?.encode(out_ref, v)?
+            }
+            ApiKey::LeaveGroup => self.leave_group(&LeaveGroupRequest::decode(b, v)?)?.encode(out_ref, v)?,
             ApiKey::OffsetFetch => self.committed(&OffsetFetchRequest::decode(b, v)?)?.encode(out_ref, v)?,
             other => anyhow::bail!("{other:?} is not spoken"),
         }

@@ -106,7 +106,9 @@ fn exempt(verb: &Verb, foreign: &mut Vec<String>) {
 /// Exit code and stderr.
 fn run(base: Base, test: &mut Test, verb: &Verb) -> (i32, String) {
     let mut args: Vec<String> = verb.args.clone();
-    args.extend(base.flags().iter().map(|flag| (*flag).to_owned()));
+    // Before what belongs to another program.
+    let end = args.iter().position(|word| word == "--").unwrap_or(args.len());
+    args.splice(end..end, base.flags().iter().map(|flag| (*flag).to_owned()));
     test.stdin(verb.stdin);
     test.limit(std::time::Duration::from_secs(90));
     let run = test.args(args).run();

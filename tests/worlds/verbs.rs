@@ -70,6 +70,7 @@ pub fn living() -> BoxedStrategy<Verb> {
         1 => with("add mirror-maker --topic {} --timeout 10s", &TOPICS),
         2 => with("remove {} --yes --timeout 10s", &COMPONENTS),
         2 => one_of(&["connect --check --yes --timeout 15s", "connect --remove --yes --timeout 15s", "connect --check --adopt --yes --timeout 15s"]),
+        2 => one_of(&["run --yes --topic orders --isolate --timeout 20s -- /bin/true", "run --yes --topic claimed --timeout 20s -- /bin/true"]),
         2 => one_of(&["doctor --fix --yes", "doctor --fix --yes --smoke"]),
         1 => lines,
         1 => with("consume {} --from-beginning --idle 300ms", &TOPICS),
@@ -106,7 +107,8 @@ pub fn astray(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Verb> {
     let flags = prop::sample::select(&["", "", "", "-n theirs", "-n default", "-c other", "-n kafka2"][..]);
     (verb, flags)
         .prop_map(|(mut verb, flags)| {
-            verb.args.extend(flags.split_whitespace().map(str::to_owned));
+            let end = verb.args.iter().position(|word| word == "--").unwrap_or(verb.args.len());
+            verb.args.splice(end..end, flags.split_whitespace().map(str::to_owned));
             verb
         })
         .boxed()

@@ -89,6 +89,12 @@ impl Forwards {
         }
     }
 
+    /// The pods of the brokers whose forwards are open, and why the others are not.
+    pub(crate) fn all(&self) -> (BTreeMap<i32, String>, BTreeMap<i32, String>) {
+        let state = self.state.borrow();
+        (state.open.clone(), state.trouble.clone())
+    }
+
     /// Why some are not open.
     pub(crate) fn troubles(&self) -> Vec<String> {
         self.state.borrow().trouble.values().cloned().collect()

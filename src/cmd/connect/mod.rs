@@ -3,7 +3,7 @@
 //! reached where it says it is, clients of any kind work, whatever minikube's driver is.
 
 mod document;
-mod forwards;
+pub(super) mod forwards;
 #[cfg(test)]
 mod schema_tests;
 
@@ -182,18 +182,8 @@ async fn prepare(
     how: Option<Authentication>,
     ports: &BTreeMap<i32, u16>,
 ) -> Result<()> {
-    let wanted = listener::with_host(&living.kafka(), how, ports).map_err(|name| {
-        let cluster = living.cx.cluster();
-        let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
-        Box::new(
-            Failure::new(errors::CONNECT_LISTENER, Kind::Foreign, message)
-                .because(
-                    "kstrim connect needs a listener of this name, and does not change one that it \
-                     did not create",
-                )
-                .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
-        )
-    })?;
+    let wanted =
+        listener::with_host(&living.kafka(), how, ports).map_err(|name| taken(living.cx.cluster(), name))?;
     let waiter = change::begin();
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
@@ -210,6 +200,16 @@ async fn prepare(
     change::follow(living, &waiter, args.timeout).await
 }
 
+/// The failure for a Kafka in which somebody else has a listener of the name.
+pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
+    let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
+    Box::new(
+        Failure::new(errors::CONNECT_LISTENER, Kind::Foreign, message)
+            .because("kstrim needs a listener of this name, and does not change one that it did not create")
+            .hint("rename that listener in spec.kafka.listeners of the Kafka resource"),
+    )
+}
+
 /// Ask before brokers restart.
 async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
     change::ours(living, args.adopt)?;
@@ -217,7 +217,7 @@ async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
 }
 
 /// The port of the listener inside the pods.
-async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
+pub(super) async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
     let kafka = listeners::kafka(living).await?;
     let port = listener::host_of(&Kafka(&kafka), how).and_then(|l| l.port());
     port.ok_or_else(|| {

@@ -16,7 +16,7 @@ use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::kafka::Entity;
-use crate::manifest::{Object, render};
+use crate::manifest::{Object, label, render};
 use crate::names;
 
 /// What is looked at while the topic is on its way.
@@ -33,20 +33,24 @@ pub(super) async fn run(global: &Global, args: &TopicCreate) -> Result<ExitCode>
     let title = format!("Topic {}", args.topic);
     living::task(global, "topic", title, args.output, async |invocation| {
         let living = living::open_to_change(invocation, global).await?;
-        let done = create(&living, args).await;
+        let done = create(&living, args, None).await;
         living.cx.stop_observing();
         done
     })
     .await
 }
 
-async fn create(living: &Living, args: &TopicCreate) -> Result<String> {
+/// Create a topic and wait until it is ready; `run` is the `kstrim run` that it is for.
+pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str>) -> Result<String> {
     let cx = &living.cx;
     living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
     let (brokers, known) = tokio::join!(living.nodes(), all(living));
     let (brokers, known) = (brokers?.brokers_wanted, known?);
     let replicas = replicas(living, args, brokers)?;
-    let wanted = wanted(cx, args, replicas);
+    let mut wanted = wanted(cx, args, replicas);
+    if let Some(run) = run {
+        wanted.set(&["metadata", "labels", label::RUN], run);
+    }
     let as_wanted = Topic::of(wanted.value(), true);
     let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
     waiter.set_topic(Some(&as_wanted.resource));

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+pub(super) mod needed;
 mod show;
 
 use std::process::ExitCode;

@@ -171,6 +171,15 @@ pub fn versions(key: ApiKey, told: Option<i16>) -> VersionRange {
         ApiKey::DeleteRecords => DeleteRecordsRequest::VERSIONS,
         ApiKey::ListGroups => ListGroupsRequest::VERSIONS,
         ApiKey::OffsetFetch => OffsetFetchRequest::VERSIONS,
+        ApiKey::FindCoordinator => FindCoordinatorRequest::VERSIONS,
+        ApiKey::JoinGroup => JoinGroupRequest::VERSIONS,
+        ApiKey::SyncGroup => SyncGroupRequest::VERSIONS,
+        ApiKey::Heartbeat => HeartbeatRequest::VERSIONS,
+        // Later versions name topics by id.
+        ApiKey::OffsetCommit => VersionRange { min: OffsetCommitRequest::VERSIONS.min, max: 9 },
+        ApiKey::DeleteGroups => DeleteGroupsRequest::VERSIONS,
+        ApiKey::DescribeGroups => DescribeGroupsRequest::VERSIONS,
+        ApiKey::LeaveGroup => LeaveGroupRequest::VERSIONS,
         _ => VersionRange { min: 0, max: -1 },
     };
     VersionRange { min, max: max.min(told.unwrap_or(max)) }

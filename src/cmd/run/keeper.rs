@@ -1,0 +1,204 @@
+//! The port-forwards of all runs that use a listener: `kstrim __forwards REQUEST`, a process of its own.
+//!
+//! Brokers advertise one port each to programs on this machine, so all runs use the same ports, and the port-forward
+//! behind a port must not end with the run that opened it. This process ends when no run uses the listener any more:
+//! each of them holds a lock on a file together with the others, which the kernel frees even if the run is killed, and
+//! this process waits until it can have the lock alone.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::record;
+use crate::cli::Global;
+use crate::cluster::{brokers, listener};
+use crate::cmd::connect::{self, forwards::Forwards};
+use crate::cmd::living;
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::kafka::Kafka;
+use crate::manifest::user::Authentication;
+use crate::names::{ContextName, ProfileName};
+use crate::paths::write_private;
+
+/// The hidden verb.
+pub(crate) const VERB: &str = "__forwards";
+
+/// How often the state is written, at least.
+const BEAT: Duration = Duration::from_millis(200);
+/// A state that is older is that of a process that has ended.
+const FRESH_MS: i64 = 5_000;
+/// How long a run that looks whether this process exists may keep it from starting.
+const START: Duration = Duration::from_secs(2);
+
+/// Which listener of which Kafka cluster.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Request {
+    profile: String,
+    context: Option<String>,
+    namespace: String,
+    cluster: String,
+    /// `tls`, `scram-sha-512`, or none.
+    authentication: Option<String>,
+    /// The path of its files, without their endings.
+    files: PathBuf,
+}
+
+/// What the process says of the port-forwards.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    at: i64,
+    /// The pod of each broker whose port-forward is open.
+    pub open: BTreeMap<i32, String>,
+    /// Why the others are not.
+    pub trouble: BTreeMap<i32, String>,
+    /// Why there are none at all.
+    pub failure: Option<String>,
+}
+
+impl Request {
+    /// For the cluster of `global`, with files below `runs`.
+    pub(crate) fn new(global: &Global, how: Option<Authentication>, runs: &Path) -> Self {
+        let name = format!("{}.{}.{}", global.namespace, global.cluster, listener::host_defaults(how).0);
+        Self {
+            profile: global.profile.to_string(),
+            context: global.context.as_ref().map(ToString::to_string),
+            namespace: global.namespace.to_string(),
+            cluster: global.cluster.to_string(),
+            authentication: how.map(|how| how.strimzi().to_owned()),
+            files: runs.join(name),
+        }
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        let mut path = self.files.clone().into_os_string();
+        path.push(ending);
+        path.into()
+    }
+
+    /// The lock that each run holds together with the others.
+    pub(crate) fn users(&self) -> PathBuf {
+        self.file(".users")
+    }
+
+    /// The lock that the process holds.
+    pub(crate) fn process(&self) -> PathBuf {
+        self.file(".process")
+    }
+
+    /// The state that the process writes.
+    fn state_file(&self) -> PathBuf {
+        self.file(".json")
+    }
+
+    /// The state, if the process wrote it a moment ago.
+    pub(crate) fn state(&self) -> Option<State> {
+        let state: State = serde_json::from_slice(&std::fs::read(self.state_file()).ok()?).ok()?;
+        (now() - state.at < FRESH_MS).then_some(state)
+    }
+
+    /// Remove the state of a process that has ended.
+    pub(crate) fn forget_state(&self) {
+        let _ = std::fs::remove_file(self.state_file());
+    }
+
+    fn tell(&self, state: &State) {
+        let path = self.state_file();
+        let new = path.with_extension("new");
+        let Ok(json) = serde_json::to_vec(state) else { return };
+        // In one step: others read it at any moment. One that cannot be written is too old soon.
+        let _ = write_private(&new, &json).and_then(|()| std::fs::rename(&new, &path));
+    }
+
+    fn how(&self) -> Option<Authentication> {
+        self.authentication.as_deref().and_then(Authentication::parse)
+    }
+
+    fn global(&self) -> Option<Global> {
+        let context: Option<ContextName> = match &self.context {
+            Some(context) => Some(context.parse().ok()?),
+            None => None,
+        };
+        let profile = match &context {
+            Some(context) => ProfileName::of_context(context),
+            None => self.profile.parse().ok()?,
+        };
+        let (namespace, cluster) = (self.namespace.parse().ok()?, self.cluster.parse().ok()?);
+        Some(Global { profile, context, namespace, cluster, quiet: true, verbose: false, given: Vec::new() })
+    }
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// Serve a request until nobody needs it.
+pub(crate) fn main(request: Option<OsString>) -> ExitCode {
+    let request = request.and_then(|json| serde_json::from_str::<Request>(json.to_str()?).ok());
+    let Some((request, global)) = request.and_then(|r| Some((r.clone(), r.global()?))) else {
+        return ExitCode::from(Kind::Usage.exit_code());
+    };
+    let served = crate::cmd::block_on(async {
+        let Some(_alone) = alone(&request).await else { return Ok(ExitCode::SUCCESS) };
+        let users = record::open(&request.users())
+            .map_err(|e| Box::new(crate::paths::unwritable(&request.users(), &e)))?;
+        let unused = tokio::task::spawn_blocking(move || users.lock().map(|()| users));
+        let ended = tokio::select! {
+            _ = unused => Ok(()),
+            ended = forward(&request, &global) => ended,
+        };
+        if let Err(failure) = &ended {
+            let causes = failure.causes.join(": ");
+            let failure = Some(format!("{}: {causes}", failure.message).trim_end_matches(": ").to_owned());
+            request.tell(&State { at: now(), failure, ..State::default() });
+        }
+        ended.map(|()| ExitCode::SUCCESS)
+    });
+    served.unwrap_or_else(|failure| ExitCode::from(failure.kind.exit_code()))
+}
+
+/// The lock that only one such process has; `None` if there is one already.
+async fn alone(request: &Request) -> Option<std::fs::File> {
+    let file = record::open(&request.process()).ok()?;
+    let end = tokio::time::Instant::now() + START;
+    while file.try_lock().is_err() {
+        if tokio::time::Instant::now() >= end {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Some(file)
+}
+
+/// Keep the port-forwards open, and tell how they are.
+async fn forward(request: &Request, global: &Global) -> Result<()> {
+    let how = request.how();
+    let living = living::quiet(global).await?;
+    let cx = living.cx.clone();
+    let inside = connect::inside(&living, how).await?;
+    let snapshot = cx.synced(&brokers::KINDS).await;
+    let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
+    let ports =
+        kafka.and_then(|kafka: Kafka<'_>| listener::host_of(&kafka, how)).map(|l| listener::ports(&l));
+    let Some(ports) = ports else {
+        let message = "the Kafka cluster has no listener for programs on this machine";
+        return Err(Box::new(Failure::new(errors::CONNECT_LATE, Kind::Task, message)));
+    };
+    let forwards = Forwards::open(cx, inside, &ports);
+    let told = async {
+        loop {
+            let (open, trouble) = forwards.all();
+            request.tell(&State { at: now(), open, trouble, failure: None });
+            tokio::time::sleep(BEAT).await;
+        }
+    };
+    tokio::select! {
+        ended = forwards.keep(how) => ended,
+        () = told => Ok(()),
+    }
+}
