@@ -368,6 +368,9 @@ pub struct Up {
     /// If the profile's machine is missing or cannot be started, delete the profile with its data and create it again
     #[arg(long)]
     pub recreate: bool,
+    /// Delete what an earlier `up -f` applied and the manifests no longer contain
+    #[arg(long)]
+    pub prune: bool,
     /// Do not collect evidence after a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,

@@ -71,6 +71,19 @@ pub struct What {
         help_heading = "What to install"
     )]
     pub storage: StorageSize,
+    /// Your own manifests: a file, a directory, a kustomization, or - for standard input; repeatable
+    #[arg(
+        long,
+        short = 'f',
+        env = "KSTRIM_FILENAME",
+        value_delimiter = ',',
+        value_name = "PATH",
+        help_heading = "What to install"
+    )]
+    pub filename: Vec<String>,
+    /// Change the manifests of --filename so that they work on this machine (shown by `kstrim plan`)
+    #[arg(long, env = "KSTRIM_FIT", help_heading = "What to install")]
+    pub fit: bool,
     /// Use Strimzi's own settings, without kstrim's laptop tuning
     #[arg(long, env = "KSTRIM_STOCK", help_heading = "What to install")]
     pub stock: bool,

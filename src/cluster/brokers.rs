@@ -67,6 +67,9 @@ pub(crate) struct Brokers {
 impl Brokers {
     /// From what is observed; [`KINDS`] must be synced.
     pub(crate) fn of(cx: &Session) -> Result<Self> {
+        if let Some((port, security)) = &*cx.broker_access.borrow() {
+            return Self::secured(cx, *port, security.clone());
+        }
         Self::find(&cx.store.snapshot(), &cx.target, cx.forwards.clone())
     }
 
@@ -101,7 +104,8 @@ impl Brokers {
 
     /// Send messages and read them back.
     pub(crate) async fn prove(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
-        smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), Options::default(), progress).await
+        let options = Options { security: self.security.clone(), ..Options::default() };
+        smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), options, progress).await
     }
 
     /// Whether Kafka has a topic.

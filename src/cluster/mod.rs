@@ -22,6 +22,7 @@
 //! an error. Nothing is [owned](session::Session::owns) before the installation has been looked up. A wait compares
 //! generations and times: a status may be that of an older specification, a condition older than our own change.
 
+pub(crate) mod access;
 pub(crate) mod adopt;
 pub(crate) mod api_server;
 pub(crate) mod brokers;

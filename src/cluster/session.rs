@@ -18,6 +18,7 @@ use crate::event::Emit;
 use crate::exec::cancel::Cancel;
 use crate::explain::Expect;
 use crate::failure::{Failure, Result};
+use crate::kafka::Security;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{ApiError, Kind, Object as Observed, Snapshot, Store, Version, Watcher};
 use crate::manifest::{self, Object};
@@ -42,6 +43,9 @@ pub(crate) struct Session {
     pub waiting: Waiting,
     /// Port-forwards to the brokers, shared by all that talk to them.
     pub forwards: Rc<Forwards>,
+    /// The port and the credentials by which kstrim's own client reaches the brokers, where no listener takes everybody
+    /// (`cluster/access.rs`).
+    pub broker_access: RefCell<Option<(u16, Security)>>,
     /// The profile's journal.
     pub journal: Rc<RefCell<JournalFile>>,
     /// Where events go.
@@ -151,6 +155,7 @@ impl Session {
     ) -> Self {
         let kubectl = Rc::new(kubectl);
         Self {
+            broker_access: RefCell::default(),
             forwards: Forwards::new(kubectl.clone(), target.namespace.as_str()),
             target,
             choice,
@@ -175,6 +180,7 @@ impl Session {
             store: View::new(self.store.served.get()),
             ownership: self.ownership.clone(),
             waiting: Waiting::since(self.waiting.began),
+            broker_access: RefCell::default(),
             forwards: Forwards::new(self.kubectl.clone(), self.namespace()),
             journal: self.journal.clone(),
             emit: self.emit.clone(),

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use super::invocation::Invocation;
+use super::up::Wanted;
 use crate::cli::{Format, Global, OutputMode, Plan};
-use crate::config::{Settings, Target};
+use crate::config::Target;
 use crate::engine::task::Doneness;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
@@ -41,8 +42,8 @@ struct PlannedTask {
 /// # Errors
 /// What is wrong with the settings; programs that are missing.
 pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
-    let settings = Settings::new(global, &args.what)?;
-    let choice = super::up::choose(&settings)?;
+    let Wanted { global, settings, choice, files } = super::up::wanted(global, &args.what).await?;
+    let global = &global;
     let invocation = Invocation::begin(global, "plan", OutputMode::Plain);
     if args.script && settings.target.context.is_some() {
         let failure =
@@ -54,11 +55,11 @@ pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         ));
     }
     if args.script {
-        let cx = super::up::context_without_programs(&invocation, settings, choice)?;
+        let cx = super::up::context_without_programs(&invocation, settings, choice)?.with_files(files);
         super::print(&quickstart::script::script(&cx).await?);
         return Ok(ExitCode::SUCCESS);
     }
-    let cx = Rc::new(super::up::context_to_create(&invocation, settings, choice)?);
+    let cx = Rc::new(super::up::context_to_create(&invocation, settings, choice)?.with_files(files));
     cx.ownership.read_only.set(true);
     let planned = look(&cx).await?;
     cx.stop_observing();
@@ -82,7 +83,7 @@ async fn look(cx: &Rc<Context>) -> Result<Planned> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
     // Whether a program is missing that `up` would obtain: it can be asked nothing yet.
     let mut missing = false;
-    for job in quickstart::plan(&cx.settings).jobs(cx) {
+    for job in quickstart::plan(&cx.settings, cx.files.as_deref(), false).jobs(cx) {
         let spec = job.spec.clone();
         let blocked = spec
             .needs

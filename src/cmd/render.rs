@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use super::invocation::Invocation;
+use super::up::Wanted;
 use crate::cli::{Global, OutputMode, Part, Render};
 use crate::component;
-use crate::config::Settings;
 use crate::failure::Result;
 use crate::manifest::to_yaml;
 use crate::manifest::{Object, render};
@@ -16,10 +16,9 @@ use crate::quickstart::{components as beside, kafka, sources, topic};
 /// # Errors
 /// What is wrong with the settings; a manifest that cannot be had.
 pub(crate) async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
-    let settings = Settings::new(global, &args.what)?;
-    let choice = super::up::choose(&settings)?;
-    let invocation = Invocation::begin(global, "render", OutputMode::Plain);
-    let cx = super::up::context_without_programs(&invocation, settings, choice)?;
+    let Wanted { global, settings, choice, files } = super::up::wanted(global, &args.what).await?;
+    let invocation = Invocation::begin(&global, "render", OutputMode::Plain);
+    let cx = super::up::context_without_programs(&invocation, settings, choice)?.with_files(files);
     let wants = |part| args.only.is_none_or(|only| only == part);
     let mut objects: Vec<Object> = Vec::new();
     if wants(Part::Namespace) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::invocation::{Ended, Invocation};
 use super::living;
 use crate::cli::{Global, SmokeTest};
+use crate::cluster::access;
 use crate::cluster::brokers;
 use crate::cluster::component_test;
 use crate::cluster::session::Session;
@@ -94,15 +95,27 @@ async fn test(
     let cx = living::open(invocation, global).await?.cx;
     let create = topic_to_create(&cx, &args.topic).await?;
     let plan = &Plan { create, ..plan.clone() };
-    let run = brokers::test(&cx, plan).await?;
-    let mut beside = Components::default();
     let mut lock = None;
+    if access::creates_user(&cx).await {
+        lock = Some(living::lock(invocation).await?);
+        living::exclude(invocation, &cx).await?;
+    }
+    if let Some(why) = access::settle(&cx, args.topic.as_str()).await? {
+        let message = format!("no message can be sent to the Kafka cluster {} and read", cx.cluster());
+        return Err(Box::new(Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message).because(why)));
+    }
+    let run = brokers::test(&cx, plan).await;
+    access::release(&cx).await?;
+    let run = run?;
+    let mut beside = Components::default();
     if !args.no_components && run.failure.is_none() {
         let names = component_test::installed(&cx).await;
         if !names.is_empty() {
             // The tests of components create connectors and topics of fixed names.
-            lock = Some(living::lock(invocation).await?);
-            living::exclude(invocation, &cx).await?;
+            if lock.is_none() {
+                lock = Some(living::lock(invocation).await?);
+                living::exclude(invocation, &cx).await?;
+            }
         }
         (beside.reports, beside.failure) =
             component_test::all(&cx, &names, &args.topic, &plan.run_id, plan.timeout).await;

@@ -8,15 +8,20 @@ use std::time::Duration;
 use super::invocation::{Ended, Invocation};
 use crate::catalogue::Choice;
 pub(crate) use crate::checks::versions::choose;
-use crate::cli::{Global, Up};
+use crate::cli::{Global, Up, What};
 use crate::cluster::session::Session;
 use crate::cluster::{lost_machine, profile_owner, refusals};
 use crate::config::{Settings, Target};
 use crate::engine::task::Job;
 use crate::errors;
+use crate::exec::cancel::Cancel;
+use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
+use crate::kube::kubectl::Kubectl;
 use crate::names::Tool;
+use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::context::Context;
+use crate::quickstart::files::UserFiles;
 use crate::quickstart::{self, programs};
 use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
@@ -29,23 +34,71 @@ const PROMPT: Duration = Duration::from_secs(2);
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
 pub(crate) async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
-    let settings = Settings::new(global, &args.what)?;
+    let Wanted { global, settings, choice, files } = wanted(global, &args.what).await?;
+    let global = &global;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
         let message = "--recreate is for minikube profiles; it cannot be used with --context";
         let failure = Failure::new(errors::SETTING_INVALID, Kind::Usage, message);
         return Err(Box::new(failure.because(format!("the cluster is the one of the context {context}"))));
     }
-    let choice = choose(&settings)?;
+    if args.prune && files.is_none() {
+        let failure =
+            Failure::new(errors::SETTING_INVALID, Kind::Usage, "--prune needs the manifests of --filename");
+        return Err(Box::new(failure.because("what they no longer contain is deleted")));
+    }
     let invocation = Invocation::begin(global, "up", args.output);
-    let ended = up(&invocation, settings, choice, args).await;
+    let ended = up(&invocation, settings, choice, files, args).await;
     Ok(invocation.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
-async fn up(invocation: &Invocation, settings: Settings, choice: Choice, args: &Up) -> Result<Ended> {
-    let plan = quickstart::plan(&settings);
+/// What a run is about, once everything that decides it is read.
+pub(crate) struct Wanted {
+    /// The flags of all verbs, with the cluster that the manifests name.
+    pub global: Global,
+    /// The settings.
+    pub settings: Settings,
+    /// The versions.
+    pub choice: Choice,
+    /// The user's own manifests.
+    pub files: Option<Rc<UserFiles>>,
+}
+
+/// Settings, versions and the user's own manifests, which may decide release, Kafka version and cluster.
+pub(crate) async fn wanted(global: &Global, what: &What) -> Result<Wanted> {
+    let mut global = global.clone();
+    let mut settings = Settings::new(&global, what)?;
+    let files = match what.filename.as_slice() {
+        [] => None,
+        sources => {
+            // Kustomizations are built by kubectl alone: it connects to no cluster for that.
+            let kubectl = toolbox::on_path(Tool::Kubectl).unwrap_or_else(|_| "kubectl".into());
+            let paths = ProfilePaths::new(state_dir(), settings.target.profile.as_str());
+            let runner = Rc::new(System::new(Cancel::default(), false));
+            let kubectl =
+                Kubectl::new(kubectl, &paths.kubeconfig(), settings.target.profile.as_str(), runner);
+            Some(Rc::new(UserFiles::read(sources, what.fit, &kubectl, &mut global, &mut settings).await?))
+        }
+    };
+    if files.is_none() && what.fit {
+        let failure =
+            Failure::new(errors::SETTING_INVALID, Kind::Usage, "--fit changes the manifests of --filename");
+        return Err(Box::new(failure.hint("specify them: --filename PATH, or leave --fit out")));
+    }
+    let choice = choose(&settings)?;
+    Ok(Wanted { global, settings, choice, files })
+}
+
+async fn up(
+    invocation: &Invocation,
+    settings: Settings,
+    choice: Choice,
+    files: Option<Rc<UserFiles>>,
+    args: &Up,
+) -> Result<Ended> {
+    let plan = quickstart::plan(&settings, files.as_deref(), args.prune);
     invocation.started(Some(&choice.release.version.to_string()), plan.infos());
     let _lock = invocation.lock()?;
-    let cx = Rc::new(context_to_create(invocation, settings, choice)?);
+    let cx = Rc::new(context_to_create(invocation, settings, choice)?.with_files(files));
     let ended = run_jobs(invocation, &cx, plan.jobs(&cx), args).await;
     invocation.release(&cx).await;
     ended

@@ -37,7 +37,7 @@ pub enum Class {
 }
 
 /// The class of every setting. One that is missing is treated as a [`Class::Place`], and a test fails.
-const CLASSES: [(&str, Class); 32] = [
+const CLASSES: [(&str, Class); 34] = [
     ("profile", Class::Target),
     ("context", Class::Place),
     ("namespace", Class::Target),
@@ -50,6 +50,8 @@ const CLASSES: [(&str, Class); 32] = [
     ("storage", Class::What),
     ("stock", Class::What),
     ("allow-unsupported", Class::What),
+    ("filename", Class::Place),
+    ("fit", Class::What),
     ("manifests", Class::Place),
     ("mirror", Class::Source),
     ("offline", Class::What),
@@ -142,8 +144,16 @@ fn key(arg: &Arg) -> Key {
         } else {
             Vec::new()
         },
-        path: ["manifests", "mirror", "image-archive", "image-pull-config", "bundle", "tool-digests"]
-            .contains(&name.as_str()),
+        path: [
+            "filename",
+            "manifests",
+            "mirror",
+            "image-archive",
+            "image-pull-config",
+            "bundle",
+            "tool-digests",
+        ]
+        .contains(&name.as_str()),
         name,
     }
 }

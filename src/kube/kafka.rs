@@ -56,6 +56,11 @@ impl<'a> Listener<'a> {
         Some(text(authentication, "/type"))
     }
 
+    /// Whether its brokers show a certificate of the user's own, which the cluster's CA did not sign.
+    pub fn has_own_certificate(&self) -> bool {
+        self.0.pointer("/configuration/brokerCertChainAndKey").is_some_and(Value::is_object)
+    }
+
     /// What the listener changes for single brokers: `configuration.brokers`.
     pub fn overrides(&self) -> &'a [Value] {
         list(self.0, "/configuration/brokers")
@@ -99,6 +104,8 @@ pub struct Authorization<'a> {
     pub kind: &'a str,
     /// Whether the rules of KafkaUsers reach it: the user operator writes them through Kafka's Admin API.
     pub takes_rules: bool,
+    /// Whether clients without a user may do everything: they are a super user, or what has no rules is free.
+    pub admits_anonymous: bool,
 }
 
 impl<'a> Kafka<'a> {
@@ -160,7 +167,16 @@ impl<'a> Kafka<'a> {
             "custom" => spec["supportsAdminApi"] == true,
             _ => false,
         };
-        Some(Authorization { kind, takes_rules })
+        let anonymous = list(spec, "/superUsers").iter().any(|user| {
+            let name = user.as_str().unwrap_or_default();
+            name == "ANONYMOUS" || name == "User:ANONYMOUS"
+        });
+        let everyone = self.option("allow.everyone.if.no.acl.found").as_deref() == Some("true");
+        Some(Authorization {
+            kind,
+            takes_rules,
+            admits_anonymous: kind == "simple" && (anonymous || everyone),
+        })
     }
 
     /// `spec.kafka.config`.

@@ -10,6 +10,8 @@ pub const KSTRIM: &str = "kstrim";
 pub const ID: &str = "kstrim.io/installation";
 /// The label with the id of the `kstrim run` that created a topic for its command.
 pub const RUN: &str = "kstrim.io/run";
+/// The label of what `up -f` applied from the user's own manifests.
+pub const FILES: &str = "kstrim.io/files";
 /// The annotation with the content digest of the manifest the object came from.
 pub const DIGEST: &str = "kstrim/digest";
 /// The annotation with the Strimzi release.

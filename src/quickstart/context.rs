@@ -1,10 +1,12 @@
 //! What the tasks of `up` share: a session, the settings of the run, and what the tasks find out for each other.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tokio::sync::watch;
 
+use super::files::UserFiles;
 use crate::catalogue::Choice;
 use crate::cluster::session::Session;
 use crate::config::Settings;
@@ -20,6 +22,8 @@ pub(crate) struct Context {
     session: Session,
     /// The settings of the run.
     pub settings: Settings,
+    /// The user's own manifests.
+    pub files: Option<Rc<UserFiles>>,
     /// The profile's machine.
     pub machine: Machine,
     /// The install manifest.
@@ -75,6 +79,8 @@ pub(crate) enum Start {
 pub(crate) struct Install {
     /// As it is applied.
     pub prepared: tokio::sync::OnceCell<Rc<Prepared>>,
+    /// The paths of collections by the version of their API and kind, as the API server has told them.
+    pub collections: RefCell<BTreeMap<String, String>>,
     /// The fetch, while it continues.
     pub fetching: RefCell<Option<Fetching>>,
 }
@@ -113,7 +119,26 @@ impl Context {
     /// The context of a run with these settings.
     pub(crate) fn new(session: Session, settings: Settings) -> Self {
         let topic_resource = RefCell::new(Some(settings.topic.resource_name()));
-        Self { session, settings, machine: Machine::default(), install: Install::default(), topic_resource }
+        Self {
+            session,
+            settings,
+            files: None,
+            machine: Machine::default(),
+            install: Install::default(),
+            topic_resource,
+        }
+    }
+
+    /// The same with the user's own manifests.
+    #[must_use]
+    pub(crate) fn with_files(mut self, files: Option<Rc<UserFiles>>) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Whether the Kafka of the run is one of the user's own manifests.
+    pub(crate) fn kafka_is_from_files(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| files.has_kafka(self.cluster()))
     }
 
     /// Another context of the same cluster, for another release and its settings.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::{components as beside, nodes};
+use super::{components as beside, nodes, user_objects};
 use crate::catalogue::Mode;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
@@ -20,7 +20,7 @@ use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka as LiveKafka;
 use crate::kube::{self, ApiError, Kind as ObservedKind, Snapshot};
-use crate::manifest::label::CLUSTER_ID;
+use crate::manifest::label::{CLUSTER_ID, FILES};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, plain};
@@ -97,6 +97,7 @@ impl Task<Context> for Kafka {
             return Ok(Doneness::Pending(format!("{} does not exist", component::of(*name).title)));
         }
         if ours
+            && !is_left(cx, json)
             && (ownership::digest(json) != Some(&manifest::digest(&wanted))
                 || !complete(&snapshot, cx, &wanted))
         {
@@ -114,6 +115,7 @@ impl Task<Context> for Kafka {
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         let as_wanted = |json: &Value| {
             !cx.owns(json)
+                || is_left(cx, json)
                 || ownership::digest(json) == Some(&manifest::digest(&wanted))
                     && complete(&snapshot, cx, &wanted)
         };
@@ -149,7 +151,8 @@ impl Task<Context> for Kafka {
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let names: Vec<String> = wanted(cx)?.iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
         let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];
-        if !cx.settings.stock {
+        lines.extend(user_objects::fitted(cx, |object| names.contains(&object.replacen(' ', "/", 1))));
+        if !cx.settings.stock && !cx.kafka_is_from_files() {
             lines.extend(render::tuned().iter().map(|t| format!("# laptop tuning: {t}")));
         }
         Ok(lines)
@@ -158,11 +161,17 @@ impl Task<Context> for Kafka {
 
 /// The Kafka and its node pools as they should be, not yet labelled.
 pub(crate) fn wanted(cx: &Context) -> Result<Vec<Object>> {
+    if let Some(files) = cx.files.as_ref().filter(|_| cx.kafka_is_from_files()) {
+        return Ok(files.kafka(cx.cluster()));
+    }
     wanted_as(cx, cx.preset())
 }
 
 /// The same for a Kafka that may be there: where no preset is asked for, it keeps the node pools that it has.
 fn wanted_over(cx: &Context, snapshot: &Snapshot) -> Result<Vec<Object>> {
+    if cx.kafka_is_from_files() {
+        return wanted(cx);
+    }
     let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
     let preset = match live {
         Some(kafka) if cx.settings.preset.is_none() => {
@@ -187,6 +196,12 @@ fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
         storage_class: nodes::storage_class(cx),
         tuning: !cx.settings.stock,
     })
+}
+
+/// Whether a Kafka comes from manifests that this run was not given: it is used as it is.
+fn is_left(cx: &Context, kafka: &Value) -> bool {
+    let from_files = kafka.pointer("/metadata/labels").is_some_and(|labels| labels[FILES] == "true");
+    from_files && !cx.kafka_is_from_files()
 }
 
 /// Those components that were asked for and are nobody's yet: what somebody else made stays as it is, and its
@@ -258,7 +273,7 @@ fn tell_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted:
 }
 
 /// The fields of `wanted` that `live` has otherwise.
-fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
+pub(super) fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
     match (wanted, live) {
         (Value::Object(fields), _) if !fields.is_empty() => {
             for (name, value) in fields {

@@ -16,6 +16,7 @@ pub(crate) mod components;
 pub(crate) mod context;
 pub(crate) mod crds;
 pub(crate) mod existing_cluster;
+pub(crate) mod files;
 pub(crate) mod images;
 pub(crate) mod kafka;
 pub(crate) mod namespace;
@@ -31,14 +32,17 @@ pub(crate) mod smoke;
 pub(crate) mod sources;
 pub(crate) mod topic;
 pub(crate) mod unbundle;
+pub(crate) mod user_objects;
 
 use self::context::Context;
+use self::files::UserFiles;
 use crate::component;
 use crate::config::Settings;
 use crate::engine::task::{Plan, Spec};
+use crate::user_manifests::order::Phase;
 
-/// Everything `up` does, in the order it is listed to people.
-pub(crate) fn plan(settings: &Settings) -> Plan<Context> {
+/// Everything `up` does, in the order it is listed to people. With `prune`, what is no longer in `files` is deleted.
+pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) -> Plan<Context> {
     // A cluster that exists is checked, not started, and pulls its images itself.
     let exists = settings.target.context.is_some();
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
@@ -56,7 +60,13 @@ pub(crate) fn plan(settings: &Settings) -> Plan<Context> {
     plan.add(Spec::new("crds", "Custom resource definitions", &["namespace"], 5), crds::Crds::default());
     let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &["namespace", "crds"] };
     plan.add(Spec::new("operator", "Strimzi operator", needs, 10), operator::Operator::default());
-    plan.add(Spec::new("kafka", "Kafka brokers", needs, 15), kafka::Kafka::default());
+    let cluster = settings.target.cluster.as_str();
+    let before = files.map(|files| user_objects::ids(files, cluster)).unwrap_or_default();
+    let before =
+        before.iter().filter(|(phase, ..)| *phase == Phase::Foundations).map(|(_, id, _)| id.as_str());
+    let kafka_needs: Vec<&str> = needs.iter().copied().chain(before).collect();
+    plan.add(Spec::new("kafka", "Kafka brokers", &kafka_needs, 15), kafka::Kafka::default());
+    let own = files.map(|files| user_objects::add(&mut plan, files, cluster, prune)).unwrap_or_default();
     plan.add(Spec::new("topic", "Topic", &["kafka"], 3), topic::Topic::default());
     plan.add(Spec::new("smoke", "Smoke test", &["topic"], 3), smoke::Smoke::default());
     for name in &settings.with {
@@ -73,6 +83,7 @@ pub(crate) fn plan(settings: &Settings) -> Plan<Context> {
         );
         ready.push("proof");
     }
+    ready.extend(own.iter().map(String::as_str));
     plan.add(Spec::new("ready", "Everything ready", &ready, 10), ready::Ready::default());
     plan
 }

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::context::Context;
+use crate::cluster::access;
 use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
 use crate::cluster::session::Session;
@@ -89,6 +90,18 @@ impl Task<Context> for Topic {
         let mut kinds = crate::cluster::brokers::KINDS.to_vec();
         kinds.push(ObservedKind::KafkaTopic);
         let snapshot = cx.synced(&kinds).await;
+        if let Some(why) = access::settle(cx, name).await? {
+            // The smoke test says so; a topic operator needs no client of kstrim's.
+            if is_operated(cx, &snapshot) && resource(cx, &snapshot)?.is_none() {
+                let labelled = cx.labelled(wanted(cx));
+                cx.apply(&labelled, false).await.map_err(|e| cx.api_failure("create the KafkaTopic", &e))?;
+                return Ok(());
+            }
+            cx.emit.warn(format!("the topic {name} is not created: {why}"));
+            self.exists.set(true);
+            cx.topic_resource.replace(None);
+            return Ok(());
+        }
         let brokers = Brokers::of(cx)?;
         let described = resource(cx, &snapshot)?.and_then(|t| Rendered::new(t.0.json().clone()).ok());
         if described.is_some() || !is_operated(cx, &snapshot) {
@@ -205,7 +218,10 @@ pub(crate) fn operated(cx: &Context) -> bool {
 /// The KafkaTopic as it should be, not yet labelled.
 pub(crate) fn wanted(cx: &Context) -> Vec<Rendered> {
     // Replicas as the preset's own default.replication.factor, so that both ways agree.
-    vec![described(cx, &cx.settings.topic, cx.preset().brokers())]
+    let own = cx.files.as_ref().and_then(|files| files.brokers(cx.cluster()));
+    let brokers =
+        own.map_or(cx.preset().brokers(), |brokers| u32::try_from(brokers.clamp(1, 3)).unwrap_or(1));
+    vec![described(cx, &cx.settings.topic, brokers)]
 }
 
 /// The resource of a topic that kstrim creates.

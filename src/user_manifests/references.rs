@@ -101,7 +101,7 @@ fn brokers(kafka: &Object, pools: &[&Object]) -> Option<u64> {
 }
 
 /// The label that names the cluster.
-pub(super) fn cluster_of(object: &Object) -> Option<&str> {
+pub(crate) fn cluster_of(object: &Object) -> Option<&str> {
     object.get(&label_pointer()).and_then(Value::as_str)
 }
 

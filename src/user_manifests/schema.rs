@@ -132,6 +132,7 @@ impl Walk<'_, '_> {
                 // Written by operators; the API server ignores it in what users apply.
                 ("status", _) => {}
                 (_, Some(schema)) => self.value(value, schema, &pointer),
+                (_, None) if schema["x-kubernetes-preserve-unknown-fields"] == true => {}
                 (_, None) => self.unknown(name, known, &pointer, "the resource"),
             }
         }

@@ -21,6 +21,7 @@ mod fakes_api;
 mod fakes_faithful;
 mod fakes_minikube;
 mod faults;
+mod files;
 mod harness;
 mod hint_check;
 mod hints;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::harness::{Call, Run, Scenario, Test};
 
@@ -109,8 +109,24 @@ pub fn install_of(release: &str, kafkas: &[&str], served: &[&str]) -> Vec<Value>
     ]);
     for (kind, plural) in KINDS {
         let group = if kind == "StrimziPodSet" { "core.strimzi.io" } else { "kafka.strimzi.io" };
+        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let mut spec = anything.clone();
+        if kind == "Kafka" {
+            let fields = [
+                "kafka",
+                "zookeeper",
+                "entityOperator",
+                "cruiseControl",
+                "kafkaExporter",
+                "clusterCa",
+                "clientsCa",
+            ];
+            let fields: Map<String, Value> =
+                fields.map(|name| (name.to_owned(), anything.clone())).into_iter().collect();
+            spec = json!({"type": "object", "properties": fields});
+        }
         let schema = json!({"openAPIV3Schema": {"type": "object",
-            "x-kubernetes-preserve-unknown-fields": true}});
+            "properties": {"spec": spec, "status": anything}}});
         let version = |name: &&str| {
             json!({"name": name, "served": true, "storage": served.last() == Some(name), "schema": schema,
                 "subresources": {"status": {}}})

@@ -31,7 +31,6 @@ use crate::cli::{Cli, Command, Down, Global, OutputMode, Run, Up};
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
-use crate::config::Settings;
 use crate::config::files::Layers;
 use crate::diagnose::{self, Limits, Request};
 use crate::engine::lock::Lock;
@@ -92,6 +91,11 @@ pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode
     let prefix = args.isolate.then(|| format!("run-{id}-"));
     let topics = environment::topics(&args.topics, prefix.as_deref())?;
     let events = events(args)?;
+    // The user's own manifests name the cluster.
+    let global = &match up.what.filename.is_empty() {
+        true => global.clone(),
+        false => up::wanted(global, &up.what).await?.global,
+    };
     let paths = crate::paths::ProfilePaths::new(crate::paths::state_dir(), global.profile.as_str());
     let own =
         if paths.folder().is_dir() { EventLog::exclusive(&paths.events("run")) } else { EventLog::none() };
@@ -346,13 +350,14 @@ impl This<'_> {
     /// Create the cluster, as `kstrim up` does.
     async fn create(&mut self, invocation: &Invocation) -> Result<(), Failed> {
         let alone = |failure| (None, failure);
-        let settings = Settings::new(self.global, &self.up.what).map_err(alone)?;
-        let choice = up::choose(&settings).map_err(alone)?;
-        let plan = quickstart::plan(&settings);
+        let wanted = up::wanted(self.global, &self.up.what).await.map_err(alone)?;
+        let up::Wanted { settings, choice, files, .. } = wanted;
+        let plan = quickstart::plan(&settings, files.as_deref(), false);
         let tasks = plan.infos().into_iter().chain(self.tasks()).collect();
         invocation.started(Some(&choice.release.version.to_string()), tasks);
         let _lock = event::in_task("connect", lock(invocation, self.end)).await.map_err(alone)?;
-        let cx = Rc::new(up::context_to_create(invocation, settings, choice).map_err(alone)?);
+        let cx = up::context_to_create(invocation, settings, choice).map_err(alone)?;
+        let cx = Rc::new(cx.with_files(files));
         let before = self.interruptible(invocation, async { self.exists(&cx).await }).await.map_err(alone)?;
         let jobs = plan.jobs(&cx);
         let mut args = self.up.clone();

@@ -167,7 +167,7 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
 /// Refuse rules for a Kafka whose authorization takes none from KafkaUsers: the user operator would refuse the user.
 fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
     let kafka = living.kafka();
-    let Some(Authorization { kind, takes_rules: false }) = kafka.authorization() else { return Ok(()) };
+    let Some(Authorization { kind, takes_rules: false, .. }) = kafka.authorization() else { return Ok(()) };
     if args.acls.is_empty() {
         return Ok(());
     }

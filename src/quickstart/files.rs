@@ -1,0 +1,248 @@
+//! The user's own manifests in a run of `up -f`: read before anything else, checked by the preflight, applied by the
+//! tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
+
+use std::collections::BTreeSet;
+
+use super::context::Context;
+use super::{kafka, sources};
+use crate::catalogue::{self, Partial};
+use crate::cli::Global;
+use crate::config::{Settings, Target};
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::Kind as ObservedKind;
+use crate::kube::kubectl::Kubectl;
+use crate::manifest::Object;
+use crate::manifest::label::FILES;
+use crate::manifest::recognise;
+use crate::names::{DnsLabel, memory_mb};
+use crate::user_manifests::UserManifests;
+use crate::user_manifests::fit::{self, Change, Limits};
+use crate::user_manifests::order::{self, Phase};
+use crate::user_manifests::read::{self, Source};
+use crate::user_manifests::references::{self, Cluster, Existing};
+use crate::user_manifests::{choose, problem, schema, scope};
+
+/// Size of a volume with `--fit`, unless `--storage` says otherwise: 1 GiB.
+const FIT_STORAGE: u64 = 1 << 30;
+/// What Kubernetes itself and Strimzi's operators take of the machine: 1.25 GiB, half a CPU.
+const RESERVED: (u64, u64) = (1280 << 20, 500);
+
+/// The manifests of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct UserFiles {
+    /// As they are in the files.
+    given: UserManifests,
+    /// As they are applied: with `--fit`, changed.
+    fitted: UserManifests,
+    /// What `--fit` changed.
+    pub(crate) changes: Vec<Change>,
+    /// Why it is this release, if it is not the default, a sentence each.
+    pub(crate) reasons: Vec<String>,
+    namespace: DnsLabel,
+}
+
+impl UserFiles {
+    /// Read the manifests of `-f`, and settle what they decide: the release, Kafka's version and the cluster's name.
+    pub(crate) async fn read(
+        sources: &[String],
+        fitting: bool,
+        kubectl: &Kubectl,
+        global: &mut Global,
+        settings: &mut Settings,
+    ) -> Result<Self> {
+        let sources: Vec<Source> = sources.iter().map(|source| Source::from(source.as_str())).collect();
+        let documents = read::read(&sources, kubectl, &mut tokio::io::stdin()).await?;
+        let namespace = global.namespace.clone();
+        if let Some(failure) = problem::failure(&scope::check(&documents, namespace.as_str())) {
+            return Err(failure);
+        }
+        let given = || recognise::given(settings.manifests.as_deref()).map(|release| release.version.clone());
+        let requested = settings.release.clone().or_else(given);
+        let default = catalogue::resolve(&Partial::default())?.release;
+        let chosen = choose::choose(&documents, requested.as_ref(), default)?;
+        settings.release = Some(chosen.release.version.clone());
+        match (&settings.kafka, &chosen.kafka) {
+            (Some(asked), Some(written)) if asked != written => {
+                let message =
+                    format!("--kafka {asked} contradicts spec.kafka.version {written} of the manifests");
+                let failure = Failure::new(errors::FILE_RELEASE, Kind::Usage, message);
+                return Err(Box::new(failure.hint("leave --kafka out, or change the manifest")));
+            }
+            (None, Some(_)) => settings.kafka = chosen.kafka.clone(),
+            _ => {}
+        }
+        let given = UserManifests { documents };
+        let names: Vec<&str> = given.kafkas().map(|document| document.object.name()).collect();
+        if let Some(first) = names.first().filter(|_| !names.contains(&global.cluster.as_str())) {
+            if global.given.contains(&"--cluster") {
+                let message = format!("the manifests have no Kafka {}", global.cluster);
+                let failure = Failure::new(errors::FILE_REFERENCE, Kind::Usage, message);
+                let hint = format!("specify one of theirs: --cluster {}", names.join(", --cluster "));
+                return Err(Box::new(failure.hint(hint)));
+            }
+            global.cluster = first.parse().map_err(|why| {
+                Box::new(Failure::new(errors::FILE_OBJECT, Kind::Usage, format!("the Kafka {first}: {why}")))
+            })?;
+            settings.target = Target::from(&*global);
+        }
+        let (fitted, changes) = match fitting {
+            true => fit::fit(&given.documents, &limits(settings))?,
+            false => (given.documents.clone(), Vec::new()),
+        };
+        let fitted = UserManifests { documents: fitted };
+        Ok(Self { given, fitted, changes, reasons: chosen.sentences(), namespace })
+    }
+
+    /// Whether a Kafka of this name is among them.
+    pub(crate) fn has_kafka(&self, cluster: &str) -> bool {
+        self.fitted.kafkas().any(|kafka| kafka.object.name() == cluster)
+    }
+
+    /// How many brokers the Kafka of this name has, if it is among them.
+    pub(crate) fn brokers(&self, cluster: &str) -> Option<u64> {
+        let kafka = self.fitted.kafkas().find(|kafka| kafka.object.name() == cluster)?;
+        let pools: Vec<&Object> = self.fitted.pools(cluster).iter().map(|pool| &pool.object).collect();
+        Cluster::of(&kafka.object, &pools).brokers
+    }
+
+    /// The Kafka of this name and its node pools, as they are applied, not yet labelled; empty if it is not among them.
+    pub(crate) fn kafka(&self, cluster: &str) -> Vec<Object> {
+        if !self.has_kafka(cluster) {
+            return Vec::new();
+        }
+        self.objects(|object| is_of_kafka(object, cluster))
+    }
+
+    /// Everything else, by phase and kind, each group in the order in which it is applied.
+    pub(crate) fn groups(&self, cluster: &str) -> Vec<(Phase, Vec<Object>)> {
+        let mut groups: Vec<(Phase, Vec<Object>)> = Vec::new();
+        for (phase, documents) in order::phases(&self.fitted.documents) {
+            for document in
+                documents.iter().filter(|d| !self.has_kafka(cluster) || !is_of_kafka(&d.object, cluster))
+            {
+                let object = self.placed(&document.object);
+                match groups.last_mut() {
+                    Some((of, group)) if *of == phase && group[0].kind() == object.kind() => {
+                        group.push(object)
+                    }
+                    _ => groups.push((phase, vec![object])),
+                }
+            }
+        }
+        groups
+    }
+
+    /// All of it, as it is applied, in order and not yet labelled.
+    pub(crate) fn all(&self) -> Vec<Object> {
+        let documents =
+            order::phases(&self.fitted.documents).into_iter().flat_map(|(_, documents)| documents);
+        documents.map(|document| self.placed(&document.object)).collect()
+    }
+
+    fn objects(&self, which: impl Fn(&Object) -> bool) -> Vec<Object> {
+        let all = self.fitted.documents.iter().map(|document| &document.object);
+        all.filter(|object| which(object)).map(|object| self.placed(object)).collect()
+    }
+
+    /// In the namespace of the run, with the label by which a later run finds what has left the files.
+    fn placed(&self, object: &Object) -> Object {
+        let mut object = object.clone();
+        object.set(&["metadata", "namespace"], self.namespace.as_str());
+        object.set(&["metadata", "labels", FILES], "true");
+        object
+    }
+
+    /// Refuse what does not match the release's definitions, or contradicts itself or what the namespace has.
+    pub(crate) async fn check(&self, cx: &Context, definitions: &[Object], answers: bool) -> Result<()> {
+        let release = cx.choice.release;
+        let problems = schema::Definitions::new(release, definitions).check(&self.given.documents);
+        if let Some(failure) = problem::failure(&problems) {
+            return Err(failure);
+        }
+        let mut existing = Existing::default();
+        if !self.has_kafka(cx.cluster()) && self.given.kafkas().next().is_none() {
+            let wanted = kafka::wanted(cx)?;
+            let pools: Vec<&Object> = wanted.iter().filter(|o| o.kind() == "KafkaNodePool").collect();
+            existing
+                .kafkas
+                .extend(wanted.iter().filter(|o| o.kind() == "Kafka").map(|o| Cluster::of(o, &pools)));
+        }
+        if answers {
+            self.look(cx, &mut existing).await?;
+        }
+        let problems = references::check(&self.fitted.documents, &existing, cx.namespace(), release);
+        problem::failure(&problems).map_or(Ok(()), Err)
+    }
+
+    /// What the namespace has that manifests may refer to.
+    async fn look(&self, cx: &Context, existing: &mut Existing) -> Result<()> {
+        let namespace = cx.namespace();
+        for (kind, plural) in [("ConfigMap", "configmaps"), ("Secret", "secrets")] {
+            let path = format!("/api/v1/namespaces/{namespace}/{plural}");
+            let found = cx.list(&path, &format!("list the {plural}")).await?;
+            let name =
+                |object: &serde_json::Value| crate::kube::object::text(object, "/metadata/name").to_owned();
+            existing.objects.extend(found.iter().map(|object| (kind.to_owned(), name(object))));
+        }
+        let collection = |kind: ObservedKind| kind.path(cx.api_version(), Some(namespace));
+        let doing = "list the Kafka clusters";
+        let pools = cx.list(&collection(ObservedKind::KafkaNodePool), doing).await?;
+        let kafkas = cx.list(&collection(ObservedKind::Kafka), doing).await?;
+        let typed = |mut json: serde_json::Value, kind: &str| {
+            json["kind"] = kind.into();
+            json["apiVersion"] = format!("kafka.strimzi.io/{}", cx.api_version().as_str()).into();
+            Object::new(json).ok()
+        };
+        let pools: Vec<Object> = pools.into_iter().filter_map(|json| typed(json, "KafkaNodePool")).collect();
+        let known: BTreeSet<String> = existing.kafkas.iter().map(|kafka| kafka.name.clone()).collect();
+        for kafka in kafkas.into_iter().filter_map(|json| typed(json, "Kafka")) {
+            if self.has_kafka(kafka.name()) || known.contains(kafka.name()) {
+                continue;
+            }
+            let own: Vec<&Object> =
+                pools.iter().filter(|pool| references::cluster_of(pool) == Some(kafka.name())).collect();
+            existing.kafkas.push(Cluster::of(&kafka, &own));
+        }
+        Ok(())
+    }
+}
+
+/// Refuse manifests that do not fit the release, each other, or what the namespace has, before anything is changed.
+/// `answers`: whether there is a cluster that can be asked.
+pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
+    let Some(files) = &cx.files else { return Ok(()) };
+    let install = sources::install(cx).await?;
+    files.check(cx, &install.phases.crds, answers).await?;
+    for reason in &files.reasons {
+        cx.emit.warn(format!("Strimzi {} is used: {reason}", cx.choice.release.version));
+    }
+    Ok(())
+}
+
+/// Whether it is the Kafka of this name or one of its node pools.
+fn is_of_kafka(object: &Object, cluster: &str) -> bool {
+    match object.kind() {
+        "Kafka" => object.name() == cluster,
+        "KafkaNodePool" => references::cluster_of(object) == Some(cluster),
+        _ => false,
+    }
+}
+
+/// What `--fit` has room for: the machine as it was requested, without what Kubernetes and Strimzi take.
+fn limits(settings: &Settings) -> Limits {
+    let memory = settings.memory.as_deref().and_then(memory_mb).unwrap_or(4096) << 20;
+    let cpus = settings.cpus.as_deref().and_then(|cpus| cpus.parse::<u64>().ok()).unwrap_or(2) * 1000;
+    let nodes = u64::from(settings.nodes.unwrap_or(1));
+    let registries =
+        settings.image_registry.iter().map(|to| ("quay.io".to_owned(), to.to_string())).collect();
+    Limits {
+        cpu: (cpus * nodes).saturating_sub(RESERVED.1).max(500),
+        memory: (memory * nodes).saturating_sub(RESERVED.0).max(1 << 30),
+        // A broker takes about 1 GiB.
+        brokers: ((memory * nodes).saturating_sub(RESERVED.0) / (2 << 30)).clamp(1, 3),
+        storage: FIT_STORAGE,
+        storage_class: None,
+        registries,
+    }
+}

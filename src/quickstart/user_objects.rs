@@ -1,0 +1,363 @@
+//! The tasks of `up -f` for everything but the Kafka of the run: one for each group of manifests of a kind.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::files::UserFiles;
+use super::kafka::changes;
+use crate::cluster::change::{self, Deleted};
+use crate::cluster::inventory::Inventory;
+use crate::cluster::{ownership, refusals};
+use crate::engine::task::{Doneness, Plan, Spec, Task};
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::Object as Live;
+use crate::manifest::label::FILES;
+use crate::manifest::{self, Object};
+use crate::user_manifests::order::{self, Phase, State};
+
+/// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
+const FAILING: Duration = Duration::from_secs(30);
+
+/// Add the tasks of `files` to a plan that has the other ones; returns their ids and, of those, what the Kafka of the run
+/// waits for.
+pub(crate) fn ids(files: &UserFiles, cluster: &str) -> Vec<(Phase, String, String)> {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let named = files.groups(cluster).into_iter().map(|(phase, group)| {
+        let kind = group[0].kind();
+        let id = format!("file-{}", kind.to_lowercase());
+        let count = seen.entry(id.clone()).and_modify(|n| *n += 1).or_insert(1);
+        let id = if *count == 1 { id } else { format!("{id}-{count}") };
+        let title = match group.as_slice() {
+            [one] => format!("{kind} {}", one.name()),
+            many => format!("{kind} ({})", many.len()),
+        };
+        (phase, id, title)
+    });
+    named.collect()
+}
+
+/// Add the tasks to a plan. `kafka` is the id of the task of the Kafka, `namespace` and `crds` come before everything.
+pub(crate) fn add(plan: &mut Plan<Context>, files: &UserFiles, cluster: &str, prune: bool) -> Vec<String> {
+    let named = ids(files, cluster);
+    let groups = files.groups(cluster);
+    let of = |phases: &[Phase]| -> Vec<String> {
+        named.iter().filter(|(phase, ..)| phases.contains(phase)).map(|(_, id, _)| id.clone()).collect()
+    };
+    for ((phase, id, title), (_, group)) in named.iter().zip(groups) {
+        let mut needs: Vec<String> = match phase {
+            Phase::Foundations => vec!["namespace".into()],
+            Phase::Clusters => vec!["crds".into(), "namespace".into()],
+            _ => vec!["kafka".into()],
+        };
+        needs.extend(match phase {
+            Phase::Foundations => Vec::new(),
+            Phase::Clusters => of(&[Phase::Foundations]),
+            Phase::UsersAndTopics => of(&[Phase::Clusters]),
+            Phase::Clients => of(&[Phase::Clusters, Phase::UsersAndTopics]),
+            Phase::Connectors => of(&[Phase::Clients, Phase::UsersAndTopics]),
+            Phase::Workloads => {
+                of(&[Phase::Clusters, Phase::UsersAndTopics, Phase::Clients, Phase::Connectors])
+            }
+        });
+        // Within a phase in the order of the table: a binding needs its role, a connector's user its Secret.
+        let earlier = named.iter().take_while(|(_, other, _)| other != id).filter(|(of, ..)| of == phase);
+        needs.extend(earlier.map(|(_, other, _)| other.clone()));
+        let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+        plan.add(Spec::new(id.clone(), title.clone(), &needs, 10), Objects::new(group));
+    }
+    let mut all: Vec<String> = named.into_iter().map(|(_, id, _)| id).collect();
+    let needs: Vec<&str> = all.iter().map(String::as_str).chain(["kafka"]).collect();
+    plan.add(Spec::new("files", "Objects no longer in your files", &needs, 5), Pruned::new(prune));
+    all.push("files".into());
+    all
+}
+
+/// A group of objects of one kind.
+struct Objects {
+    objects: Vec<Object>,
+    /// Whether this run has applied them: what the API server writes otherwise than the file is no change after that.
+    applied: Cell<bool>,
+    failing: RefCell<BTreeMap<String, Instant>>,
+}
+
+impl Objects {
+    fn new(objects: Vec<Object>) -> Self {
+        Self { objects, applied: Cell::default(), failing: RefCell::default() }
+    }
+
+    fn kind(&self) -> &str {
+        self.objects[0].kind()
+    }
+
+    /// The live objects of the group's kind by name.
+    async fn live(&self, cx: &Context) -> Result<BTreeMap<String, Live>> {
+        let mut live = BTreeMap::new();
+        let versions: BTreeSet<&str> = self.objects.iter().map(Object::api_version).collect();
+        for version in versions {
+            let collection = collection(cx, version, self.kind()).await?;
+            for mut json in cx.list(&collection, &format!("list what is there of {}", self.kind())).await? {
+                json["kind"] = self.kind().into();
+                let object = Live::new(json);
+                live.insert(object.name().to_owned(), object);
+            }
+        }
+        Ok(live)
+    }
+
+    /// What is left to do for an object; `None` if it is ready.
+    fn pending(&self, cx: &Context, object: &Object, live: Option<&Live>) -> Result<Option<String>> {
+        let name = object.name();
+        let Some(found) = live else { return Ok(Some(format!("{name} does not exist"))) };
+        if found.deleting() {
+            return Ok(Some(format!("an earlier {name} is still being deleted")));
+        }
+        if !self.applied.get() && cx.owns(found.json()) {
+            if ownership::digest(found.json()) != Some(&manifest::digest(std::slice::from_ref(object))) {
+                return Ok(Some(format!("{name} is not as in the file")));
+            }
+            let mut drift = Vec::new();
+            for part in ["spec", "data"] {
+                let Some(wanted) = object.get(&format!("/{part}")) else { continue };
+                changes(wanted, found.json().get(part).unwrap_or(&Value::Null), part, &mut drift);
+            }
+            if let Some(field) = drift.first() {
+                return Ok(Some(format!("{name} was changed: {field}")));
+            }
+        }
+        match order::state(object, Some(found)) {
+            State::Ready => {
+                self.failing.borrow_mut().remove(name);
+                Ok(None)
+            }
+            State::Waiting(why) => {
+                self.failing.borrow_mut().remove(name);
+                Ok(Some(format!("{name}: {why}")))
+            }
+            State::Failed(why) => {
+                let since = *self.failing.borrow_mut().entry(name.to_owned()).or_insert_with(Instant::now);
+                if since.elapsed() < FAILING
+                    || !self.applied.get() && since.elapsed() < Duration::from_secs(5)
+                {
+                    return Ok(Some(format!("{name}: {why}")));
+                }
+                let kind = self.kind();
+                let message = format!("{kind} {name} does not become ready");
+                let show = cx.target.kubectl("describe").arg(kind.to_lowercase()).arg(name);
+                Err(Box::new(
+                    Failure::new(errors::FILE_NOT_READY, Kind::Task, message).because(why).hint(format!(
+                        "show its conditions and events: {}",
+                        show.arg("-n").arg(cx.namespace())
+                    )),
+                ))
+            }
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Context> for Objects {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
+        let live = self.live(cx).await?;
+        let foreign = |object: &&Object| live.get(object.name()).is_some_and(|found| !cx.owns(found.json()));
+        if let Some(object) = self.objects.iter().find(foreign).filter(|_| !cx.settings.adopt) {
+            let what = format!("{} {} in namespace {}", self.kind(), object.name(), cx.namespace());
+            return Ok(Doneness::Foreign(refusals::foreign(cx, errors::FILE_FOREIGN, what, "--namespace")));
+        }
+        let mut open = Vec::new();
+        for object in &self.objects {
+            open.extend(self.pending(cx, object, live.get(object.name()))?);
+        }
+        let all = self.objects.len();
+        Ok(match (open.as_slice(), all) {
+            ([], 1) => {
+                Doneness::Done(format!("{} {} is as in the file", self.kind(), self.objects[0].name()))
+            }
+            ([], _) => Doneness::Done(format!("{all} are as in the files")),
+            ([first, ..], 1) => Doneness::Pending(first.clone()),
+            ([first, ..], _) => Doneness::Pending(format!("{} of {all} ready; {first}", all - open.len())),
+        })
+    }
+
+    async fn run(&self, cx: &Context) -> Result<()> {
+        let live = self.live(cx).await?;
+        let mut wanted = Vec::new();
+        for object in &self.objects {
+            let found = live.get(object.name());
+            if found.is_some_and(|found| !cx.owns(found.json())) {
+                continue;
+            }
+            // Each with a digest of its own.
+            let mut labelled = cx.labelled(vec![object.clone()]);
+            if let (Some(found), [object]) = (found, labelled.as_mut_slice()) {
+                // Only over the object that was read, or not at all.
+                object.set(&["metadata", "uid"], found.uid());
+            }
+            wanted.extend(labelled);
+        }
+        self.applied.set(true);
+        self.failing.borrow_mut().clear();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let doing = format!("apply the manifests of {}", self.kind());
+        let failed = |e| cx.api_failure(&doing, &e);
+        // All of them or none: the API server's own rules (CEL, webhooks, quotas) are known to it alone.
+        cx.kubectl.would_apply(&manifest::to_yaml(&wanted)).await.map_err(failed)?;
+        cx.apply(&wanted, false).await.map(drop).map_err(failed)
+    }
+
+    async fn changed(&self, cx: &Context) {
+        cx.changed_or_second().await;
+    }
+
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
+        let mut lines: Vec<String> = self
+            .objects
+            .iter()
+            .map(|object| format!("kubectl apply --server-side -f -   # {}/{}", object.kind(), object.name()))
+            .collect();
+        lines.extend(fitted(cx, |object| {
+            self.objects.iter().any(|o| *object == format!("{} {}", o.kind(), o.name()))
+        }));
+        Ok(lines)
+    }
+}
+
+/// What `--fit` changes in these objects, a line each.
+pub(crate) fn fitted(cx: &Context, which: impl Fn(&String) -> bool) -> Vec<String> {
+    let changes = cx.files.iter().flat_map(|files| &files.changes);
+    let shown = |value: &Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    changes
+        .filter(|change| which(&change.object))
+        .map(|c| {
+            format!(
+                "# --fit ({}): {} {}: {} becomes {}",
+                c.rule,
+                c.object,
+                c.path,
+                shown(&c.from),
+                shown(&c.to)
+            )
+        })
+        .collect()
+}
+
+/// The path of the objects of a kind in the namespace.
+async fn collection(cx: &Context, api_version: &str, kind: &str) -> Result<String> {
+    let api = match api_version.contains('/') {
+        true => format!("/apis/{api_version}"),
+        false => format!("/api/{api_version}"),
+    };
+    let known = cx.install.collections.borrow().get(&format!("{api}/{kind}")).cloned();
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let found =
+        cx.kubectl.find(&api).await.map_err(|e| cx.api_failure("list the kinds of the API server", &e))?;
+    let resources = found.as_ref().and_then(|list| list["resources"].as_array()).into_iter().flatten();
+    let resource = resources.into_iter().find(|resource| {
+        resource["kind"] == kind && resource["name"].as_str().is_some_and(|name| !name.contains('/'))
+    });
+    let refused =
+        |id, kind, message: String, hint: &str| Err(Box::new(Failure::new(id, kind, message).hint(hint)));
+    let Some(resource) = resource else {
+        let message = format!("the cluster does not serve {kind} of {api_version}");
+        return refused(
+            errors::KIND_MISSING,
+            Kind::Task,
+            message,
+            "install its definition first, or leave it out",
+        );
+    };
+    if resource["namespaced"] != true {
+        let message = format!("{kind} of {api_version} belongs to no namespace");
+        return refused(errors::FILE_SCOPE, Kind::Usage, message, "apply it yourself, and leave it out");
+    }
+    let plural = resource["name"].as_str().unwrap_or_default();
+    let path = format!("{api}/namespaces/{}/{plural}", cx.namespace());
+    cx.install.collections.borrow_mut().insert(format!("{api}/{kind}"), path.clone());
+    Ok(path)
+}
+
+/// What an earlier `up -f` applied and the files no longer have: deleted only with `--prune`.
+struct Pruned {
+    prune: bool,
+    told: Cell<bool>,
+}
+
+impl Pruned {
+    fn new(prune: bool) -> Self {
+        Self { prune, told: Cell::default() }
+    }
+}
+
+/// Objects that an earlier run applied from files and that are in none now, as `KIND NAME`, with their collection.
+async fn stale(cx: &Context) -> Result<Vec<(String, String, Value)>> {
+    let installation = ownership::installation(cx).await?;
+    let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
+    let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
+    let wanted: BTreeSet<(String, String)> = cx
+        .files
+        .iter()
+        .flat_map(|files| files.all())
+        .map(|object| (object.kind().to_owned(), object.name().to_owned()))
+        .collect();
+    let of_files =
+        |object: &Value| object.pointer("/metadata/labels").is_some_and(|labels| labels[FILES] == "true");
+    let ends = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
+    let name = |object: &Value| crate::kube::object::text(object, "/metadata/name").to_owned();
+    let found = inventory.items.into_iter().filter(|item| {
+        of_files(&item.object)
+            && cx.owns(&item.object)
+            && !ends(&item.object)
+            && !wanted.contains(&(item.kind.clone(), name(&item.object)))
+    });
+    Ok(found
+        .map(|item| (format!("{} {}", item.kind, name(&item.object)), item.collection, item.object))
+        .collect())
+}
+
+#[async_trait(?Send)]
+impl Task<Context> for Pruned {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
+        let stale = stale(cx).await?;
+        let names: Vec<&str> = stale.iter().map(|(what, ..)| what.as_str()).take(5).collect();
+        Ok(match (stale.len(), self.prune) {
+            (0, _) => Doneness::Done("everything that was applied is in your files".into()),
+            (_, true) => Doneness::Pending(format!("to be deleted: {}", names.join(", "))),
+            (count, false) => {
+                if !self.told.replace(true) {
+                    let delete = refusals::up(cx).arg("--prune");
+                    cx.emit.warn(format!(
+                        "no longer in your files: {}; to delete them: {delete}",
+                        names.join(", ")
+                    ));
+                }
+                Doneness::Done(format!("{count} no longer in your files, kept"))
+            }
+        })
+    }
+
+    async fn run(&self, cx: &Context) -> Result<()> {
+        let installation = ownership::installation(cx).await?;
+        for (what, collection, object) in stale(cx).await? {
+            let Some(owned) = installation.owned(&collection, &object) else { continue };
+            let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
+            if deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))? == Deleted::NoLongerOwned {
+                cx.emit.warn(format!("{what} now belongs to somebody else, and is kept"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn describe(&self, _: &Context) -> Result<Vec<String>> {
+        Ok(vec!["# objects with the label kstrim.io/files that are not in your files".into()])
+    }
+}

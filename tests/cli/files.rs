@@ -1,0 +1,213 @@
+//! `up -f`: the user's own manifests are checked, applied, followed, pruned and deleted with everything else.
+
+use serde_json::{Value, json};
+
+use crate::harness::Test;
+use crate::support::{
+    PROFILE, apply_foreign, events, failure, fresh, kstrim, ours, outcomes, quick, topics, written,
+};
+
+const KAFKA: &str = "\
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaNodePool
+metadata: {name: nodes, labels: {strimzi.io/cluster: orders}}
+spec:
+  replicas: 1
+  roles: [controller, broker]
+  storage: {type: ephemeral}
+---
+apiVersion: kafka.strimzi.io/v1
+kind: Kafka
+metadata: {name: orders}
+spec:
+  kafka:
+    listeners:
+      - {name: plain, port: 9092, type: internal, tls: false}
+    config: {offsets.topic.replication.factor: 1, default.replication.factor: 1, min.insync.replicas: 1}
+  entityOperator: {topicOperator: {}, userOperator: {}}
+";
+const TOPIC: &str = "\
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata: {name: NAME, labels: {strimzi.io/cluster: orders}}
+spec: {partitions: 3, replicas: 1}
+";
+const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {greeting: hello}\n";
+
+fn topic(name: &str) -> String {
+    TOPIC.replace("NAME", name)
+}
+
+/// A world in which the files of a project are in the folder `app`.
+fn project(files: &[(&str, String)]) -> Test {
+    let test = fresh().scenario(quick);
+    std::fs::create_dir_all(test.work().join("app")).expect("a folder");
+    for (name, text) in files {
+        test.write(&format!("app/{name}"), text);
+    }
+    test
+}
+
+fn whole() -> Test {
+    let files = [
+        ("kafka.yaml", KAFKA.to_owned()),
+        ("topics.yaml", format!("{}---\n{}", topic("orders"), topic("invoices"))),
+        ("config.yaml", CONFIG.to_owned()),
+    ];
+    project(&files)
+}
+
+fn warnings(lines: &[Value]) -> String {
+    let all =
+        lines.iter().filter(|line| line["type"] == "warning").filter_map(|line| line["message"].as_str());
+    all.collect::<Vec<_>>().join("\n")
+}
+
+fn object(test: &Test, key: &str) -> Value {
+    test.object(PROFILE, key)
+}
+
+#[test]
+fn a_folder_comes_up_changes_is_pruned_and_goes() {
+    let mut test = whole();
+    let lines = events(&mut test, ["up", "-f", "app"], 0);
+    let ends = outcomes(&lines);
+    for task in ["file-configmap", "kafka", "file-kafkatopic", "topic", "smoke", "files", "ready"] {
+        assert!(
+            matches!(ends.get(task).map(String::as_str), Some("done" | "already_done")),
+            "{task}: {ends:?}"
+        );
+    }
+    assert!(topics(&test).iter().any(|name| name == "invoices"), "{:?}", topics(&test));
+    let config = object(&test, "configmaps/kafka/app");
+    assert_eq!(config["data"]["greeting"], "hello");
+    assert_eq!(config["metadata"]["labels"]["kstrim.io/files"], "true");
+    // The Kafka of the files replaces the preset's.
+    assert!(object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster").is_null());
+    let verified = lines.iter().find(|line| line["type"] == "smoke").expect("a smoke test");
+    assert_eq!(verified["verified"], 10);
+
+    // Again: nothing is written.
+    test.forget_calls();
+    events(&mut test, ["up", "-f", "app"], 0);
+    assert!(written(&test).is_empty(), "{:#?}", written(&test));
+
+    // What changed in a file, and what somebody changed in the cluster, becomes as in the file.
+    test.write("app/config.yaml", CONFIG.replace("hello", "good morning"));
+    events(&mut test, ["up", "-f", "app"], 0);
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
+
+    // What left the files is kept and named, and goes when that is said.
+    test.write("app/topics.yaml", topic("orders"));
+    let lines = events(&mut test, ["up", "-f", "app"], 0);
+    let warned = warnings(&lines);
+    assert!(warned.contains("KafkaTopic invoices") && warned.contains("--prune"), "{warned}");
+    assert!(topics(&test).iter().any(|name| name == "invoices"));
+    events(&mut test, ["up", "-f", "app", "--prune"], 0);
+    assert!(!topics(&test).iter().any(|name| name == "invoices"), "{:?}", topics(&test));
+    assert!(topics(&test).iter().any(|name| name == "orders"));
+
+    // A run without the files leaves the Kafka as it is.
+    let before = object(&test, "kafkas.kafka.strimzi.io/kafka/orders");
+    events(&mut test, ["up", "--cluster", "orders"], 0);
+    assert_eq!(object(&test, "kafkas.kafka.strimzi.io/kafka/orders")["spec"], before["spec"]);
+
+    kstrim(&mut test, ["down", "--cluster", "orders", "--keep-cluster", "--yes"]).expect(0);
+    // The marker of the profile stays with the profile.
+    assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"]);
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_line_before_anything_is_made() {
+    for (file, text, id, place) in [
+        ("a.yaml", KAFKA.replace("entityOperator:", "entityOperatr:"), "KS-FILE-SCHEMA", "app/a.yaml:17"),
+        (
+            "a.yaml",
+            topic("a").replace("cluster: orders", "cluster: other"),
+            "KS-FILE-REFERENCE",
+            "app/a.yaml:3",
+        ),
+        ("a.yaml", "a: [".to_owned(), "KS-FILE-YAML", "app/a.yaml"),
+        ("a.yaml", "x: {{ .Values.x }}\n".to_owned(), "KS-FILE-TEMPLATE", "app/a.yaml"),
+        ("a.txt", "x".to_owned(), "KS-FILE-EMPTY", "app"),
+        ("a.yaml", format!("{CONFIG}---\n{CONFIG}"), "KS-FILE-DUPLICATE", "app/a.yaml"),
+        (
+            "a.yaml",
+            CONFIG.replace("name: app", "name: app, namespace: other"),
+            "KS-FILE-NAMESPACE",
+            "app/a.yaml",
+        ),
+        (
+            "a.yaml",
+            KAFKA.replace("    listeners", "    version: 1.0.0\n    listeners"),
+            "KS-FILE-RELEASE",
+            "app/a.yaml",
+        ),
+    ] {
+        let mut test = project(&[(file, text.clone())]);
+        let run = kstrim(&mut test, ["up", "-f", "app"]).expect(2);
+        assert!(run.stderr.contains(id) && run.stderr.contains(place), "{id} {place}: {}", run.stderr);
+        assert!(
+            written(&test).is_empty()
+                && test.calls().iter().all(|call| !call.line().contains("minikube start"))
+        );
+    }
+    let mut test = fresh();
+    kstrim(&mut test, ["up", "-f", "nowhere"]).expect(2);
+    kstrim(&mut test, ["up", "--fit"]).expect(2);
+    kstrim(&mut test, ["up", "--prune"]).expect(2);
+}
+
+#[test]
+fn what_others_made_is_not_changed() {
+    let mut test = project(&[("config.yaml", CONFIG.to_owned())]);
+    events(&mut test, ["up"], 0);
+    let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "kafka"},
+        "data": {"greeting": "theirs"}});
+    apply_foreign(&test, std::slice::from_ref(&theirs));
+    let lines = events(&mut test, ["up", "-f", "app"], 5);
+    assert_eq!(failure(&lines), "KS-FILE-FOREIGN");
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "theirs");
+    // With consent it is used as it is.
+    events(&mut test, ["up", "-f", "app", "--adopt"], 0);
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "theirs");
+}
+
+#[test]
+fn without_a_kafka_in_the_files_the_preset_serves_them() {
+    let files = [
+        ("t.yaml", topic("orders").replace("cluster: orders", "cluster: my-cluster")),
+        ("c.yaml", CONFIG.into()),
+    ];
+    let mut test = project(&files);
+    events(&mut test, ["up", "-f", "app/t.yaml", "-f", "app/c.yaml"], 0);
+    assert!(topics(&test).iter().any(|name| name == "orders"));
+    assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster").is_null());
+}
+
+#[test]
+fn a_plan_shows_what_fit_changes_and_a_rendering_has_it() {
+    let production = KAFKA.replace("replicas: 1", "replicas: 9").replace("factor: 1", "factor: 3");
+    let mut test = project(&[("kafka.yaml", production)]);
+    let plan = kstrim(&mut test, ["plan", "-f", "app", "--fit"]).expect(0).stdout;
+    assert!(plan.contains("--fit (brokers): KafkaNodePool nodes spec.replicas: 9 becomes"), "{plan}");
+    let rendered = kstrim(&mut test, ["render", "--only", "kafka", "-f", "app", "--fit"]).expect(0).stdout;
+    assert!(rendered.contains("name: orders") && !rendered.contains("replicas: 9"), "{rendered}");
+}
+
+#[test]
+fn standard_input_is_read_and_an_untrusted_project_does_not_decide() {
+    let mut test = fresh().scenario(quick);
+    test.stdin(format!("{KAFKA}---\n{CONFIG}"));
+    events(&mut test, ["up", "-f", "-"], 0);
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "hello");
+
+    let mut test = whole();
+    test.write("kstrim.yaml", "filename: [app]\n");
+    let run = kstrim(&mut test, ["up"]);
+    assert_eq!(run.code(), 2, "{}", run.stderr);
+    assert!(run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{}", run.stderr);
+    kstrim(&mut test, ["trust"]).expect(0);
+    events(&mut test, ["up"], 0);
+    assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/orders").is_null());
+}
