@@ -152,7 +152,7 @@ async fn credentials(
     let rules = match kafka.authorization() {
         None => Vec::new(),
         Some(_) => {
-            vec![rule(format!("topic:{topic}:all"))?, rule("cluster:describe,idempotent-write".into())?]
+            vec![rule(format!("topic:{topic}:all"))?, rule("cluster:*:describe,idempotent-write".into())?]
         }
     };
     let name = USER.parse().map_err(|why| unusable(format!("{why}")))?;

@@ -9,9 +9,9 @@ use crate::failure::{Failure, Kind};
 use crate::kube::{Object, Snapshot};
 
 /// The cause that shows in what is left, as `(kind, object)`: a list's items do not tell their kind.
-pub(crate) fn explain(
+pub(crate) fn explain<'a>(
     cx: &Session,
-    left: impl IntoIterator<Item = (&'static str, Value)>,
+    left: impl IntoIterator<Item = (&'a str, Value)>,
 ) -> Option<Box<Failure>> {
     let left: Vec<Value> = left
         .into_iter()

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use super::invocation::{Ended, Invocation};
 use super::{down_profile, living};
+use serde_json::Value;
+
 use crate::catalogue::{self, Partial};
 use crate::cli::{Down, Global, OutputMode};
 use crate::cluster::connection;
@@ -16,6 +18,7 @@ use crate::engine::task::infos;
 use crate::errors;
 use crate::event::{Event, ProfileDeletion};
 use crate::failure::{Failure, Kind, Result};
+use crate::manifest::label::is_of_files;
 use crate::teardown;
 use crate::teardown::plan::{self, Plan};
 use crate::teardown::profile::Seen;
@@ -69,7 +72,7 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
                 cx.store.serves(living::served(&cx).await?);
                 ownership::exclude(&cx, "down").await?;
                 plan = Some(plan::look(&cx, extent == Extent::ResourcesButData).await?);
-                refuse_other_kafkas(&cx).await?;
+                refuse_other_kafkas(&cx, args.keep_data).await?;
             }
         }
         Ok::<_, Box<Failure>>((extent, plan, profile, answers))
@@ -194,10 +197,12 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
 }
 
 /// Another Kafka of kstrim's, besides the one to be deleted, would lose its operator.
-async fn refuse_other_kafkas(cx: &Session) -> Result<()> {
+async fn refuse_other_kafkas(cx: &Session, keep_data: bool) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let found = cx.list(&format!("{base}/kafkas"), "list what is in the cluster").await?;
-    let other = found.iter().find(|k| teardown::name(k) != cx.cluster() || !cx.owns(k));
+    // Those of the user's own manifests go with the others, but their data cannot be kept.
+    let goes = |k: &Value| cx.owns(k) && !keep_data && is_of_files("Kafka", k);
+    let other = found.iter().find(|k| !(teardown::name(k) == cx.cluster() && cx.owns(k) || goes(k)));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
     let target = &cx.target;
     let failure = Failure::new(

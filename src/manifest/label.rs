@@ -19,6 +19,14 @@ pub const RELEASE: &str = "kstrim/release";
 /// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
 pub const CLUSTER_ID: &str = "kstrim/cluster-id";
 
+/// Whether an object was applied from the user's own manifests. Kubernetes copies the labels of a Service to its Endpoints
+/// and EndpointSlices, which come and go with it.
+pub(crate) fn is_of_files(kind: &str, object: &serde_json::Value) -> bool {
+    let labelled = object.pointer("/metadata/labels").is_some_and(|labels| labels[FILES] == "true");
+    let owners = object.pointer("/metadata/ownerReferences").and_then(serde_json::Value::as_array);
+    labelled && kind != "Endpoints" && owners.is_none_or(Vec::is_empty)
+}
+
 /// Put the label and both annotations on each object's own metadata. Pod templates, selectors
 /// and everything else stay as they are: a label there would restart pods.
 pub fn label(objects: &mut [Object], digest: &str, release: &str) {

@@ -20,7 +20,7 @@ use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka as LiveKafka;
 use crate::kube::{self, ApiError, Kind as ObservedKind, Snapshot};
-use crate::manifest::label::{CLUSTER_ID, FILES};
+use crate::manifest::label::{CLUSTER_ID, is_of_files};
 use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, plain};
@@ -200,8 +200,7 @@ fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
 
 /// Whether a Kafka comes from manifests that this run was not given: it is used as it is.
 fn is_left(cx: &Context, kafka: &Value) -> bool {
-    let from_files = kafka.pointer("/metadata/labels").is_some_and(|labels| labels[FILES] == "true");
-    from_files && !cx.kafka_is_from_files()
+    is_of_files("Kafka", kafka) && !cx.kafka_is_from_files()
 }
 
 /// Those components that were asked for and are nobody's yet: what somebody else made stays as it is, and its

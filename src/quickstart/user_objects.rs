@@ -18,7 +18,7 @@ use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object as Live;
-use crate::manifest::label::FILES;
+use crate::manifest::label::is_of_files;
 use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
 
@@ -309,12 +309,10 @@ async fn stale(cx: &Context) -> Result<Vec<(String, String, Value)>> {
         .flat_map(|files| files.all())
         .map(|object| (object.kind().to_owned(), object.name().to_owned()))
         .collect();
-    let of_files =
-        |object: &Value| object.pointer("/metadata/labels").is_some_and(|labels| labels[FILES] == "true");
     let ends = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
     let name = |object: &Value| crate::kube::object::text(object, "/metadata/name").to_owned();
     let found = inventory.items.into_iter().filter(|item| {
-        of_files(&item.object)
+        is_of_files(&item.kind, &item.object)
             && cx.owns(&item.object)
             && !ends(&item.object)
             && !wanted.contains(&(item.kind.clone(), name(&item.object)))

@@ -59,7 +59,12 @@ impl Task<Session> for Kafka {
 
     async fn run(&self, cx: &Session) -> Result<()> {
         let resources = look(cx).await?.resources;
-        self.label_claims(cx, &resources).await?;
+        // With the data kept, the cluster's id is kept, too.
+        let cluster_id = resources
+            .iter()
+            .map(|(_, object)| live::Kafka(&Object::new(object.clone())).cluster_id().to_owned())
+            .find(|id| !id.is_empty() && self.keep_data);
+        label_claims(cx, &self.scope, cx.cluster(), cluster_id.as_deref()).await?;
         for (kind, object) in &resources {
             let collection = format!("{}/{kind}", strimzis(cx));
             let owned = super::owned(cx, &collection, std::slice::from_ref(object)).await?;
@@ -117,33 +122,33 @@ fn pods_path(cx: &Session) -> String {
     with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector(cx))
 }
 
-impl Kafka {
-    /// Label the claims of the Kafka with the installation's id while the Kafka proves who owns them: claims have no
-    /// owner reference. With `keep_data` they get the cluster id too: brokers refuse a volume whose id is not their
-    /// cluster's, and a Kafka that is re-created gets a new one.
-    async fn label_claims(&self, cx: &Session, resources: &[(&'static str, Value)]) -> Result<()> {
-        let cluster_id = resources
-            .iter()
-            .map(|(_, object)| live::Kafka(&Object::new(object.clone())).cluster_id().to_owned())
-            .find(|id| !id.is_empty() && self.keep_data);
-        let installation = ownership::installation(cx).await?;
-        let collection = super::volumes::collection(cx);
-        for claim in cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await? {
-            let Some(owned) = installation.dependent(&collection, &claim, &self.scope.known) else {
-                continue;
-            };
-            let patch = |_: &Value| {
-                let mut patch = json!({"metadata": {"labels": {ID: installation.id()}}});
-                if let Some(id) = &cluster_id {
-                    patch["metadata"]["annotations"] = json!({CLUSTER_ID: id});
-                }
-                Some(patch)
-            };
-            match change::patch(&cx.kubectl, &installation, &owned, patch).await {
-                Err(error) if error.kind == ApiErrorKind::NotFound => {}
-                patched => drop(patched.map_err(|e| cx.api_failure("label the volumes", &e))?),
+/// Label the claims of a Kafka with the installation's id while the Kafka proves who owns them: claims have no owner
+/// reference. With `cluster_id` they get that too: brokers refuse a volume whose id is not their cluster's, and a Kafka
+/// that is re-created gets a new one.
+pub(super) async fn label_claims(
+    cx: &Session,
+    scope: &Scope,
+    cluster: &str,
+    cluster_id: Option<&str>,
+) -> Result<()> {
+    let installation = ownership::installation(cx).await?;
+    let collection = super::volumes::collection(cx);
+    let selector = format!("strimzi.io/cluster={cluster}");
+    for claim in cx.list(&with_labels(&collection, &selector), "list what kstrim created").await? {
+        let Some(owned) = installation.dependent(&collection, &claim, &scope.known) else {
+            continue;
+        };
+        let patch = |_: &Value| {
+            let mut patch = json!({"metadata": {"labels": {ID: installation.id()}}});
+            if let Some(id) = cluster_id {
+                patch["metadata"]["annotations"] = json!({CLUSTER_ID: id});
             }
+            Some(patch)
+        };
+        match change::patch(&cx.kubectl, &installation, &owned, patch).await {
+            Err(error) if error.kind == ApiErrorKind::NotFound => {}
+            patched => drop(patched.map_err(|e| cx.api_failure("label the volumes", &e))?),
         }
-        Ok(())
     }
+    Ok(())
 }

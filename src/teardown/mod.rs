@@ -1,10 +1,10 @@
 //! What `down` does when the cluster stays, in the order that never hangs:
 //!
 //! ```text
-//! topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
-//! components ─┘
+//! files ┬─ topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
+//!       └─ components ─┘
 //! ```
-//! Topics, users and connectors are deleted while their operator still handles their finalizers; the Kafka before
+//! What `up -f` applied beside the Kafka goes first, clients before what they use. Topics, users and connectors are deleted while their operator still handles their finalizers; the Kafka before
 //! the operator that tears it down; the definitions when nothing of their kinds is left anywhere; the namespace
 //! last, so that nothing terminates inside it. Only what belongs to the installation is deleted
 //! ([`crate::cluster::installation`]); what other people have in the namespace is kept, and so then is the
@@ -12,6 +12,7 @@
 
 pub(crate) mod component;
 pub(crate) mod definitions;
+pub(crate) mod files;
 pub(crate) mod held;
 pub(crate) mod kafka;
 pub(crate) mod namespace;
@@ -60,12 +61,17 @@ pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec
     } else {
         (&[], &["topics", "components"], &["volumes"])
     };
-    let topics = Spec::new("topics", "Topics and users", topics_need, 2);
+    // Before everything else: clients of the Kafka, and what the operator still has to tear down.
+    let files = Spec::new("files", "Your manifests", &[], 6);
+    let files = Job::new(files, files::Files::new(scope()), cx);
+    let after =
+        |needs: &[&'static str]| -> Vec<&'static str> { needs.iter().copied().chain(["files"]).collect() };
+    let topics = Spec::new("topics", "Topics and users", &after(topics_need), 2);
     let topics = Job::new(topics, resources::Resources::new(keep_data), cx);
-    let kafka = Spec::new("kafka", "Kafka", kafka_needs, 3);
+    let kafka = Spec::new("kafka", "Kafka", &after(kafka_needs), 3);
     let kafka = Job::new(kafka, kafka::Kafka::new(scope(), keep_data), cx);
-    let components = Spec::new("components", "Components", &[], 3);
-    let mut jobs = vec![Job::new(components, component::Components::new(scope()), cx)];
+    let components = Spec::new("components", "Components", &["files"], 3);
+    let mut jobs = vec![files, Job::new(components, component::Components::new(scope()), cx)];
     jobs.extend(if keep_data { [kafka, topics] } else { [topics, kafka] });
     if !keep_data {
         jobs.push(Job::new(Spec::new("volumes", "Volumes", &["kafka"], 2), volumes::Volumes, cx));

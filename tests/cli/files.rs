@@ -211,3 +211,71 @@ fn standard_input_is_read_and_an_untrusted_project_does_not_decide() {
     events(&mut test, ["up"], 0);
     assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/orders").is_null());
 }
+
+/// What a project has beside its Kafka: a second Kafka, Connect under a name of its own, an application.
+fn several() -> Vec<(&'static str, String)> {
+    let second = KAFKA.replace("orders", "audit").replace("name: nodes", "name: audit-nodes");
+    let beside = "\
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaConnect
+metadata: {name: pipes, annotations: {strimzi.io/use-connector-resources: 'true'}}
+spec:
+  replicas: 1
+  bootstrapServers: orders-kafka-bootstrap:9092
+  groupId: pipes
+  configStorageTopic: pipes-configs
+  offsetStorageTopic: pipes-offsets
+  statusStorageTopic: pipes-status
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec: {selector: {app: app}, ports: [{port: 80}]}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: '0 3 * * *'
+  jobTemplate:
+    spec:
+      template:
+        spec: {restartPolicy: Never, containers: [{name: a, image: example/a}]}
+";
+    vec![
+        ("a-kafka.yaml", KAFKA.to_owned()),
+        ("b-audit.yaml", second),
+        ("c-beside.yaml", beside.to_owned()),
+        ("d-topics.yaml", topic("orders")),
+        ("e-config.yaml", CONFIG.to_owned()),
+    ]
+}
+
+#[test]
+fn several_kafkas_and_what_is_beside_them_come_up_and_go_in_a_namespace_of_others() {
+    let mut test = project(&several());
+    events(&mut test, ["up"], 0);
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    apply_foreign(
+        &test,
+        &[
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "team"}}),
+        ],
+    );
+    events(&mut test, ["up", "-n", "team", "-f", "app", "--adopt"], 0);
+    for key in [
+        "kafkas.kafka.strimzi.io/team/orders",
+        "kafkas.kafka.strimzi.io/team/audit",
+        "kafkaconnects.kafka.strimzi.io/team/pipes",
+        "services/team/app",
+        "cronjobs.batch/team/nightly",
+        "configmaps/team/app",
+    ] {
+        assert_eq!(object(&test, key)["metadata"]["labels"]["kstrim.io/files"], "true", "{key}");
+    }
+    let run =
+        kstrim(&mut test, ["down", "-n", "team", "--cluster", "orders", "--keep-cluster", "--yes"]).expect(0);
+    assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"], "{}", run.stderr);
+    assert!(!object(&test, "configmaps/team/theirs").is_null());
+}
