@@ -5,6 +5,7 @@ pub(super) const UP_EXAMPLES: &str = "\
   kstrim up                                    one Kafka broker in a new minikube profile
   kstrim up --preset ephemeral --memory 3g     without persistent volumes, with less memory
   kstrim up --release 0.45.2 --kafka 3.9.1     an older Strimzi and Kafka
+  kstrim up --filename kafka/ --fit            your own manifests, made to fit this machine
   kstrim up --output json | jq .type           events for a script
   kstrim up --minikube-arg=--force             pass a flag to `minikube start`
 

@@ -1,5 +1,7 @@
 //! Small commands that inspect the cluster.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::What;
@@ -13,6 +15,17 @@ pub struct Render {
     /// Print only this part
     #[arg(long, value_enum)]
     pub only: Option<Part>,
+    /// Write a kustomization into this directory, which must be new or empty, for `kubectl apply -k --server-side`
+    #[arg(long, value_name = "DIR", conflicts_with = "only")]
+    pub kustomize: Option<PathBuf>,
+}
+
+/// `kstrim diff`
+#[derive(Debug, Clone, Args)]
+pub struct Diff {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub what: What,
 }
 
 /// A part of the manifests.
@@ -26,6 +39,8 @@ pub enum Part {
     Operator,
     /// The Kafka resource and its node pools
     Kafka,
+    /// Your own manifests (--filename), except for the Kafka resource and its node pools
+    Files,
     /// The topic
     Topic,
     /// The components (--with)

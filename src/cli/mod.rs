@@ -36,7 +36,7 @@ pub(crate) use diagnose::Diagnose;
 pub(crate) use doctor::Doctor;
 pub(crate) use explain::Explain;
 pub(crate) use logs::{Component, LogFormat, Logs, Tail};
-pub(crate) use look_inside::{Env, Kubectl, Part, Render, ShellName};
+pub(crate) use look_inside::{Diff, Env, Kubectl, Part, Render, ShellName};
 pub(crate) use run::{NeededTopic, Run};
 pub(crate) use stream::{Consume, Isolation, Produce, Summary};
 pub(crate) use tools::{Tools, ToolsInstall, ToolsRemove, ToolsVerb};
@@ -83,6 +83,7 @@ Inspect:
   doctor       Check this machine and the cluster, and suggest fixes
   explain      Explain an error id: what it means and what to do
   plan         Show what `up` would do and why, or print a shell script
+  diff         Show the difference between the cluster and your manifests (up -f)
   render       Print the manifests that `up` applies
   kubectl      Run kubectl on the cluster: kstrim kubectl -- get pods
   logs         Show or follow the logs of all pods as one stream
@@ -264,6 +265,11 @@ pub enum Command {
     /// Show what `up` would do and why, or print a shell script
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
+    /// Show the difference between the cluster and your manifests
+    ///
+    /// The API server computes what each object would be. Exit code 0: no difference; 1: there are differences.
+    #[command(after_help = "Examples:\n  kstrim diff -f kafka/\n  kstrim diff -f kafka/ --fit")]
+    Diff(Diff),
     /// Print the manifests that `up` applies
     #[command(after_help = "Examples:\n  kstrim render > kafka.yaml\n  kstrim render --only kafka --stock")]
     Render(Render),

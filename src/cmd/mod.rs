@@ -10,6 +10,7 @@ mod consent;
 pub(crate) mod consume;
 mod context;
 pub(crate) mod diagnose;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod down;
 mod down_profile;
@@ -205,6 +206,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Doctor(args) => block_on(doctor::run(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),
         Command::Plan(args) => block_on(plan::run(&global, &args)),
+        Command::Diff(args) => block_on(diff::run(&global, &args)),
         Command::Render(args) => block_on(render::run(&global, &args)),
     }
 }

@@ -272,6 +272,14 @@ impl Kubectl {
         Ok(output.stderr)
     }
 
+    /// One object as it would be after an apply of this YAML, conflicts included; nothing is changed.
+    pub(crate) async fn preview(&self, yaml: &str) -> Result<Value, ApiError> {
+        let cmd = self.apply_cmd(true).args(["--dry-run=server", "-o", "json"]);
+        let output = self.run(&cmd.stdin(yaml)).await?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("kubectl apply -o json: {e}")))
+    }
+
     /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions identify the object.
     /// An object that does not exist is no error. Called by `cluster::change` only.
     ///

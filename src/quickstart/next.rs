@@ -2,6 +2,7 @@
 
 use crate::cluster::session::Session;
 use crate::event::Next;
+use crate::kube::kafka::Listener;
 use crate::manifest::component::PLAIN_PORT;
 use crate::names::TopicName;
 
@@ -12,7 +13,11 @@ pub(crate) fn next(cx: &Session, topic: &TopicName) -> Next {
     let snapshot = cx.store.snapshot();
     let bootstrap = snapshot
         .kafka(namespace, cluster)
-        .and_then(|k| k.bootstrap(&k.plain_listener()?).map(str::to_owned))
+        .and_then(|k| {
+            // One that asks for credentials, if there is no other.
+            let listener = k.plain_listener().or_else(|| k.listeners().find(Listener::is_inner))?;
+            k.bootstrap(&listener).map(str::to_owned)
+        })
         .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:{PLAIN_PORT}"));
     let mut pods: Vec<_> =
         snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).map(|p| p.0.name().to_owned()).collect();

@@ -250,7 +250,7 @@ pub(crate) fn fitted(cx: &Context, which: impl Fn(&String) -> bool) -> Vec<Strin
 }
 
 /// The path of the objects of a kind in the namespace.
-async fn collection(cx: &Context, api_version: &str, kind: &str) -> Result<String> {
+pub(crate) async fn collection(cx: &Context, api_version: &str, kind: &str) -> Result<String> {
     let api = match api_version.contains('/') {
         true => format!("/apis/{api_version}"),
         false => format!("/api/{api_version}"),
@@ -299,7 +299,7 @@ impl Pruned {
 }
 
 /// Objects that an earlier run applied from files and that are in none now, as `KIND NAME`, with their collection.
-async fn stale(cx: &Context) -> Result<Vec<(String, String, Value)>> {
+pub(crate) async fn stale(cx: &Context) -> Result<Vec<(String, String, Value)>> {
     let installation = ownership::installation(cx).await?;
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
     let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;

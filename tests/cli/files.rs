@@ -279,3 +279,51 @@ fn several_kafkas_and_what_is_beside_them_come_up_and_go_in_a_namespace_of_other
     assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"], "{}", run.stderr);
     assert!(!object(&test, "configmaps/team/theirs").is_null());
 }
+
+#[test]
+fn a_diff_shows_what_the_next_up_changes_and_nothing_secret() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {token: hunter2}\n";
+    let mut test = whole();
+    test.write("app/secret.yaml", secret);
+    events(&mut test, ["up", "-f", "app"], 0);
+    test.forget_calls();
+    test.write("app/config.yaml", CONFIG.replace("hello", "good morning"));
+    test.write("app/topics.yaml", topic("orders"));
+    test.write("app/secret.yaml", secret.replace("hunter2", "hunter3"));
+    let run = kstrim(&mut test, ["diff", "-f", "app", "--cluster", "orders"]).expect(1);
+    assert!(
+        run.stdout.contains("-  greeting: hello") && run.stdout.contains("+  greeting: good morning"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("# KafkaTopic invoices is no longer in your files"), "{}", run.stdout);
+    assert!(!run.stdout.contains("hunter") && run.stdout.contains("*** (changed)"), "{}", run.stdout);
+    let changed = written(&test).into_iter().filter(|call| !call.contains("dry-run")).collect::<Vec<_>>();
+    assert!(changed.is_empty(), "{changed:?}");
+    events(&mut test, ["up", "-f", "app", "--prune"], 0);
+    let run = kstrim(&mut test, ["diff", "-f", "app"]);
+    assert!(run.code() == 0 && run.stdout.is_empty(), "{}{}", run.stdout, run.stderr);
+    kstrim(&mut test, ["diff"]).expect(2);
+}
+
+#[test]
+fn a_rendered_kustomization_has_everything_and_overwrites_nothing() {
+    let mut test = whole();
+    kstrim(&mut test, ["render", "-f", "app", "--kustomize", "out"]).expect(0);
+    let text = std::fs::read_to_string(test.work().join("out/kustomization.yaml")).expect("a kustomization");
+    let kustomization: Value = serde_yaml::from_str(&text).expect("YAML");
+    let files: Vec<&str> =
+        kustomization["resources"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    for (file, word) in [
+        ("crds.yaml", "kafkas.kafka.strimzi.io"),
+        ("kafka.yaml", "name: orders"),
+        ("files-before-kafka.yaml", "greeting: hello"),
+        ("files-after-kafka.yaml", "name: invoices"),
+    ] {
+        assert!(files.contains(&file), "{files:?}");
+        let text = std::fs::read_to_string(test.work().join("out").join(file)).expect("a file");
+        assert!(text.contains(word), "{file}: {word}");
+    }
+    let run = kstrim(&mut test, ["render", "-f", "app", "--kustomize", "out"]).expect(2);
+    assert!(run.stderr.contains("KS-EXPORT-NOT-EMPTY"), "{}", run.stderr);
+}

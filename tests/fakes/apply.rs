@@ -1,6 +1,7 @@
 //! `kubectl apply`: server-side (maps merge deeply, lists are replaced, fields that a manager no
 //! longer sends go), and client-side as far as people use it.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -22,6 +23,8 @@ pub struct Options {
     namespace: String,
     source: String,
     seed: bool,
+    /// The objects as they would be, for `-o json`.
+    results: RefCell<Vec<Value>>,
 }
 
 impl Options {
@@ -39,6 +42,7 @@ impl Options {
             namespace: "default".into(),
             source: "seed".into(),
             seed: true,
+            results: RefCell::default(),
         }
     }
 }
@@ -72,6 +76,7 @@ pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {
         namespace: link.namespace.clone(),
         source,
         seed: false,
+        results: RefCell::default(),
     };
     let (world, mut cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
     let mut printed = Vec::new();
@@ -104,8 +109,17 @@ pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {
         cluster.save(link.place);
     }
     drop(world);
-    for line in lines {
-        io.line(&line)?;
+    if args.flag("output") == Some("json") {
+        let results = options.results.borrow();
+        let all = match results.as_slice() {
+            [one] => one.clone(),
+            many => json!({"apiVersion": "v1", "kind": "List", "items": many}),
+        };
+        io.line(&all.to_string())?;
+    } else {
+        for line in lines {
+            io.line(&line)?;
+        }
     }
     let failed = !refusals.is_empty() || !unmatched.is_empty();
     for (index, refusal) in unmatched.iter().chain(&refusals).enumerate() {
@@ -171,6 +185,7 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     let printed = format!("{}/{name}", resource.printed());
     let previous = c.memory.applied.get(&key).and_then(|by| by.get(&options.manager)).cloned();
     let Some(old) = existing else {
+        options.results.borrow_mut().push(new.clone());
         if !options.dry_run {
             // What the API server adds belongs to nobody.
             let applied = new.clone();
@@ -194,6 +209,7 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
     stored(c, &resource, &mut merged);
     let changed = merged != old;
     note(&mut merged, &api, options);
+    options.results.borrow_mut().push(merged.clone());
     let warning = old["metadata"]["deletionTimestamp"]
         .is_string()
         .then(|| format!("Warning: Detected changes to resource {name} which is currently being deleted."));

@@ -1,0 +1,152 @@
+//! `kstrim diff`: what `up -f` would change in the cluster.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use similar::TextDiff;
+
+use super::invocation::Invocation;
+use super::up::{self, Wanted};
+use crate::cli::{Diff, Global, OutputMode};
+use crate::cluster::{ownership, refusals};
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::ApiErrorKind;
+use crate::manifest::{self, Object};
+use crate::quickstart::context::Context;
+use crate::quickstart::user_objects::{collection, stale};
+
+/// There are differences, as for `kubectl diff` and `diff`.
+const DIFFERENT: u8 = 1;
+
+/// Print the difference between the cluster and the manifests; reads only.
+pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
+    if args.what.filename.is_empty() {
+        let failure =
+            Failure::new(errors::USAGE, Kind::Usage, "diff needs manifests to compare the cluster with");
+        return Err(Box::new(failure.hint("specify them: kstrim diff --filename PATH")));
+    }
+    let Wanted { global, settings, choice, files } = up::wanted(global, &args.what).await?;
+    let invocation = Invocation::begin(&global, "diff", OutputMode::Plain);
+    let cx = Rc::new(up::context(&invocation, settings, choice)?.with_files(files));
+    cx.ownership.read_only.set(true);
+    super::connected(&cx).await?;
+    ownership::settle(&cx, false).await?;
+    ownership::installation(&cx).await?;
+    let mut text = String::new();
+    for object in cx.files.iter().flat_map(|files| files.all()) {
+        text.push_str(&one(&cx, object).await?);
+    }
+    for (what, ..) in stale(&cx).await? {
+        let prune = refusals::up(&cx).arg("--prune");
+        text.push_str(&format!("# {what} is no longer in your files; to delete it: {prune}\n"));
+    }
+    super::print(&text);
+    Ok(if text.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+/// The difference of one object, as a unified diff; empty if there is none.
+async fn one(cx: &Context, object: Object) -> Result<String> {
+    let (kind, name) = (object.kind().to_owned(), object.name().to_owned());
+    let failed = |e| cx.api_failure(&format!("compare {kind} {name}"), &e);
+    // A kind that the cluster does not serve yet has no objects.
+    let live = match collection(cx, object.api_version(), &kind).await {
+        Ok(collection) => cx.kubectl.find(&format!("{collection}/{name}")).await.map_err(failed)?,
+        Err(failure) if failure.id == errors::KIND_MISSING => None,
+        Err(failure) => return Err(failure),
+    };
+    let labelled = cx.labelled(vec![object.clone()]);
+    let after = match cx.kubectl.preview(&manifest::to_yaml(&labelled)).await {
+        Ok(after) => after,
+        // The namespace or the definition does not exist yet: the object will be as it is in the file.
+        Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind) => {
+            labelled.first().map_or(Value::Null, |object| object.value().clone())
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let (before, after) = masked(&kind, shown(live.unwrap_or_default()), shown(after));
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        value => serde_yaml::to_string(value).unwrap_or_default(),
+    };
+    let (before, after) = (text(&before), text(&after));
+    if before == after {
+        return Ok(String::new());
+    }
+    let diff = TextDiff::from_lines(&before, &after);
+    Ok(diff
+        .unified_diff()
+        .header(&format!("cluster/{kind}/{name}"), &format!("files/{kind}/{name}"))
+        .to_string())
+}
+
+/// An object without what the API server and kstrim write into it, and with its keys in one order.
+fn shown(mut object: Value) -> Value {
+    if object.is_null() {
+        return object;
+    }
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in
+            ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"]
+        {
+            metadata.remove(field);
+        }
+        for (part, own) in [("annotations", "kstrim/"), ("labels", "kstrim.io/")] {
+            if let Some(entries) = metadata.get_mut(part).and_then(Value::as_object_mut) {
+                entries.retain(|key, _| !key.starts_with(own) && key != manifest::label::MANAGED_BY);
+                if entries.is_empty() {
+                    metadata.remove(part);
+                }
+            }
+        }
+    }
+    object.sort_all_objects();
+    object
+}
+
+/// The values of Secrets are not printed, only whether they differ.
+fn masked(kind: &str, mut before: Value, mut after: Value) -> (Value, Value) {
+    if kind != "Secret" {
+        return (before, after);
+    }
+    for part in ["data", "stringData"] {
+        let old = before.get(part).cloned().unwrap_or_default();
+        let cover = |object: &mut Value, side: &str| {
+            for (key, value) in object.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten() {
+                let word =
+                    if side == "before" || old.get(key) == Some(value) { "***" } else { "*** (changed)" };
+                *value = json!(word);
+            }
+        };
+        cover(&mut after, "after");
+        cover(&mut before, "before");
+    }
+    (before, after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_compared_and_not_shown() {
+        let secret = |value: &str| json!({"kind": "Secret", "data": {"a": value, "b": "same"}});
+        let (before, after) = masked("Secret", secret("one"), secret("two"));
+        assert_eq!(before["data"], json!({"a": "***", "b": "***"}));
+        assert_eq!(after["data"], json!({"a": "*** (changed)", "b": "***"}));
+    }
+
+    #[test]
+    fn what_the_server_and_kstrim_write_is_no_difference() {
+        let live = json!({"kind": "ConfigMap", "metadata": {"uid": "1", "name": "a", "labels": {"kstrim.io/files": "true"},
+            "annotations": {"kstrim/digest": "x", "mine": "y"}}, "status": {}});
+        assert_eq!(
+            shown(live),
+            json!({"kind": "ConfigMap", "metadata": {"annotations": {"mine": "y"}, "name": "a"}})
+        );
+    }
+}
