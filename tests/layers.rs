@@ -140,7 +140,10 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     (&["TcpStream", "UdpSocket", "UnixStream"], &["kafka/", "cluster/forwards.rs", "kube/proxy.rs"]),
     // kstrim's own files are private to its user: all other code creates them by `paths::private_dir` and
     // `private_file`. The exceptions write a file where the user asked for it, and minikube's own cache.
-    (&["create_dir_all", "File::create("], &["cmd/config.rs", "cmd/user/", "bundle/unpack.rs"]),
+    (
+        &["create_dir_all", "File::create("],
+        &["cmd/config.rs", "cmd/user/", "cmd/render.rs", "bundle/unpack.rs"],
+    ),
     // A bare name is searched for only in the absolute folders of PATH.
     (&["which::which"], &["exec/mod.rs"]),
 ];

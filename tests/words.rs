@@ -70,6 +70,7 @@ const COMMANDS: [(&str, &[&str]); 3] = [
             "consume",
             "context",
             "diagnose",
+            "diff",
             "doctor",
             "down",
             "env",

@@ -43,6 +43,9 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
         text.push_str(&format!("# {what} is no longer in your files; to delete it: {prune}\n"));
     }
     super::print(&text);
+    if text.is_empty() {
+        super::complain("no differences\n");
+    }
     Ok(if text.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 

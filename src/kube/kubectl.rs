@@ -277,7 +277,7 @@ impl Kubectl {
         let cmd = self.apply_cmd(true).args(["--dry-run=server", "-o", "json"]);
         let output = self.run(&cmd.stdin(yaml)).await?;
         serde_json::from_slice(&output.stdout)
-            .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("kubectl apply -o json: {e}")))
+            .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("its output is not JSON: {e}")))
     }
 
     /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions identify the object.

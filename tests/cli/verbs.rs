@@ -66,6 +66,7 @@ const ROWS: &[Row] = &[
         &["--topic", "orders:2", "--isolate", "--", "/bin/sh", "-c", "echo $KSTRIM_TOPIC_ORDERS"],
         "-orders",
     ),
+    Row { verb: "diff", args: &["-f", "-"], stdin: MY_TOPIC, prints: "no differences" },
     row("upgrade", &["--release", "1.2.0", "--dry-run"], "Nothing to do"),
     row("bundle create", BUNDLE, "kafka.bundle"),
     row("bundle inspect", &["kafka.bundle"], "quay.io/strimzi/kafka"),
@@ -73,6 +74,14 @@ const ROWS: &[Row] = &[
     row("diagnose", &["--file", "evidence.tar.gz"], "evidence.tar.gz"),
     row("down", &["--yes"], "kstrim"),
 ];
+
+/// The topic of `up`, as a user would write it.
+const MY_TOPIC: &str = "\
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata: {name: my-topic, labels: {strimzi.io/cluster: my-cluster}}
+spec: {partitions: 1, replicas: 1}
+";
 
 const BUNDLE: &[&str] =
     &["-o", "kafka.bundle", "--image-archive", "operator.tar", "--image-archive", "kafka.tar"];

@@ -23,6 +23,7 @@ mod cruise_control;
 mod daily;
 mod dry_run;
 mod elsewhere;
+mod files;
 mod foreign_namespace;
 mod foreign_profile;
 mod from_older;

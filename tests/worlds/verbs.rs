@@ -21,6 +21,24 @@ const TOPICS: [&str; 5] = ["my-topic", "orders", "claimed", "theirs", "new-topic
 const USERS: [&str; 3] = ["app", "theirs", "new-user"];
 const COMPONENTS: [&str; 4] = ["bridge", "exporter", "connect", "mirror-maker"];
 
+/// What `up -f` is given.
+const FILES: &str = "\
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata: {name: theirs, labels: {strimzi.io/cluster: my-cluster}}
+spec: {partitions: 1, replicas: 1}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: theirs}
+data: {a: b}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: new-config}
+data: {a: b}
+";
+
 fn verb(words: &str) -> Verb {
     Verb {
         args: words.split_whitespace().map(str::to_owned).collect(),
@@ -84,6 +102,11 @@ pub fn up() -> BoxedStrategy<Verb> {
     prop_oneof![
         3 => one_of(&["up --yes --preset single --timeout 20s", "up --adopt --yes --preset single --timeout 20s", "up --yes --preset ephemeral --timeout 20s", "up --yes --preset single --with bridge --timeout 20s"]),
         2 => with("up --yes --preset single --topic {} --timeout 20s", &TOPICS),
+        2 => one_of(&["up --yes --preset single --timeout 20s -f -", "up --yes --preset single --timeout 20s -f - --prune"]).prop_map(|mut verb| {
+            // The names of others' objects, too: a topic and a ConfigMap that are there already.
+            verb.stdin = FILES;
+            verb
+        }),
     ]
     .boxed()
 }
