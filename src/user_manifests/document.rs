@@ -83,6 +83,7 @@ pub(crate) struct Document {
 
 impl Document {
     /// The line of the field at a JSON pointer; `None` if the field is not written there.
+    #[cfg(test)]
     pub(crate) fn line_of(&self, pointer: &str) -> Option<usize> {
         self.lines.of(pointer).map(Lines::line)
     }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Every step is a pure function of documents and what is passed in, except reading. Each reports all that it finds, with
-//! file, line and field ([`Problem`]), before anything in a cluster is changed. The order of the steps matters: the
+//! file, line and field ([`problem::Problem`]), before anything in a cluster is changed. The order of the steps matters: the
 //! definitions to check against are known only when the release is chosen, and references are worth checking only where the
 //! fields have the right types. `fit` changes the documents, so the checks of references come before it *or* after it:
 //! replication above the number of brokers is an error without `--fit`, and `--fit` lowers it.
@@ -31,10 +31,8 @@
 //! - **kstrim does not know all kinds.** A kind that is in no table is applied last and ready when it exists. Whether it is
 //!   namespaced only the API server knows.
 //! - **A missing Secret is an error** although somebody may create it later: Strimzi would wait for it without an error.
-//!   What exists in the namespace must be passed in as [`Existing`].
+//!   What exists in the namespace must be passed in as [`references::Existing`].
 //! - **Rules in CEL are not evaluated.** The API server does that; a server-side dry run comes before the first apply.
-
-#![allow(dead_code, reason = "`up -f`, `plan`, `diff` and `render` will call it")]
 
 pub(crate) mod choose;
 pub(crate) mod document;
@@ -53,16 +51,8 @@ pub(crate) mod supply;
 #[cfg(test)]
 mod test_support;
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
-
-use crate::catalogue::Release;
-use crate::failure::Result;
-use crate::manifest::Object;
 use document::Document;
-use problem::Problem;
-use references::{Existing, cluster_of};
+use references::cluster_of;
 
 /// The documents of all sources, with what commands ask of them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -82,68 +72,10 @@ impl UserManifests {
         self.of_kind("Kafka").filter(|document| schema::is_strimzi(&document.object))
     }
 
-    /// The name of the cluster that commands mean without `--cluster`: that of the first Kafka.
-    pub(crate) fn primary(&self) -> Option<&str> {
-        self.kafkas().next().map(|document| document.object.name())
-    }
-
-    /// The names in Kafka of a cluster's topics.
-    pub(crate) fn topics(&self, cluster: &str) -> Vec<&str> {
-        let of = self.of_kind("KafkaTopic").map(|document| &document.object);
-        of.filter(|topic| cluster_of(topic) == Some(cluster)).map(topic_name).collect()
-    }
-
-    /// The names of a cluster's users.
-    pub(crate) fn users(&self, cluster: &str) -> Vec<&str> {
-        let of = self.of_kind("KafkaUser").map(|document| &document.object);
-        of.filter(|user| cluster_of(user) == Some(cluster)).map(Object::name).collect()
-    }
-
     /// The node pools of a cluster.
     pub(crate) fn pools(&self, cluster: &str) -> Vec<&Document> {
         self.of_kind("KafkaNodePool").filter(|pool| cluster_of(&pool.object) == Some(cluster)).collect()
     }
-
-    /// The Kafka clusters that documents belong to and that are not among them: of a preset, or existing ones.
-    pub(crate) fn other_clusters(&self) -> BTreeSet<&str> {
-        let own: BTreeSet<&str> = self.kafkas().map(|document| document.object.name()).collect();
-        let kinds = ["KafkaTopic", "KafkaUser", "KafkaNodePool", "KafkaRebalance"];
-        let all = self.documents.iter().filter(|document| kinds.contains(&document.object.kind()));
-        all.filter_map(|document| cluster_of(&document.object)).filter(|name| !own.contains(name)).collect()
-    }
-
-    /// All problems of the documents for a release: scope, definitions, and, if those fit, references.
-    pub(crate) fn problems(
-        &self,
-        release: &Release,
-        install: &[Object],
-        existing: &Existing,
-        namespace: &str,
-    ) -> Vec<Problem> {
-        let mut problems = scope::check(&self.documents, namespace);
-        problems.extend(schema::Definitions::new(release, install).check(&self.documents));
-        if problems.is_empty() {
-            problems = references::check(&self.documents, existing, namespace, release);
-        }
-        problems
-    }
-
-    /// The same as one failure.
-    pub(crate) fn check(
-        &self,
-        release: &Release,
-        install: &[Object],
-        existing: &Existing,
-        namespace: &str,
-    ) -> Result<()> {
-        problem::failure(&self.problems(release, install, existing, namespace)).map_or(Ok(()), Err)
-    }
-}
-
-/// A topic's name in Kafka.
-fn topic_name(topic: &Object) -> &str {
-    let named = topic.get("/spec/topicName").and_then(Value::as_str);
-    named.filter(|name| !name.is_empty()).unwrap_or(topic.name())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::fit::tests::manifests;
+use super::references::Existing;
 use super::test_support::{documents, release};
 use super::*;
-use crate::errors;
 
 const TEXT: &str = "
 apiVersion: kafka.strimzi.io/v1
@@ -18,51 +18,14 @@ metadata: {name: other}
 apiVersion: kafka.strimzi.io/v1
 kind: KafkaNodePool
 metadata: {name: p, labels: {strimzi.io/cluster: orders}}
----
-apiVersion: kafka.strimzi.io/v1
-kind: KafkaTopic
-metadata: {name: a, labels: {strimzi.io/cluster: orders}}
-spec: {topicName: A_B}
----
-apiVersion: kafka.strimzi.io/v1
-kind: KafkaTopic
-metadata: {name: b, labels: {strimzi.io/cluster: audit}}
----
-apiVersion: kafka.strimzi.io/v1
-kind: KafkaUser
-metadata: {name: u, labels: {strimzi.io/cluster: orders}}
 ";
 
 #[test]
 fn it_tells_what_belongs_to_a_cluster() {
     let all = UserManifests { documents: documents(TEXT) };
-    assert_eq!(all.primary(), Some("orders"));
     assert_eq!(all.kafkas().count(), 1);
-    assert_eq!((all.topics("orders"), all.topics("audit")), (vec!["A_B"], vec!["b"]));
-    assert_eq!(all.users("orders"), ["u"]);
     assert_eq!(all.pools("orders").len(), 1);
-    assert_eq!(all.other_clusters(), BTreeSet::from(["audit"]));
-    assert_eq!(UserManifests::default().primary(), None);
-}
-
-#[test]
-fn references_are_checked_only_where_the_fields_fit() {
-    let all = UserManifests { documents: documents(TEXT) };
-    let check = |install: &[Object]| all.check(release("1.2.0"), install, &Existing::default(), "kafka");
-    // Without definitions no kind is known.
-    assert_eq!(check(&[]).expect_err("unknown kinds").id, errors::FILE_SCHEMA);
-    let kinds = ["Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser"];
-    let definition = |kind: &&str| {
-        let versions = serde_json::json!([{"name": "v1", "served": true, "schema": {"openAPIV3Schema": {"properties": {
-            "spec": {"x-kubernetes-preserve-unknown-fields": true}}}}}]);
-        Object::new(serde_json::json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": kind},
-            "spec": {"group": "kafka.strimzi.io", "names": {"kind": kind}, "versions": versions},
-        }))
-        .expect("an object")
-    };
-    let install: Vec<Object> = kinds.iter().map(definition).collect();
-    assert_eq!(check(&install).expect_err("the cluster audit does not exist").id, errors::FILE_REFERENCE);
+    assert_eq!(all.pools("audit").len(), 0);
 }
 
 /// Directories as real projects have them, with the release that fits each; `tests/supply` checks them by its definitions.
@@ -105,7 +68,8 @@ proptest! {
     fn nothing_panics(documents in manifests(), old in any::<bool>()) {
         let release = release(if old { "0.45.2" } else { "1.2.0" });
         let all = UserManifests { documents };
-        let _ = all.check(release, &[], &Existing::default(), "kafka");
+        let _ = scope::check(&all.documents, "kafka");
+        let _ = schema::Definitions::new(release, &[]).check(&all.documents);
         let _ = references::check(&all.documents, &Existing::default(), "kafka", release);
         let _ = choose::choose(&all.documents, None, release);
         let ordered: usize = order::phases(&all.documents).iter().map(|(_, all)| all.len()).sum();

@@ -55,6 +55,7 @@ pub(crate) struct Rule {
 macro_rules! rules {
     ($($id:ident: $name:literal, $fields:literal, $becomes:literal, $reason:literal;)*) => {
         $(const $id: Rule = Rule { name: $name, fields: $fields, becomes: $becomes, reason: $reason };)*
+        #[allow(dead_code, reason = "a test compares docs/fit.md with it")]
         /// All rules, in the order of the table in `docs/fit.md`.
         pub(crate) const RULES: &[Rule] = &[$($id),*];
     };
@@ -99,6 +100,7 @@ rules! {
         "the Secrets of another cluster do not exist here";
 }
 
+#[allow(dead_code, reason = "a test compares docs/fit.md with it")]
 /// What cannot be made to fit, and why: the second table in `docs/fit.md`.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("an image of a registry that is not public and has no replacement", "nobody can pull it here"),
