@@ -132,7 +132,7 @@ fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Insta
 }
 
 fn explain(mut failure: Failure, choice: &Choice) -> Failure {
-    if failure.id == errors::MANIFEST_DIGEST {
+    if failure.id == errors::DOWNLOAD_DIGEST {
         failure.id = errors::MANIFEST_DIGEST;
         failure = failure.hint("to use it anyway, download it yourself and specify it with --manifests FILE");
     } else if failure.kind != Kind::Interrupted {
