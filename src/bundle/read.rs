@@ -100,11 +100,13 @@ impl Bundle {
             }
             match (&read, &digest) {
                 (None, _) => {
-                    let text = whole(&mut found, SIZE_LIMIT).map_err(|why| refused(&origin, INDEX, &why))?;
+                    let text = read_small_entry(&mut found, SIZE_LIMIT)
+                        .map_err(|why| refused(&origin, INDEX, &why))?;
                     read = Some((Index::parse(&origin, &text)?, sha256::of(&text)));
                 }
                 (Some((_, id)), None) => {
-                    let text = whole(&mut found, 128).map_err(|why| refused(&origin, INDEX_DIGEST, &why))?;
+                    let text = read_small_entry(&mut found, 128)
+                        .map_err(|why| refused(&origin, INDEX_DIGEST, &why))?;
                     let told = String::from_utf8_lossy(&text);
                     if told.trim() != id {
                         return Err(other(&origin, INDEX, told.trim(), id));
@@ -201,7 +203,7 @@ fn plain(kind: EntryType) -> std::result::Result<(), &'static str> {
 }
 
 /// A small entry in memory.
-fn whole(from: &mut impl Read, limit: u64) -> std::result::Result<Vec<u8>, String> {
+fn read_small_entry(from: &mut impl Read, limit: u64) -> std::result::Result<Vec<u8>, String> {
     let mut text = Vec::new();
     from.take(limit + 1).read_to_end(&mut text).map_err(|e| e.to_string())?;
     if text.len() as u64 > limit { Err(format!("it has more than {limit} bytes")) } else { Ok(text) }

@@ -23,7 +23,7 @@ use crate::manifest::Object;
 pub(crate) const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
 
 /// What a passed test says.
-pub(crate) fn said(report: &SmokeReport) -> String {
+pub(crate) fn summary(report: &SmokeReport) -> String {
     format!(
         "{} messages verified: produced in {} ms, consumed in {} ms",
         report.verified, report.produce_ms, report.consume_ms

@@ -106,7 +106,7 @@ impl Lease {
             let dead = match &seen {
                 Some((before, at)) if *before == version => at.elapsed() >= DURATION,
                 // It was renewed while it was watched: the holder is alive, and the clocks differ.
-                Some(_) => return Err(held(&found)),
+                Some(_) => return Err(refused_by_holder(&found)),
                 None => {
                     seen = Some((version.clone(), Instant::now()));
                     false
@@ -125,7 +125,7 @@ impl Lease {
                 }
             }
             if fresh {
-                return Err(held(&found));
+                return Err(refused_by_holder(&found));
             }
             if let Some(waiting) = waiting.take() {
                 waiting(text(&found, "/spec/holderIdentity"));
@@ -203,7 +203,7 @@ impl Drop for Lease {
 }
 
 /// A command that is alive has this Lease.
-fn held(lease: &Value) -> Refused {
+fn refused_by_holder(lease: &Value) -> Refused {
     let at = |pointer| text(lease, pointer).to_owned();
     Refused::Held { holder: at("/spec/holderIdentity"), since: at("/spec/acquireTime") }
 }

@@ -123,7 +123,7 @@ fn other_engine(cx: &Session, made: &On, now: &On, again: &CommandLine) -> Failu
 }
 
 /// What is lost, for people.
-pub(crate) fn lost(cx: &Session, facts: &Facts) -> String {
+pub(crate) fn describe_loss(cx: &Session, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
         Some(true) => {
@@ -162,7 +162,7 @@ pub(crate) async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
         (Plan::Ask | Plan::OtherEngine, _) => Err(Box::new(
             Failure::new(errors::PROFILE_GONE, Kind::Usage, format!("the machine of profile {} does not exist", cx.profile()))
                 .because("it was removed; minikube cannot start the profile again, only delete it and create a new one")
-                .because(lost(cx, &facts))
+                .because(describe_loss(cx, &facts))
                 .hint(format!(
                     "delete the profile with its data and re-create it: {}",
                     refusals::up(cx).arg("--recreate")

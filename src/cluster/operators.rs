@@ -36,7 +36,7 @@ pub(crate) async fn look(cx: &Session) {
     if !cx.waiting.operators_reported.get()
         && let Ok(operators) = all(cx).await
     {
-        tell(cx, &operators);
+        warn_of_rivals(cx, &operators);
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn look(cx: &Session) {
 /// warn of those that work against the one that is here.
 pub(crate) fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<()> {
     if operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace()) {
-        tell(cx, operators);
+        warn_of_rivals(cx, operators);
         return Ok(());
     }
     match of_another(operators.to_vec(), cx.namespace(), None) {
@@ -55,7 +55,7 @@ pub(crate) fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<(
 }
 
 /// Warn of those that work against the operator of the namespace, once a run.
-fn tell(cx: &Session, operators: &[Value]) {
+fn warn_of_rivals(cx: &Session, operators: &[Value]) {
     if cx.waiting.operators_reported.replace(true) {
         return;
     }

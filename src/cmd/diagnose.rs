@@ -52,13 +52,13 @@ pub(crate) async fn run(global: &Global, args: &Diagnose, layers: &Layers) -> Re
         Format::Text => format!("{}\n", written.path.display()),
     });
     if args.output == Format::Text && !global.quiet {
-        say(&told(&written, &name));
+        print_to_stderr(&summary(&written, &name));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The talk around the path.
-fn told(written: &Written, name: &str) -> String {
+fn summary(written: &Written, name: &str) -> String {
     let Written { files, bytes, seconds, .. } = written;
     let mut text = format!("{files} files, {} kB, in {seconds} s\n", bytes.div_ceil(1000));
     if !written.gaps.is_empty() {
@@ -78,7 +78,7 @@ fn told(written: &Written, name: &str) -> String {
     text
 }
 
-fn say(text: &str) {
+fn print_to_stderr(text: &str) {
     super::complain(text);
 }
 
@@ -107,7 +107,8 @@ fn settings(global: &Global, layers: &Layers) -> Result<Settings> {
             Failure::new(errors::USAGE, crate::failure::Kind::Usage, "the settings are wrong").because(error),
         )
     };
-    let matches = layers.over(Cli::command()).try_get_matches_from(["kstrim", "up"]).map_err(wrong)?;
+    let matches =
+        layers.as_defaults_of(Cli::command()).try_get_matches_from(["kstrim", "up"]).map_err(wrong)?;
     match Cli::from_arg_matches(&matches).map_err(wrong)?.command {
         Command::Up(up) => Settings::new(global, &up.what),
         _ => unreachable!("it was reported as running"),

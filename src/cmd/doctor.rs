@@ -98,14 +98,16 @@ impl Verb<'_> {
     async fn fix(&self, planned: &[Planned]) -> Result<Vec<Fix>> {
         for fix in planned {
             let note = if fix.changes_cluster { " (this changes the cluster)" } else { "" };
-            tell(&format!("fix {}: {}{note}", fix.check, fix.what));
+            print_to_stderr(&format!("fix {}: {}{note}", fix.check, fix.what));
         }
         let changes = planned.iter().any(|fix| fix.changes_cluster);
         let agreed = !changes
             || self.args.yes
             || consent::ask("Apply these fixes.", "nothing was changed", "").await.is_ok();
         if !agreed {
-            tell("fixes that change the cluster are skipped: they need consent (--yes in a script)");
+            print_to_stderr(
+                "fixes that change the cluster are skipped: they need consent (--yes in a script)",
+            );
         }
         let _lock =
             if agreed && changes { Some(Lock::take(&self.paths().lock(), "doctor --fix")?) } else { None };
@@ -120,10 +122,13 @@ impl Verb<'_> {
                 }
             };
             match (&outcome, &problem) {
-                (FixOutcome::Done, _) => tell(&format!("done: {}", fix.what)),
+                (FixOutcome::Done, _) => print_to_stderr(&format!("done: {}", fix.what)),
                 (_, Some(problem)) => {
                     let why = problem.causes.first().map(|c| format!(": {c}")).unwrap_or_default();
-                    tell(&format!("failed: {}: {} [{}]{why}", fix.what, problem.message, problem.id));
+                    print_to_stderr(&format!(
+                        "failed: {}: {} [{}]{why}",
+                        fix.what, problem.message, problem.id
+                    ));
                 }
                 _ => {}
             }
@@ -145,6 +150,6 @@ impl Verb<'_> {
 }
 
 /// Talk goes to stderr: stdout has the document.
-fn tell(line: &str) {
+fn print_to_stderr(line: &str) {
     super::complain(&format!("{line}\n"));
 }

@@ -74,7 +74,7 @@ impl Invocation {
     /// Collect evidence of a failure, then as [`Invocation::finish`].
     pub(crate) async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
         let evidence = if wanted { collect(&self, &ended).await } else { None };
-        self.over(ended, evidence)
+        self.finish_with_archive(ended, evidence)
     }
 }
 

@@ -270,16 +270,16 @@ impl Invocation {
 
     /// As [`Invocation::finish`], with evidence that was collected.
     pub(crate) fn finish_with(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
-        self.over(ended, evidence)
+        self.finish_with_archive(ended, evidence)
     }
 
     /// Tell the last event and give the exit code.
     pub(crate) fn finish(self, ended: Result<Ended>) -> ExitCode {
-        self.over(ended, None)
+        self.finish_with_archive(ended, None)
     }
 
     /// Tell the last event, with the archive of evidence if there is one, and give the exit code.
-    pub(super) fn over(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
+    pub(super) fn finish_with_archive(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
         let (report, next) = match ended {
             Ok(ended) => (ended.report, ended.next),
             Err(failure) => (Report { failure: Some((None, failure)), ..Report::default() }, None),

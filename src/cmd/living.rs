@@ -243,15 +243,15 @@ async fn heard(global: &Global, progress: bool) -> Result<Living> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     let quiet = global.quiet;
     let emit = Emit::new(move |event| match event {
-        Event::Warning { message, .. } if !quiet => say(&format!("warning: {message}")),
-        Event::TaskProgress { message, .. } if progress && !quiet => say(&message),
+        Event::Warning { message, .. } if !quiet => print_to_stderr(&format!("warning: {message}")),
+        Event::TaskProgress { message, .. } if progress && !quiet => print_to_stderr(&message),
         _ => {}
     });
     find(global, &paths, runner, &emit, &cancel).await
 }
 
 /// A line on stderr.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_to_stderr(line: &str) {
     super::complain(&format!("{line}\n"));
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn authentication(user: &User) -> Result<Authentication> {
 
 /// The way of a user to the brokers through the cluster: the port of a listener that takes it.
 pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
-    let (user, _) = user::one(living, name).await?;
+    let (user, _) = user::find_user(living, name).await?;
     let how = authentication(&user)?;
     let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.is_inner());
     let Some((listener, port)) = listener.and_then(|l| Some((l, l.port()?))) else {

@@ -75,7 +75,8 @@ pub fn main() -> ExitCode {
         return run::keeper::main(words.next());
     }
     let layers = Layers::read();
-    let parsed = layers.as_ref().unwrap_or(&Layers::default()).over(Cli::command()).try_get_matches();
+    let parsed =
+        layers.as_ref().unwrap_or(&Layers::default()).as_defaults_of(Cli::command()).try_get_matches();
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
@@ -86,7 +87,7 @@ pub fn main() -> ExitCode {
             };
             // A closed stdout is no reason to complain about the help text.
             return match error.print() {
-                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => lost(code, &e),
+                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => output_failed(code, &e),
                 _ => code,
             };
         }
@@ -108,13 +109,13 @@ pub fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     match output::broken() {
-        Some(error) => lost(code, &error),
+        Some(error) => output_failed(code, &error),
         None => code,
     }
 }
 
 /// Say that what was printed is incomplete: whoever wrote it to a file would take it for all of it.
-fn lost(code: ExitCode, error: &std::io::Error) -> ExitCode {
+fn output_failed(code: ExitCode, error: &std::io::Error) -> ExitCode {
     let failure =
         Failure::new(errors::OUTPUT_INCOMPLETE, Kind::Task, "not everything could be written to stdout")
             .because(error)

@@ -54,6 +54,17 @@ pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
                 .hint(format!("print the resources: {}", settings.target.kstrim("render"))),
         ));
     }
+    if args.script && files.is_some() {
+        let message = "--script cannot be used with --filename";
+        return Err(Box::new(
+            Failure::new(errors::SETTING_INVALID, Kind::Usage, message)
+                .because("the script describes a Kafka cluster of a preset")
+                .hint(format!(
+                    "write a kustomization: {}",
+                    settings.target.kstrim("render --kustomize").arg("DIR")
+                )),
+        ));
+    }
     if args.script {
         let cx = super::up::context_without_programs(&invocation, settings, choice)?.with_files(files);
         super::print(&quickstart::script::script(&cx).await?);
@@ -97,7 +108,7 @@ async fn look(cx: &Rc<Context>) -> Result<Planned> {
                         missing = true;
                         ("needed", why)
                     }
-                    done => ("done", said(Ok(done))),
+                    done => ("done", reason_of(Ok(done))),
                 },
                 Err(failure) => ("refused", failure.message),
             }
@@ -129,7 +140,7 @@ async fn look(cx: &Rc<Context>) -> Result<Planned> {
     })
 }
 
-fn said(doneness: Result<Doneness>) -> String {
+fn reason_of(doneness: Result<Doneness>) -> String {
     match doneness {
         Ok(Doneness::Done(what) | Doneness::Pending(what)) => what,
         Ok(Doneness::Foreign(failure)) | Err(failure) => failure.message,

@@ -306,7 +306,7 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
     // More brokers than they are get a pool of their own.
     if wanted.is_none() && mixed && args.brokers > all {
         let first = found.iter().find(|p| p.name() == names[0]);
-        return beside(living, first.map_or(&Value::Null, NodePool::json), all).await;
+        return new_pool_like(living, first.map_or(&Value::Null, NodePool::json), all).await;
     }
     let fits = |p: &Pool| wanted.map_or(mixed || !p.controllers, |w| p.name == w);
     let mut fitting: Vec<Pool> = mine.into_iter().filter(fits).collect();
@@ -329,7 +329,7 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
 }
 
 /// A new pool of brokers only, otherwise like `model`.
-async fn beside(living: &Living, model: &Value, all: u32) -> Result<Pool> {
+async fn new_pool_like(living: &Living, model: &Value, all: u32) -> Result<Pool> {
     const NAME: &str = "broker";
     let cx = &living.cx;
     // Of whatever Kafka in the namespace.

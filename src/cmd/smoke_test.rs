@@ -73,8 +73,8 @@ pub(crate) async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     let failure = run.failure.or(beside.failure).or(written.err());
     let outcome = if failure.is_none() { Outcome::Done } else { Outcome::Failed };
     let said = || match beside.reports.as_slice() {
-        [] => brokers::said(&run.report),
-        some => format!("{}; {}", brokers::said(&run.report), component_test::said(some)),
+        [] => brokers::summary(&run.report),
+        some => format!("{}; {}", brokers::summary(&run.report), component_test::summary(some)),
     };
     let detail = failure.as_ref().map_or_else(said, |f| f.message.clone());
     let seconds = began.elapsed().as_secs_f64();

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let bytes = Opened::at(&file).and_then(Opened::read).map_err(unreadable)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| files::unreadable(&file, "it is not UTF-8"))?;
     let entries = files::parse(&file, text)?;
-    trust.give(&file, &bytes)?;
+    trust.record_trust(&file, &bytes)?;
     let targets = |entry: &Entry| keys::class(&entry.key) == Some(Class::Target);
     for entry in entries.iter().filter(|entry| keys::needs_trust(entry) || targets(entry)) {
         let values = redact::text(&entry.values.join(", "));
@@ -162,21 +162,21 @@ fn wanted(root: &Command, matches: &ArgMatches, key: &str) -> bool {
         settings.find(|arg| arg.get_long() == Some(key)).map(|arg| arg.get_id().to_string())
     };
     let mut known = of(verb);
-    let mut given = known.as_ref().is_some_and(|id| said(matches, id));
+    let mut given = known.as_ref().is_some_and(|id| is_given(matches, id));
     while let Some((name, inner)) = matches.subcommand() {
         let Some(next) = verb.find_subcommand(name) else { break };
         (verb, matches) = (next, inner);
         if let Some(id) = of(verb) {
             known = Some(id);
         }
-        given |= known.as_ref().is_some_and(|id| said(matches, id));
+        given |= known.as_ref().is_some_and(|id| is_given(matches, id));
     }
     known.is_some() && !given
 }
 
 /// Whether an argument was given on the command line or by its variable. The id must be one of the verb's, or a
 /// global one.
-fn said(matches: &ArgMatches, id: &str) -> bool {
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
 

@@ -162,7 +162,7 @@ async fn ask_to_recreate(cx: &Context) -> Result<()> {
         "The machine of profile {0} does not exist. minikube can only delete the profile and create a new \
          one: {1}.",
         cx.profile(),
-        lost_machine::lost(cx, &facts)
+        lost_machine::describe_loss(cx, &facts)
     );
     let hint = format!("to agree: {}", refusals::up(cx).arg("--recreate"));
     super::consent::ask(&question, "nothing was deleted", &hint).await?;

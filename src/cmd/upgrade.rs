@@ -39,7 +39,7 @@ pub(crate) async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     }
     living::reading(global, async |living| {
         let (found, way) = plan(&living, args, target).await?;
-        let told = told::tell(&living.cx.target, &found, &way);
+        let told = told::describe_path(&living.cx.target, &found, &way);
         super::print(&if args.output == OutputMode::Json { super::json(&told) } else { told::text(&told) });
         Ok(ExitCode::SUCCESS)
     })

@@ -253,7 +253,11 @@ pub fn into_kafka(
 
 /// The merge patch of a Kafka that brings the fields of `names` that it has not yet; `None` if there is
 /// nothing to bring.
-pub(crate) fn bring(kafka: &Value, names: &[ComponentName], input: &ComponentInput<'_>) -> Option<Value> {
+pub(crate) fn patch_to_add(
+    kafka: &Value,
+    names: &[ComponentName],
+    input: &ComponentInput<'_>,
+) -> Option<Value> {
     patch(names, |component, field| {
         let done = component.stands_in(kafka) && component.is_marked(kafka);
         (!done).then(|| ((field.wanted)(input), json!("true")))
@@ -261,7 +265,7 @@ pub(crate) fn bring(kafka: &Value, names: &[ComponentName], input: &ComponentInp
 }
 
 /// The merge patch of a Kafka that takes the fields of `names` out of it; `None` if none is kstrim's.
-pub(crate) fn take(kafka: &Value, names: &[ComponentName]) -> Option<Value> {
+pub(crate) fn patch_to_remove(kafka: &Value, names: &[ComponentName]) -> Option<Value> {
     patch(names, |component, _| component.is_marked(kafka).then_some((Value::Null, Value::Null)))
 }
 
@@ -336,12 +340,12 @@ mod tests {
     fn fields_come_stay_and_go() {
         use ComponentName::{Exporter, Metrics};
         let bare = json!({"metadata": {}, "spec": {"kafka": {}}});
-        let patch = input(|i| bring(&bare, &[ComponentName::Connect, Exporter, Metrics], i)).unwrap();
+        let patch = input(|i| patch_to_add(&bare, &[ComponentName::Connect, Exporter, Metrics], i)).unwrap();
         assert_eq!(patch["spec"]["kafka"]["metricsConfig"]["type"], "strimziMetricsReporter");
         assert_eq!(patch["spec"]["kafkaExporter"]["topicRegex"], ".*");
         let marks = json!({"kstrim/with-exporter": "true", "kstrim/with-metrics": "true"});
         assert_eq!(patch["metadata"]["annotations"], marks);
-        assert_eq!(input(|i| bring(&patch, &[Exporter, Metrics], i)), None, "it has them");
+        assert_eq!(input(|i| patch_to_add(&patch, &[Exporter, Metrics], i)), None, "it has them");
 
         // A later apply without them takes nothing away, and one with another brings that too.
         let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": "k"}});
@@ -350,16 +354,16 @@ mod tests {
         assert_eq!(applied[0].get("/spec"), patch.get("spec"));
         assert_eq!(applied[0].get("/metadata/annotations"), Some(&marks));
 
-        let gone = take(&patch, &[Exporter]).unwrap();
+        let gone = patch_to_remove(&patch, &[Exporter]).unwrap();
         assert_eq!(
             gone,
             json!({"spec": {"kafkaExporter": null},
             "metadata": {"annotations": {"kstrim/with-exporter": null}}})
         );
-        assert_eq!(take(&bare, &[Exporter]), None);
+        assert_eq!(patch_to_remove(&bare, &[Exporter]), None);
         // Somebody else's is not taken.
         let theirs = json!({"spec": {"kafkaExporter": {}}});
-        assert!(take(&theirs, &[Exporter]).is_none() && of(Exporter).stands_in(&theirs));
+        assert!(patch_to_remove(&theirs, &[Exporter]).is_none() && of(Exporter).stands_in(&theirs));
     }
 
     #[test]

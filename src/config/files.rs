@@ -139,7 +139,7 @@ impl Layers {
     }
 
     /// The command line with the files' values as its defaults.
-    pub(crate) fn over(&self, command: Command) -> Command {
+    pub(crate) fn as_defaults_of(&self, command: Command) -> Command {
         // A variable that is set to nothing says nothing, as CI systems set those that have no value.
         let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
         let set = |arg: Arg| {
@@ -181,7 +181,7 @@ mod tests {
         }
         assert_eq!(layers.get("memory").expect("memory").file, Path::new("/p.yaml"));
         let matches = layers
-            .over(Cli::command())
+            .as_defaults_of(Cli::command())
             .try_get_matches_from(["kstrim", "up", "--cpus", "8"])
             .expect("parses");
         let up = matches.subcommand_matches("up").expect("up");
@@ -195,7 +195,7 @@ mod tests {
         let layers = Layers { entries: parse(Path::new("/p.yaml"), text).expect(text), ..Layers::default() };
         for verb in ["up", "plan", "render", "status", "smoke-test", "down", "env"] {
             let matches = layers
-                .over(Cli::command())
+                .as_defaults_of(Cli::command())
                 .try_get_matches_from(["kstrim", verb])
                 .unwrap_or_else(|e| panic!("{e}"));
             let of = matches.subcommand_matches(verb).expect(verb);
@@ -222,7 +222,7 @@ mod tests {
         assert!(layers.get("mirror").is_none());
         assert_eq!((layers.left_out.len(), &layers.files[0].belief), (1, &Belief::What));
         assert!(read(Whose::User).get("mirror").is_some(), "the user's own file needs no trust");
-        trust.give(&file, text.as_bytes()).expect("trusted");
+        trust.record_trust(&file, text.as_bytes()).expect("trusted");
         let layers = read(Whose::Project);
         assert!(layers.get("mirror").is_some() && layers.files[0].trusted);
         std::fs::write(&file, format!("{text}# changed\n")).expect("a file");

@@ -55,7 +55,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
         as_written(&value, text, line).map_err(wrong)?;
         check(&mut command, key, &values).map_err(wrong)?;
         if key.path {
-            values = values.into_iter().map(|value| beside(file, value)).collect();
+            values = values.into_iter().map(|value| relative_to(file, value)).collect();
         }
         entries.push(Entry { key: name, values, file: file.to_owned(), line });
     }
@@ -119,7 +119,7 @@ fn check(command: &mut Command, key: &Key, values: &[String]) -> std::result::Re
 }
 
 /// A relative path is relative to the file's directory, wherever kstrim is run.
-fn beside(file: &Path, value: String) -> String {
+fn relative_to(file: &Path, value: String) -> String {
     match file.parent() {
         Some(folder) if !value.contains("://") => folder.join(&value).to_string_lossy().into_owned(),
         _ => value,

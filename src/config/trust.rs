@@ -89,7 +89,7 @@ impl Trust {
     }
 
     /// Trust this content of the file; its record.
-    pub(crate) fn give(&self, file: &Path, content: &[u8]) -> Result<Record> {
+    pub(crate) fn record_trust(&self, file: &Path, content: &[u8]) -> Result<Record> {
         let give = || -> io::Result<Record> {
             let known = known_as(file)?;
             private_dir(&self.folder)?;
@@ -151,12 +151,12 @@ mod tests {
         let holds = |file: &Path, content: &[u8]| trust.of(file).is_some_and(|record| record.holds(content));
         fs::write(&file, "a").expect("a file");
         assert!(!holds(&file, b"a"));
-        trust.give(&file, b"a").expect("recorded");
+        trust.record_trust(&file, b"a").expect("recorded");
         assert!(holds(&file, b"a") && holds(&root.path().join("./kstrim.yaml"), b"a"));
         assert!(!holds(&file, b"b") && !holds(&root.path().join("other.yaml"), b"a"));
         assert_eq!(trust.list().len(), 1);
         // New content replaces the old.
-        trust.give(&file, b"b").expect("recorded");
+        trust.record_trust(&file, b"b").expect("recorded");
         assert!(holds(&file, b"b") && !holds(&file, b"a"));
         // A record that others may write to says nothing.
         let record = trust.record(&known_as(&file).expect("a path"));

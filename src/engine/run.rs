@@ -77,7 +77,7 @@ pub(crate) async fn run(jobs: Vec<Job>, run: &Run) -> Report {
                     last_reasons: last_reasons.clone(),
                     stopping: run.stopping.clone(),
                 };
-                running.spawn_local(one(job.clone(), scope));
+                running.spawn_local(run_job(job.clone(), scope));
             }
         }
         let expired = async {
@@ -195,7 +195,7 @@ impl Scope {
     }
 }
 
-async fn one(job: Job, scope: Scope) -> Ended {
+async fn run_job(job: Job, scope: Scope) -> Ended {
     let id = job.spec.id.clone();
     let began = Instant::now();
     let limit = tokio::time::sleep(job.spec.timeout);

@@ -247,7 +247,7 @@ async fn tail(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
     String::from_utf8_lossy(&kept[start..]).into_owned()
 }
 
-async fn whole(mut stream: ChildStdout) -> Result<Vec<u8>, ExecError> {
+async fn read_to_end(mut stream: ChildStdout) -> Result<Vec<u8>, ExecError> {
     let mut kept = Vec::new();
     let read = (&mut stream).take(STDOUT_LIMIT as u64 + 1).read_to_end(&mut kept).await;
     match read {
@@ -265,7 +265,7 @@ impl Runner for System {
                 return Err(ExecError::Io(io::ErrorKind::BrokenPipe.into()));
             };
             let work = async {
-                let stdout = whole(stdout).await?;
+                let stdout = read_to_end(stdout).await?;
                 let status = started.child.wait().await.map_err(ExecError::Io)?;
                 Ok((status, stdout))
             };

@@ -70,13 +70,13 @@ pub(super) struct Told {
 }
 
 /// What a refusal means. `configuration` has the webhook: `KIND/NAME`.
-pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expect) -> Told {
+pub(super) fn explain_refusal(refusal: &Refusal, configuration: Option<&str>, expect: &Expect) -> Told {
     let why = short(&refusal.why);
     let inside = |words| expect.inside(expect.kubectl(words));
-    let told = |id, sentence, hints, seconds| Told { id, sentence, hints, seconds };
+    let explained = |id, sentence, hints, seconds| Told { id, sentence, hints, seconds };
     match &refusal.by {
         // A rolling update may make room.
-        By::Quota { name, unspecified: false } => told(
+        By::Quota { name, unspecified: false } => explained(
             errors::ADMISSION_QUOTA,
             match name.as_str() {
                 "" => format!("the quotas of the namespace do not permit it: {why}"),
@@ -88,7 +88,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             ],
             10,
         ),
-        By::Quota { name, unspecified: true } => told(
+        By::Quota { name, unspecified: true } => explained(
             errors::ADMISSION_QUOTA,
             format!("the quota {name} accepts only pods that specify what it counts: {why}"),
             vec![
@@ -97,7 +97,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             ],
             4,
         ),
-        By::LimitRange => told(
+        By::LimitRange => explained(
             errors::ADMISSION_LIMITS,
             format!("a LimitRange of the namespace rejects it: {why}"),
             vec![
@@ -106,7 +106,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             ],
             4,
         ),
-        By::PodSecurity { level } => told(
+        By::PodSecurity { level } => explained(
             errors::ADMISSION_POD_SECURITY,
             format!("the namespace's pod security level {level} rejects it: {why}"),
             vec![
@@ -127,7 +127,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
             ],
             4,
         ),
-        By::Policy { name } => told(
+        By::Policy { name } => explained(
             errors::ADMISSION_POLICY,
             format!("the policy {name} rejects it: {why}"),
             vec![
@@ -151,7 +151,7 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
                 ),
             };
             let hints = vec![see, "the owner of the rule can exclude this namespace".into()];
-            told(id, sentence, hints, 4)
+            explained(id, sentence, hints, 4)
         }
         // The pod behind it may be on its way.
         By::BrokenWebhook { name } => {
@@ -167,16 +167,16 @@ pub(super) fn told(refusal: &Refusal, configuration: Option<&str>, expect: &Expe
                 "the API server must call the webhook {name}{}, which does not respond: {why}",
                 of(configuration)
             );
-            told(errors::WEBHOOK_FAILED, sentence, hints, 15)
+            explained(errors::WEBHOOK_FAILED, sentence, hints, 15)
         }
         // Applied with the pods' owner, it may come a moment later.
-        By::ServiceAccount => told(
+        By::ServiceAccount => explained(
             errors::ADMISSION_ACCOUNT,
             format!("its service account does not exist: {why}"),
             vec![format!("list the existing ones: {}", inside("get serviceaccounts"))],
             30,
         ),
-        By::Other => told(
+        By::Other => explained(
             errors::ADMISSION_REFUSED,
             format!("an admission plugin of the API server rejects it: {why}"),
             vec!["ask the administrator of the cluster what the namespace permits".into()],
@@ -303,7 +303,7 @@ fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> F
     let webhook = refusal.webhook().map(|name| Probe::Webhook { name: name.to_owned() });
     let configuration = webhook.as_ref().and_then(|probe| scene.answers.get(probe));
     let configuration = configuration.map(String::as_str).filter(|c| !c.is_empty());
-    let told = told(&refusal, configuration, scene.expect);
+    let told = explain_refusal(&refusal, configuration, scene.expect);
     let mut finding = Finding::new(
         told.id,
         depth,

@@ -41,7 +41,7 @@ pub(crate) fn ids() -> Vec<Id> {
 /// Why kubectl failed at `doing` ("apply the operator") on the cluster of `profile`.
 pub fn explain(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failure {
     if let Some(refusal) = error.refusal() {
-        let told = admission::told(&refusal, error.configuration.as_deref(), expect);
+        let told = admission::explain_refusal(&refusal, error.configuration.as_deref(), expect);
         let failure = Failure::new(told.id, Kind::Task, format!("cannot {doing}: {}", told.sentence));
         return told.hints.into_iter().fold(failure.because(&error.message), Failure::hint);
     }

@@ -27,18 +27,18 @@ pub(crate) fn broker(log: &str) -> Option<Told> {
             "the volume contains data of another Kafka cluster (cluster id {}, expected {wanted})",
             read.trim()
         );
-        return Some(told(errors::CLUSTER_ID, sentence, line));
+        return Some(finding_of(errors::CLUSTER_ID, sentence, line));
     }
     // With its frames, which tell what was written where.
     let unpacks = |at: usize| lines[at..].iter().take(8).any(|line| words::any(&words::UNPACKS_NATIVE, line));
     if let Some(at) = find(&[words::NO_SPACE]).filter(|at| !unpacks(*at)) {
-        return Some(told(errors::VOLUME_FULL, "the volume is full".to_owned(), lines[at]));
+        return Some(finding_of(errors::VOLUME_FULL, "the volume is full".to_owned(), lines[at]));
     }
     if let Some(at) = find(&words::JVM_MEMORY) {
-        return Some(told(errors::OOM_KILLED, "the JVM ran out of memory".to_owned(), lines[at]));
+        return Some(finding_of(errors::OOM_KILLED, "the JVM ran out of memory".to_owned(), lines[at]));
     }
     let at = find(&words::KAFKA_CONFIG)?;
-    Some(told(errors::BROKER_CONFIG, "Kafka rejects its configuration".to_owned(), lines[at]))
+    Some(finding_of(errors::BROKER_CONFIG, "Kafka rejects its configuration".to_owned(), lines[at]))
 }
 
 /// The lines of a log that may tell why its program ended: errors with their stack traces, and what has no level, such
@@ -65,11 +65,11 @@ pub(crate) fn operator(log: &str) -> Option<Told> {
     // The Kubernetes client of releases up to 0.45 knows no field of newer servers' /version.
     if let Some(line) = find(log, &words::EMULATION) {
         let sentence = "this Strimzi release does not support such a new Kubernetes version".to_owned();
-        return Some(told(errors::OPERATOR_KUBERNETES, sentence, line));
+        return Some(finding_of(errors::OPERATOR_KUBERNETES, sentence, line));
     }
     let line = find(log, &[words::OPERATOR_FORBIDDEN])?;
     let sentence = "the operator does not have the permissions that it needs".to_owned();
-    Some(told(errors::OPERATOR_FORBIDDEN, sentence, line))
+    Some(finding_of(errors::OPERATOR_FORBIDDEN, sentence, line))
 }
 
 /// The last line of a log that says something of its end, for want of a known cause.
@@ -98,7 +98,7 @@ fn find<'a>(log: &'a str, said: &[Words]) -> Option<&'a str> {
     log.lines().rev().find(|l| words::any(said, l)).map(str::trim)
 }
 
-fn told(id: Id, sentence: String, line: &str) -> Told {
+fn finding_of(id: Id, sentence: String, line: &str) -> Told {
     let line = line.chars().take(300).collect();
     Told { id, sentence, line }
 }

@@ -99,7 +99,7 @@ pub(crate) fn id(words: &str) -> Id {
 }
 
 /// The cause and the runtime's words behind it, to be put after a sentence.
-pub(crate) fn told(words: &str) -> String {
+pub(crate) fn cause_with_message(words: &str) -> String {
     let cause = cause(words).words;
     match (cause, words.trim()) {
         (cause, "") => cause.to_owned(),
@@ -177,7 +177,7 @@ ctr: unexpected EOF
             "{words}"
         );
         assert!(words.ends_with("192.168.58.1:53: i/o timeout"), "{words}");
-        let told = told(&words);
+        let told = cause_with_message(&words);
         assert!(
             told.starts_with(": the registry's name cannot be resolved from inside the node ("),
             "{told}"
@@ -234,7 +234,7 @@ ctr: unexpected EOF
                 "not trusted",
             ),
         ] {
-            assert!(told(words).contains(cause), "{}", told(words));
+            assert!(cause_with_message(words).contains(cause), "{}", cause_with_message(words));
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Open {
 
 /// Lines of an operator's log that tell what it is at, of any Kafka.
 pub fn reconciliations(log: &str) -> String {
-    let tells = |line: &&str| line.contains(" Kafka(") && told(line).is_some();
+    let tells = |line: &&str| line.contains(" Kafka(") && parse_line(line).is_some();
     log.lines().filter(tells).fold(String::new(), |all, line| all + line + "\n")
 }
 
@@ -39,7 +39,7 @@ pub(super) fn open(log: &str, namespace: &str, cluster: &str) -> Option<Open> {
     for line in log.lines() {
         let Some((head, _)) = line.split_once(&subject) else { continue };
         let Some(number) = number(head) else { continue };
-        match told(line) {
+        match parse_line(line) {
             Some(Step::Begins) => open = Some(Open { number, since: time(line), before }),
             Some(Step::GoesOn) if open.is_none_or(|o| o.number != number) => {
                 open = Some(Open { number, since: None, before });
@@ -60,7 +60,7 @@ enum Step {
     Ends,
 }
 
-fn told(line: &str) -> Option<Step> {
+fn parse_line(line: &str) -> Option<Step> {
     let (_, says) = line.split_once("): ")?;
     let says = says.trim_end();
     if words::RECONCILE_BEGINS.said(says) {

@@ -132,7 +132,7 @@ impl Task<Context> for ComponentTask {
             let live = snapshot.kafka(cx.namespace(), cx.cluster());
             let names = &cx.settings.with;
             if self.component.field().is_some() && live.is_some() {
-                give(cx, |kafka| component::bring(kafka, names, &input(cx))).await?;
+                patch_kafka(cx, |kafka| component::patch_to_add(kafka, names, &input(cx))).await?;
             }
         }
         self.waiter.changed_now();
@@ -199,7 +199,7 @@ pub(crate) async fn rules(cx: &Context) -> Result<()> {
 }
 
 /// Merge into the Kafka the patch that `patch` computes from its current state.
-pub(crate) async fn give(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
+pub(crate) async fn patch_kafka(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let patch = |now: &Kafka<'_>| patch(now.0.json());
     ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka resource", patch).await.map(drop)
 }

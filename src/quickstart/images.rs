@@ -64,7 +64,7 @@ impl Task<Context> for Images {
         let namespace = cx.target.namespace.as_str();
         let there = |image: &ImageName| {
             let mut nodes = snapshot.nodes().peekable();
-            nodes.peek().is_some() && nodes.all(|node| held(&snapshot, namespace, node, image))
+            nodes.peek().is_some() && nodes.all(|node| node_has_image(&snapshot, namespace, node, image))
         };
         let missing: Vec<&str> = wanted.iter().filter(|i| !there(i)).map(AsRef::as_ref).collect();
         Ok(if missing.is_empty() {
@@ -126,7 +126,7 @@ fn by_kubelet(cx: &Context) -> Option<String> {
 
 /// Whether a node holds an image. The kubelet lists its images again only after 30 s and more, and the
 /// 50 largest only: what a container on that node was made of is there as well.
-fn held(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName) -> bool {
+fn node_has_image(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName) -> bool {
     let listed = node.images().any(|i| same(i, image.as_str()));
     let mut pods = snapshot.pods(namespace).filter(|p| p.node() == node.0.name());
     listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
@@ -243,7 +243,7 @@ async fn pull_one(cx: &Context, image: &ImageName) -> Result<Duration, String> {
     };
     match pulls::complaint(&output.stderr) {
         None if output.exit.success() => Ok(output.took),
-        Some(words) => Err(pulls::told(&words)),
-        None => Err(pulls::told(output.last_stderr_line())),
+        Some(words) => Err(pulls::cause_with_message(&words)),
+        None => Err(pulls::cause_with_message(output.last_stderr_line())),
     }
 }

@@ -123,19 +123,19 @@ impl Task<Context> for Kafka {
             // A requested component may be new.
             let input = beside::input(cx);
             let names = new(cx, json);
-            if component::bring(json, &names, &input).is_none() {
+            if component::patch_to_add(json, &names, &input).is_none() {
                 return Ok(());
             }
             self.waiter.changed_now();
             beside::rules(cx).await?;
-            beside::give(cx, |now| component::bring(now, &names, &input)).await?;
+            beside::patch_kafka(cx, |now| component::patch_to_add(now, &names, &input)).await?;
             self.waiter.changed_now();
             return Ok(());
         }
         nodes::joined(cx).await?;
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         if let Some(live) = &live {
-            tell_changes(cx, &snapshot, live, &wanted);
+            warn_of_changes(cx, &snapshot, live, &wanted);
         }
         self.waiter.changed_now();
         beside::rules(cx).await?;
@@ -246,7 +246,7 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<
 }
 
 /// Say what changes in a Kafka that runs: Strimzi may restart its brokers for it. A repeated `up` asks nobody.
-fn tell_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Object]) {
+fn warn_of_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Object]) {
     if !live.0.has_status() {
         return;
     }

@@ -47,7 +47,7 @@ impl Task<Context> for Proof {
         match failure {
             Some(failure) => Err(failure),
             None => {
-                let _ = self.passed.set(component_test::said(&reports));
+                let _ = self.passed.set(component_test::summary(&reports));
                 Ok(())
             }
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::context::Context;
 use crate::cluster::access;
-use crate::cluster::brokers::{said, test};
+use crate::cluster::brokers::{summary, test};
 use crate::engine::task::{Doneness, Task};
 use crate::event::{Event, SmokeReport};
 use crate::failure::Result;
@@ -51,7 +51,7 @@ impl Task<Context> for Smoke {
         if let Some(failure) = run.failure {
             return Err(failure);
         }
-        let _ = self.passed.set(said(&run.report));
+        let _ = self.passed.set(summary(&run.report));
         let _ = self.report.set(run.report);
         Ok(())
     }

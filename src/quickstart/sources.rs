@@ -31,7 +31,7 @@ pub(crate) fn prefetch(cx: &Context) {
         // Whichever task waits for it first, it is the definitions that are fetched for.
         Box::pin(event::in_task("crds", async move {
             // Told from when somebody waits for it.
-            let loaded = fetching.finish(|progress| tell(&emit, what, progress)).await;
+            let loaded = fetching.finish(|progress| emit_progress(&emit, what, progress)).await;
             if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
                 emit.warn(warning.clone());
             }
@@ -60,7 +60,7 @@ pub(crate) async fn published(cx: &Context) -> Result<source::Install> {
     begin(cx).finish(|_| {}).await
 }
 
-fn tell(emit: &Emit, what: &str, progress: Progress) {
+fn emit_progress(emit: &Emit, what: &str, progress: Progress) {
     emit.progress(what, progress.total.map(|total| (progress.done, total, Unit::Bytes)));
 }
 

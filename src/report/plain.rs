@@ -44,7 +44,7 @@ impl Plain {
     }
 
     /// One line about `who`, a task or [`SELF`].
-    fn say(&mut self, who: &str, words: &str) {
+    fn print_line(&mut self, who: &str, words: &str) {
         if self.quiet {
             return;
         }
@@ -67,7 +67,7 @@ impl Plain {
         if let Some(release) = &self.run.release {
             words.push_str(&format!(", Strimzi {release}"));
         }
-        self.say(SELF, &words);
+        self.print_line(SELF, &words);
     }
 
     fn ended(&mut self, id: &str, outcome: Outcome, seconds: f64, detail: &str) {
@@ -84,7 +84,7 @@ impl Plain {
         if !detail.is_empty() {
             words.push_str(&format!(": {detail}"));
         }
-        self.say(id, &words);
+        self.print_line(id, &words);
     }
 
     fn heartbeat(&mut self) {
@@ -106,7 +106,7 @@ impl Plain {
                 (SELF.to_owned(), each.join("; "))
             }
         };
-        self.say(&who, &format!("still waiting: {words}"));
+        self.print_line(&who, &format!("still waiting: {words}"));
     }
 }
 
@@ -116,11 +116,11 @@ impl Reporter for Plain {
         match &line.event {
             Event::RunStarted { .. } => self.started(),
             Event::TaskStarted { task, reason } => {
-                self.say(task, &format!("started: {}", text::one_line(reason)));
+                self.print_line(task, &format!("started: {}", text::one_line(reason)));
             }
             // Numbers alone wait for the heartbeat: a log needs no bar.
             Event::TaskProgress { task, message, .. } if change == Change::Told => {
-                self.say(task, &text::one_line(message));
+                self.print_line(task, &text::one_line(message));
             }
             Event::TaskProgress { .. } => {}
             Event::TaskFinished { task, outcome, seconds, detail } => {
@@ -129,18 +129,18 @@ impl Reporter for Plain {
             Event::DeletionPlanned(deletion) => {
                 for object in &deletion.objects {
                     let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
-                    self.say(
+                    self.print_line(
                         SELF,
                         &text::one_line(&format!("deletes {} {}{size}", object.kind, object.name)),
                     );
                 }
                 for kept in &deletion.kept {
-                    self.say(SELF, &text::one_line(&format!("keeps {kept}")));
+                    self.print_line(SELF, &text::one_line(&format!("keeps {kept}")));
                 }
             }
             Event::Command { task, line } if self.verbose => {
                 let who = task.as_deref().unwrap_or(SELF);
-                self.say(who, &format!("+ {}", text::one_line(line)));
+                self.print_line(who, &format!("+ {}", text::one_line(line)));
             }
             Event::Command { .. } => {}
             Event::Warning { .. } if self.quiet => self.sink.write(&warning(&line.event, self.look, None)),
@@ -148,15 +148,15 @@ impl Reporter for Plain {
                 let id = id.as_deref().map(|id| format!(" [{id}]")).unwrap_or_default();
                 let label = self.look.paint(Tone::Warn, "warning:");
                 let words = format!("{label} {}{id}", text::one_line(message));
-                self.say(task.as_deref().unwrap_or(SELF), &words);
+                self.print_line(task.as_deref().unwrap_or(SELF), &words);
             }
             Event::ProfileDeletion(goes) => {
                 for line in goes.lines() {
-                    self.say(SELF, &format!("deletes {}", text::one_line(&line)));
+                    self.print_line(SELF, &format!("deletes {}", text::one_line(&line)));
                 }
             }
             Event::CommandStarted { program, .. } => {
-                self.say(SELF, &format!("running {}", text::one_line(program)));
+                self.print_line(SELF, &format!("running {}", text::one_line(program)));
                 // What follows is about the time after it.
                 self.run.tasks.clear();
                 self.run.smoke = None;
@@ -166,19 +166,19 @@ impl Reporter for Plain {
                     (_, Some(signal)) => format!("signal {signal}"),
                     (code, None) => format!("exit code {}", code.unwrap_or(-1)),
                 };
-                self.say(SELF, &format!("the command ended after {}: {how}", human_seconds(*seconds)));
+                self.print_line(SELF, &format!("the command ended after {}: {how}", human_seconds(*seconds)));
             }
             Event::Smoke(report) => {
                 let words = summary::smoke(report);
-                self.say(SELF, &words);
+                self.print_line(SELF, &words);
                 if let Some(after) = self.run.verified {
-                    self.say(SELF, &summary::usable(after));
+                    self.print_line(SELF, &summary::usable(after));
                 }
                 // Said; the summary need not say it again.
                 self.run.smoke = None;
             }
             Event::ComponentSmoke(report) => {
-                self.say(SELF, &format!("{}: {}", report.component, text::one_line(&report.said)));
+                self.print_line(SELF, &format!("{}: {}", report.component, text::one_line(&report.said)));
             }
             Event::RunFinished { outcome, failure, .. } => {
                 let well = matches!(outcome, Outcome::Done | Outcome::AlreadyDone);

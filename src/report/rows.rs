@@ -75,7 +75,7 @@ pub(crate) fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Ro
 }
 
 /// The lines of a run that is over, all of them.
-pub(crate) fn over(run: &Run, look: Look, columns: usize) -> Vec<Spans> {
+pub(crate) fn finished_lines(run: &Run, look: Look, columns: usize) -> Vec<Spans> {
     let columns = usable(columns);
     let mut lines: Vec<Spans> =
         run.tasks.iter().flat_map(|task| block(run, task, look, columns, true)).collect();

@@ -55,7 +55,7 @@ fn begin(ms: u64, task: &str, reason: &str) -> Step {
     (ms, Event::TaskStarted { task: task.to_owned(), reason: reason.to_owned() })
 }
 
-fn say(ms: u64, task: &str, message: &str) -> Step {
+fn progress(ms: u64, task: &str, message: &str) -> Step {
     let (task, message) = (task.to_owned(), message.to_owned());
     (ms, Event::TaskProgress { task, message, done: None, total: None, unit: None })
 }
@@ -137,7 +137,7 @@ fn up_to_the_broker() -> Vec<Step> {
         begin(12, "preflight", "checks what this machine has"),
         end(412, "preflight", Done, 0.4, "docker 29.1, 8 CPUs, 24 GB memory, minikube 1.38.1"),
         begin(420, "cluster", "profile kstrim does not exist"),
-        say(600, "cluster", "creating docker container (CPUs=2, memory=4096 MB)"),
+        progress(600, "cluster", "creating docker container (CPUs=2, memory=4096 MB)"),
         count(2_000, "cluster", "downloading the base image", 20_000_000, 503_000_000, Unit::Bytes),
         count(5_000, "cluster", "downloading the base image", 201_400_000, 503_000_000, Unit::Bytes),
         count(7_900, "cluster", "downloading the base image", 321_000_000, 503_000_000, Unit::Bytes),
@@ -146,7 +146,7 @@ fn up_to_the_broker() -> Vec<Step> {
             id: Some("KS-IMAGE-MIRROR".to_owned()),
             message: "the container engine cannot reach registry.k8s.io; images come through docker.io, which is slower".to_owned(),
         }),
-        say(19_000, "cluster", "preparing Kubernetes v1.34.4 on containerd"),
+        progress(19_000, "cluster", "preparing Kubernetes v1.34.4 on containerd"),
         end(28_400, "cluster", Done, 28.0, "Kubernetes v1.34.4, 1 node, driver docker"),
         begin(28_410, "images", "2 images are not on the node"),
         begin(28_420, "namespace", "namespace kafka does not exist"),
@@ -158,11 +158,11 @@ fn up_to_the_broker() -> Vec<Step> {
         end(30_200, "crds", Done, 1.8, "10 CRDs are Established"),
         begin(30_300, "operator", "Deployment strimzi-cluster-operator does not exist"),
         begin(30_310, "kafka", "Kafka my-cluster does not exist"),
-        say(31_000, "operator", "pod strimzi-cluster-operator-7f9c: pulling image"),
-        say(31_200, "kafka", "waiting for the operator to take it up"),
+        progress(31_000, "operator", "pod strimzi-cluster-operator-7f9c: pulling image"),
+        progress(31_200, "kafka", "waiting for the operator to take it up"),
         count(44_000, "images", "pulling quay.io/strimzi/kafka:1.2.0-kafka-4.3.1", 1, 2, Unit::Items),
-        say(45_000, "operator", "0 of 1 replicas available"),
-        say(46_000, "kafka", "broker my-cluster-dual-role-0: pulling image"),
+        progress(45_000, "operator", "0 of 1 replicas available"),
+        progress(46_000, "kafka", "broker my-cluster-dual-role-0: pulling image"),
     ]
 }
 
@@ -173,7 +173,7 @@ pub fn up() -> Vec<Step> {
     steps.extend([
         end(63_000, "operator", Done, 32.7, "Strimzi 1.2.0 operator is available"),
         end(74_000, "images", Done, 45.6, "2 images on the node"),
-        say(74_500, "kafka", "broker my-cluster-dual-role-0: starting"),
+        progress(74_500, "kafka", "broker my-cluster-dual-role-0: starting"),
         end(88_000, "kafka", Done, 57.7, "Kafka 4.3.1, 1 broker serves"),
         begin(88_100, "topic", "KafkaTopic my-topic does not exist"),
         end(89_300, "topic", Done, 1.2, "1 partition, 1 replica"),
@@ -343,7 +343,7 @@ pub fn down() -> Vec<Step> {
         (90, Event::DeletionPlanned(planned())),
         (100, Event::ProfileDeletion(profile())),
         begin(150, "cluster", "profile kstrim exists and kstrim made it"),
-        say(2_000, "cluster", "removing the container kstrim"),
+        progress(2_000, "cluster", "removing the container kstrim"),
         end(5_400, "cluster", Outcome::Done, 5.3, "profile kstrim is gone"),
     ];
     finish(steps, 5_410, Outcome::Done, None, None)
@@ -370,7 +370,7 @@ pub fn one_task(text: &str) -> Vec<Step> {
         start("up", &tasks),
         begin(100, "kafka", text),
         (200, Event::Warning { task: None, id: None, message: text.to_owned() }),
-        say(2_000, "kafka", "almost"),
+        progress(2_000, "kafka", "almost"),
         end(3_000, "kafka", Outcome::Done, 2.9, text),
     ];
     finish(steps, 3_100, Outcome::Done, None, None)

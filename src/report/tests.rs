@@ -244,7 +244,7 @@ fn the_live_list_fits_every_terminal() {
             let live = rows::live(&run, UTF8, columns, rows);
             let lines: Vec<_> = live.into_iter().flat_map(|row| row.lines).collect();
             assert!(lines.len() <= rows, "{} rows in {columns}x{rows}", lines.len());
-            for line in lines.into_iter().chain(rows::over(&run, UTF8, columns)) {
+            for line in lines.into_iter().chain(rows::finished_lines(&run, UTF8, columns)) {
                 assert!(line.width() <= columns.max(1), "{columns}x{rows}: {line:?}");
             }
         }

@@ -47,7 +47,7 @@ impl Tty {
     /// The list for good, and the summary.
     fn close(&mut self, event: &Event) {
         let columns = self.columns();
-        let mut last: String = rows::over(&self.run, self.look, columns)
+        let mut last: String = rows::finished_lines(&self.run, self.look, columns)
             .iter()
             .map(|line| format!("{}\n", line.render(self.look)))
             .collect();

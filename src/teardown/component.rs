@@ -283,10 +283,10 @@ impl Task<Session> for Away {
         let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
         let kafka = found.map_err(|e| cx.api_failure("read the Kafka resource", &e))?.unwrap_or_default();
         let kafka = Object::new(kafka);
-        if component::take(kafka.json(), &self.names).is_some() {
+        if component::patch_to_remove(kafka.json(), &self.names).is_some() {
             self.waiter.changed_now();
             // Fields that kstrim marked as its own: removing them needs no further consent.
-            let take = |now: &Kafka<'_>| component::take(now.0.json(), &self.names);
+            let take = |now: &Kafka<'_>| component::patch_to_remove(now.0.json(), &self.names);
             ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka cluster", take).await?;
             self.waiter.changed_now();
         }

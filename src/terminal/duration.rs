@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) fn human(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     // 9.96 is "10 s", not "10.0 s".
-    if seconds < 9.95 { format!("{seconds:.1} s") } else { whole(seconds.round()) }
+    if seconds < 9.95 { format!("{seconds:.1} s") } else { whole_seconds(seconds.round()) }
 }
 
 /// Like [`human`], from the seconds of an event; anything that is no time counts as zero.
@@ -16,10 +16,10 @@ pub(crate) fn human_seconds(seconds: f64) -> String {
 
 /// A running time, in whole seconds so that it does not flicker: `4 s`, `1m 23s`.
 pub(crate) fn ticking(time: Duration) -> String {
-    whole(time.as_secs_f64().floor())
+    whole_seconds(time.as_secs_f64().floor())
 }
 
-fn whole(seconds: f64) -> String {
+fn whole_seconds(seconds: f64) -> String {
     let seconds = seconds as u64;
     match seconds {
         0..60 => format!("{seconds} s"),

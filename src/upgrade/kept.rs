@@ -40,8 +40,8 @@ pub(crate) type Before = Rc<RefCell<Option<Contents>>>;
 pub(crate) async fn verify(cx: &Session, before: &Before) -> Result<String> {
     cx.synced(&brokers::KINDS).await;
     let now = look(cx).await?;
-    let told = now.told();
-    let lost = before.borrow().as_ref().map(|earlier| earlier.lost(&now));
+    let told = now.summary();
+    let lost = before.borrow().as_ref().map(|earlier| earlier.losses(&now));
     let Some(lost) = lost.filter(|lost| !lost.is_empty()) else {
         // A topic or a group that was created since counts from now on.
         let compared = before.replace(Some(now)).is_some();
@@ -93,13 +93,13 @@ async fn contents(client: &mut Client, deadline: Instant) -> std::result::Result
 }
 
 impl Contents {
-    fn told(&self) -> String {
+    fn summary(&self) -> String {
         let (topics, groups) = (self.topics.len() as u64, self.groups.len() as u64);
         format!("{} and {}", counted(topics, "topic"), counted(groups, "consumer group"))
     }
 
     /// What `now` lacks, a line each. A topic or a group that somebody deleted or made again is no loss.
-    fn lost(&self, now: &Self) -> Vec<String> {
+    fn losses(&self, now: &Self) -> Vec<String> {
         let mut lost = Vec::new();
         for (name, (id, ends)) in &self.topics {
             let Some((_, later)) = now.topics.get(name).filter(|(now, _)| now == id) else { continue };
@@ -149,8 +149,8 @@ mod tests {
     fn what_grew_or_was_made_anew_is_not_lost() {
         let before = contents(&[("orders", 1, &[10, 7]), ("old", 2, &[5])], &[("app", 7), ("gone", 3)]);
         let now = contents(&[("orders", 1, &[12, 7]), ("old", 3, &[0]), ("new", 4, &[0])], &[("app", 9)]);
-        assert_eq!(before.lost(&now), Vec::<String>::new());
-        assert_eq!(now.told(), "3 topics and 1 consumer group");
+        assert_eq!(before.losses(&now), Vec::<String>::new());
+        assert_eq!(now.summary(), "3 topics and 1 consumer group");
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         let before = contents(&[("orders", 1, &[10, 7])], &[("app", 7)]);
         let now = contents(&[("orders", 1, &[9])], &[("app", 6)]);
         assert_eq!(
-            before.lost(&now),
+            before.losses(&now),
             [
                 "topic orders, partition 0 ended at offset 10, and now ends at offset 9",
                 "topic orders, partition 1 ended at offset 7, and now ends at nothing",

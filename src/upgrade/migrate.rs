@@ -220,9 +220,11 @@ impl Task<Context> for Migrate {
             }
             (Doneness::Pending(why), _) => Doneness::Pending(match self.part {
                 Part::Pools => why,
-                _ => format!("metadata state {}, {why}", shown(state)),
+                _ => format!("metadata state {}, {why}", state_for_people(state)),
             }),
-            (Doneness::Done(_), false) => Doneness::Pending(format!("metadata state {}", shown(state))),
+            (Doneness::Done(_), false) => {
+                Doneness::Pending(format!("metadata state {}", state_for_people(state)))
+            }
             (foreign, _) => foreign,
         })
     }
@@ -274,7 +276,7 @@ impl Task<Context> for Migrate {
 }
 
 /// A metadata state for people.
-fn shown(state: &str) -> &str {
+fn state_for_people(state: &str) -> &str {
     if state.is_empty() { "unknown" } else { state }
 }
 

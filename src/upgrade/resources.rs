@@ -60,7 +60,7 @@ impl Resources {
     }
 
     /// What is applied: the release's resources over the live ones.
-    fn over(&self, cx: &Context, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
+    fn merged_over_live(&self, cx: &Context, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
         let mode = cx.preset().mode();
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.json().clone());
         let old = kafka.as_ref().and_then(|kafka| before(cx, kafka)).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Resources {
                 continue;
             }
             let old = old.iter().find(|o| o.kind() == new.kind() && o.name() == new.name());
-            let mut merged = shape::over(old, new, live.json());
+            let mut merged = shape::merge_over_live(old, new, live.json());
             // Only over the object that was read, or not at all.
             merged.set(&["metadata", "uid"], live.uid());
             if kind == Kind::Kafka {
@@ -143,7 +143,7 @@ fn before(cx: &Context, kafka: &Value) -> Option<Vec<Object>> {
         namespace: &target.namespace,
         cluster: &target.cluster,
         storage: &cx.settings.storage,
-        // Storage stays as it is (`shape::over`).
+        // Storage stays as it is (`shape::merge_over_live`).
         storage_class: None,
         tuning: !cx.settings.stock,
     })
@@ -174,7 +174,7 @@ impl Task<Context> for Resources {
             return Ok(());
         }
         // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
-        let applied = cx.apply(&self.over(cx, &snapshot, &wanted), true).await;
+        let applied = cx.apply(&self.merged_over_live(cx, &snapshot, &wanted), true).await;
         applied.map_err(|e| cx.api_failure("apply the Kafka cluster", &e))?;
         if self.without_zookeeper {
             migrate::leave(cx).await?;

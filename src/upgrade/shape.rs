@@ -49,7 +49,7 @@ impl Shape {
 
 /// `new` as it goes over `live`: where the live value is still that of `old` the new one counts, and
 /// where somebody changed it, theirs. Storage is never changed: the operator could not.
-pub(crate) fn over(old: Option<&Object>, new: &Object, live: &Value) -> Object {
+pub(crate) fn merge_over_live(old: Option<&Object>, new: &Object, live: &Value) -> Object {
     let none = Value::Object(Map::new());
     let mut merged = new.clone();
     let old = old.map_or(&none, Object::value);
@@ -105,7 +105,7 @@ mod tests {
         let live = json!({"apiVersion": "kafka.strimzi.io/v1beta2", "metadata": {"name": "my-cluster"},
             "spec": {"kafka": {"version": "4.2.0", "config": {"a": 1, "b": 7, "theirs": 3},
                 "storage": {"type": "x"}, "probe": {"initialDelaySeconds": 1}, "old": true}}});
-        let merged = over(Some(&old), &new, &live);
+        let merged = merge_over_live(Some(&old), &new, &live);
         assert_eq!(merged.api_version(), "kafka.strimzi.io/v1");
         assert_eq!(
             merged.get("/spec/kafka"),

@@ -61,7 +61,7 @@ pub(crate) struct ToldStep {
 }
 
 /// Tell a path.
-pub(crate) fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
+pub(crate) fn describe_path(target: &Target, found: &Found, way: &[Stop]) -> Told {
     let state = &found.state;
     let named = |mode: Mode| match mode {
         Mode::Kraft => "kraft".to_owned(),
@@ -88,7 +88,7 @@ pub(crate) fn tell(target: &Target, found: &Found, way: &[Stop]) -> Told {
     }
     for stop in way {
         for step in &stop.steps {
-            steps.push(one(target, stop, step));
+            steps.push(describe_step(target, stop, step));
             if !matches!(step.action, Action::Versions { .. }) {
                 steps.push(smoke(target, &stop.release.version.to_string(), "before the next step"));
             }
@@ -109,7 +109,7 @@ fn smoke(target: &Target, release: &str, when: &str) -> ToldStep {
     }
 }
 
-fn one(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
+fn describe_step(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
     let release = &stop.release.version;
     let patch = |what: String| {
         let patch = target.kubectl("patch kafka").arg(&target.cluster).arg("-n").arg(&target.namespace);

@@ -156,6 +156,10 @@ fn what_is_wrong_is_said_with_its_line_before_anything_is_made() {
     kstrim(&mut test, ["up", "-f", "nowhere"]).expect(2);
     kstrim(&mut test, ["up", "--fit"]).expect(2);
     kstrim(&mut test, ["up", "--prune"]).expect(2);
+    let mut test = whole();
+    kstrim(&mut test, ["plan", "--script", "-f", "app"]).expect(2);
+    kstrim(&mut test, ["up", "-f", "app", "--cluster", "other"]).expect(2);
+    kstrim(&mut test, ["up", "-f", "app", "--kafka", "4.3.1", "--release", "0.45.2"]).expect(2);
 }
 
 #[test]

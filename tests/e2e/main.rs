@@ -17,6 +17,7 @@ mod through;
 
 mod bystanders;
 mod clients;
+mod commands;
 mod components;
 mod creation;
 mod cruise_control;

@@ -178,7 +178,7 @@ pub(crate) async fn installed(cx: &Session) -> Vec<ComponentName> {
 }
 
 /// What passed tests say.
-pub(crate) fn said(reports: &[ComponentReport]) -> String {
+pub(crate) fn summary(reports: &[ComponentReport]) -> String {
     let one = |r: &ComponentReport| format!("{}: {}", r.component, r.said);
     reports.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -110,7 +110,7 @@ impl Forwards {
             let ports = kafka.and_then(|k| listener::host_of(&k, how)).map(|l| listener::ports(&l));
             for (id, port) in ports.unwrap_or_default() {
                 if !self.tasks.borrow().contains_key(&id) {
-                    living::say(&format!("broker {id} added: {}:{port}", listener::HOST));
+                    living::print_to_stderr(&format!("broker {id} added: {}:{port}", listener::HOST));
                     self.add(id, port);
                 }
             }
@@ -143,7 +143,7 @@ impl One {
             match kubectl.forward_from(self.port, self.cx.namespace(), &life.0, self.inside).await {
                 Ok(mut forward) => {
                     if served {
-                        living::say(&format!(
+                        living::print_to_stderr(&format!(
                             "broker {} is available again on {}:{}",
                             self.id,
                             listener::HOST,
@@ -151,16 +151,16 @@ impl One {
                         ));
                     }
                     served = true;
-                    self.tell(Ok(life.0.clone()));
+                    self.report_state(Ok(life.0.clone()));
                     tokio::select! {
                         () = forward.ended() => {}
                         () = self.replaced(&life) => {}
                     }
                     drop(forward);
-                    living::say(&format!("broker {} is unavailable; waiting for it", self.id));
-                    self.tell(Err("its pod was deleted".into()));
+                    living::print_to_stderr(&format!("broker {} is unavailable; waiting for it", self.id));
+                    self.report_state(Err("its pod was deleted".into()));
                 }
-                Err(error) => self.tell(Err(error.message)),
+                Err(error) => self.report_state(Err(error.message)),
             }
             if began.elapsed() >= SOUND {
                 pause = FIRST_PAUSE;
@@ -171,7 +171,7 @@ impl One {
     }
 
     /// Say how it is.
-    fn tell(&self, how: Result<String, String>) {
+    fn report_state(&self, how: Result<String, String>) {
         let mut state = self.state.borrow_mut();
         match how {
             Ok(pod) => {
@@ -193,8 +193,8 @@ impl One {
             let version = self.cx.store.version();
             match life(&self.cx, &self.cx.store.snapshot(), self.id) {
                 Some((life, true)) => return life,
-                Some(_) => self.tell(Err("its pod is not ready".into())),
-                None => self.tell(Err("it has no pod".into())),
+                Some(_) => self.report_state(Err("its pod is not ready".into())),
+                None => self.report_state(Err("it has no pod".into())),
             }
             self.cx.store.newer_than(version).await;
         }

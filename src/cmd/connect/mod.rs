@@ -58,7 +58,7 @@ pub(crate) async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
         kind = &mut stop => {
             if said.get() && !global.quiet {
                 let target = Target::from(global);
-                living::say(&format!(
+                living::print_to_stderr(&format!(
                     "the port-forwards have ended; the listener is kept in the Kafka cluster; to remove \
                      it: {}",
                     target.kstrim("connect --remove")
@@ -73,7 +73,10 @@ pub(crate) async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
 async fn remove(living: &Living, args: &Connect) -> Result<()> {
     let cx = &living.cx;
     if listener::without_host(&living.kafka()).is_none() {
-        living::say(&format!("the Kafka cluster {} has no listener for this machine", cx.cluster()));
+        living::print_to_stderr(&format!(
+            "the Kafka cluster {} has no listener for this machine",
+            cx.cluster()
+        ));
         return Ok(());
     }
     agreed(living, args, "loses its listeners for programs on this machine").await?;
@@ -83,7 +86,7 @@ async fn remove(living: &Living, args: &Connect) -> Result<()> {
         change::follow(living, &waiter, args.timeout).await
     });
     changed.await?;
-    living::say(&format!(
+    living::print_to_stderr(&format!(
         "the listeners for this machine were removed from the Kafka cluster {}",
         cx.cluster()
     ));
@@ -94,7 +97,7 @@ async fn remove(living: &Living, args: &Connect) -> Result<()> {
 async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) -> Result<()> {
     let cx = &living.cx;
     let user = match &args.user {
-        Some(name) => Some(user::one(living, name).await?.0),
+        Some(name) => Some(user::find_user(living, name).await?.0),
         None => None,
     };
     let how = user.as_ref().map(login::authentication).transpose()?;
@@ -134,7 +137,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         return Ok(());
     }
     said.set(true);
-    living::say("open until Ctrl-C; if a broker restarts, its port-forward is opened again");
+    living::print_to_stderr("open until Ctrl-C; if a broker restarts, its port-forward is opened again");
     forwards.keep(how).await
 }
 

@@ -263,7 +263,7 @@ impl Reading<'_> {
                     let passes = error.leaves_open() || error.is_refusal_that_passes();
                     let since = *away.get_or_insert_with(|| {
                         if passes {
-                            self.say("the broker is unavailable; retrying");
+                            self.print_to_stderr("the broker is unavailable; retrying");
                         }
                         now
                     });
@@ -324,7 +324,7 @@ impl Reading<'_> {
         let readable: BTreeSet<i32> =
             chunks.iter().filter(|c| c.refused.is_none()).map(|c| c.partition).collect();
         for partition in self.refused.intersection(&readable) {
-            self.say(&format!("partition {partition} can be read again"));
+            self.print_to_stderr(&format!("partition {partition} can be read again"));
         }
         self.refused.retain(|partition| !readable.contains(partition));
         for chunk in chunks {
@@ -361,7 +361,7 @@ impl Reading<'_> {
                     self.printed += 1;
                     self.last = Instant::now();
                 }
-                Some(Ok(Step::Entry(Entry::Opaque { first, last, count, why }))) => self.say(&format!(
+                Some(Ok(Step::Entry(Entry::Opaque { first, last, count, why }))) => self.print_to_stderr(&format!(
                     "{count} messages of partition {partition} cannot be read (offsets {first} to {last}): {why}"
                 )),
                 Some(Ok(Step::Passed)) | None => {}
@@ -420,7 +420,7 @@ impl Reading<'_> {
         let [Some(first), Some(end)] = bounds else { return Ok(()) };
         if was < first {
             self.from.insert(partition, first);
-            self.say(&format!(
+            self.print_to_stderr(&format!(
                 "partition {partition} no longer contains offset {was}; reading continues at {first}"
             ));
         } else if was > end {
@@ -435,7 +435,7 @@ impl Reading<'_> {
         let was = self.from.insert(partition, end).unwrap_or(end);
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
         if was > end {
-            self.say(&format!(
+            self.print_to_stderr(&format!(
                 "partition {partition} was truncated from offset {was} to {end}: messages that were read are lost in Kafka; reading continues at {end}"
             ));
         }
@@ -445,14 +445,14 @@ impl Reading<'_> {
     fn say_refused(&mut self, partitions: impl IntoIterator<Item = i32>, why: &str) {
         for partition in partitions {
             if self.refused.insert(partition) {
-                self.say(&format!("partition {partition} cannot be read now: {why}"));
+                self.print_to_stderr(&format!("partition {partition} cannot be read now: {why}"));
             }
         }
     }
 
-    fn say(&self, what: &str) {
+    fn print_to_stderr(&self, what: &str) {
         if !self.quiet {
-            living::say(&format!("warning: {what}"));
+            living::print_to_stderr(&format!("warning: {what}"));
         }
     }
 }

@@ -108,11 +108,11 @@ pub(crate) async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen
             }
             let (request, seen) = match begun.remove(&key) {
                 // Read until a moment ago: from there.
-                Some(seen) if seen.last.is_some() => (Reading::whole(&source), seen),
+                Some(seen) if seen.last.is_some() => (Reading::complete_log(&source), seen),
                 Some(seen) => (reading.request(&source), seen),
                 // Its beginning belongs to what is followed.
                 None if first => (reading.request(&source), Seen::default()),
-                None => (Reading::whole(&source), Seen::default()),
+                None => (Reading::complete_log(&source), Seen::default()),
             };
             let component = source.component.clone();
             let tail =

@@ -109,11 +109,16 @@ impl Reading<'_> {
             (Some(Tail::All), _) | (None, Some(_)) => None,
             (None, None) => Some(TAIL),
         };
-        LogRequest { tail, since: self.args.since, previous: self.args.previous, ..Self::whole(source) }
+        LogRequest {
+            tail,
+            since: self.args.since,
+            previous: self.args.previous,
+            ..Self::complete_log(source)
+        }
     }
 
     /// All that one has written.
-    fn whole(source: &Source) -> LogRequest {
+    fn complete_log(source: &Source) -> LogRequest {
         LogRequest {
             namespace: source.namespace.clone(),
             pod: source.pod.clone(),

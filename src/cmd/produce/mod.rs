@@ -63,7 +63,7 @@ impl Written {
             if ack.base_offset < 0 { -1 } else { ack.base_offset + i64::try_from(count).unwrap_or(1) - 1 };
     }
 
-    fn said(&self) -> String {
+    fn summary(&self) -> String {
         let s = if self.messages == 1 { "" } else { "s" };
         format!("{} message{s} written to {}", self.messages, self.topic)
     }
@@ -117,14 +117,16 @@ pub(crate) async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
             (_, None, None) => {}
         }
     };
-    tell(global, args, &written);
+    print_summary(global, args, &written);
     match ended {
         Ok(None) => Ok(ExitCode::SUCCESS),
         Ok(Some(kind)) => Ok(ExitCode::from(kind.exit_code())),
-        Err(failure) if written.messages > 0 => Err(Box::new(
-            failure
-                .because(format!("{}; it is not known whether later messages were written", written.said())),
-        )),
+        Err(failure) if written.messages > 0 => {
+            Err(Box::new(failure.because(format!(
+                "{}; it is not known whether later messages were written",
+                written.summary()
+            ))))
+        }
         Err(failure) => Err(failure),
     }
 }
@@ -133,12 +135,12 @@ fn rights<'a>(args: &'a Produce, target: &'a Target) -> Rights<'a> {
     Rights { target, topic: &args.topic, user: args.user.as_ref(), operation: "write" }
 }
 
-fn tell(global: &Global, args: &Produce, written: &Written) {
+fn print_summary(global: &Global, args: &Produce, written: &Written) {
     if args.output == Summary::Json {
         super::print(&(serde_json::to_string(written).unwrap_or_default() + "\n"));
     }
     if !global.quiet {
-        living::say(&written.said());
+        living::print_to_stderr(&written.summary());
     }
 }
 

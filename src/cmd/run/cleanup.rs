@@ -74,7 +74,7 @@ fn incomplete(prefix: &str, failure: Failure) -> Box<Failure> {
 /// later run.
 pub(crate) async fn after_others(living: &Living, runs: &Path) {
     let cx = &living.cx;
-    for held in record::over(runs, cx.namespace(), cx.cluster()) {
+    for held in record::ended_runs(runs, cx.namespace(), cx.cluster()) {
         let Some(prefix) = held.record.prefix.clone() else {
             held.forget();
             continue;

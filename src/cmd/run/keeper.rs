@@ -107,7 +107,7 @@ impl Request {
         let _ = std::fs::remove_file(self.state_file());
     }
 
-    fn tell(&self, state: &State) {
+    fn write_state(&self, state: &State) {
         let path = self.state_file();
         let new = path.with_extension("new");
         let Ok(json) = serde_json::to_vec(state) else { return };
@@ -155,7 +155,7 @@ pub(crate) fn main(request: Option<OsString>) -> ExitCode {
         if let Err(failure) = &ended {
             let causes = failure.causes.join(": ");
             let failure = Some(format!("{}: {causes}", failure.message).trim_end_matches(": ").to_owned());
-            request.tell(&State { at: now(), failure, ..State::default() });
+            request.write_state(&State { at: now(), failure, ..State::default() });
         }
         ended.map(|()| ExitCode::SUCCESS)
     });
@@ -193,7 +193,7 @@ async fn forward(request: &Request, global: &Global) -> Result<()> {
     let told = async {
         loop {
             let (open, trouble) = forwards.all();
-            request.tell(&State { at: now(), open, trouble, failure: None });
+            request.write_state(&State { at: now(), open, trouble, failure: None });
             tokio::time::sleep(BEAT).await;
         }
     };

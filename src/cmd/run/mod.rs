@@ -72,7 +72,7 @@ pub(crate) fn as_up(global: &Global, matches: &ArgMatches, layers: &Layers) -> R
         let message = "the settings of kstrim up are not valid";
         Box::new(Failure::new(crate::errors::USAGE, Kind::Usage, message).because(e.to_string().trim()))
     };
-    let parsed = layers.over(Cli::command()).try_get_matches_from(words).map_err(invalid)?;
+    let parsed = layers.as_defaults_of(Cli::command()).try_get_matches_from(words).map_err(invalid)?;
     let cli = Cli::from_arg_matches(&parsed).map_err(invalid)?;
     let Command::Up(mut up) = cli.command else { unreachable!("the verb is up") };
     let yes = matches.subcommand_matches("run").is_some_and(|run| run.get_flag("yes"));
@@ -429,7 +429,7 @@ impl This<'_> {
             Environment::of_run(global, &self.record.id, self.record.prefix.as_deref(), &self.topics);
         let connect = async {
             let user = match &args.user {
-                Some(name) => Some(user::one(living, name).await?.0),
+                Some(name) => Some(user::find_user(living, name).await?.0),
                 None => None,
             };
             let user: Option<(&User, Authentication)> = match &user {
@@ -444,7 +444,7 @@ impl This<'_> {
         };
         let access = self.task(invocation, "connect", connect).await?;
         let (topics, id) = (self.topics.clone(), self.record.id.clone());
-        let stale = !record::over(&runs, living.cx.namespace(), living.cx.cluster()).is_empty();
+        let stale = !record::ended_runs(&runs, living.cx.namespace(), living.cx.cluster()).is_empty();
         if topics.is_empty() && !stale {
             return Ok((access, environment));
         }

@@ -69,7 +69,7 @@ impl Held {
 }
 
 /// The runs on this Kafka cluster whose processes have ended without cleaning up.
-pub(crate) fn over(runs: &Path, namespace: &str, cluster: &str) -> Vec<Held> {
+pub(crate) fn ended_runs(runs: &Path, namespace: &str, cluster: &str) -> Vec<Held> {
     let folders = fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut over = Vec::new();
     for folder in folders.filter(|path| path.is_dir()) {
@@ -126,10 +126,11 @@ mod tests {
         drop(Held::begin(runs.path(), record("b", "c")).expect("writable"));
         drop(Held::begin(runs.path(), record("d", "other")).expect("writable"));
         fs::create_dir(runs.path().join("e")).expect("a directory");
-        let ids =
-            || over(runs.path(), "kafka", "c").into_iter().map(|held| held.record.id).collect::<Vec<_>>();
+        let ids = || {
+            ended_runs(runs.path(), "kafka", "c").into_iter().map(|held| held.record.id).collect::<Vec<_>>()
+        };
         assert_eq!(ids(), ["b"]);
-        over(runs.path(), "kafka", "c").remove(0).forget();
+        ended_runs(runs.path(), "kafka", "c").remove(0).forget();
         assert!(ids().is_empty() && !runs.path().join("b").exists());
         live.forget();
         assert!(!runs.path().join("a").exists());

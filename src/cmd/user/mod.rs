@@ -138,7 +138,7 @@ async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
 }
 
 /// One of them.
-pub(super) async fn one(living: &Living, name: &UserName) -> Result<(User, Value)> {
+pub(super) async fn find_user(living: &Living, name: &UserName) -> Result<(User, Value)> {
     let known = all(living).await?;
     if let Some(found) = known.iter().find(|(u, _)| u.user == name.as_str()) {
         return Ok(found.clone());
@@ -166,7 +166,7 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
         let living = living::open_to_change(invocation, global).await?;
         let cx = living.cx.clone();
         living.served(Entity::User, &format!("the user {}", args.user))?;
-        let (user, object) = one(&living, &args.user).await?;
+        let (user, object) = find_user(&living, &args.user).await?;
         if !args.yes {
             let whose = if user.made_by_kstrim { "" } else { ", which kstrim did not create," };
             let question = format!(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{User, all, export, one};
+use super::{User, all, export, find_user};
 use crate::cli::{Format, Global, UserList, UserShow};
 use crate::cmd::living;
 use crate::failure::Result;
@@ -54,7 +54,7 @@ fn table(users: &[User]) -> String {
 
 pub(super) async fn show(global: &Global, args: &UserShow) -> Result<ExitCode> {
     living::reading(global, async |living| {
-        let (user, _) = one(&living, &args.user).await?;
+        let (user, _) = find_user(&living, &args.user).await?;
         let bootstrap = export::bootstrap(&living.kafka(), &user);
         let mut shown = Shown { user, bootstrap, exported: Vec::new(), secrets: None };
         if args.export.is_some() || args.reveal {

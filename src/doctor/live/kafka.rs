@@ -273,7 +273,7 @@ async fn messages(brokers: &Brokers, topic: &str, target: &Target) -> Outcome {
     let plan = Plan { allow_foreign: true, timeout: SMOKE, ..Plan::new(run_id, topic, target) };
     let run = brokers.prove(&plan, &|_| {}).await;
     match run.failure {
-        None => Outcome::ok(brokers::said(&run.report)),
+        None => Outcome::ok(brokers::summary(&run.report)),
         Some(failure) => Outcome::failed(&failure),
     }
 }
