@@ -23,11 +23,13 @@ use crate::kafka::Security;
 use crate::kafka::security::{Login, Tls};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::kafka::{Entity, Kafka, Listener};
+use crate::kube::kubectl::Kubectl;
+use crate::kube::object::text;
 use crate::manifest::user::{self, Authentication, UserInput};
 use crate::names::acl::Rule;
 
 /// The user of the smoke test.
-const USER: &str = "kstrim-smoke-test";
+pub(crate) const USER: &str = "kstrim-smoke-test";
 /// How long the user operator may take to create its credentials.
 const CREDENTIALS: Duration = Duration::from_secs(90);
 
@@ -93,20 +95,21 @@ pub(crate) async fn creates_user(cx: &Session) -> bool {
     kafka.is_some_and(|kafka| matches!(way(&kafka), Ok(Way::User(..))))
 }
 
-/// Delete the user of the test, if there is one.
-pub(crate) async fn release(cx: &Session) -> Result<()> {
-    if cx.broker_access.borrow().is_none() {
+/// Delete the user of the test, if this run has created it; by `kubectl`, which works on after an interrupt.
+pub(crate) async fn release(cx: &Session, kubectl: &Kubectl) -> Result<()> {
+    if !cx.test_user.get() {
         return Ok(());
     }
     let collection = ObservedKind::KafkaUser.path(cx.api_version(), Some(cx.namespace()));
-    let found = cx.kubectl.find(&format!("{collection}/{USER}")).await;
+    let found = kubectl.find(&format!("{collection}/{USER}")).await;
     let Some(user) = found.map_err(|e| cx.api_failure("read the user of the smoke test", &e))? else {
         return Ok(());
     };
     let installation = ownership::installation(cx).await?;
     cx.broker_access.take();
+    cx.test_user.set(false);
     let Some(owned) = installation.owned(&collection, &user) else { return Ok(()) };
-    let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
+    let deleted = change::delete(kubectl, &installation, &owned).await;
     deleted.map(drop).map_err(|e| cx.api_failure("delete the user of the smoke test", &e))
 }
 
@@ -155,12 +158,12 @@ async fn credentials(
             vec![rule(format!("topic:{topic}:all"))?, rule("cluster:*:describe,idempotent-write".into())?]
         }
     };
-    let name = USER.parse().map_err(|why| unusable(format!("{why}")))?;
+    let user_name = USER.parse().map_err(|why| unusable(format!("{why}")))?;
     let wanted = user::user(&UserInput {
         release: cx.choice.release,
         namespace: &cx.target.namespace,
         cluster: &cx.target.cluster,
-        user: &name,
+        user: &user_name,
         authentication: how,
         acls: &rules,
         quotas: &[],
@@ -172,10 +175,14 @@ async fn credentials(
         let what = format!("the KafkaUser {USER} in namespace {}", cx.namespace());
         return Err(super::refusals::foreign(cx, errors::FILE_FOREIGN, what, "--namespace"));
     }
+    cx.test_user.set(true);
     let applied = cx.apply(&cx.labelled(vec![wanted]), false).await;
     applied.map_err(|e| cx.api_failure("create the user of the smoke test", &e))?;
     cx.emit.progress("waiting for the credentials of the test's user", None);
     let end = Instant::now() + CREDENTIALS;
+    // `userOperator.secretPrefix`, if there is one.
+    let prefix = text(kafka.0.json(), "/spec/entityOperator/userOperator/secretPrefix");
+    let name = format!("{prefix}{USER}");
     let key = if how == Authentication::Tls { "user.crt" } else { "password" };
     loop {
         let ready =
@@ -183,7 +190,7 @@ async fn credentials(
                 let user = crate::kube::Object::new(user);
                 user.observed() && user.condition("Ready").is_some_and(|ready| ready.is_true())
             });
-        if ready && let Some(entries) = secret(cx, USER).await?.filter(|entries| entries.contains_key(key)) {
+        if ready && let Some(entries) = secret(cx, &name).await?.filter(|entries| entries.contains_key(key)) {
             return Ok(entries);
         }
         if Instant::now() >= end {

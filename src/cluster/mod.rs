@@ -27,6 +27,7 @@ pub(crate) mod adopt;
 pub(crate) mod api_server;
 pub(crate) mod brokers;
 pub(crate) mod change;
+pub(crate) mod claims;
 pub(crate) mod component_test;
 pub(crate) mod connection;
 pub(crate) mod definitions;

@@ -46,6 +46,8 @@ pub(crate) struct Session {
     /// The port and the credentials by which kstrim's own client reaches the brokers, where no listener takes everybody
     /// (`cluster/access.rs`).
     pub broker_access: RefCell<Option<(u16, Security)>>,
+    /// Whether this run has created the user of the smoke test, and has to delete it.
+    pub test_user: Cell<bool>,
     /// The profile's journal.
     pub journal: Rc<RefCell<JournalFile>>,
     /// Where events go.
@@ -156,6 +158,7 @@ impl Session {
         let kubectl = Rc::new(kubectl);
         Self {
             broker_access: RefCell::default(),
+            test_user: Cell::default(),
             forwards: Forwards::new(kubectl.clone(), target.namespace.as_str()),
             target,
             choice,
@@ -181,6 +184,7 @@ impl Session {
             ownership: self.ownership.clone(),
             waiting: Waiting::since(self.waiting.began),
             broker_access: RefCell::default(),
+            test_user: Cell::default(),
             forwards: Forwards::new(self.kubectl.clone(), self.namespace()),
             journal: self.journal.clone(),
             emit: self.emit.clone(),

@@ -9,7 +9,7 @@ use similar::TextDiff;
 use super::invocation::Invocation;
 use super::up::{self, Wanted};
 use crate::cli::{Diff, Global, OutputMode};
-use crate::cluster::{ownership, refusals};
+use crate::cluster::ownership;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::ApiErrorKind;
@@ -17,6 +17,8 @@ use crate::manifest::{self, Object};
 use crate::quickstart::context::Context;
 use crate::quickstart::user_objects::{collection, stale};
 
+/// What client-side `kubectl apply` writes: the whole object, the values of a Secret included.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// There are differences, as for `kubectl diff` and `diff`.
 const DIFFERENT: u8 = 1;
 
@@ -25,7 +27,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
     if args.what.filename.is_empty() {
         let failure =
             Failure::new(errors::USAGE, Kind::Usage, "diff needs manifests to compare the cluster with");
-        return Err(Box::new(failure.hint("specify them: kstrim diff --filename PATH")));
+        return Err(Box::new(failure.hint("specify them: --filename PATH")));
     }
     let Wanted { global, settings, choice, files } = up::wanted(global, &args.what).await?;
     let invocation = Invocation::begin(&global, "diff", OutputMode::Plain);
@@ -39,8 +41,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
         text.push_str(&one(&cx, object).await?);
     }
     for (what, ..) in stale(&cx).await? {
-        let prune = refusals::up(&cx).arg("--prune");
-        text.push_str(&format!("# {what} is no longer in your files; to delete it: {prune}\n"));
+        text.push_str(&format!("# {what} is no longer in your files: up with --prune deletes it\n"));
     }
     super::print(&text);
     if text.is_empty() {
@@ -59,9 +60,14 @@ async fn one(cx: &Context, object: Object) -> Result<String> {
         Err(failure) if failure.id == errors::KIND_MISSING => None,
         Err(failure) => return Err(failure),
     };
+    if live.as_ref().is_some_and(|live| !cx.owns(live)) {
+        return Ok(format!(
+            "# {kind} {name} was not created by kstrim: up refuses it, or uses it unchanged with --adopt\n"
+        ));
+    }
     let labelled = cx.labelled(vec![object.clone()]);
-    let after = match cx.kubectl.preview(&manifest::to_yaml(&labelled)).await {
-        Ok(after) => after,
+    let after = match cx.kubectl.preview(&manifest::to_yaml(&labelled), true).await {
+        Ok(after) => after.into_iter().next().unwrap_or_default(),
         // The namespace or the definition does not exist yet: the object will be as it is in the file.
         Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind) => {
             labelled.first().map_or(Value::Null, |object| object.value().clone())
@@ -100,7 +106,9 @@ fn shown(mut object: Value) -> Value {
         }
         for (part, own) in [("annotations", "kstrim/"), ("labels", "kstrim.io/")] {
             if let Some(entries) = metadata.get_mut(part).and_then(Value::as_object_mut) {
-                entries.retain(|key, _| !key.starts_with(own) && key != manifest::label::MANAGED_BY);
+                entries.retain(|key, _| {
+                    !key.starts_with(own) && key != manifest::label::MANAGED_BY && key != LAST_APPLIED
+                });
                 if entries.is_empty() {
                     metadata.remove(part);
                 }
@@ -115,6 +123,12 @@ fn shown(mut object: Value) -> Value {
 fn masked(kind: &str, mut before: Value, mut after: Value) -> (Value, Value) {
     if kind != "Secret" {
         return (before, after);
+    }
+    for object in [&mut before, &mut after] {
+        // Annotations may hold a copy of what they describe.
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("annotations");
+        }
     }
     for part in ["data", "stringData"] {
         let old = before.get(part).cloned().unwrap_or_default();

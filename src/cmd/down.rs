@@ -205,6 +205,16 @@ async fn refuse_other_kafkas(cx: &Session, keep_data: bool) -> Result<()> {
     let other = found.iter().find(|k| !(teardown::name(k) == cx.cluster() && cx.owns(k) || goes(k)));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
     let target = &cx.target;
+    if keep_data && other.is_some_and(|k| cx.owns(k)) {
+        let message =
+            format!("nothing was deleted: the namespace also has the Kafka cluster {name} of your manifests");
+        let failure = Failure::new(errors::KAFKA_FOREIGN, Kind::Foreign, message).because(
+            "the data of one Kafka cluster can be kept, and the other one would be left without an operator",
+        );
+        return Err(Box::new(
+            failure.hint(format!("keep its data: {}", target.again().with("--cluster", name))),
+        ));
+    }
     let failure = Failure::new(
         errors::KAFKA_FOREIGN,
         Kind::Foreign,

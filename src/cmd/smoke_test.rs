@@ -105,7 +105,7 @@ async fn test(
         return Err(Box::new(Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message).because(why)));
     }
     let run = brokers::test(&cx, plan).await;
-    access::release(&cx).await?;
+    access::release(&cx, &cx.kubectl).await?;
     let run = run?;
     let mut beside = Components::default();
     if !args.no_components && run.failure.is_none() {

@@ -10,7 +10,7 @@ use crate::catalogue::Choice;
 pub(crate) use crate::checks::versions::choose;
 use crate::cli::{Global, Up, What};
 use crate::cluster::session::Session;
-use crate::cluster::{lost_machine, profile_owner, refusals};
+use crate::cluster::{access, lost_machine, profile_owner, refusals};
 use crate::config::{Settings, Target};
 use crate::engine::task::Job;
 use crate::errors;
@@ -100,6 +100,12 @@ async fn up(
     let _lock = invocation.lock()?;
     let cx = Rc::new(context_to_create(invocation, settings, choice)?.with_files(files));
     let ended = run_jobs(invocation, &cx, plan.jobs(&cx), args).await;
+    // A run that ended before the smoke test, or in it.
+    if let Err(failure) =
+        access::release(&cx, &cx.kubectl.with_runner(Rc::new(invocation.runner.detached()))).await
+    {
+        cx.emit.warn(failure.to_string());
+    }
     invocation.release(&cx).await;
     ended
 }

@@ -272,12 +272,17 @@ impl Kubectl {
         Ok(output.stderr)
     }
 
-    /// One object as it would be after an apply of this YAML, conflicts included; nothing is changed.
-    pub(crate) async fn preview(&self, yaml: &str) -> Result<Value, ApiError> {
-        let cmd = self.apply_cmd(true).args(["--dry-run=server", "-o", "json"]);
+    /// Objects as they would be after an apply of this YAML; nothing is changed. `force`: also where another manager owns
+    /// a field.
+    pub(crate) async fn preview(&self, yaml: &str, force: bool) -> Result<Vec<Value>, ApiError> {
+        let cmd = self.apply_cmd(force).args(["--dry-run=server", "-o", "json"]);
         let output = self.run(&cmd.stdin(yaml)).await?;
-        serde_json::from_slice(&output.stdout)
-            .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("its output is not JSON: {e}")))
+        let mut all: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("its output is not JSON: {e}")))?;
+        Ok(match all["kind"].as_str() {
+            Some("List") => all["items"].as_array_mut().map(std::mem::take).unwrap_or_default(),
+            _ => vec![all],
+        })
     }
 
     /// Delete the object at `path`; `options` are the API's DeleteOptions, whose preconditions identify the object.
@@ -327,8 +332,8 @@ impl Kubectl {
     }
 
     /// Whether the API server would take this YAML stream whole, every field of it known; nothing is changed.
-    pub(crate) async fn would_apply(&self, yaml: &str) -> Result<(), ApiError> {
-        self.run(&self.apply_cmd(true).arg("--dry-run=server").stdin(yaml)).await.map(drop)
+    pub(crate) async fn would_apply(&self, yaml: &str, force: bool) -> Result<(), ApiError> {
+        self.run(&self.apply_cmd(force).arg("--dry-run=server").stdin(yaml)).await.map(drop)
     }
 
     /// Write the objects that this YAML stream names as they are, so that they are stored again.

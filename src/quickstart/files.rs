@@ -1,21 +1,23 @@
 //! The user's own manifests in a run of `up -f`: read before anything else, checked by the preflight, applied by the
 //! tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
 
-use std::collections::BTreeSet;
-
 use super::context::Context;
 use super::{kafka, sources};
 use crate::catalogue::{self, Partial};
 use crate::cli::Global;
+use crate::cluster::access;
+use crate::cluster::installation::MARKER;
+use crate::config::PULL_SECRET;
 use crate::config::{Settings, Target};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::kubectl::Kubectl;
-use crate::manifest::Object;
 use crate::manifest::label::FILES;
 use crate::manifest::recognise;
+use crate::manifest::{Object, Phases};
 use crate::names::{DnsLabel, memory_mb};
+use crate::tool::minikube_output::Listed;
 use crate::user_manifests::UserManifests;
 use crate::user_manifests::fit::{self, Change, Limits};
 use crate::user_manifests::order::{self, Phase};
@@ -99,6 +101,33 @@ impl UserFiles {
         self.fitted.kafkas().any(|kafka| kafka.object.name() == cluster)
     }
 
+    /// Whether a KafkaTopic of this cluster describes the topic.
+    pub(crate) fn has_topic(&self, cluster: &str, topic: &str) -> bool {
+        let of_cluster = |object: &Object| {
+            object.kind() == "KafkaTopic" && references::cluster_of(object) == Some(cluster)
+        };
+        let named = |object: &Object| {
+            let written = object.get("/spec/topicName").and_then(serde_json::Value::as_str);
+            written.unwrap_or(object.name()) == topic
+        };
+        self.fitted.documents.iter().any(|document| of_cluster(&document.object) && named(&document.object))
+    }
+
+    /// Whether the brokers of a Kafka ask another program who a client is, or what it may do.
+    pub(crate) fn asks_others(&self, cluster: &str) -> bool {
+        let kafka = self.fitted.kafkas().find(|kafka| kafka.object.name() == cluster);
+        let spec = kafka.and_then(|kafka| kafka.object.get("/spec/kafka"));
+        let Some(spec) = spec else { return false };
+        let kind = |pointer: &str, value: &serde_json::Value| {
+            value.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned)
+        };
+        let listeners = spec["listeners"].as_array().into_iter().flatten();
+        let mut kinds: Vec<String> =
+            listeners.filter_map(|listener| kind("/authentication/type", listener)).collect();
+        kinds.extend(kind("/authorization/type", spec));
+        kinds.iter().any(|kind| matches!(kind.as_str(), "oauth" | "keycloak" | "opa" | "custom"))
+    }
+
     /// How many brokers the Kafka of this name has, if it is among them.
     pub(crate) fn brokers(&self, cluster: &str) -> Option<u64> {
         let kafka = self.fitted.kafkas().find(|kafka| kafka.object.name() == cluster)?;
@@ -148,28 +177,64 @@ impl UserFiles {
     /// In the namespace of the run, with the label by which a later run finds what has left the files.
     fn placed(&self, object: &Object) -> Object {
         let mut object = object.clone();
+        // What an export (`kubectl get -o yaml`) has of the cluster that it is from.
+        for field in [
+            "uid",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "managedFields",
+            "ownerReferences",
+            "selfLink",
+        ] {
+            object.remove(&["metadata", field]);
+        }
+        object.remove(&["status"]);
         object.set(&["metadata", "namespace"], self.namespace.as_str());
         object.set(&["metadata", "labels", FILES], "true");
         object
     }
 
     /// Refuse what does not match the release's definitions, or contradicts itself or what the namespace has.
-    pub(crate) async fn check(&self, cx: &Context, definitions: &[Object], answers: bool) -> Result<()> {
-        let release = cx.choice.release;
+    async fn check(&self, cx: &Context, install: &Phases, answers: bool) -> Result<()> {
+        let (release, definitions) = (cx.choice.release, &install.crds);
+        let own = |object: &Object| {
+            let own = install
+                .namespaced
+                .iter()
+                .any(|own| own.kind() == object.kind() && own.name() == object.name());
+            own || matches!(
+                (object.kind(), object.name()),
+                ("Secret", PULL_SECRET) | ("KafkaUser", access::USER) | ("ConfigMap", MARKER)
+            )
+        };
+        if let Some(document) = self.given.documents.iter().find(|document| own(&document.object)) {
+            let message = format!(
+                "{}: {} is an object of kstrim's own",
+                document.at("/metadata/name"),
+                document.object
+            );
+            let failure = Failure::new(errors::FILE_SCOPE, Kind::Usage, message);
+            return Err(Box::new(failure.hint("leave it out, or give it another name")));
+        }
         let problems = schema::Definitions::new(release, definitions).check(&self.given.documents);
         if let Some(failure) = problem::failure(&problems) {
             return Err(failure);
         }
         let mut existing = Existing::default();
-        if !self.has_kafka(cx.cluster()) && self.given.kafkas().next().is_none() {
+        if answers {
+            self.look(cx, &mut existing).await?;
+        } else if matches!(cx.machine.listed.get(), Some(Listed::Valid(_))) {
+            // A profile that is stopped may have what the manifests refer to.
+            return Ok(());
+        }
+        let preset = !self.has_kafka(cx.cluster()) && self.given.kafkas().next().is_none();
+        if preset && !existing.kafkas.iter().any(|kafka| kafka.name == cx.cluster()) {
             let wanted = kafka::wanted(cx)?;
             let pools: Vec<&Object> = wanted.iter().filter(|o| o.kind() == "KafkaNodePool").collect();
             existing
                 .kafkas
                 .extend(wanted.iter().filter(|o| o.kind() == "Kafka").map(|o| Cluster::of(o, &pools)));
-        }
-        if answers {
-            self.look(cx, &mut existing).await?;
         }
         let problems = references::check(&self.fitted.documents, &existing, cx.namespace(), release);
         problem::failure(&problems).map_or(Ok(()), Err)
@@ -178,8 +243,15 @@ impl UserFiles {
     /// What the namespace has that manifests may refer to.
     async fn look(&self, cx: &Context, existing: &mut Existing) -> Result<()> {
         let namespace = cx.namespace();
-        for (kind, plural) in [("ConfigMap", "configmaps"), ("Secret", "secrets")] {
-            let path = format!("/api/v1/namespaces/{namespace}/{plural}");
+        let strimzi = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
+        for (api, kind, plural) in [
+            ("/api/v1", "ConfigMap", "configmaps"),
+            ("/api/v1", "Secret", "secrets"),
+            ("/api/v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+            (strimzi.as_str(), "KafkaUser", "kafkausers"),
+            (strimzi.as_str(), "KafkaConnect", "kafkaconnects"),
+        ] {
+            let path = format!("{api}/namespaces/{namespace}/{plural}");
             let found = cx.list(&path, &format!("list the {plural}")).await?;
             let name =
                 |object: &serde_json::Value| crate::kube::object::text(object, "/metadata/name").to_owned();
@@ -195,9 +267,8 @@ impl UserFiles {
             Object::new(json).ok()
         };
         let pools: Vec<Object> = pools.into_iter().filter_map(|json| typed(json, "KafkaNodePool")).collect();
-        let known: BTreeSet<String> = existing.kafkas.iter().map(|kafka| kafka.name.clone()).collect();
         for kafka in kafkas.into_iter().filter_map(|json| typed(json, "Kafka")) {
-            if self.has_kafka(kafka.name()) || known.contains(kafka.name()) {
+            if self.has_kafka(kafka.name()) {
                 continue;
             }
             let own: Vec<&Object> =
@@ -213,7 +284,7 @@ impl UserFiles {
 pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
     let Some(files) = &cx.files else { return Ok(()) };
     let install = sources::install(cx).await?;
-    files.check(cx, &install.phases.crds, answers).await?;
+    files.check(cx, &install.phases, answers).await?;
     for reason in &files.reasons {
         cx.emit.warn(format!("Strimzi {} is used: {reason}", cx.choice.release.version));
     }

@@ -272,7 +272,7 @@ fn warn_of_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, want
 }
 
 /// The fields of `wanted` that `live` has otherwise.
-pub(super) fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
+fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
     match (wanted, live) {
         (Value::Object(fields), _) if !fields.is_empty() => {
             for (name, value) in fields {

@@ -67,7 +67,11 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
     let kafka_needs: Vec<&str> = needs.iter().copied().chain(before).collect();
     plan.add(Spec::new("kafka", "Kafka brokers", &kafka_needs, 15), kafka::Kafka::default());
     let own = files.map(|files| user_objects::add(&mut plan, files, cluster, prune)).unwrap_or_default();
-    plan.add(Spec::new("topic", "Topic", &["kafka"], 3), topic::Topic::default());
+    // A topic that the user's own manifests describe is theirs to create.
+    let theirs = files.filter(|files| files.has_topic(cluster, settings.topic.as_str())).is_some();
+    let topics = own.iter().filter(|id| theirs && id.starts_with("file-kafkatopic"));
+    let topic_needs: Vec<&str> = ["kafka"].into_iter().chain(topics.map(String::as_str)).collect();
+    plan.add(Spec::new("topic", "Topic", &topic_needs, 3), topic::Topic::default());
     plan.add(Spec::new("smoke", "Smoke test", &["topic"], 3), smoke::Smoke::default());
     for name in &settings.with {
         let title = component::of(*name).title;

@@ -45,7 +45,7 @@ impl Task<Context> for Smoke {
         }
         let run = test(cx, &plan).await;
         // Whatever came of it: the user existed for the test alone.
-        access::release(cx).await?;
+        access::release(cx, &cx.kubectl).await?;
         let run = run?;
         cx.emit.send(Event::Smoke(run.report.clone()));
         if let Some(failure) = run.failure {

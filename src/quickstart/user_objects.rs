@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::files::UserFiles;
-use super::kafka::changes;
 use crate::cluster::change::{self, Deleted};
+use crate::cluster::claims;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Plan, Spec, Task};
@@ -23,7 +23,7 @@ use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
 
 /// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
-const FAILING: Duration = Duration::from_secs(30);
+const FAILING: Duration = Duration::from_secs(90);
 
 /// Add the tasks of `files` to a plan that has the other ones; returns their ids and, of those, what the Kafka of the run
 /// waits for.
@@ -54,6 +54,8 @@ pub(crate) fn add(plan: &mut Plan<Context>, files: &UserFiles, cluster: &str, pr
         let mut needs: Vec<String> = match phase {
             Phase::Foundations => vec!["namespace".into()],
             Phase::Clusters => vec!["crds".into(), "namespace".into()],
+            // What the brokers ask when a client comes has to be there before them.
+            Phase::Workloads if files.asks_others(cluster) => vec!["namespace".into()],
             _ => vec!["kafka".into()],
         };
         needs.extend(match phase {
@@ -66,8 +68,10 @@ pub(crate) fn add(plan: &mut Plan<Context>, files: &UserFiles, cluster: &str, pr
                 of(&[Phase::Clusters, Phase::UsersAndTopics, Phase::Clients, Phase::Connectors])
             }
         });
-        // Within a phase in the order of the table: a binding needs its role, a connector's user its Secret.
-        let earlier = named.iter().take_while(|(_, other, _)| other != id).filter(|(of, ..)| of == phase);
+        // Within these in the order of the table: a binding needs its role, a Kafka its node pools.
+        let ordered = matches!(phase, Phase::Foundations | Phase::Clusters);
+        let earlier =
+            named.iter().take_while(|(_, other, _)| other != id).filter(|(of, ..)| ordered && of == phase);
         needs.extend(earlier.map(|(_, other, _)| other.clone()));
         let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
         plan.add(Spec::new(id.clone(), title.clone(), &needs, 10), Objects::new(group));
@@ -85,11 +89,13 @@ struct Objects {
     /// Whether this run has applied them: what the API server writes otherwise than the file is no change after that.
     applied: Cell<bool>,
     failing: RefCell<BTreeMap<String, Instant>>,
+    /// What existed after this run applied it.
+    seen: RefCell<BTreeSet<String>>,
 }
 
 impl Objects {
     fn new(objects: Vec<Object>) -> Self {
-        Self { objects, applied: Cell::default(), failing: RefCell::default() }
+        Self { objects, applied: Cell::default(), failing: RefCell::default(), seen: RefCell::default() }
     }
 
     fn kind(&self) -> &str {
@@ -111,25 +117,45 @@ impl Objects {
         Ok(live)
     }
 
+    /// An object that somebody changed in the cluster. The API server compares: it writes many values otherwise than a file.
+    async fn drifted(&self, cx: &Context, live: &BTreeMap<String, Live>) -> Option<String> {
+        let mine = |object: &&Object| live.get(object.name()).is_some_and(|found| cx.owns(found.json()));
+        let wanted: Vec<Object> =
+            self.objects.iter().filter(mine).flat_map(|object| cx.labelled(vec![object.clone()])).collect();
+        if wanted.is_empty() {
+            return None;
+        }
+        // Where it refuses, because another manager has a field, nothing is to be applied.
+        let after = cx.kubectl.preview(&manifest::to_yaml(&wanted), false).await.ok()?;
+        let changed = |object: &Value| {
+            let name = crate::kube::object::text(object, "/metadata/name");
+            let live = live.get(name)?;
+            (comparable(live.json()) != comparable(object))
+                .then(|| format!("{name} was changed in the cluster"))
+        };
+        after.iter().find_map(changed)
+    }
+
     /// What is left to do for an object; `None` if it is ready.
     fn pending(&self, cx: &Context, object: &Object, live: Option<&Live>) -> Result<Option<String>> {
         let name = object.name();
-        let Some(found) = live else { return Ok(Some(format!("{name} does not exist"))) };
+        let Some(found) = live else {
+            // Kubernetes deletes a Job with a TTL when it has ended.
+            let ended =
+                self.seen.borrow().contains(name) && object.get("/spec/ttlSecondsAfterFinished").is_some();
+            return Ok(if ended { None } else { Some(format!("{name} does not exist")) });
+        };
+        if self.applied.get() {
+            self.seen.borrow_mut().insert(name.to_owned());
+        }
         if found.deleting() {
             return Ok(Some(format!("an earlier {name} is still being deleted")));
         }
-        if !self.applied.get() && cx.owns(found.json()) {
-            if ownership::digest(found.json()) != Some(&manifest::digest(std::slice::from_ref(object))) {
-                return Ok(Some(format!("{name} is not as in the file")));
-            }
-            let mut drift = Vec::new();
-            for part in ["spec", "data"] {
-                let Some(wanted) = object.get(&format!("/{part}")) else { continue };
-                changes(wanted, found.json().get(part).unwrap_or(&Value::Null), part, &mut drift);
-            }
-            if let Some(field) = drift.first() {
-                return Ok(Some(format!("{name} was changed: {field}")));
-            }
+        if !self.applied.get()
+            && cx.owns(found.json())
+            && ownership::digest(found.json()) != Some(&manifest::digest(std::slice::from_ref(object)))
+        {
+            return Ok(Some(format!("{name} is not as in the file")));
         }
         match order::state(object, Some(found)) {
             State::Ready => {
@@ -174,6 +200,9 @@ impl Task<Context> for Objects {
         for object in &self.objects {
             open.extend(self.pending(cx, object, live.get(object.name()))?);
         }
+        if open.is_empty() && !self.applied.get() {
+            open.extend(self.drifted(cx, &live).await);
+        }
         let all = self.objects.len();
         Ok(match (open.as_slice(), all) {
             ([], 1) => {
@@ -209,7 +238,7 @@ impl Task<Context> for Objects {
         let doing = format!("apply the manifests of {}", self.kind());
         let failed = |e| cx.api_failure(&doing, &e);
         // All of them or none: the API server's own rules (CEL, webhooks, quotas) are known to it alone.
-        cx.kubectl.would_apply(&manifest::to_yaml(&wanted)).await.map_err(failed)?;
+        cx.kubectl.would_apply(&manifest::to_yaml(&wanted), false).await.map_err(failed)?;
         cx.apply(&wanted, false).await.map(drop).map_err(failed)
     }
 
@@ -228,6 +257,22 @@ impl Task<Context> for Objects {
         }));
         Ok(lines)
     }
+}
+
+/// An object without what the API server writes into it at each change, and without its status.
+fn comparable(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        for field in ["status", "kind", "apiVersion"] {
+            fields.remove(field);
+        }
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"] {
+            metadata.remove(field);
+        }
+    }
+    object
 }
 
 /// What `--fit` changes in these objects, a line each.
@@ -286,6 +331,14 @@ pub(crate) async fn collection(cx: &Context, api_version: &str, kind: &str) -> R
     Ok(path)
 }
 
+/// How long one phase of a deletion may take before the next one begins all the same.
+const STEP: Duration = Duration::from_secs(60);
+
+fn phase_of(what: &str, collection: &str) -> Phase {
+    let group = collection.strip_prefix("/apis/").and_then(|path| path.split('/').next()).unwrap_or_default();
+    order::phase(group, what.split(' ').next().unwrap_or_default())
+}
+
 /// What an earlier `up -f` applied and the files no longer have: deleted only with `--prune`.
 struct Pruned {
     prune: bool,
@@ -296,6 +349,17 @@ impl Pruned {
     fn new(prune: bool) -> Self {
         Self { prune, told: Cell::default() }
     }
+}
+
+/// Whether it is the Kafka of this run, or one of its node pools, from files that this run was not given: the run uses it.
+fn is_run_kafka(cx: &Context, kind: &str, object: &Value) -> bool {
+    let text = |pointer| crate::kube::object::text(object, pointer);
+    !cx.kafka_is_from_files()
+        && match kind {
+            "Kafka" => text("/metadata/name") == cx.cluster(),
+            "KafkaNodePool" => text("/metadata/labels/strimzi.io~1cluster") == cx.cluster(),
+            _ => false,
+        }
 }
 
 /// Objects that an earlier run applied from files and that are in none now, as `KIND NAME`, with their collection.
@@ -309,12 +373,11 @@ pub(crate) async fn stale(cx: &Context) -> Result<Vec<(String, String, Value)>> 
         .flat_map(|files| files.all())
         .map(|object| (object.kind().to_owned(), object.name().to_owned()))
         .collect();
-    let ends = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
     let name = |object: &Value| crate::kube::object::text(object, "/metadata/name").to_owned();
     let found = inventory.items.into_iter().filter(|item| {
         is_of_files(&item.kind, &item.object)
             && cx.owns(&item.object)
-            && !ends(&item.object)
+            && !is_run_kafka(cx, &item.kind, &item.object)
             && !wanted.contains(&(item.kind.clone(), name(&item.object)))
     });
     Ok(found
@@ -345,11 +408,40 @@ impl Task<Context> for Pruned {
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let installation = ownership::installation(cx).await?;
-        for (what, collection, object) in stale(cx).await? {
-            let Some(owned) = installation.owned(&collection, &object) else { continue };
-            let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
-            if deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))? == Deleted::NoLongerOwned {
-                cx.emit.warn(format!("{what} now belongs to somebody else, and is kept"));
+        // Clients before what they use, topics and users while their operator still serves them.
+        for phase in Phase::ALL.into_iter().rev() {
+            let end = Instant::now() + STEP;
+            let mut asked = BTreeSet::new();
+            loop {
+                let mut step = stale(cx).await?;
+                step.retain(|(what, collection, _)| phase_of(what, collection) == phase);
+                if step.is_empty() || Instant::now() >= end {
+                    break;
+                }
+                for (what, collection, object) in step {
+                    let deleting = object.pointer("/metadata/deletionTimestamp").is_some();
+                    let Some(owned) = installation.owned(&collection, &object).filter(|_| !deleting) else {
+                        continue;
+                    };
+                    if !asked.insert(what.clone()) {
+                        continue;
+                    }
+                    if what.starts_with("Kafka ") {
+                        // While it still proves whose they are; `down` deletes them.
+                        let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
+                        let inventory =
+                            inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
+                        let name = crate::kube::object::text(&object, "/metadata/name");
+                        claims::label(cx, &inventory.uids(), name, None).await?;
+                    }
+                    let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
+                    if deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))?
+                        == Deleted::NoLongerOwned
+                    {
+                        cx.emit.warn(format!("{what} now belongs to somebody else, and is kept"));
+                    }
+                }
+                cx.changed_or_second().await;
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Scope, ends, few, moment, name, strimzis, with_labels};
+use crate::cluster::claims;
 use crate::cluster::finalizers;
 use crate::cluster::inventory::{Inventory, Item};
 use crate::cluster::ownership;
@@ -35,12 +36,13 @@ const STEPS: [&[Phase]; 5] = [
 /// The task.
 pub(crate) struct Files {
     scope: Rc<Scope>,
+    keep_data: bool,
 }
 
 impl Files {
-    /// What was known about the installation when `down` started.
-    pub(crate) fn new(scope: Rc<Scope>) -> Self {
-        Self { scope }
+    /// What was known about the installation when `down` started. With `keep_data`, claims stay.
+    pub(crate) fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
+        Self { scope, keep_data }
     }
 
     /// What is left of it, and not being deleted yet or still held.
@@ -49,13 +51,16 @@ impl Files {
         let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
         let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
         let of_files = |item: &Item| {
-            is_of_files(&item.kind, &item.object) && cx.owns(&item.object) && !has_own_task(cx, item)
+            is_of_files(&item.kind, &item.object)
+                && cx.owns(&item.object)
+                && !has_own_task(cx, item)
+                && !(self.keep_data && item.kind == "PersistentVolumeClaim")
         };
         Ok(inventory.items.into_iter().filter(of_files).collect())
     }
 
     async fn claims(&self, cx: &Session, cluster: &str) -> Result<()> {
-        super::kafka::label_claims(cx, &self.scope, cluster, None).await
+        claims::label(cx, &self.scope.known, cluster, None).await
     }
 }
 

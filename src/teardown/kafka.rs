@@ -3,20 +3,18 @@
 use std::rc::Rc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::orphans::Orphans;
 use super::{Scope, few, moment, name, of_cluster, strimzis, with_labels};
-use crate::cluster::change;
+use crate::cluster::claims;
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self};
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
+use crate::kube::Object;
 use crate::kube::kafka as live;
-use crate::kube::{ApiErrorKind, Object};
-use crate::manifest::label::CLUSTER_ID;
-use crate::manifest::label::ID;
 
 /// The task.
 pub(crate) struct Kafka {
@@ -64,7 +62,7 @@ impl Task<Session> for Kafka {
             .iter()
             .map(|(_, object)| live::Kafka(&Object::new(object.clone())).cluster_id().to_owned())
             .find(|id| !id.is_empty() && self.keep_data);
-        label_claims(cx, &self.scope, cx.cluster(), cluster_id.as_deref()).await?;
+        claims::label(cx, &self.scope.known, cx.cluster(), cluster_id.as_deref()).await?;
         for (kind, object) in &resources {
             let collection = format!("{}/{kind}", strimzis(cx));
             let owned = super::owned(cx, &collection, std::slice::from_ref(object)).await?;
@@ -120,35 +118,4 @@ fn selector(cx: &Session) -> String {
 
 fn pods_path(cx: &Session) -> String {
     with_labels(&format!("/api/v1/namespaces/{}/pods", cx.namespace()), &selector(cx))
-}
-
-/// Label the claims of a Kafka with the installation's id while the Kafka proves who owns them: claims have no owner
-/// reference. With `cluster_id` they get that too: brokers refuse a volume whose id is not their cluster's, and a Kafka
-/// that is re-created gets a new one.
-pub(super) async fn label_claims(
-    cx: &Session,
-    scope: &Scope,
-    cluster: &str,
-    cluster_id: Option<&str>,
-) -> Result<()> {
-    let installation = ownership::installation(cx).await?;
-    let collection = super::volumes::collection(cx);
-    let selector = format!("strimzi.io/cluster={cluster}");
-    for claim in cx.list(&with_labels(&collection, &selector), "list what kstrim created").await? {
-        let Some(owned) = installation.dependent(&collection, &claim, &scope.known) else {
-            continue;
-        };
-        let patch = |_: &Value| {
-            let mut patch = json!({"metadata": {"labels": {ID: installation.id()}}});
-            if let Some(id) = cluster_id {
-                patch["metadata"]["annotations"] = json!({CLUSTER_ID: id});
-            }
-            Some(patch)
-        };
-        match change::patch(&cx.kubectl, &installation, &owned, patch).await {
-            Err(error) if error.kind == ApiErrorKind::NotFound => {}
-            patched => drop(patched.map_err(|e| cx.api_failure("label the volumes", &e))?),
-        }
-    }
-    Ok(())
 }

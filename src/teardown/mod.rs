@@ -63,7 +63,7 @@ pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec
     };
     // Before everything else: clients of the Kafka, and what the operator still has to tear down.
     let files = Spec::new("files", "Your manifests", &[], 6);
-    let files = Job::new(files, files::Files::new(scope()), cx);
+    let files = Job::new(files, files::Files::new(scope(), keep_data), cx);
     let after =
         |needs: &[&'static str]| -> Vec<&'static str> { needs.iter().copied().chain(["files"]).collect() };
     let topics = Spec::new("topics", "Topics and users", &after(topics_need), 2);

@@ -62,7 +62,7 @@ impl Task<Context> for Convert {
         // Pod sets are the operator's; whatever else has fields that v1 does not know would lose them.
         let kept: Vec<String> = all.iter().filter(|(.., own)| *own).map(bare).collect();
         for some in kept.chunks(MANY) {
-            cx.kubectl.would_apply(&some.concat()).await.map_err(|e| refused(&e.to_string()))?;
+            cx.kubectl.would_apply(&some.concat(), true).await.map_err(|e| refused(&e.to_string()))?;
         }
         cx.apply(&definitions, true).await.map_err(failed("make the definitions store v1"))?;
         // Listed again: objects created before the definitions stored v1 are stored in the older version.

@@ -159,6 +159,11 @@ pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
         return State::Waiting("being deleted".to_owned());
     }
     let json = live.json();
+    // Nobody reconciles it, because its owner said so.
+    let unmanaged = object.kind() == "KafkaTopic" && live.annotation("strimzi.io/managed") == Some("false");
+    if unmanaged || object.get("/spec/paused") == Some(&Value::Bool(true)) {
+        return State::Ready;
+    }
     match readiness(object.group(), object.kind()) {
         Readiness::Exists => State::Ready,
         Readiness::Condition(kind) => by_condition(live, kind, object.group() == STRIMZI),

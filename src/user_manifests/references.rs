@@ -96,8 +96,9 @@ fn brokers(kafka: &Object, pools: &[&Object]) -> Option<u64> {
     if pools.is_empty() {
         return kafka.get("/spec/kafka/replicas").and_then(Value::as_u64);
     }
-    let of_pool = |pool: &&&Object| pool.get("/spec/replicas").and_then(Value::as_u64);
-    pools.iter().filter(|pool| has_role(pool, "broker")).map(|pool| of_pool(&pool)).sum()
+    let of_pool = |pool: &Object| pool.get("/spec/replicas").and_then(Value::as_u64);
+    let mut with_brokers = pools.iter().filter(|pool| has_role(pool, "broker"));
+    with_brokers.try_fold(0, |sum: u64, pool| Some(sum.saturating_add(of_pool(pool)?)))
 }
 
 /// The label that names the cluster.

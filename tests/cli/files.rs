@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Test;
 use crate::support::{
-    PROFILE, apply_foreign, events, failure, fresh, kstrim, ours, outcomes, quick, topics, written,
+    PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ours, outcomes, quick, topics, written,
 };
 
 const KAFKA: &str = "\
@@ -94,6 +94,11 @@ fn a_folder_comes_up_changes_is_pruned_and_goes() {
 
     // What changed in a file, and what somebody changed in the cluster, becomes as in the file.
     test.write("app/config.yaml", CONFIG.replace("hello", "good morning"));
+    events(&mut test, ["up", "-f", "app"], 0);
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
+
+    kubectl(&test, "patch configmap app -n kafka --type=merge -p {\"data\":{\"greeting\":\"changed\"}}")
+        .expect(0);
     events(&mut test, ["up", "-f", "app"], 0);
     assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
 
@@ -330,4 +335,32 @@ fn a_rendered_kustomization_has_everything_and_overwrites_nothing() {
     }
     let run = kstrim(&mut test, ["render", "-f", "app", "--kustomize", "out"]).expect(2);
     assert!(run.stderr.contains("KS-EXPORT-NOT-EMPTY"), "{}", run.stderr);
+}
+
+/// The Kafka that a run uses is not what has left its files, and kstrim's own objects are no one's to describe.
+#[test]
+fn files_without_the_kafka_do_not_prune_it_and_kstrims_own_objects_are_refused() {
+    let mut test = whole();
+    events(&mut test, ["up", "-f", "app"], 0);
+    events(&mut test, ["up", "-f", "app/topics.yaml", "--cluster", "orders", "--prune"], 0);
+    assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/orders").is_null());
+    assert!(!object(&test, "kafkanodepools.kafka.strimzi.io/kafka/nodes").is_null());
+    // The rest of the earlier files is gone, as was said.
+    assert!(object(&test, "configmaps/kafka/app").is_null());
+
+    test.write("app/own.yaml", CONFIG.replace("name: app", "name: strimzi-cluster-operator"));
+    let lines = events(&mut test, ["up", "-f", "app"], 2);
+    assert_eq!(failure(&lines), "KS-FILE-SCOPE");
+}
+
+/// A topic of the files with the name of the run's topic is created as the files say.
+#[test]
+fn the_runs_topic_is_as_the_files_have_it() {
+    let mut test = project(&[("kafka.yaml", KAFKA.to_owned()), ("topic.yaml", topic("my-topic"))]);
+    events(&mut test, ["up", "-f", "app"], 0);
+    let found = object(&test, "kafkatopics.kafka.strimzi.io/kafka/my-topic");
+    assert_eq!(
+        (&found["spec"]["partitions"], &found["metadata"]["labels"]["kstrim.io/files"]),
+        (&json!(3), &json!("true"))
+    );
 }

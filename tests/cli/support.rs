@@ -262,7 +262,11 @@ pub fn writes(call: &Call) -> bool {
     let has = |list: &[&str]| call.args.iter().any(|a| list.contains(&a.as_str()));
     match call.program.as_str() {
         // An access review creates nothing, and every run that may change something holds a Lease.
-        "kubectl" => has(&words) && !has(&["auth"]) && !call.args.iter().any(|a| a.contains("/leases")),
+        "kubectl" => {
+            has(&words)
+                && !has(&["auth", "--dry-run=server"])
+                && !call.args.iter().any(|a| a.contains("/leases"))
+        }
         _ => has(&words) || has(&verbs),
     }
 }
