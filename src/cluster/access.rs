@@ -24,7 +24,6 @@ use crate::kafka::security::{Login, Tls};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::kafka::{Entity, Kafka, Listener};
 use crate::kube::kubectl::Kubectl;
-use crate::kube::object::text;
 use crate::manifest::user::{self, Authentication, UserInput};
 use crate::names::acl::Rule;
 
@@ -181,7 +180,7 @@ async fn credentials(
     cx.emit.progress("waiting for the credentials of the test's user", None);
     let end = Instant::now() + CREDENTIALS;
     // `userOperator.secretPrefix`, if there is one.
-    let prefix = text(kafka.0.json(), "/spec/entityOperator/userOperator/secretPrefix");
+    let prefix = kafka.user_secret_prefix();
     let name = format!("{prefix}{USER}");
     let key = if how == Authentication::Tls { "user.crt" } else { "password" };
     loop {

@@ -179,6 +179,11 @@ impl<'a> Kafka<'a> {
         })
     }
 
+    /// What the names of its users' Secrets begin with.
+    pub fn user_secret_prefix(&self) -> &'a str {
+        text(self.0.json(), "/spec/entityOperator/userOperator/secretPrefix")
+    }
+
     /// `spec.kafka.config`.
     pub fn config(&self) -> Option<&'a Map<String, Value>> {
         self.0.json().pointer("/spec/kafka/config")?.as_object()

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::context::Context;
-use super::{files, sources};
+use super::{check_files, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::connection;
 use crate::cluster::installation;
@@ -103,7 +103,7 @@ impl Task<Context> for Preflight {
             ObservedKind::Event,
         ]);
         sources::prefetch(cx);
-        files::check(cx, true).await?;
+        check_files::check(cx, true).await?;
         let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions granted"));
         Ok(())
     }

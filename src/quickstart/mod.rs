@@ -11,6 +11,7 @@
 //! `operator` and `kafka` wait for `images` only when images come from archives, since the kubelet cannot pull those
 //! itself.
 
+pub(crate) mod check_files;
 pub(crate) mod cluster;
 pub(crate) mod components;
 pub(crate) mod context;

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::context::Context;
-use super::{files, programs, sources};
+use super::{check_files, programs, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::installation;
 use crate::cluster::{operators, ownership, profile_owner};
@@ -76,7 +76,7 @@ impl Task<Context> for Preflight {
         if file || cx.settings.bundle.is_some() {
             sources::install(cx).await?;
         }
-        files::check(cx, matches!(api, Some(Ok(())))).await?;
+        check_files::check(cx, matches!(api, Some(Ok(())))).await?;
         if found.wanting.is_empty() {
             if !cx.ownership.read_only.get() {
                 found.remember(cx);
