@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::listeners;
 use super::living::{self, Living};
 use crate::cluster::rollout::rolling;
 use crate::cluster::wait::Waiter;
@@ -54,9 +55,17 @@ pub(crate) fn begin() -> Waiter {
 /// Follow a change that was just made until the operator has carried it out on every broker.
 pub(crate) async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result<()> {
     let cx = &living.cx;
-    // Listed after the change: nothing older than it is looked at.
+    // Whoever watches already may still see the Kafka as it was before the change.
+    let written = listeners::kafka(living).await?.generation();
     cx.synced(&KINDS).await;
+    let is_older = |snapshot: &Snapshot| {
+        let seen = snapshot.kafka(cx.namespace(), cx.cluster()).map(|kafka| kafka.0.generation());
+        seen.is_some_and(|seen| seen < written)
+    };
     let look = async |snapshot: &Snapshot| match waiter.look(&**cx, snapshot, ready::kafka).await? {
+        Doneness::Done(_) if is_older(snapshot) => {
+            Ok(Doneness::Pending("the change is not observed yet".into()))
+        }
         Doneness::Done(_) => Ok(match rolling(cx).await {
             Some(why) => Doneness::Pending(why),
             None => Doneness::Done(String::new()),
