@@ -64,9 +64,8 @@ pub(crate) fn add(plan: &mut Plan<Context>, files: &UserFiles, cluster: &str, pr
             Phase::UsersAndTopics => of(&[Phase::Clusters]),
             Phase::Clients => of(&[Phase::Clusters, Phase::UsersAndTopics]),
             Phase::Connectors => of(&[Phase::Clients, Phase::UsersAndTopics]),
-            Phase::Workloads => {
-                of(&[Phase::Clusters, Phase::UsersAndTopics, Phase::Clients, Phase::Connectors])
-            }
+            // A database may be what a connector reads: nothing waits for everything.
+            Phase::Workloads => of(&[Phase::Foundations]),
         });
         // Within these in the order of the table: a binding needs its role, a Kafka its node pools.
         let ordered = matches!(phase, Phase::Foundations | Phase::Clusters);
@@ -168,9 +167,7 @@ impl Objects {
             }
             State::Failed(why) => {
                 let since = *self.failing.borrow_mut().entry(name.to_owned()).or_insert_with(Instant::now);
-                if since.elapsed() < FAILING
-                    || !self.applied.get() && since.elapsed() < Duration::from_secs(5)
-                {
+                if since.elapsed() < FAILING {
                     return Ok(Some(format!("{name}: {why}")));
                 }
                 let kind = self.kind();

@@ -364,3 +364,14 @@ fn the_runs_topic_is_as_the_files_have_it() {
         (&json!(3), &json!("true"))
     );
 }
+
+/// A connector may read from a database among the files: workloads wait for the brokers, and not for connectors.
+#[test]
+fn workloads_do_not_wait_for_connectors() {
+    let mut test = project(&several());
+    let plan = kstrim(&mut test, ["plan", "-f", "app", "-o", "json"]).expect(0).json();
+    let tasks = plan["tasks"].as_array().expect("tasks");
+    let needs = tasks.iter().find(|task| task["id"] == "file-cronjob").expect("a task")["needs"].to_string();
+    assert!(needs.contains("kafka") && needs.contains("file-configmap"), "{needs}");
+    assert!(!needs.contains("file-kafkaconnect") && !needs.contains("file-kafkatopic"), "{needs}");
+}
