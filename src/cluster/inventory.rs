@@ -67,6 +67,11 @@ impl Item {
         name(&self.object)
     }
 
+    /// Whether it was deleted and still exists.
+    pub(crate) fn deleting(&self) -> bool {
+        self.object.pointer("/metadata/deletionTimestamp").is_some()
+    }
+
     fn uid(&self) -> &str {
         uid(&self.object)
     }

@@ -25,6 +25,7 @@
 pub(crate) mod access;
 pub(crate) mod adopt;
 pub(crate) mod api_server;
+pub(crate) mod applied_files;
 pub(crate) mod brokers;
 pub(crate) mod change;
 pub(crate) mod claims;

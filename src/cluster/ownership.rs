@@ -2,8 +2,10 @@
 //! profile the journal does, compared with the cluster's identity, and a marker in the cluster
 //! that survives a lost journal.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
+use super::change::Deleted;
 use super::profile_owner::{self, Online};
 use super::session::Session;
 use super::{first_start, refusals};
@@ -354,4 +356,34 @@ pub(crate) fn holder(profile: &str, verb: &str) -> Holder {
         identity: format!("{user}@{host}, pid {}, run {}: kstrim {verb}", std::process::id(), &run[..8]),
         state: crate::sha256::of(state.as_bytes()),
     }
+}
+
+/// How many deletions are sent at once.
+const AT_ONCE: usize = 4;
+
+/// Delete objects of the installation, some at once; `what` completes "cannot delete ...".
+pub(crate) async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
+    let installation = installation(cx).await?;
+    let installation = &installation;
+    stream::iter(owned)
+        .map(|owned| async move {
+            let deleted = change::delete(&cx.kubectl, installation, &owned).await;
+            match deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))? {
+                Deleted::Yes => {}
+                Deleted::NoLongerOwned => {
+                    let message = format!("{} now belongs to somebody else, and is kept", owned.path());
+                    cx.emit.warn(message);
+                }
+            }
+            Ok(())
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// The objects of a list that belong to the installation. `collection` is the list's path in the namespace.
+pub(crate) async fn owned(cx: &Session, collection: &str, objects: &[Value]) -> Result<Vec<Owned>> {
+    let installation = installation(cx).await?;
+    Ok(objects.iter().filter_map(|object| installation.owned(collection, object)).collect())
 }

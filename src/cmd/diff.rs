@@ -40,7 +40,8 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
     for object in cx.files.iter().flat_map(|files| files.all()) {
         text.push_str(&one(&cx, object).await?);
     }
-    for (what, ..) in stale(&cx).await? {
+    for item in stale(&cx).await? {
+        let what = format!("{} {}", item.kind, item.name());
         text.push_str(&format!("# {what} is no longer in your files: up with --prune deletes it\n"));
     }
     super::print(&text);

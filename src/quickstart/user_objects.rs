@@ -10,15 +10,13 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::files::UserFiles;
-use crate::cluster::change::{self, Deleted};
-use crate::cluster::claims;
-use crate::cluster::inventory::Inventory;
-use crate::cluster::{ownership, refusals};
+use crate::cluster::inventory::Item;
+use crate::cluster::{applied_files, ownership, refusals};
 use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object as Live;
-use crate::manifest::label::is_of_files;
+use crate::kube::object::text;
 use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
 
@@ -127,7 +125,7 @@ impl Objects {
         // Where it refuses, because another manager has a field, nothing is to be applied.
         let after = cx.kubectl.preview(&manifest::to_yaml(&wanted), false).await.ok()?;
         let changed = |object: &Value| {
-            let name = crate::kube::object::text(object, "/metadata/name");
+            let name = text(object, "/metadata/name");
             let live = live.get(name)?;
             (comparable(live.json()) != comparable(object))
                 .then(|| format!("{name} was changed in the cluster"))
@@ -328,14 +326,6 @@ pub(crate) async fn collection(cx: &Context, api_version: &str, kind: &str) -> R
     Ok(path)
 }
 
-/// How long one phase of a deletion may take before the next one begins all the same.
-const STEP: Duration = Duration::from_secs(60);
-
-fn phase_of(what: &str, collection: &str) -> Phase {
-    let group = collection.strip_prefix("/apis/").and_then(|path| path.split('/').next()).unwrap_or_default();
-    order::phase(group, what.split(' ').next().unwrap_or_default())
-}
-
 /// What an earlier `up -f` applied and the files no longer have: deleted only with `--prune`.
 struct Pruned {
     prune: bool,
@@ -349,44 +339,40 @@ impl Pruned {
 }
 
 /// Whether it is the Kafka of this run, or one of its node pools, from files that this run was not given: the run uses it.
-fn is_run_kafka(cx: &Context, kind: &str, object: &Value) -> bool {
-    let text = |pointer| crate::kube::object::text(object, pointer);
+fn is_run_kafka(cx: &Context, item: &Item) -> bool {
     !cx.kafka_is_from_files()
-        && match kind {
-            "Kafka" => text("/metadata/name") == cx.cluster(),
-            "KafkaNodePool" => text("/metadata/labels/strimzi.io~1cluster") == cx.cluster(),
+        && match item.kind.as_str() {
+            "Kafka" => item.name() == cx.cluster(),
+            "KafkaNodePool" => text(&item.object, "/metadata/labels/strimzi.io~1cluster") == cx.cluster(),
             _ => false,
         }
 }
 
-/// Objects that an earlier run applied from files and that are in none now, as `KIND NAME`, with their collection.
-pub(crate) async fn stale(cx: &Context) -> Result<Vec<(String, String, Value)>> {
-    let installation = ownership::installation(cx).await?;
-    let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
-    let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
-    let wanted: BTreeSet<(String, String)> = cx
-        .files
-        .iter()
-        .flat_map(|files| files.all())
-        .map(|object| (object.kind().to_owned(), object.name().to_owned()))
-        .collect();
-    let name = |object: &Value| crate::kube::object::text(object, "/metadata/name").to_owned();
-    let found = inventory.items.into_iter().filter(|item| {
-        is_of_files(&item.kind, &item.object)
-            && cx.owns(&item.object)
-            && !is_run_kafka(cx, &item.kind, &item.object)
-            && !wanted.contains(&(item.kind.clone(), name(&item.object)))
-    });
-    Ok(found
-        .map(|item| (format!("{} {}", item.kind, name(&item.object)), item.collection, item.object))
-        .collect())
+/// Whether an object that an earlier run applied is in no file now. `wanted` has the kinds and names of those that are.
+fn is_stale(cx: &Context, wanted: &BTreeSet<(String, String)>, item: &Item) -> bool {
+    !is_run_kafka(cx, item) && !wanted.contains(&(item.kind.clone(), item.name().to_owned()))
+}
+
+/// Kinds and names of the objects in the files.
+fn wanted(cx: &Context) -> BTreeSet<(String, String)> {
+    let all = cx.files.iter().flat_map(|files| files.all());
+    all.map(|object| (object.kind().to_owned(), object.name().to_owned())).collect()
+}
+
+/// Objects that an earlier run applied from files and that are in none now.
+pub(crate) async fn stale(cx: &Context) -> Result<Vec<Item>> {
+    let mut items = applied_files::list(cx, &BTreeSet::new()).await?;
+    let wanted = wanted(cx);
+    items.retain(|item| is_stale(cx, &wanted, item));
+    Ok(items)
 }
 
 #[async_trait(?Send)]
 impl Task<Context> for Pruned {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let stale = stale(cx).await?;
-        let names: Vec<&str> = stale.iter().map(|(what, ..)| what.as_str()).take(5).collect();
+        let names: Vec<String> =
+            stale.iter().map(|item| format!("{} {}", item.kind, item.name())).take(5).collect();
         Ok(match (stale.len(), self.prune) {
             (0, _) => Doneness::Done("everything that was applied is in your files".into()),
             (_, true) => Doneness::Pending(format!("to be deleted: {}", names.join(", "))),
@@ -404,44 +390,8 @@ impl Task<Context> for Pruned {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        let installation = ownership::installation(cx).await?;
-        // Clients before what they use, topics and users while their operator still serves them.
-        for phase in Phase::ALL.into_iter().rev() {
-            let end = Instant::now() + STEP;
-            let mut asked = BTreeSet::new();
-            loop {
-                let mut step = stale(cx).await?;
-                step.retain(|(what, collection, _)| phase_of(what, collection) == phase);
-                if step.is_empty() || Instant::now() >= end {
-                    break;
-                }
-                for (what, collection, object) in step {
-                    let deleting = object.pointer("/metadata/deletionTimestamp").is_some();
-                    let Some(owned) = installation.owned(&collection, &object).filter(|_| !deleting) else {
-                        continue;
-                    };
-                    if !asked.insert(what.clone()) {
-                        continue;
-                    }
-                    if what.starts_with("Kafka ") {
-                        // While it still proves whose they are; `down` deletes them.
-                        let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
-                        let inventory =
-                            inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
-                        let name = crate::kube::object::text(&object, "/metadata/name");
-                        claims::label(cx, &inventory.uids(), name, None).await?;
-                    }
-                    let deleted = change::delete(&cx.kubectl, &installation, &owned).await;
-                    if deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))?
-                        == Deleted::NoLongerOwned
-                    {
-                        cx.emit.warn(format!("{what} now belongs to somebody else, and is kept"));
-                    }
-                }
-                cx.changed_or_second().await;
-            }
-        }
-        Ok(())
+        let (known, wanted) = (applied_files::known(cx).await?, wanted(cx));
+        applied_files::delete(cx, &known, |item| is_stale(cx, &wanted, item)).await
     }
 
     async fn describe(&self, _: &Context) -> Result<Vec<String>> {

@@ -121,7 +121,7 @@ async fn unused(cx: &Session) -> Result<()> {
 async fn connectors_away(cx: &Session) -> Result<()> {
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let found = cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await?;
-    super::delete(cx, "the connectors", super::owned(cx, &collection, &found).await?).await
+    ownership::delete(cx, "the connectors", ownership::owned(cx, &collection, &found).await?).await
 }
 
 /// The task.
@@ -277,7 +277,8 @@ impl Task<Session> for Away {
             }
             let found: Vec<Value> = resource(cx, component).await?.into_iter().collect();
             let collection = kind.path(cx.api_version(), Some(cx.namespace()));
-            return super::delete(cx, component.title, super::owned(cx, &collection, &found).await?).await;
+            return ownership::delete(cx, component.title, ownership::owned(cx, &collection, &found).await?)
+                .await;
         }
         let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
         let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await;
@@ -296,8 +297,12 @@ impl Task<Session> for Away {
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
             let found = found.map_err(|e| cx.api_failure("read the rules of the metrics", &e))?;
             let found: Vec<Value> = found.into_iter().collect();
-            super::delete(cx, "the rules of the metrics", super::owned(cx, &collection, &found).await?)
-                .await?;
+            ownership::delete(
+                cx,
+                "the rules of the metrics",
+                ownership::owned(cx, &collection, &found).await?,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -357,8 +362,8 @@ impl Task<Session> for Components {
                 Some(kind) => kind.path(cx.api_version(), Some(cx.namespace())),
                 None => format!("/api/v1/namespaces/{}/configmaps", cx.namespace()),
             };
-            let owned = super::owned(cx, &collection, std::slice::from_ref(&object)).await?;
-            super::delete(cx, &format!("the {kind}"), owned).await?;
+            let owned = ownership::owned(cx, &collection, std::slice::from_ref(&object)).await?;
+            ownership::delete(cx, &format!("the {kind}"), owned).await?;
         }
         Ok(())
     }

@@ -56,8 +56,8 @@ impl Task<Session> for Definitions {
 
     async fn run(&self, cx: &Session) -> Result<()> {
         let ours = ours(cx).await?;
-        let owned = super::owned(cx, definitions::PATH, &ours).await?;
-        let deleted = super::delete(cx, "Strimzi's resource definitions", owned).await;
+        let owned = ownership::owned(cx, definitions::PATH, &ours).await?;
+        let deleted = ownership::delete(cx, "Strimzi's resource definitions", owned).await;
         self.deleted_at.set(Some(Instant::now()));
         deleted
     }

@@ -4,34 +4,19 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use tokio::time::Instant;
 
-use super::{Scope, ends, few, moment, name, strimzis, with_labels};
-use crate::cluster::claims;
+use super::{Scope, few, moment, name, strimzis, with_labels};
+use crate::cluster::applied_files;
 use crate::cluster::finalizers;
-use crate::cluster::inventory::{Inventory, Item};
+use crate::cluster::inventory::Item;
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::object::text;
-use crate::manifest::label::is_of_files;
-use crate::user_manifests::order::{self, Phase};
-
-/// How long a step may take before the next one begins all the same.
-const STEP: Duration = Duration::from_secs(60);
-/// In which order the phases go.
-const STEPS: [&[Phase]; 5] = [
-    &[Phase::Workloads, Phase::Connectors],
-    &[Phase::Clients],
-    &[Phase::UsersAndTopics],
-    &[Phase::Clusters],
-    &[Phase::Foundations],
-];
 
 /// The task.
 pub(crate) struct Files {
@@ -45,22 +30,16 @@ impl Files {
         Self { scope, keep_data }
     }
 
-    /// What is left of it, and not being deleted yet or still held.
+    /// What is left of it.
     async fn left(&self, cx: &Session) -> Result<Vec<Item>> {
-        let installation = ownership::installation(cx).await?;
-        let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
-        let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
-        let of_files = |item: &Item| {
-            is_of_files(&item.kind, &item.object)
-                && cx.owns(&item.object)
-                && !has_own_task(cx, item)
-                && !(self.keep_data && item.kind == "PersistentVolumeClaim")
-        };
-        Ok(inventory.items.into_iter().filter(of_files).collect())
+        let mut items = applied_files::list(cx, &self.scope.known).await?;
+        items.retain(|item| self.selects(cx, item));
+        Ok(items)
     }
 
-    async fn claims(&self, cx: &Session, cluster: &str) -> Result<()> {
-        claims::label(cx, &self.scope.known, cluster, None).await
+    fn selects(&self, cx: &Session, item: &Item) -> bool {
+        let is_kept = self.keep_data && item.kind == "PersistentVolumeClaim";
+        !is_kept && !has_own_task(cx, item)
     }
 }
 
@@ -72,12 +51,6 @@ fn has_own_task(cx: &Session, item: &Item) -> bool {
         "KafkaNodePool" | "KafkaTopic" | "KafkaUser" | "KafkaRebalance" => of == cx.cluster(),
         _ => false,
     }
-}
-
-fn phase(item: &Item) -> Phase {
-    let group =
-        item.collection.strip_prefix("/apis/").and_then(|path| path.split('/').next()).unwrap_or_default();
-    order::phase(group, &item.kind)
 }
 
 #[async_trait(?Send)]
@@ -101,29 +74,7 @@ impl Task<Session> for Files {
             .filter(|item| item.kind == "Kafka")
             .map(|item| name(&item.object))
             .collect();
-        for phases in STEPS {
-            let end = Instant::now() + STEP;
-            let mut asked: BTreeSet<String> = BTreeSet::new();
-            loop {
-                let mut step = self.left(cx).await?;
-                step.retain(|item| phases.contains(&phase(item)));
-                if step.is_empty() || Instant::now() >= end {
-                    break;
-                }
-                for item in step.iter().filter(|item| !ends(&item.object)) {
-                    if !asked.insert(format!("{}/{}", item.collection, name(&item.object))) {
-                        continue;
-                    }
-                    if item.kind == "Kafka" {
-                        self.claims(cx, &name(&item.object)).await?;
-                    }
-                    let owned =
-                        super::owned(cx, &item.collection, std::slice::from_ref(&item.object)).await?;
-                    super::delete(cx, &format!("the {} {}", item.kind, name(&item.object)), owned).await?;
-                }
-                moment().await;
-            }
-        }
+        applied_files::delete(cx, &self.scope.known, |item| self.selects(cx, item)).await?;
         for cluster in clusters {
             self.volumes(cx, &cluster).await?;
         }
@@ -153,6 +104,6 @@ impl Files {
         }
         let claims: Vec<Value> = cx.list(&with_labels(&collection, &selector), doing).await?;
         let owned = claims.iter().filter_map(|claim| installation.owned_claim(&collection, claim)).collect();
-        super::delete(cx, "the volumes", owned).await
+        ownership::delete(cx, "the volumes", owned).await
     }
 }

@@ -65,8 +65,8 @@ impl Task<Session> for Kafka {
         claims::label(cx, &self.scope.known, cx.cluster(), cluster_id.as_deref()).await?;
         for (kind, object) in &resources {
             let collection = format!("{}/{kind}", strimzis(cx));
-            let owned = super::owned(cx, &collection, std::slice::from_ref(object)).await?;
-            super::delete(cx, "the Kafka", owned).await?;
+            let owned = ownership::owned(cx, &collection, std::slice::from_ref(object)).await?;
+            ownership::delete(cx, "the Kafka", owned).await?;
         }
         Ok(())
     }

@@ -27,21 +27,14 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use crate::cluster::change::{self, Deleted};
-use crate::cluster::installation::{self, Owned};
-use crate::cluster::ownership::{self};
+use crate::cluster::installation::{self};
 use crate::cluster::session::Session;
 use crate::engine::task::{Job, Spec};
 use crate::event;
-use crate::failure::Result;
 use crate::kube::kind::Version;
 use crate::kube::object::text;
-
-/// How many deletions are sent at once.
-const AT_ONCE: usize = 4;
 
 /// What the tasks of one `down` share.
 #[derive(Debug, Default)]
@@ -91,33 +84,6 @@ pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec
 pub(crate) fn profile(cx: &Rc<Session>, seen: Option<profile::Seen>) -> Vec<Job> {
     let spec = Spec::new("profile", "minikube profile", &[], 5);
     vec![Job::new(spec, profile::Profile::new(seen), cx)]
-}
-
-/// Delete objects of the installation, some at once; `what` completes "cannot delete ...".
-async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
-    let installation = ownership::installation(cx).await?;
-    let installation = &installation;
-    stream::iter(owned)
-        .map(|owned| async move {
-            let deleted = change::delete(&cx.kubectl, installation, &owned).await;
-            match deleted.map_err(|e| cx.api_failure(&format!("delete {what}"), &e))? {
-                Deleted::Yes => {}
-                Deleted::NoLongerOwned => {
-                    let message = format!("{} now belongs to somebody else, and is kept", owned.path());
-                    cx.emit.warn(message);
-                }
-            }
-            Ok(())
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await
-}
-
-/// The objects of a list that belong to the installation. `collection` is the list's path in the namespace.
-async fn owned(cx: &Session, collection: &str, objects: &[Value]) -> Result<Vec<Owned>> {
-    let installation = ownership::installation(cx).await?;
-    Ok(objects.iter().filter_map(|object| installation.owned(collection, object)).collect())
 }
 
 /// The objects of a list's path that have the labels of a selector.

@@ -100,7 +100,7 @@ impl Task<Session> for Namespace {
             Fate::Stay { .. } => ("kstrim's ConfigMap", format!("{path}/configmaps"), self.marker(cx).await?),
         };
         let object: Vec<Value> = object.into_iter().collect();
-        super::delete(cx, what, super::owned(cx, &collection, &object).await?).await
+        ownership::delete(cx, what, ownership::owned(cx, &collection, &object).await?).await
     }
 
     async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {

@@ -80,9 +80,9 @@ impl Task<Session> for Operator {
     async fn run(&self, cx: &Session) -> Result<()> {
         let mut all: Vec<Owned> = Vec::new();
         for (path, objects) in live(cx).await? {
-            all.extend(super::owned(cx, &path, &objects).await?);
+            all.extend(ownership::owned(cx, &path, &objects).await?);
         }
-        super::delete(cx, "the operator", all).await
+        ownership::delete(cx, "the operator", all).await
     }
 
     async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {

@@ -64,7 +64,7 @@ impl Orphans {
             let found = cx.list(&with_labels(&path, selector), "list what kstrim created").await?;
             let mine =
                 found.iter().filter_map(|object| installation.dependent(&path, object, &self.scope.known));
-            super::delete(cx, "the pods", mine.collect()).await?;
+            ownership::delete(cx, "the pods", mine.collect()).await?;
         }
         Ok(())
     }

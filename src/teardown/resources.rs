@@ -70,8 +70,8 @@ impl Task<Session> for Resources {
         for kind in KINDS {
             let objects: Vec<Value> =
                 live.iter().filter(|(k, _)| *k == kind).map(|(_, o)| o.clone()).collect();
-            let owned = super::owned(cx, &format!("{}/{kind}", strimzis(cx)), &objects).await?;
-            super::delete(cx, kind, owned).await?;
+            let owned = ownership::owned(cx, &format!("{}/{kind}", strimzis(cx)), &objects).await?;
+            ownership::delete(cx, kind, owned).await?;
         }
         self.deleted_at.set(Some(Instant::now()));
         Ok(())

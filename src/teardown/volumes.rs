@@ -35,7 +35,7 @@ impl Task<Session> for Volumes {
         let (owned, _) = claims(cx).await?;
         let collection = collection(cx);
         let owned = owned.iter().filter_map(|claim| installation.owned_claim(&collection, claim)).collect();
-        super::delete(cx, "the volumes", owned).await
+        ownership::delete(cx, "the volumes", owned).await
     }
 
     async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
