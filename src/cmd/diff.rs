@@ -13,6 +13,7 @@ use crate::cluster::ownership;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::ApiErrorKind;
+use crate::kube::object::remove_server_fields;
 use crate::manifest::{self, Object};
 use crate::quickstart::context::Context;
 use crate::quickstart::user_objects::{collection, stale};
@@ -96,15 +97,8 @@ fn shown(mut object: Value) -> Value {
     if object.is_null() {
         return object;
     }
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("status");
-    }
+    remove_server_fields(&mut object);
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in
-            ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"]
-        {
-            metadata.remove(field);
-        }
         for (part, own) in [("annotations", "kstrim/"), ("labels", "kstrim.io/")] {
             if let Some(entries) = metadata.get_mut(part).and_then(Value::as_object_mut) {
                 entries.retain(|key, _| {

@@ -215,6 +215,20 @@ impl Object {
     }
 }
 
+/// Take out of an object what the API server writes into its metadata, and its status.
+pub(crate) fn remove_server_fields(object: &mut Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in
+            ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"]
+        {
+            metadata.remove(field);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -28,7 +28,7 @@ const NODE_COST: usize = 64;
 /// Brackets open at once. The scanner's work grows with the square of it, so that a file of
 /// brackets would keep it busy for hours; counted on the bytes, text and comments included,
 /// where an honest manifest stays far below.
-const OPEN_BRACKETS: usize = 1000;
+pub(crate) const OPEN_BRACKETS: usize = 1000;
 
 /// Load every document of `bytes`. `origin` names them in errors: a path or a URL.
 /// A `List` is taken apart; empty documents are skipped.
@@ -114,7 +114,7 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
 }
 
 /// The line on which more than [`OPEN_BRACKETS`] are open.
-fn too_deep(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn too_deep(bytes: &[u8]) -> Option<usize> {
     let (mut open, mut line) = (0_usize, 1);
     for byte in bytes {
         match byte {

@@ -7,6 +7,7 @@ use crate::config::{Settings, Target};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
+use crate::kube::object::remove_server_fields;
 use crate::manifest::Object;
 use crate::manifest::label::FILES;
 use crate::manifest::recognise;
@@ -18,7 +19,7 @@ use crate::user_manifests::read::{self, Source};
 use crate::user_manifests::references::{self, Cluster};
 use crate::user_manifests::{choose, problem, scope};
 
-/// Size of a volume with `--fit`, unless `--storage` says otherwise: 1 GiB.
+/// Size of a volume with `--fit`: 1 GiB.
 const FIT_STORAGE: u64 = 1 << 30;
 /// What Kubernetes itself and Strimzi's operators take of the machine: 1.25 GiB, half a CPU.
 const RESERVED: (u64, u64) = (1280 << 20, 500);
@@ -171,18 +172,10 @@ impl UserFiles {
     fn placed(&self, object: &Object) -> Object {
         let mut object = object.clone();
         // What an export (`kubectl get -o yaml`) has of the cluster that it is from.
-        for field in [
-            "uid",
-            "resourceVersion",
-            "generation",
-            "creationTimestamp",
-            "managedFields",
-            "ownerReferences",
-            "selfLink",
-        ] {
-            object.remove(&["metadata", field]);
+        if let Some(value) = object.get_mut("") {
+            remove_server_fields(value);
         }
-        object.remove(&["status"]);
+        object.remove(&["metadata", "ownerReferences"]);
         object.set(&["metadata", "namespace"], self.namespace.as_str());
         object.set(&["metadata", "labels", FILES], "true");
         object
@@ -208,7 +201,7 @@ fn limits(settings: &Settings) -> Limits {
     Limits {
         cpu: (cpus * nodes).saturating_sub(RESERVED.1).max(500),
         memory: (memory * nodes).saturating_sub(RESERVED.0).max(1 << 30),
-        // A broker takes about 1 GiB.
+        // A broker, with its heap and the page cache for its log.
         brokers: ((memory * nodes).saturating_sub(RESERVED.0) / (2 << 30)).clamp(1, 3),
         storage: FIT_STORAGE,
         storage_class: None,

@@ -62,16 +62,20 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
     let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &["namespace", "crds"] };
     plan.add(Spec::new("operator", "Strimzi operator", needs, 10), operator::Operator::default());
     let cluster = settings.target.cluster.as_str();
-    let before = files.map(|files| user_objects::ids(files, cluster)).unwrap_or_default();
+    let groups = files.map(|files| user_objects::groups(files, cluster)).unwrap_or_default();
     let before =
-        before.iter().filter(|(phase, ..)| *phase == Phase::Foundations).map(|(_, id, _)| id.as_str());
+        groups.iter().filter(|group| group.phase == Phase::Foundations).map(|group| group.id.as_str());
     let kafka_needs: Vec<&str> = needs.iter().copied().chain(before).collect();
     plan.add(Spec::new("kafka", "Kafka brokers", &kafka_needs, 15), kafka::Kafka::default());
-    let own = files.map(|files| user_objects::add(&mut plan, files, cluster, prune)).unwrap_or_default();
-    // A topic that the user's own manifests describe is theirs to create.
-    let theirs = files.filter(|files| files.has_topic(cluster, settings.topic.as_str())).is_some();
-    let topics = own.iter().filter(|id| theirs && id.starts_with("file-kafkatopic"));
-    let topic_needs: Vec<&str> = ["kafka"].into_iter().chain(topics.map(String::as_str)).collect();
+    // A topic that the manifests describe is created as they say: the task of the run's topic waits for it.
+    let theirs = files.is_some_and(|files| files.has_topic(cluster, settings.topic.as_str()));
+    let topics = groups.iter().filter(|group| theirs && group.kind() == "KafkaTopic");
+    let topics: Vec<String> = topics.map(|group| group.id.clone()).collect();
+    let own = match files {
+        Some(files) => user_objects::add(&mut plan, groups, files.asks_others(cluster), prune),
+        None => Vec::new(),
+    };
+    let topic_needs: Vec<&str> = ["kafka"].into_iter().chain(topics.iter().map(String::as_str)).collect();
     plan.add(Spec::new("topic", "Topic", &topic_needs, 3), topic::Topic::default());
     plan.add(Spec::new("smoke", "Smoke test", &["topic"], 3), smoke::Smoke::default());
     for name in &settings.with {

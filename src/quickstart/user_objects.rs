@@ -16,44 +16,60 @@ use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object as Live;
-use crate::kube::object::text;
+use crate::kube::object::{remove_server_fields, text};
 use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
 
 /// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
 const FAILING: Duration = Duration::from_secs(90);
 
-/// Add the tasks of `files` to a plan that has the other ones; returns their ids and, of those, what the Kafka of the run
-/// waits for.
-pub(crate) fn ids(files: &UserFiles, cluster: &str) -> Vec<(Phase, String, String)> {
+/// A group of manifests of one kind, as a task.
+pub(crate) struct Group {
+    /// When it is applied.
+    pub(crate) phase: Phase,
+    /// The id of its task.
+    pub(crate) id: String,
+    title: String,
+    objects: Vec<Object>,
+}
+
+impl Group {
+    /// The kind of its objects.
+    pub(crate) fn kind(&self) -> &str {
+        self.objects[0].kind()
+    }
+}
+
+/// The groups of everything but the Kafka of the run, in the order of their phases.
+pub(crate) fn groups(files: &UserFiles, cluster: &str) -> Vec<Group> {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    let named = files.groups(cluster).into_iter().map(|(phase, group)| {
-        let kind = group[0].kind();
+    let grouped = files.groups(cluster).into_iter().map(|(phase, objects)| {
+        let kind = objects[0].kind();
         let id = format!("file-{}", kind.to_lowercase());
         let count = seen.entry(id.clone()).and_modify(|n| *n += 1).or_insert(1);
         let id = if *count == 1 { id } else { format!("{id}-{count}") };
-        let title = match group.as_slice() {
+        let title = match objects.as_slice() {
             [one] => format!("{kind} {}", one.name()),
             many => format!("{kind} ({})", many.len()),
         };
-        (phase, id, title)
+        Group { phase, id, title, objects }
     });
-    named.collect()
+    grouped.collect()
 }
 
-/// Add the tasks to a plan. `kafka` is the id of the task of the Kafka, `namespace` and `crds` come before everything.
-pub(crate) fn add(plan: &mut Plan<Context>, files: &UserFiles, cluster: &str, prune: bool) -> Vec<String> {
-    let named = ids(files, cluster);
-    let groups = files.groups(cluster);
+/// Add the tasks of the groups to a plan that has the tasks `namespace`, `crds` and `kafka`, and the one that deletes what is
+/// in no file any more; returns their ids. `early`: workloads do not wait for the brokers.
+pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, prune: bool) -> Vec<String> {
+    let named: Vec<(Phase, String)> = groups.iter().map(|group| (group.phase, group.id.clone())).collect();
     let of = |phases: &[Phase]| -> Vec<String> {
-        named.iter().filter(|(phase, ..)| phases.contains(phase)).map(|(_, id, _)| id.clone()).collect()
+        named.iter().filter(|(phase, _)| phases.contains(phase)).map(|(_, id)| id.clone()).collect()
     };
-    for ((phase, id, title), (_, group)) in named.iter().zip(groups) {
+    for Group { phase, id, title, objects } in groups {
         let mut needs: Vec<String> = match phase {
             Phase::Foundations => vec!["namespace".into()],
             Phase::Clusters => vec!["crds".into(), "namespace".into()],
             // What the brokers ask when a client comes has to be there before them.
-            Phase::Workloads if files.asks_others(cluster) => vec!["namespace".into()],
+            Phase::Workloads if early => vec!["namespace".into()],
             _ => vec!["kafka".into()],
         };
         needs.extend(match phase {
@@ -68,12 +84,12 @@ pub(crate) fn add(plan: &mut Plan<Context>, files: &UserFiles, cluster: &str, pr
         // Within these in the order of the table: a binding needs its role, a Kafka its node pools.
         let ordered = matches!(phase, Phase::Foundations | Phase::Clusters);
         let earlier =
-            named.iter().take_while(|(_, other, _)| other != id).filter(|(of, ..)| ordered && of == phase);
-        needs.extend(earlier.map(|(_, other, _)| other.clone()));
+            named.iter().take_while(|(_, other)| *other != id).filter(|(of, _)| ordered && *of == phase);
+        needs.extend(earlier.map(|(_, other)| other.clone()));
         let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
-        plan.add(Spec::new(id.clone(), title.clone(), &needs, 10), Objects::new(group));
+        plan.add(Spec::new(id, title, &needs, 10), Objects::new(objects));
     }
-    let mut all: Vec<String> = named.into_iter().map(|(_, id, _)| id).collect();
+    let mut all: Vec<String> = named.into_iter().map(|(_, id)| id).collect();
     let needs: Vec<&str> = all.iter().map(String::as_str).chain(["kafka"]).collect();
     plan.add(Spec::new("files", "Objects no longer in your files", &needs, 5), Pruned::new(prune));
     all.push("files".into());
@@ -254,18 +270,13 @@ impl Task<Context> for Objects {
     }
 }
 
-/// An object without what the API server writes into it at each change, and without its status.
+/// An object without what the API server writes into it, and without its type, which the items of a list lack.
 fn comparable(object: &Value) -> Value {
     let mut object = object.clone();
+    remove_server_fields(&mut object);
     if let Some(fields) = object.as_object_mut() {
-        for field in ["status", "kind", "apiVersion"] {
-            fields.remove(field);
-        }
-    }
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"] {
-            metadata.remove(field);
-        }
+        fields.remove("kind");
+        fields.remove("apiVersion");
     }
     object
 }

@@ -10,6 +10,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 use serde_json::{Map, Value};
 
 use super::document::Lines;
+use crate::manifest::load::{OPEN_BRACKETS, too_deep};
 use crate::manifest::plain::by_kubectl;
 
 /// Most levels of nesting, as in Go's decoder and in [`crate::manifest::load`].
@@ -17,8 +18,6 @@ const DEPTH: usize = 128;
 /// What one text may grow to when its aliases are followed, in bytes of scalars plus [`NODE_COST`] a value.
 const GROWTH: usize = 64 << 20;
 const NODE_COST: usize = 32;
-/// Brackets open at once: the scanner's work grows with it.
-const OPEN_BRACKETS: usize = 1000;
 
 /// A document as it is written.
 #[derive(Debug, PartialEq)]
@@ -94,22 +93,6 @@ pub(super) fn parse(text: &str, most: usize) -> Result<Vec<Parsed>, Fault> {
         builder.event(event)?;
     }
     Ok(builder.done)
-}
-
-fn too_deep(bytes: &[u8]) -> Option<usize> {
-    let (mut open, mut line) = (0_usize, 1);
-    for byte in bytes {
-        match byte {
-            b'\n' => line += 1,
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        if open > OPEN_BRACKETS {
-            return Some(line);
-        }
-    }
-    None
 }
 
 fn invalid(text: &str, error: &ScanError) -> Fault {
