@@ -4,23 +4,17 @@
 //! OAuth and custom authentication belong to a server that kstrim does not know, and a listener with a certificate of
 //! its own to a CA that it does not know: such listeners are left out.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::change;
+use super::credentials::{Entries, cluster_ca, entries, security};
 use super::listener;
 use super::ownership;
 use super::session::Session;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
-use crate::kafka::Security;
-use crate::kafka::security::{Login, Tls};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::kafka::{Entity, Kafka, Listener};
 use crate::kube::kubectl::Kubectl;
@@ -57,32 +51,13 @@ pub(crate) async fn settle(cx: &Session, topic: &str) -> Result<Option<String>> 
         Err(why) => return Ok(Some(why)),
     };
     let Some(port) = listener.port() else { return Ok(Some("its listener has no port".into())) };
-    let ca = match listener.tls() {
-        true => {
-            let secret = secret(cx, &format!("{}-cluster-ca-cert", cx.cluster())).await?;
-            Some(entry(&secret.unwrap_or_default(), "ca.crt")?)
-        }
-        false => None,
+    let ca = if listener.tls() { Some(cluster_ca(cx).await?) } else { None };
+    let user = match how {
+        Some(how) => Some((how, credentials(cx, &kafka, how, topic).await?)),
+        None => None,
     };
-    let mut security = Security::default();
-    let (mut certificate, mut login) = (None, None);
-    if let Some(how) = how {
-        let credentials = credentials(cx, &kafka, how, topic).await?;
-        match how {
-            Authentication::Tls => {
-                certificate = Some((entry(&credentials, "user.crt")?, entry(&credentials, "user.key")?))
-            }
-            Authentication::Scram => {
-                login =
-                    Some(Rc::new(Login { user: USER.into(), password: entry(&credentials, "password")? }));
-            }
-        }
-    }
-    if let Some(ca) = ca {
-        let pair = certificate.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str()));
-        security.tls = Some(Rc::new(Tls::new(&ca, pair).map_err(unusable)?));
-    }
-    security.login = login;
+    let user = user.as_ref().map(|(how, entries)| (USER, *how, entries));
+    let security = security(ca.as_deref(), user).map_err(unusable)?;
     cx.broker_access.replace(Some((port, security)));
     Ok(None)
 }
@@ -144,12 +119,7 @@ fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
 }
 
 /// The Secret of the test's user, which is created if there is none.
-async fn credentials(
-    cx: &Session,
-    kafka: &Kafka<'_>,
-    how: Authentication,
-    topic: &str,
-) -> Result<BTreeMap<String, String>> {
+async fn credentials(cx: &Session, kafka: &Kafka<'_>, how: Authentication, topic: &str) -> Result<Entries> {
     let rule = |text: String| text.parse::<Rule>().map_err(|why| unusable(format!("{text}: {why}")));
     let rules = match kafka.authorization() {
         None => Vec::new(),
@@ -189,7 +159,8 @@ async fn credentials(
                 let user = crate::kube::Object::new(user);
                 user.observed() && user.condition("Ready").is_some_and(|ready| ready.is_true())
             });
-        if ready && let Some(entries) = secret(cx, &name).await?.filter(|entries| entries.contains_key(key)) {
+        if ready && let Some(entries) = entries(cx, &name).await?.filter(|entries| entries.contains_key(key))
+        {
             return Ok(entries);
         }
         if Instant::now() >= end {
@@ -200,22 +171,6 @@ async fn credentials(
         }
         sleep(Duration::from_millis(300)).await;
     }
-}
-
-/// The entries of a Secret as text; `None` if there is none.
-async fn secret(cx: &Session, name: &str) -> Result<Option<BTreeMap<String, String>>> {
-    let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
-    let found = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read a Secret", &e))?;
-    let text = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str()?).ok()?).ok();
-    let entries = |json: Value| {
-        let data = json.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
-        data.iter().filter_map(|(key, value)| Some((key.clone(), text(value)?))).collect()
-    };
-    Ok(found.map(entries))
-}
-
-fn entry(entries: &BTreeMap<String, String>, key: &str) -> Result<String> {
-    entries.get(key).cloned().ok_or_else(|| unusable(format!("the Secret has no {key}")))
 }
 
 fn unusable(why: String) -> Box<Failure> {

@@ -31,6 +31,7 @@ pub(crate) mod change;
 pub(crate) mod claims;
 pub(crate) mod component_test;
 pub(crate) mod connection;
+pub(crate) mod credentials;
 pub(crate) mod definitions;
 pub(crate) mod finalizers;
 pub(crate) mod first_start;

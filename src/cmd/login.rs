@@ -1,24 +1,22 @@
 //! Coming to the brokers as a user: its credentials, read into memory only, the listener that takes it, and
 //! what is said where the brokers do not let it in.
 
-use std::rc::Rc;
-
 use jiff::Timestamp;
 
 use super::living::Living;
 use super::user::{self, User};
 use crate::checks::certificate;
-use crate::cluster::listener;
+use crate::cluster::{credentials, listener};
 use crate::config::Target;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
-use crate::kafka::security::{Login, Security, Tls};
+use crate::kafka::security::Security;
 use crate::kafka::{KafkaError, error::code};
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
 /// The credentials of a user, for a listener with or without TLS.
-pub(crate) async fn credentials(living: &Living, user: &User, tls: bool) -> Result<Security> {
+pub(crate) async fn security(living: &Living, user: &User, tls: bool) -> Result<Security> {
     let (name, how) = (&user.user, authentication(user)?);
     let secrets = user::secrets(living, user).await?;
     let unusable = |why: String| {
@@ -31,29 +29,11 @@ pub(crate) async fn credentials(living: &Living, user: &User, tls: bool) -> Resu
             .because(why),
         )
     };
-    let entry = |key: &str| {
-        secrets.get(key).map(String::as_str).ok_or_else(|| unusable(format!("its Secret has no {key}")))
-    };
-    let ca = if tls { Some(user::cluster_ca(living).await?) } else { None };
-    let mut security = Security::default();
-    match (how, ca) {
-        (Authentication::Tls, Some(ca)) => {
-            let (cert, key) = (entry("user.crt")?, entry("user.key")?);
-            alive(name, cert, &living.cx.target)?;
-            security.tls = Some(Rc::new(Tls::new(&ca, Some((cert, key))).map_err(unusable)?));
-        }
-        (Authentication::Tls, None) => {
-            return Err(unusable("a certificate needs a listener with TLS".into()));
-        }
-        (Authentication::Scram, ca) => {
-            if let Some(ca) = ca {
-                security.tls = Some(Rc::new(Tls::new(&ca, None).map_err(unusable)?));
-            }
-            let password = entry("password")?.to_owned();
-            security.login = Some(Rc::new(Login { user: name.clone(), password }));
-        }
+    let ca = if tls { Some(credentials::cluster_ca(&living.cx).await?) } else { None };
+    if let (Authentication::Tls, Some(cert)) = (how, secrets.get("user.crt")) {
+        alive(name, cert, &living.cx.target)?;
     }
-    Ok(security)
+    credentials::security(ca.as_deref(), Some((name, how, &secrets))).map_err(unusable)
 }
 
 /// How a user proves who it is.
@@ -75,7 +55,7 @@ pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Secu
     let Some((listener, port)) = listener.and_then(|l| Some((l, l.port()?))) else {
         return Err(user::no_listener(living, name.as_str(), how));
     };
-    Ok((port, credentials(living, &user, listener.tls()).await?))
+    Ok((port, security(living, &user, listener.tls()).await?))
 }
 
 /// Refuse a certificate that has run out: the brokers would end the connection without a word of why.

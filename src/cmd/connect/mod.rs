@@ -107,7 +107,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     let mut document = Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how, &cx.target);
     let mut security = Security::default();
     if let Some(user) = &user {
-        security = login::credentials(living, user, true).await?;
+        security = login::security(living, user, true).await?;
         document.export(living, user, args.export.as_deref()).await?;
     }
     let inside = inside(living, how).await?;

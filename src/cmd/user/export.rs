@@ -7,11 +7,8 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-
 use super::{NO_CREDENTIALS, PLURAL, User, kept_from};
+use crate::cluster::credentials::{cluster_ca, entries, entry};
 use crate::cluster::listener;
 use crate::cmd::living::{self, Living};
 use crate::cmd::login;
@@ -35,7 +32,7 @@ pub(super) fn bootstrap(kafka: &Kafka<'_>, user: &User) -> Option<String> {
 pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTreeMap<String, String>> {
     login::authentication(user)?;
     let name = user.secret.as_deref().unwrap_or(&user.user);
-    match entries(living, name).await? {
+    match entries(&living.cx, name).await? {
         Some(entries) => Ok(entries),
         None => Err(without_credentials(living, user, name).await?),
     }
@@ -57,24 +54,6 @@ async fn without_credentials(living: &Living, user: &User, secret: &str) -> Resu
             .because(user.reason.clone().unwrap_or_else(|| format!("the Secret {secret} does not exist"))),
         )
     }))
-}
-
-async fn entries(living: &Living, name: &str) -> Result<Option<BTreeMap<String, String>>> {
-    let cx = &living.cx;
-    let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
-    let found = cx.kubectl.find(&path).await;
-    let found = found.map_err(|e| cx.api_failure("read a secret", &e))?;
-    Ok(found.map(|secret| {
-        let data = secret.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
-        let decoded = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str()?).ok()?).ok();
-        data.iter().filter_map(|(key, value)| Some((key.clone(), decoded(value)?))).collect()
-    }))
-}
-
-/// The certificates of the authority that signs those of the brokers, PEM.
-pub(in crate::cmd) async fn cluster_ca(living: &Living) -> Result<String> {
-    let ca = entries(living, &format!("{}-cluster-ca-cert", living.cx.cluster())).await?;
-    entry(ca.as_ref(), "ca.crt", "the cluster's CA")
 }
 
 /// The failure for a user that no listener takes.
@@ -140,7 +119,7 @@ pub(in crate::cmd) async fn files(
     let Target { how, tls, .. } = *target;
     let mut files: Vec<(&str, String)> = Vec::new();
     if tls {
-        files.push(("ca.crt", cluster_ca(living).await?));
+        files.push(("ca.crt", cluster_ca(&living.cx).await?));
     }
     if how == Authentication::Tls {
         let (key, cert) = ("the user's key", "the user's certificate");
@@ -164,16 +143,6 @@ pub(in crate::cmd) async fn files(
         written.push(path.display().to_string());
     }
     Ok(written)
-}
-
-fn entry(entries: Option<&BTreeMap<String, String>>, key: &str, what: &str) -> Result<String> {
-    entries.and_then(|e| e.get(key)).cloned().ok_or_else(|| {
-        Box::new(Failure::new(
-            errors::USER_LATE,
-            Kind::Task,
-            format!("{what} does not exist yet: no {key} in its Secret"),
-        ))
-    })
 }
 
 /// The properties of Kafka's Java clients; PEM stores are read since Kafka 2.7.

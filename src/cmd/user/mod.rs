@@ -5,7 +5,7 @@ pub(super) mod export;
 mod prepare;
 mod show;
 
-pub(super) use export::{cluster_ca, no_listener, secrets};
+pub(super) use export::{no_listener, secrets};
 
 use std::process::ExitCode;
 
