@@ -172,10 +172,21 @@ pub(crate) async fn exclusively<T>(
 
 /// Take the file lock, without which nobody may acquire the namespace's Lease; waits for another command.
 pub(crate) async fn lock(invocation: &Invocation) -> Result<Lock> {
-    let end = Instant::now() + OTHERS;
+    lock_until(invocation, Instant::now() + OTHERS, |_| ()).await
+}
+
+/// The same until `end`; `waits` is called with the failure at each attempt.
+pub(crate) async fn lock_until(
+    invocation: &Invocation,
+    end: Instant,
+    waits: impl Fn(&Failure),
+) -> Result<Lock> {
     loop {
         match invocation.lock() {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(invocation).await?,
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => {
+                waits(&failure);
+                pause(invocation).await?;
+            }
             lock => return lock,
         }
     }
@@ -183,11 +194,23 @@ pub(crate) async fn lock(invocation: &Invocation) -> Result<Lock> {
 
 /// Acquire the namespace's Lease; waits for another command. The invocation releases it.
 pub(crate) async fn exclude(invocation: &Invocation, cx: &Rc<Session>) -> Result<()> {
+    exclude_until(invocation, cx, Instant::now() + OTHERS, |_| ()).await
+}
+
+/// The same until `end`; `waits` is called with the failure at each attempt.
+pub(crate) async fn exclude_until(
+    invocation: &Invocation,
+    cx: &Rc<Session>,
+    end: Instant,
+    waits: impl Fn(&Failure),
+) -> Result<()> {
     invocation.hold(cx.clone());
-    let end = Instant::now() + OTHERS;
     loop {
         match ownership::exclude(cx, invocation.verb()).await {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => pause(invocation).await?,
+            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => {
+                waits(&failure);
+                pause(invocation).await?;
+            }
             excluded => return excluded,
         }
     }

@@ -113,16 +113,9 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     let inside = inside(living, how).await?;
     let forwards = Forwards::open(cx.clone(), inside, &ports);
     let end = Instant::now() + args.timeout;
-    let pods = tokio::time::timeout_at(end, forwards.all_open()).await.map_err(|_| {
-        let failure = Failure::new(
-            errors::CONNECT_LATE,
-            Kind::Timeout,
-            "not every broker can be reached from this machine yet",
-        );
-        let failure = forwards.troubles().into_iter().fold(failure, Failure::because);
-        let target = &cx.target;
-        Box::new(failure.hint(format!("check what exists: {}", target.kstrim("status"))))
-    })?;
+    let pods = tokio::time::timeout_at(end, forwards.all_open())
+        .await
+        .map_err(|_| late(&cx.target, forwards.troubles()))?;
     document.brokers =
         ports.iter().map(|(id, port)| Broker::new(*id, pods.get(id).cloned(), *port)).collect();
     if args.check {
@@ -217,6 +210,14 @@ pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
 async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
     change::ours(living, args.adopt)?;
     consent::to_restart(living, "connect", what, args.yes).await
+}
+
+/// The failure when the port-forwards are not all open in time; `causes` are what is in their way.
+pub(super) fn late(target: &Target, causes: impl IntoIterator<Item = String>) -> Box<Failure> {
+    let message = "not every broker can be reached from this machine yet";
+    let failure = Failure::new(errors::CONNECT_LATE, Kind::Timeout, message);
+    let failure = causes.into_iter().fold(failure, Failure::because);
+    Box::new(failure.hint(format!("check what exists: {}", target.kstrim("status"))))
 }
 
 /// The port of the listener inside the pods.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::keeper::{self, Request, State};
+use super::keeper::{self, Request};
 use super::record;
 use crate::cli::{Global, Run};
 use crate::cluster::listener::{self, HOST};
@@ -80,7 +80,8 @@ impl Access {
                 return Ok(());
             }
             if Instant::now() >= end {
-                return Err(late(living, state));
+                let causes = state.failure.into_iter().chain(state.trouble.into_values());
+                return Err(connect::late(&living.cx.target, causes));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -145,14 +146,6 @@ fn is_shared(request: &Request) -> bool {
         let alone = file.try_lock().is_ok();
         !alone && file.try_lock_shared().is_ok()
     })
-}
-
-fn late(living: &Living, state: State) -> Box<Failure> {
-    let message = "not every broker can be reached from this machine yet";
-    let failure = Failure::new(errors::CONNECT_LATE, Kind::Timeout, message);
-    let causes = state.failure.into_iter().chain(state.trouble.into_values());
-    let hint = format!("check what exists: {}", living.cx.target.kstrim("status"));
-    Box::new(causes.fold(failure, Failure::because).hint(hint))
 }
 
 /// Whether nobody listens on a port.

@@ -28,7 +28,6 @@ use super::topic::needed;
 use super::user::{self, User};
 use super::{change, down, login, trust, up};
 use crate::cli::{Cli, Command, Down, Global, OutputMode, Run, Up};
-use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::config::files::Layers;
@@ -47,8 +46,6 @@ use crate::paths::private_dir;
 use crate::quickstart;
 use crate::tool::minikube_output::Listed;
 
-/// How often it is checked whether another command has ended.
-const LOOK: Duration = Duration::from_millis(300);
 /// How long a cluster that exists may take to show that it is ready, before `up` is asked what it lacks.
 const READY: Duration = Duration::from_secs(5);
 /// Time limit of `down` after a run.
@@ -184,16 +181,8 @@ async fn exclusively<T>(
     work: impl AsyncFnOnce() -> Result<T>,
 ) -> Result<T> {
     let _lock = lock(invocation, end).await?;
-    loop {
-        match ownership::exclude(cx, invocation.verb()).await {
-            Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => {
-                cx.emit.progress("waiting for another kstrim command in this namespace", None);
-                pause(invocation).await?;
-            }
-            excluded => break excluded?,
-        }
-    }
-    invocation.hold(cx.clone());
+    let waits = |_: &Failure| cx.emit.progress("waiting for another kstrim command in this namespace", None);
+    living::exclude_until(invocation, cx, end, waits).await?;
     let done = work().await;
     invocation.release_held().await;
     done
@@ -201,23 +190,11 @@ async fn exclusively<T>(
 
 /// Take the profile's lock; waits for another command until `end`.
 async fn lock(invocation: &Invocation, end: Instant) -> Result<Lock> {
-    loop {
-        match invocation.lock() {
-            Err(failure) if failure.id == errors::LOCKED && Instant::now() < end => {
-                let holder = failure.causes.first().cloned().unwrap_or_default();
-                invocation.emit.progress(format!("waiting for another kstrim command: {holder}"), None);
-                pause(invocation).await?;
-            }
-            lock => return lock,
-        }
-    }
-}
-
-async fn pause(invocation: &Invocation) -> Result<()> {
-    tokio::select! {
-        () = tokio::time::sleep(LOOK) => Ok(()),
-        _ = invocation.cancel.cancelled() => Err(invocation.interrupted()),
-    }
+    let waits = |failure: &Failure| {
+        let holder = failure.causes.first().cloned().unwrap_or_default();
+        invocation.emit.progress(format!("waiting for another kstrim command: {holder}"), None);
+    };
+    living::lock_until(invocation, end, waits).await
 }
 
 /// What this run created, which `--down` deletes.
