@@ -1,4 +1,4 @@
-//! How kstrim's own client reaches the brokers of a Kafka that it did not describe: by a listener that asks for nothing, by
+//! How kstrim's own client reaches the brokers of a Kafka that it did not describe: by a listener that requires nothing, by
 //! TLS with the cluster's CA, or as a user that exists only for the test.
 //!
 //! OAuth and custom authentication belong to a server that kstrim does not know, and a listener with a certificate of
@@ -30,14 +30,14 @@ const CREDENTIALS: Duration = Duration::from_secs(90);
 enum Way<'a> {
     /// A listener without TLS and authentication.
     Plain,
-    /// A listener with TLS that asks for no credentials.
+    /// A listener with TLS that requires no credentials.
     Tls(Listener<'a>),
     /// A listener that takes users of this kind.
     User(Listener<'a>, Authentication),
 }
 
-/// Settle how the brokers are reached, once a run. `Some`: why kstrim's client cannot reach them, for people; the Kafka
-/// may be all right.
+/// Determine how to connect to the brokers, once in a run. `Some`: why kstrim's client cannot connect, as a clause; the Kafka
+/// cluster itself may be healthy.
 pub(crate) async fn settle(cx: &Session, topic: &str) -> Result<Option<String>> {
     if cx.broker_access.borrow().is_some() {
         return Ok(None);
@@ -87,10 +87,10 @@ pub(crate) async fn release(cx: &Session, kubectl: &Kubectl) -> Result<()> {
     deleted.map(drop).map_err(|e| cx.api_failure("delete the user of the smoke test", &e))
 }
 
-/// The listener that asks for the least, of those inside the cluster.
+/// The internal listener that requires the least of its clients.
 fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
     let rules = kafka.authorization();
-    // With access rules, who comes without a user may do nothing, unless the rules say so.
+    // With access rules, a client without a user has no permissions unless the rules grant them.
     let anonymous = rules.as_ref().is_none_or(|rules| rules.admits_anonymous);
     let inner =
         || kafka.listeners().filter(Listener::is_inner).filter(|l| !(l.tls() && l.has_own_certificate()));
@@ -104,13 +104,14 @@ fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
         let Some(listener) = inner().find(|l| listener::takes(l, how)) else { continue };
         if !kafka.operates_here(Entity::User) {
             return Err(
-                "its listeners ask for a user, and it has no user operator that could create one".into()
+                "its listeners require a user, and it has no user operator that could create one".into()
             );
         }
         return match rules.as_ref().is_none_or(|rules| rules.kind == "simple") {
             true => Ok(Way::User(listener, how)),
             false => {
-                Err("its authorization is not Kafka's own, so kstrim cannot give its user the rights".into())
+                Err("its authorization is not Kafka's own, so kstrim cannot grant permissions to its user"
+                    .into())
             }
         };
     }
@@ -118,7 +119,7 @@ fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
         .into())
 }
 
-/// The Secret of the test's user, which is created if there is none.
+/// The Secret of the smoke test's user, which is created if it does not exist.
 async fn credentials(cx: &Session, kafka: &Kafka<'_>, how: Authentication, topic: &str) -> Result<Entries> {
     let rule = |text: String| text.parse::<Rule>().map_err(|why| unusable(format!("{text}: {why}")));
     let rules = match kafka.authorization() {

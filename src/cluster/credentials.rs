@@ -1,5 +1,4 @@
-//! What a client needs of the cluster's Secrets, read into memory only: the CA of the brokers, and what a user proves itself
-//! with.
+//! What a client needs from the cluster's Secrets, read into memory only: the CA of the brokers, and a user's credentials.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -17,7 +16,7 @@ use crate::manifest::user::Authentication;
 /// The entries of a Secret that are text.
 pub(crate) type Entries = BTreeMap<String, String>;
 
-/// The entries of a Secret of the namespace; `None` if there is none.
+/// The entries of a Secret of the namespace; `None` if it does not exist.
 pub(crate) async fn entries(cx: &Session, name: &str) -> Result<Option<Entries>> {
     let path = format!("/api/v1/namespaces/{}/secrets/{name}", cx.namespace());
     let found = cx.kubectl.find(&path).await;
@@ -29,7 +28,7 @@ pub(crate) async fn entries(cx: &Session, name: &str) -> Result<Option<Entries>>
     }))
 }
 
-/// An entry of a Secret; `what` is what it holds, for people.
+/// An entry of a Secret; `what` describes it in the error message.
 pub(crate) fn entry(entries: Option<&Entries>, key: &str, what: &str) -> Result<String> {
     entries.and_then(|e| e.get(key)).cloned().ok_or_else(|| {
         Box::new(Failure::new(

@@ -55,7 +55,7 @@ pub(crate) fn begin() -> Waiter {
 /// Follow a change that was just made until the operator has carried it out on every broker.
 pub(crate) async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result<()> {
     let cx = &living.cx;
-    // Whoever watches already may still see the Kafka as it was before the change.
+    // An existing watch may still have the Kafka resource from before the change.
     let written = listeners::kafka(living).await?.generation();
     cx.synced(&KINDS).await;
     let is_older = |snapshot: &Snapshot| {

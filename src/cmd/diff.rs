@@ -52,7 +52,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
     Ok(if text.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 
-/// The difference of one object, as a unified diff; empty if there is none.
+/// The difference of one object as a unified diff; empty if it does not differ.
 async fn one(cx: &Context, object: Object) -> Result<String> {
     let (kind, name) = (object.kind().to_owned(), object.name().to_owned());
     let failed = |e| cx.api_failure(&format!("compare {kind} {name}"), &e);

@@ -278,7 +278,7 @@ impl Invocation {
         self.finish_with_archive(ended, None)
     }
 
-    /// Tell the last event, with the archive of evidence if there is one, and give the exit code.
+    /// Send the last event, with the archive of evidence if there is one, and return the exit code.
     pub(super) fn finish_with_archive(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
         let (report, next) = match ended {
             Ok(ended) => (ended.report, ended.next),
@@ -306,7 +306,7 @@ impl Invocation {
         ExitCode::from(exit_code)
     }
 
-    /// Tell the last event of a run whose command ran, which has the command's exit code.
+    /// Send the last event of a run whose command was run; it has the command's exit code.
     pub(crate) fn finish_with_code(
         self,
         exit_code: u8,

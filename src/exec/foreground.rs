@@ -115,7 +115,7 @@ impl Foreground {
     }
 }
 
-/// A process that goes on when kstrim ends.
+/// A process that outlives kstrim.
 pub(crate) struct Detached(Child);
 
 impl Detached {

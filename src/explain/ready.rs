@@ -14,7 +14,7 @@ use crate::words;
 /// How far something is.
 #[derive(Debug, Clone)]
 pub enum Readiness {
-    /// As wanted.
+    /// As required.
     Ready,
     /// On the way, as far as anybody can tell.
     Progressing {

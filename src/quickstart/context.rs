@@ -79,7 +79,7 @@ pub(crate) enum Start {
 pub(crate) struct Install {
     /// As it is applied.
     pub prepared: tokio::sync::OnceCell<Rc<Prepared>>,
-    /// The paths of collections by the version of their API and kind, as the API server has told them.
+    /// The paths of collections by API version and kind, as the API server lists them.
     pub collections: RefCell<BTreeMap<String, String>>,
     /// The fetch, while it continues.
     pub fetching: RefCell<Option<Fetching>>,

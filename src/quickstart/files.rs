@@ -1,5 +1,5 @@
-//! The user's own manifests in a run of `up -f`: read before anything else, checked by the preflight, applied by the
-//! tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
+//! The user's own manifests in a run of `up -f`: read first, checked by the preflight ([`super::check_files`]), applied by
+//! the tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
 
 use crate::catalogue::{self, Partial};
 use crate::cli::Global;
@@ -21,7 +21,7 @@ use crate::user_manifests::{choose, problem, scope};
 
 /// Size of a volume with `--fit`: 1 GiB.
 const FIT_STORAGE: u64 = 1 << 30;
-/// What Kubernetes itself and Strimzi's operators take of the machine: 1.25 GiB, half a CPU.
+/// What Kubernetes itself and Strimzi's operators need: 1.25 GiB, half a CPU.
 const RESERVED: (u64, u64) = (1280 << 20, 500);
 
 /// The manifests of a run.
@@ -39,7 +39,7 @@ pub(crate) struct UserFiles {
 }
 
 impl UserFiles {
-    /// Read the manifests of `-f`, and settle what they decide: the release, Kafka's version and the cluster's name.
+    /// Read the manifests of `-f`, and determine what follows from them: the release, Kafka's version and the cluster's name.
     pub(crate) async fn read(
         sources: &[String],
         fitting: bool,
@@ -107,7 +107,7 @@ impl UserFiles {
         self.fitted.documents.iter().any(|document| of_cluster(&document.object) && named(&document.object))
     }
 
-    /// Whether the brokers of a Kafka ask another program who a client is, or what it may do.
+    /// Whether the brokers of a Kafka cluster use another program to authenticate or authorize clients.
     pub(crate) fn asks_others(&self, cluster: &str) -> bool {
         let kafka = self.fitted.kafkas().find(|kafka| kafka.object.name() == cluster);
         let spec = kafka.and_then(|kafka| kafka.object.get("/spec/kafka"));
@@ -191,7 +191,7 @@ fn is_of_kafka(object: &Object, cluster: &str) -> bool {
     }
 }
 
-/// What `--fit` has room for: the machine as it was requested, without what Kubernetes and Strimzi take.
+/// What `--fit` may use: the requested machine, without what Kubernetes and Strimzi need.
 fn limits(settings: &Settings) -> Limits {
     let memory = settings.memory.as_deref().and_then(memory_mb).unwrap_or(4096) << 20;
     let cpus = settings.cpus.as_deref().and_then(|cpus| cpus.parse::<u64>().ok()).unwrap_or(2) * 1000;

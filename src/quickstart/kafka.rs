@@ -198,7 +198,7 @@ fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
     })
 }
 
-/// Whether a Kafka comes from manifests that this run was not given: it is used as it is.
+/// Whether a Kafka comes from manifests that this run does not have: it is used unchanged.
 fn is_left(cx: &Context, kafka: &Value) -> bool {
     is_of_files("Kafka", kafka) && !cx.kafka_is_from_files()
 }

@@ -44,7 +44,7 @@ impl Task<Context> for Smoke {
             return Ok(());
         }
         let run = test(cx, &plan).await;
-        // Whatever came of it: the user existed for the test alone.
+        // Whatever the result: the user exists only for the test.
         access::release(cx, &cx.kubectl).await?;
         let run = run?;
         cx.emit.send(Event::Smoke(run.report.clone()));

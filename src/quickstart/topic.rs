@@ -91,7 +91,7 @@ impl Task<Context> for Topic {
         kinds.push(ObservedKind::KafkaTopic);
         let snapshot = cx.synced(&kinds).await;
         if let Some(why) = access::settle(cx, name).await? {
-            // The smoke test says so; a topic operator needs no client of kstrim's.
+            // The smoke test reports it; the topic operator can create the topic without a client of kstrim's.
             if is_operated(cx, &snapshot) && resource(cx, &snapshot)?.is_none() {
                 let labelled = cx.labelled(wanted(cx));
                 cx.apply(&labelled, false).await.map_err(|e| cx.api_failure("create the KafkaTopic", &e))?;

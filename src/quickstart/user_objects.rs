@@ -68,7 +68,7 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
         let mut needs: Vec<String> = match phase {
             Phase::Foundations => vec!["namespace".into()],
             Phase::Clusters => vec!["crds".into(), "namespace".into()],
-            // What the brokers ask when a client comes has to be there before them.
+            // What authenticates or authorizes the brokers' clients has to run before the brokers.
             Phase::Workloads if early => vec!["namespace".into()],
             _ => vec!["kafka".into()],
         };
@@ -99,7 +99,7 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
 /// A group of objects of one kind.
 struct Objects {
     objects: Vec<Object>,
-    /// Whether this run has applied them: what the API server writes otherwise than the file is no change after that.
+    /// Whether this run has applied them: a difference to the file is then the API server's normalization, not a change.
     applied: Cell<bool>,
     failing: RefCell<BTreeMap<String, Instant>>,
     /// What existed after this run applied it.
@@ -121,7 +121,8 @@ impl Objects {
         let versions: BTreeSet<&str> = self.objects.iter().map(Object::api_version).collect();
         for version in versions {
             let collection = collection(cx, version, self.kind()).await?;
-            for mut json in cx.list(&collection, &format!("list what is there of {}", self.kind())).await? {
+            for mut json in cx.list(&collection, &format!("list the objects of kind {}", self.kind())).await?
+            {
                 json["kind"] = self.kind().into();
                 let object = Live::new(json);
                 live.insert(object.name().to_owned(), object);
@@ -130,7 +131,7 @@ impl Objects {
         Ok(live)
     }
 
-    /// An object that somebody changed in the cluster. The API server compares: it writes many values otherwise than a file.
+    /// An object that was changed in the cluster. The API server computes the comparison, since it normalizes many values.
     async fn drifted(&self, cx: &Context, live: &BTreeMap<String, Live>) -> Option<String> {
         let mine = |object: &&Object| live.get(object.name()).is_some_and(|found| cx.owns(found.json()));
         let wanted: Vec<Object> =
@@ -138,7 +139,7 @@ impl Objects {
         if wanted.is_empty() {
             return None;
         }
-        // Where it refuses, because another manager has a field, nothing is to be applied.
+        // If another field manager owns a field, the API server refuses, and nothing is applied.
         let after = cx.kubectl.preview(&manifest::to_yaml(&wanted), false).await.ok()?;
         let changed = |object: &Value| {
             let name = text(object, "/metadata/name");
@@ -349,7 +350,7 @@ impl Pruned {
     }
 }
 
-/// Whether it is the Kafka of this run, or one of its node pools, from files that this run was not given: the run uses it.
+/// Whether it is the Kafka of this run, or one of its node pools, from files that this run does not have: the run uses it.
 fn is_run_kafka(cx: &Context, item: &Item) -> bool {
     !cx.kafka_is_from_files()
         && match item.kind.as_str() {

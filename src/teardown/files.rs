@@ -92,7 +92,7 @@ impl Task<Session> for Files {
 }
 
 impl Files {
-    /// Delete the claims of another Kafka when its pods are gone: they were labelled while it proved whose they are.
+    /// Delete the claims of another Kafka cluster when its pods are gone. They were labelled before it was deleted.
     async fn volumes(&self, cx: &Session, cluster: &str) -> Result<()> {
         let installation = ownership::installation(cx).await?;
         let collection = super::volumes::collection(cx);

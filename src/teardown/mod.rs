@@ -4,11 +4,12 @@
 //! files ┬─ topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
 //!       └─ components ─┘
 //! ```
-//! What `up -f` applied beside the Kafka goes first, clients before what they use. Topics, users and connectors are deleted while their operator still handles their finalizers; the Kafka before
-//! the operator that tears it down; the definitions when nothing of their kinds is left anywhere; the namespace
-//! last, so that nothing terminates inside it. Only what belongs to the installation is deleted
-//! ([`crate::cluster::installation`]); what other people have in the namespace is kept, and so then is the
-//! namespace. Each step is a [`Task`](crate::engine::task::Task) like those of `up`: a run that was interrupted is continued by the next.
+//! What `up -f` applied in addition to the Kafka is deleted first, clients before what they use. Topics, users and
+//! connectors are deleted while their operator still handles their finalizers; the Kafka before the operator that
+//! tears it down; the definitions when nothing of their kinds is left anywhere; the namespace last, so that nothing
+//! terminates inside it. Only what belongs to the installation is deleted ([`crate::cluster::installation`]); what
+//! other people have in the namespace is kept, and so then is the namespace. Each step is a
+//! [`Task`](crate::engine::task::Task) like those of `up`: a run that was interrupted is continued by the next.
 
 pub(crate) mod component;
 pub(crate) mod definitions;

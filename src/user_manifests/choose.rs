@@ -1,8 +1,8 @@
 //! Which Strimzi release fits what the documents request.
 //!
-//! Each fact in a document (an apiVersion, a Kafka version, ZooKeeper, node pools) is a [`Wish`] that some releases
-//! fulfil. The release that the user requested must fulfil all of them; without one it is kstrim's default if that
-//! does, else the newest that does. The wishes that kept a newer release out are the reason, as data.
+//! Each fact in a document (an apiVersion, a Kafka version, ZooKeeper, node pools) is a [`LocatedRequirement`] that some releases
+//! meet. A release that the user requested must meet all of them; otherwise it is kstrim's default if that does, or else the
+//! newest that does. The requirements that exclude a newer release are the reasons, as data.
 
 use serde_json::Value;
 
@@ -16,19 +16,19 @@ use crate::names::{Minor, Version};
 
 /// What a document requests of the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Want {
-    /// That it serves a kind in a version.
+pub(crate) enum Requirement {
+    /// Serves a kind in an API version.
     Served {
         /// `KafkaTopic`.
         kind: String,
         /// `kafka.strimzi.io/v1beta2`.
         api_version: String,
     },
-    /// That it runs this Kafka version.
+    /// Runs this Kafka version.
     Kafka(Version),
-    /// That it runs Kafka with ZooKeeper.
+    /// Runs Kafka with ZooKeeper.
     Zookeeper,
-    /// That it runs Kafka without ZooKeeper as the Kafka resource is written: with these annotations, and with or
+    /// Runs Kafka without ZooKeeper as the Kafka resource is written: with these annotations, and with or
     /// without the fields that early releases require.
     Kraft {
         /// Annotations of the Kafka resource that are `enabled`.
@@ -36,25 +36,25 @@ pub(crate) enum Want {
         /// Whether it has `spec.zookeeper`, which is ignored.
         zookeeper: bool,
     },
-    /// That it sets the metadata version, and runs a Kafka that knows this one.
+    /// Sets the metadata version, and runs a Kafka that supports this one.
     Metadata(Minor),
 }
 
-impl Want {
-    /// Whether a release fulfils it.
+impl Requirement {
+    /// Whether a release meets it.
     pub(crate) fn fits(&self, release: &Release) -> bool {
         match self {
-            Want::Served { kind, api_version } => {
+            Requirement::Served { kind, api_version } => {
                 let (_, version) = api_version.split_once('/').unwrap_or(("", api_version));
                 release.serves(kind, version)
             }
-            Want::Kafka(version) => release.runs(version),
-            Want::Zookeeper => release.zookeeper,
-            Want::Kraft { enabled, zookeeper } => {
+            Requirement::Kafka(version) => release.runs(version),
+            Requirement::Zookeeper => release.zookeeper,
+            Requirement::Kraft { enabled, zookeeper } => {
                 let annotated = release.kraft.annotations.keys().all(|name| enabled.contains(name));
                 annotated && (*zookeeper || !release.schema.zookeeper_required)
             }
-            Want::Metadata(minor) => {
+            Requirement::Metadata(minor) => {
                 release.schema.metadata_version
                     && release.kafka.iter().any(|kafka| kafka.version.minor() >= *minor)
             }
@@ -62,36 +62,36 @@ impl Want {
     }
 }
 
-impl std::fmt::Display for Want {
+impl std::fmt::Display for Requirement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Want::Served { kind, api_version } => write!(f, "{kind} in {api_version}"),
-            Want::Kafka(version) => write!(f, "Kafka {version}"),
-            Want::Zookeeper => f.write_str("Kafka with ZooKeeper"),
-            Want::Kraft { enabled, .. } if enabled.is_empty() => f.write_str(
+            Requirement::Served { kind, api_version } => write!(f, "{kind} in {api_version}"),
+            Requirement::Kafka(version) => write!(f, "Kafka {version}"),
+            Requirement::Zookeeper => f.write_str("Kafka with ZooKeeper"),
+            Requirement::Kraft { enabled, .. } if enabled.is_empty() => f.write_str(
                 "Kafka without ZooKeeper, and without the annotations that earlier releases need for that",
             ),
-            Want::Kraft { .. } => f.write_str("Kafka without ZooKeeper"),
-            Want::Metadata(minor) => write!(f, "the metadata version {minor}"),
+            Requirement::Kraft { .. } => f.write_str("Kafka without ZooKeeper"),
+            Requirement::Metadata(minor) => write!(f, "the metadata version {minor}"),
         }
     }
 }
 
-/// A wish and where it is written.
+/// A requirement and where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct LocatedRequirement {
     /// What is requested.
-    pub(crate) want: Want,
+    pub(crate) requirement: Requirement,
     /// Where.
     pub(crate) origin: Origin,
     /// By what: `Kafka my-cluster: spec.kafka.version`.
     pub(crate) by: String,
 }
 
-impl Wish {
-    /// The releases that fulfil it, oldest first.
+impl LocatedRequirement {
+    /// The releases that meet it, oldest first.
     fn releases(&self) -> Vec<&'static Release> {
-        releases().iter().filter(|release| self.want.fits(release)).collect()
+        releases().iter().filter(|release| self.requirement.fits(release)).collect()
     }
 
     /// `kafka.yaml:7: Kafka my-cluster: spec.kafka.version: Kafka 4.3.1 needs Strimzi 1.2.0`.
@@ -102,7 +102,7 @@ impl Wish {
             (Some(first), Some(last)) => format!("needs Strimzi {} to {}", first.version, last.version),
             _ => "is in no release of the catalogue".to_owned(),
         };
-        format!("{}: {}: {} {range}", self.origin, self.by, self.want)
+        format!("{}: {}: {} {range}", self.origin, self.by, self.requirement)
     }
 }
 
@@ -113,14 +113,14 @@ pub(crate) struct Chosen {
     pub(crate) release: &'static Release,
     /// The version of the first Kafka, if its resource specifies one.
     pub(crate) kafka: Option<Version>,
-    /// The wishes because of which it is not a newer release; empty if it is the default or was requested.
-    pub(crate) reasons: Vec<Wish>,
+    /// The requirements that exclude newer releases; empty if it is the default or was requested.
+    pub(crate) reasons: Vec<LocatedRequirement>,
 }
 
 impl Chosen {
-    /// The reasons for people, a sentence each.
+    /// The reasons, a sentence each.
     pub(crate) fn sentences(&self) -> Vec<String> {
-        self.reasons.iter().map(Wish::sentence).collect()
+        self.reasons.iter().map(LocatedRequirement::sentence).collect()
     }
 }
 
@@ -133,12 +133,13 @@ pub(crate) fn choose(
     requested: Option<&Version>,
     default: &'static Release,
 ) -> Result<Chosen> {
-    let wishes = wishes(documents)?;
-    let kafka = wishes.iter().find_map(|wish| match &wish.want {
-        Want::Kafka(version) => Some(version.clone()),
+    let requirements = requirements(documents)?;
+    let kafka = requirements.iter().find_map(|requirement| match &requirement.requirement {
+        Requirement::Kafka(version) => Some(version.clone()),
         _ => None,
     });
-    let fits = |release: &Release| wishes.iter().all(|wish| wish.want.fits(release));
+    let fits =
+        |release: &Release| requirements.iter().all(|requirement| requirement.requirement.fits(release));
     let newest = releases().iter().rev().find(|release| fits(release));
     if let Some(version) = requested {
         let Some(release) = catalogue::find(version) else {
@@ -150,22 +151,23 @@ pub(crate) fn choose(
         };
         return match fits(release) {
             true => Ok(Chosen { release, kafka, reasons: Vec::new() }),
-            false => Err(Box::new(unfit(release, &wishes, newest))),
+            false => Err(Box::new(unfit(release, &requirements, newest))),
         };
     }
     if fits(default) {
         return Ok(Chosen { release: default, kafka, reasons: Vec::new() });
     }
-    let Some(release) = newest else { return Err(Box::new(contradiction(&wishes))) };
-    let reasons = wishes.into_iter().filter(|wish| !wish.want.fits(default)).collect();
+    let Some(release) = newest else { return Err(Box::new(contradiction(&requirements))) };
+    let reasons =
+        requirements.into_iter().filter(|requirement| !requirement.requirement.fits(default)).collect();
     Ok(Chosen { release, kafka, reasons })
 }
 
-fn unfit(release: &Release, wishes: &[Wish], newest: Option<&Release>) -> Failure {
+fn unfit(release: &Release, requirements: &[LocatedRequirement], newest: Option<&Release>) -> Failure {
     let message = format!("the manifests do not fit the requested Strimzi {}", release.version);
     let failure = Failure::new(errors::FILE_RELEASE, Kind::Usage, message);
-    let unmet = wishes.iter().filter(|wish| !wish.want.fits(release)).take(LISTED);
-    let failure = unmet.fold(failure, |failure, wish| failure.because(wish.sentence()));
+    let unmet = requirements.iter().filter(|requirement| !requirement.requirement.fits(release)).take(LISTED);
+    let failure = unmet.fold(failure, |failure, requirement| failure.because(requirement.sentence()));
     match newest {
         Some(newest) => failure.hint(format!("the newest release that fits: --release {}", newest.version)),
         None => failure
@@ -173,46 +175,58 @@ fn unfit(release: &Release, wishes: &[Wish], newest: Option<&Release>) -> Failur
     }
 }
 
-/// Most wishes in one message.
+/// Most requirements in one message.
 const LISTED: usize = 10;
 
-/// The fewest wishes that no release fulfils together: one, two, or all.
-fn contradiction(wishes: &[Wish]) -> Failure {
-    let together = |some: &[&Wish]| releases().iter().any(|r| some.iter().all(|wish| wish.want.fits(r)));
+/// The smallest set of requirements that no release meets: one, two, or all.
+fn contradiction(requirements: &[LocatedRequirement]) -> Failure {
+    let together = |some: &[&LocatedRequirement]| {
+        releases().iter().any(|r| some.iter().all(|requirement| requirement.requirement.fits(r)))
+    };
     let message = "no Strimzi release fits these manifests";
     let failure = Failure::new(errors::FILE_RELEASE, Kind::Usage, message);
-    if let Some(alone) = wishes.iter().find(|wish| !together(&[wish])) {
+    if let Some(alone) = requirements.iter().find(|requirement| !together(&[requirement])) {
         let failure = failure.because(alone.sentence());
-        return match &alone.want {
-            Want::Kafka(version) => nearest_kafka(version).into_iter().fold(failure, |failure, near| {
-                failure.hint(format!("nearest: Kafka {} (Strimzi {})", near.1, near.0.version))
-            }),
+        return match &alone.requirement {
+            Requirement::Kafka(version) => {
+                nearest_kafka(version).into_iter().fold(failure, |failure, near| {
+                    failure.hint(format!("nearest: Kafka {} (Strimzi {})", near.1, near.0.version))
+                })
+            }
             _ => failure.hint(format!(
                 "list which versions each release supports: {}",
                 CommandLine::new("kstrim versions")
             )),
         };
     }
-    let pair = wishes.iter().enumerate().find_map(|(at, one)| {
-        wishes[at + 1..].iter().find(|other| !together(&[one, other])).map(|other| [one, other])
+    let pair = requirements.iter().enumerate().find_map(|(at, one)| {
+        requirements[at + 1..].iter().find(|other| !together(&[one, other])).map(|other| [one, other])
     });
     match pair {
         Some([one, other]) => {
             let failure = failure.because(one.sentence()).because(other.sentence());
             [one, other].iter().fold(failure, |failure, side| {
-                let others: Vec<&Wish> =
-                    wishes.iter().filter(|w| w.want != one.want && w.want != other.want).collect();
+                let others: Vec<&LocatedRequirement> = requirements
+                    .iter()
+                    .filter(|w| w.requirement != one.requirement && w.requirement != other.requirement)
+                    .collect();
                 let fits = |release: &&&Release| {
-                    side.want.fits(release) && others.iter().all(|wish| wish.want.fits(release))
+                    side.requirement.fits(release)
+                        && others.iter().all(|requirement| requirement.requirement.fits(release))
                 };
                 let all = side.releases();
                 match all.iter().rev().find(fits).or(all.last()) {
-                    Some(near) => failure.hint(format!("for {}: --release {}", side.want, near.version)),
+                    Some(near) => {
+                        failure.hint(format!("for {}: --release {}", side.requirement, near.version))
+                    }
                     None => failure,
                 }
             })
         }
-        None => wishes.iter().take(LISTED).fold(failure, |failure, wish| failure.because(wish.sentence())),
+        None => requirements
+            .iter()
+            .take(LISTED)
+            .fold(failure, |failure, requirement| failure.because(requirement.sentence())),
     }
 }
 
@@ -231,44 +245,44 @@ fn nearest_kafka(version: &Version) -> Vec<(&'static Release, &'static Version)>
 /// What the documents request, each once.
 ///
 /// # Errors
-/// A version that is none, and a metadata version that is newer than its Kafka.
-pub(crate) fn wishes(documents: &[Document]) -> Result<Vec<Wish>> {
-    let mut wishes: Vec<Wish> = Vec::new();
+/// An invalid version, or a metadata version that is newer than its Kafka version.
+pub(crate) fn requirements(documents: &[Document]) -> Result<Vec<LocatedRequirement>> {
+    let mut requirements: Vec<LocatedRequirement> = Vec::new();
     for document in documents.iter().filter(|document| is_strimzi(&document.object)) {
-        for (pointer, want) in of(document)? {
+        for (pointer, requirement) in of(document)? {
             let by = match pointer.as_str() {
                 "" => document.object.to_string(),
                 pointer => format!("{}: {}", document.object, dotted(pointer)),
             };
-            let wish = Wish { want, origin: document.at(&pointer), by };
-            if !wishes.iter().any(|known| known.want == wish.want) {
-                wishes.push(wish);
+            let requirement = LocatedRequirement { requirement, origin: document.at(&pointer), by };
+            if !requirements.iter().any(|known| known.requirement == requirement.requirement) {
+                requirements.push(requirement);
             }
         }
     }
-    Ok(wishes)
+    Ok(requirements)
 }
 
-fn of(document: &Document) -> Result<Vec<(String, Want)>> {
+fn of(document: &Document) -> Result<Vec<(String, Requirement)>> {
     let object = &document.object;
-    let mut wants = Vec::new();
+    let mut found = Vec::new();
     if object.group() == "kafka.strimzi.io" {
         let (kind, api_version) = (object.kind().to_owned(), object.api_version().to_owned());
-        wants.push(("/apiVersion".to_owned(), Want::Served { kind, api_version }));
+        found.push(("/apiVersion".to_owned(), Requirement::Served { kind, api_version }));
     }
     let pointer = match object.kind() {
         "Kafka" => "/spec/kafka/version",
         "KafkaConnect" | "KafkaMirrorMaker2" | "KafkaMirrorMaker" => "/spec/version",
-        _ => return Ok(wants),
+        _ => return Ok(found),
     };
-    // A version that is no text is told by the schema.
+    // The schema check reports a version that is not a string.
     let text = |pointer: &str| object.get(pointer).and_then(Value::as_str);
     let kafka = text(pointer).map(|text| version(document, pointer, text)).transpose()?;
     if let Some(kafka) = &kafka {
-        wants.push((pointer.to_owned(), Want::Kafka(kafka.clone())));
+        found.push((pointer.to_owned(), Requirement::Kafka(kafka.clone())));
     }
     if object.kind() != "Kafka" {
-        return Ok(wants);
+        return Ok(found);
     }
     const METADATA: &str = "/spec/kafka/metadataVersion";
     if let Some(metadata) = text(METADATA) {
@@ -283,7 +297,7 @@ fn of(document: &Document) -> Result<Vec<(String, Want)>> {
             );
             return Err(Box::new(Failure::new(errors::FILE_RELEASE, Kind::Usage, message)));
         }
-        wants.push((METADATA.to_owned(), Want::Metadata(minor)));
+        found.push((METADATA.to_owned(), Requirement::Metadata(minor)));
     }
     let annotation = |name: &str| {
         text(&super::document::below("/metadata/annotations", name)).is_some_and(|value| value == "enabled")
@@ -291,13 +305,13 @@ fn of(document: &Document) -> Result<Vec<(String, Want)>> {
     let names = ["strimzi.io/kraft", "strimzi.io/node-pools"];
     let enabled: Vec<String> = names.iter().filter(|name| annotation(name)).map(|&n| n.to_owned()).collect();
     let zookeeper = object.get("/spec/zookeeper").is_some_and(|value| !value.is_null());
-    // Before 0.38.0 node pools alone chose KRaft, but those releases also run ZooKeeper, which is as good a guess.
+    // Before 0.38.0 node pools alone chose KRaft, but those releases also run ZooKeeper.
     if zookeeper && !enabled.iter().any(|name| name == names[0]) {
-        wants.push(("/spec/zookeeper".to_owned(), Want::Zookeeper));
+        found.push(("/spec/zookeeper".to_owned(), Requirement::Zookeeper));
     } else {
-        wants.push((String::new(), Want::Kraft { enabled, zookeeper }));
+        found.push((String::new(), Requirement::Kraft { enabled, zookeeper }));
     }
-    Ok(wants)
+    Ok(found)
 }
 
 fn version(document: &Document, pointer: &str, text: &str) -> Result<Version> {

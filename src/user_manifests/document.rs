@@ -35,18 +35,18 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// A value on this line with nothing in it yet.
+    /// A value on this line, without children.
     pub(super) fn new(line: usize) -> Self {
         Self { line, fields: Vec::new() }
     }
 
-    /// Add the lines of a value in it. A mapping's entry has the line of its key.
+    /// Add the lines of a child. A mapping's entry has the line of its key.
     pub(super) fn push(&mut self, key: String, line: usize, mut value: Lines) {
         value.line = line;
         self.fields.push((key, value));
     }
 
-    /// Those of the value at a JSON pointer, or of the nearest value around it. The second says which of the two.
+    /// The lines of the value at a JSON pointer, or of the nearest enclosing value; the second item is true for the former.
     fn at(&self, pointer: &str) -> (&Lines, bool) {
         let mut at = self;
         for key in pointer.split('/').skip(1) {

@@ -108,7 +108,7 @@ pub(super) fn is_kustomization(file: &Path) -> bool {
 /// What `kubectl kustomize` prints.
 ///
 /// # Errors
-/// `KS-FILE-KUSTOMIZE`, before kubectl is started or because of what it says.
+/// `KS-FILE-KUSTOMIZE`, before kubectl is started or because it fails.
 pub(super) async fn build(directory: &Path, kubectl: &Kubectl) -> Result<Vec<u8>> {
     check(directory)?;
     let output = kubectl.kustomize(directory).await?;
@@ -135,7 +135,7 @@ struct Checked {
     count: usize,
 }
 
-/// A field of a kustomization, to say where something is wrong.
+/// A field of a kustomization, for error messages.
 struct Place<'a> {
     file: &'a Path,
     lines: &'a Lines,
@@ -152,7 +152,7 @@ impl Place<'_> {
         ))
     }
 
-    /// The text of a path that is certainly one.
+    /// The text of a value that must be a path.
     fn local<'v>(&self, pointer: &str, value: &'v Value) -> Result<&'v str> {
         let Some(text) = value.as_str().filter(|text| !text.is_empty()) else {
             return Err(self.refuse(pointer, "is not a path"));

@@ -18,7 +18,7 @@
 //! - [`scope`]: what may be applied at all, and in which namespace.
 //! - [`choose`]: the Strimzi release that fits, and why.
 //! - [`schema`]: strict validation by the release's definitions; [`replaced`]: what replaces fields of earlier releases.
-//! - [`references`]: what the documents say of each other; [`named`] finds ConfigMaps and Secrets that are named.
+//! - [`references`]: references between documents; [`named`] finds references to ConfigMaps and Secrets.
 //! - [`fit`]: production manifests on a laptop, by the rules in `docs/fit.md`.
 //! - [`order`]: the phases in which documents are applied, and when each is ready.
 //!
@@ -26,8 +26,8 @@
 //!
 //! - **Lines are those of the files.** `fit` changes values, not positions: the origin of a change is where the user wrote
 //!   the field. What kustomize built has lines of its output only.
-//! - **Words are kubectl's.** `name: y` is a boolean to kubectl, and so it is here, with an error that says so. The parser
-//!   tells which words have quotes, so that `"yes"` and `yes` may stand in one file.
+//! - **Scalars are read as kubectl reads them.** `name: y` is a boolean to kubectl, and so it is here, with an error that says
+//!   so. The parser reports which scalars are quoted, so `"yes"` and `yes` can occur in one file.
 //! - **kstrim does not know all kinds.** A kind that is in no table is applied last and ready when it exists. Whether it is
 //!   namespaced only the API server knows.
 //! - **A missing Secret is an error** although somebody may create it later: Strimzi would wait for it without an error.

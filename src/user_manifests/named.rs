@@ -1,6 +1,6 @@
 //! ConfigMaps, Secrets and claims that objects refer to by name.
 //!
-//! Strimzi's resources and Kubernetes' pods use the same few forms at many places: a field's own name says what it
+//! Strimzi's resources and Kubernetes' pods use the same few forms in many places: a field's own name says what it
 //! refers to. So the forms are looked for everywhere in an object, not at a list of places, except in settings that are
 //! passed on as they are (`config`).
 
@@ -41,7 +41,7 @@ pub(super) fn references(object: &Object) -> Vec<Reference<'_>> {
     found
 }
 
-/// `key` is the key under which the value stands.
+/// `key` is the key of the value.
 fn walk<'a>(value: &'a Value, pointer: &str, key: &str, found: &mut Vec<Reference<'a>>) {
     match value {
         Value::Array(items) => {

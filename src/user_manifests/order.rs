@@ -1,6 +1,6 @@
-//! In which order documents are applied, and when each is ready.
+//! The order in which documents are applied, and when each is ready.
 //!
-//! The phases follow what needs what: a Kafka's pods mount ConfigMaps and Secrets, the topic and user operators run
+//! The phases follow from dependencies: a Kafka's pods mount ConfigMaps and Secrets, the topic and user operators run
 //! only when the brokers do, Connect needs its user's Secret and its topics, connectors need Connect. Within a phase the
 //! order is that of the files. [`state`] is a pure function of a live object, so that `up`, `status` and tests share it.
 
@@ -10,10 +10,10 @@ use super::document::Document;
 use crate::kube::object::{Object as Live, text};
 use crate::manifest::Object;
 
-/// A phase; the next one begins when all of this one is ready.
+/// A phase. Which phases wait for which is up to the tasks (`quickstart/user_objects.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Phase {
-    /// What others refer to: ConfigMaps, Secrets, accounts and rights, claims, policies, Services.
+    /// What others refer to: ConfigMaps, Secrets, ServiceAccounts, RBAC, claims, policies, Services.
     Foundations,
     /// Kafka clusters with their node pools: a Kafka is not reconciled before its pools exist, so pools come first.
     Clusters,
@@ -23,7 +23,7 @@ pub(crate) enum Phase {
     Clients,
     /// What needs a running client or Cruise Control.
     Connectors,
-    /// Everything else: workloads and kinds of others.
+    /// Everything else: workloads and kinds that kstrim does not know.
     Workloads,
 }
 
@@ -39,7 +39,7 @@ impl Phase {
     ];
 }
 
-/// How it shows that an object is ready.
+/// How the readiness of an object is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readiness {
     /// It is ready when it exists.
@@ -64,7 +64,7 @@ type Row = (&'static str, &'static str, Phase, u8, Readiness);
 const STRIMZI: &str = "kafka.strimzi.io";
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// What is known of kinds. Any other kind is applied last, and is ready when it exists.
+/// The known kinds. Any other kind is applied last, and is ready when it exists.
 const TABLE: [Row; 38] = [
     ("ResourceQuota", "", Phase::Foundations, 0, Readiness::Exists),
     ("LimitRange", "", Phase::Foundations, 0, Readiness::Exists),
@@ -82,7 +82,7 @@ const TABLE: [Row; 38] = [
     ("NetworkPolicy", "networking.k8s.io", Phase::Foundations, 1, Readiness::Exists),
     ("PodDisruptionBudget", "policy", Phase::Foundations, 1, Readiness::Exists),
     ("Service", "", Phase::Foundations, 1, Readiness::Exists),
-    // A pool has no condition of its own: the Kafka tells.
+    // A node pool has no conditions: those of its Kafka include it.
     ("KafkaNodePool", STRIMZI, Phase::Clusters, 0, Readiness::Exists),
     ("Kafka", STRIMZI, Phase::Clusters, 1, Readiness::Condition("Ready")),
     ("KafkaUser", STRIMZI, Phase::UsersAndTopics, 0, Readiness::Condition("Ready")),
@@ -119,7 +119,7 @@ pub(crate) fn phase(group: &str, kind: &str) -> Phase {
     row(group, kind).0
 }
 
-/// How it shows that an object of a kind is ready.
+/// How the readiness of a kind's objects is determined.
 pub(crate) fn readiness(group: &str, kind: &str) -> Readiness {
     row(group, kind).2
 }
@@ -140,26 +140,26 @@ pub(crate) fn phases(documents: &[Document]) -> Vec<(Phase, Vec<&Document>)> {
     phases
 }
 
-/// How far a live object is.
+/// The state of a live object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     /// Not ready; why, in a few words.
     Waiting(String),
-    /// As wanted.
+    /// It is ready.
     Ready,
-    /// It will not become ready without a change; why.
+    /// It will not become ready unless something changes; why.
     Failed(String),
 }
 
-/// How far an object is: `live` is what the cluster has of `object`. A failure may pass (a connector fails until Connect
-/// is ready): how long it must persist is for the caller.
+/// The state of an object: `live` is the object in the cluster. A failure may pass (a connector fails until Connect
+/// is ready): the caller decides how long it must persist.
 pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
     let Some(live) = live else { return State::Waiting("does not exist yet".to_owned()) };
     if live.deleting() {
         return State::Waiting("being deleted".to_owned());
     }
     let json = live.json();
-    // Nobody reconciles it, because its owner said so.
+    // It is deliberately not reconciled.
     let unmanaged = object.kind() == "KafkaTopic" && live.annotation("strimzi.io/managed") == Some("false");
     if unmanaged || object.get("/spec/paused") == Some(&Value::Bool(true)) {
         return State::Ready;
@@ -192,7 +192,7 @@ fn said(reason: &str, message: &str) -> String {
 }
 
 /// Strimzi's resources say `Ready=True`, or `NotReady=True` with the reason (topics of the unidirectional topic operator
-/// `Ready=False`); of another generation's status nothing is believed.
+/// `Ready=False`); the status of another generation is ignored.
 fn by_condition(object: &Live, kind: &str, strimzi: bool) -> State {
     if !object.has_status() {
         return State::Waiting("waiting for its operator".to_owned());
@@ -217,7 +217,7 @@ fn by_condition(object: &Live, kind: &str, strimzi: bool) -> State {
     }
 }
 
-/// A rebalance has one condition of its state. Without automatic approval a proposal is all that comes by itself.
+/// A rebalance has one condition for its state. Without automatic approval it is done when the proposal is ready.
 fn rebalance(object: &Live, approval: &str) -> State {
     if !object.observed() {
         return State::Waiting("its operator has not reconciled the change yet".to_owned());

@@ -97,7 +97,7 @@ pub(super) fn parse(text: &str, most: usize) -> Result<Vec<Parsed>, Fault> {
 
 fn invalid(text: &str, error: &ScanError) -> Fault {
     let line = error.marker().line().max(1);
-    // Where a tab is the reason the scanner tells only what it expected instead.
+    // For a tab, the scanner reports only what it expected instead.
     let around = text.lines().enumerate().skip(line.saturating_sub(2)).take(2);
     let tab = around.filter(|(_, line)| line.trim_start_matches(' ').starts_with('\t')).last();
     match tab {
@@ -217,7 +217,7 @@ impl Builder {
         self.add(value, lines, size, anchor, false)
     }
 
-    /// Put a complete value where it belongs.
+    /// Add a complete value to its parent.
     fn add(
         &mut self,
         value: Value,

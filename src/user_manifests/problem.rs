@@ -1,9 +1,9 @@
-//! What is wrong with the user's manifests: all of it at once, each with its place.
+//! Problems of the user's manifests: all of them are reported at once, each with its position.
 
 use super::document::{Document, Origin, dotted};
 use crate::failure::{Failure, Id, Kind};
 
-/// Most problems that are listed; the number of the others is told.
+/// The maximum number of problems that are listed; the number of the others follows.
 pub(crate) const LISTED: usize = 30;
 
 /// One thing that is wrong.
@@ -17,7 +17,7 @@ pub(crate) struct Problem {
     pub(crate) pointer: String,
     /// What is wrong, one sentence without a full stop.
     pub(crate) message: String,
-    /// What to do, if there is more to say than the message does.
+    /// What to do, if the message does not imply it.
     pub(crate) hint: Option<String>,
 }
 

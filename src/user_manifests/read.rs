@@ -293,7 +293,7 @@ fn manifests_in(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A template action as charts have it. Prometheus' templates (`{{ $labels.pod }}`) stand in quotes, in valid YAML.
+/// A template action of a Helm chart. Prometheus' templates (`{{ $labels.pod }}`) are quoted, in valid YAML.
 static ACTION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"\{\{-?\s*(/\*|\$|\.|\(|(if|else|end|range|with|define|template|include|block|toYaml|tpl|default|required|quote|printf)\b)",

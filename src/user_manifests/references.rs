@@ -1,7 +1,7 @@
-//! What the documents say of each other and of what the namespace already has.
+//! References between the documents, and to what the namespace already has.
 //!
-//! Strimzi's operators ignore a topic without a label, or wait for a Secret that nobody creates; each of these is a wait
-//! without an error. Here they are told before anything is applied.
+//! Strimzi's operators ignore a topic without a label, and wait indefinitely for a Secret that does not exist, without an
+//! error. Here such mistakes are reported before anything is applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,10 @@ use crate::errors;
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
 
-/// Most problems that are collected, about.
+/// The approximate maximum number of problems that are collected.
 const MOST: usize = 200;
 
-/// What the namespace has, or will have beside the documents.
+/// What the namespace has, or will have in addition to the documents.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Existing {
     /// Kafka clusters, such as that of the preset.
@@ -58,7 +58,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// From a Kafka resource and the node pools beside it.
+    /// From a Kafka resource and its node pools.
     pub(crate) fn of(kafka: &Object, pools: &[&Object]) -> Self {
         let get = |pointer: &str| kafka.get(pointer).filter(|value| !value.is_null());
         let authentication = listeners(kafka).iter().filter_map(|listener| {
@@ -471,7 +471,7 @@ fn count(number: u64, of: &str) -> String {
     if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
-/// The Kafka whose bootstrap Service these servers name, in this namespace: `my-cluster-kafka-bootstrap:9092`.
+/// The Kafka in this namespace whose bootstrap Service these servers name: `my-cluster-kafka-bootstrap:9092`.
 fn bootstrap<'s>(servers: &'s str, namespace: &str) -> Option<&'s str> {
     let host = servers.split(',').next()?.trim().rsplit_once(':').map_or(servers, |(host, _)| host);
     let host = host.trim();

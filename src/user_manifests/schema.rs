@@ -19,7 +19,7 @@ use crate::catalogue::Release;
 use crate::errors;
 use crate::manifest::Object;
 
-/// Most problems that are collected.
+/// The maximum number of problems that are collected.
 const MOST: usize = 200;
 
 /// The definitions of a release.
@@ -342,7 +342,7 @@ fn is_of(value: &Value, expected: &str) -> bool {
     }
 }
 
-/// A value as it is told: short, and of a collection only what it is.
+/// A value for error messages: shortened, and only the type of a collection.
 fn shown(value: &Value) -> String {
     match value {
         Value::Object(_) => "a mapping".to_owned(),

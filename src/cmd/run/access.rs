@@ -46,8 +46,8 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Make sure that the brokers advertise ports of this machine, and that these are open. `fresh`: this run created
-    /// the Kafka cluster, so nobody has to agree to a restart of its brokers.
+    /// Ensure that the brokers advertise ports of this machine, and that these are open. `fresh`: this run created the Kafka
+    /// cluster, so its brokers may be restarted without consent.
     pub(crate) async fn open(
         invocation: &Invocation,
         global: &Global,
@@ -100,7 +100,7 @@ impl Access {
         }
     }
 
-    /// Keep the port-forwards open for ever, and tell when one is interrupted.
+    /// Keep the port-forwards open indefinitely, and report when one is interrupted.
     pub(crate) async fn watch(&self, emit: &Emit) {
         let mut down: BTreeSet<i32> = BTreeSet::new();
         loop {
@@ -140,7 +140,7 @@ fn runs(request: &Request) -> bool {
     record::open(&request.process()).is_ok_and(|file| file.try_lock_shared().is_err())
 }
 
-/// Whether another run uses the ports: nobody can have the lock alone then, and it can be had with others.
+/// Whether another run uses the ports: then the lock is available as a shared lock, but not as an exclusive one.
 fn is_shared(request: &Request) -> bool {
     record::open(&request.users()).is_ok_and(|file| {
         let alone = file.try_lock().is_ok();
@@ -148,7 +148,7 @@ fn is_shared(request: &Request) -> bool {
     })
 }
 
-/// Whether nobody listens on a port.
+/// Whether a port is free.
 fn is_free(port: u16) -> bool {
     TcpListener::bind((HOST, port)).is_ok()
 }
@@ -177,7 +177,7 @@ fn choose(
         .find(|ports| ports.values().all(|p| is_free(*p)))
 }
 
-/// Make sure that every broker has the listener, and return its ports.
+/// Ensure that every broker has the listener, and return its ports.
 async fn prepare(
     invocation: &Invocation,
     living: &Living,

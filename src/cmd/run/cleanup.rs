@@ -1,4 +1,4 @@
-//! Removing what has the prefix of a run: topics, whoever created them with it, and consumer groups.
+//! Deletes all topics and consumer groups with the prefix of a run, whichever program created them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::kafka::client::Client;
 /// default.
 pub(crate) const LIMIT: Duration = Duration::from_secs(70);
 
-/// Remove everything with the prefix; what was removed, for people.
+/// Delete everything with the prefix; returns a description of what was deleted.
 pub(crate) async fn remove(living: &Living, prefix: &str) -> Result<String> {
     let deadline = Instant::now() + LIMIT;
     let resources =
@@ -70,7 +70,7 @@ fn incomplete(prefix: &str, failure: Failure) -> Box<Failure> {
     Box::new(failure.causes.iter().fold(whole, Failure::because))
 }
 
-/// Remove what runs left behind whose processes have ended without doing it. What cannot be removed now is left to a
+/// Delete what runs left behind whose processes ended without cleaning up. What cannot be deleted now is left to a
 /// later run.
 pub(crate) async fn after_others(living: &Living, runs: &Path) {
     let cx = &living.cx;

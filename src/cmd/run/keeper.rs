@@ -49,7 +49,7 @@ pub(crate) struct Request {
     files: PathBuf,
 }
 
-/// What the process says of the port-forwards.
+/// The state of the port-forwards, as their process reports it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct State {
     at: i64,
@@ -137,7 +137,7 @@ fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// Serve a request until nobody needs it.
+/// Serve a request until no run needs it.
 pub(crate) fn main(request: Option<OsString>) -> ExitCode {
     let request = request.and_then(|json| serde_json::from_str::<Request>(json.to_str()?).ok());
     let Some((request, global)) = request.and_then(|r| Some((r.clone(), r.global()?))) else {
@@ -175,7 +175,7 @@ async fn alone(request: &Request) -> Option<std::fs::File> {
     Some(file)
 }
 
-/// Keep the port-forwards open, and tell how they are.
+/// Keep the port-forwards open, and write their state.
 async fn forward(request: &Request, global: &Global) -> Result<()> {
     let how = request.how();
     let living = living::quiet(global).await?;

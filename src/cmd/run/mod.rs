@@ -306,7 +306,7 @@ impl This<'_> {
     async fn find(&self, invocation: &Invocation) -> Result<Option<Living>> {
         let living = match living::open(invocation, self.global).await {
             Ok(living) => living,
-            // Whatever it is: `up` either repairs it or says what is wrong.
+            // Whatever the reason: `up` either repairs it or reports what is wrong.
             Err(failure) if matches!(failure.kind, Kind::Prerequisite | Kind::Task | Kind::Timeout) => {
                 return Ok(None);
             }
@@ -481,7 +481,7 @@ impl This<'_> {
         let watch = event::in_task("connect", access.watch(emit));
         let exit = tokio::select! {
             exit = child.wait() => exit,
-            () = watch => unreachable!("it goes on for ever"),
+            () = watch => unreachable!("it never ends"),
         };
         invocation.pass_signals_to(None);
         let exit = exit.map_err(|e| {

@@ -25,9 +25,9 @@ pub(crate) struct Record {
     pub prefix: Option<String>,
 }
 
-/// A run whose lock is held: the own one, or one that is over.
+/// A run whose lock is held: this one, or one that has ended.
 pub(crate) struct Held {
-    /// What is known of it.
+    /// Its record.
     pub record: Record,
     folder: PathBuf,
     _lock: File,
@@ -54,7 +54,7 @@ impl Held {
         &self.folder
     }
 
-    /// Forget it: nothing is left of it.
+    /// Delete its record: nothing of it is left in the cluster.
     pub(crate) fn forget(self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -96,7 +96,7 @@ pub(crate) fn open(path: &Path) -> std::io::Result<File> {
     private_file(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
 }
 
-/// Hold a lock together with others, as soon as nobody holds it alone.
+/// Take a shared lock; waits while another process has an exclusive one.
 pub(crate) async fn share(path: &Path) -> Result<File> {
     let failed = |e: &std::io::Error| Box::new(unwritable(path, e));
     let file = open(path).map_err(|e| failed(&e))?;

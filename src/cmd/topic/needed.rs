@@ -14,7 +14,7 @@ use crate::names::TopicName;
 /// How often it is checked whether deleted topics are gone.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Make sure that a topic exists under `name`, and that it has what was requested. One that Kafka has without a
+/// Ensure that a topic of this name exists with the requested settings. One that Kafka has without a
 /// KafkaTopic is used as it is. `run` is the run that a new topic is for.
 pub(crate) async fn ensure(
     living: &Living,
@@ -37,7 +37,7 @@ pub(crate) async fn ensure(
 }
 
 /// Delete the KafkaTopics of all topics whose names begin with the prefix of a run, and wait until they are gone. The
-/// prefix is random, so whoever created them has it from that run. Returns how many there were.
+/// prefix is random, so they belong to that run, whichever program created them. Returns how many there were.
 pub(crate) async fn remove(living: &Living, prefix: &str, deadline: Instant) -> Result<usize> {
     let mine = async || -> Result<Vec<_>> {
         Ok(all(living).await?.into_iter().filter(|(topic, _)| topic.topic.starts_with(prefix)).collect())

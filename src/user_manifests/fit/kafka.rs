@@ -10,7 +10,7 @@ use crate::catalogue::broker;
 use crate::names::Version;
 use crate::user_manifests::document::{Document, below};
 
-/// The newest Kafka's settings: which of them are set where nobody sets them.
+/// Replication settings of the newest Kafka, which are set if the manifest does not.
 const UNKNOWN: Version = Version::new(u32::MAX, 0, 0);
 
 /// Reduce brokers and controllers of all clusters, and note how many brokers are left.

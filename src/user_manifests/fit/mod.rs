@@ -46,7 +46,7 @@ pub(crate) struct Rule {
     pub(crate) name: &'static str,
     /// What it changes.
     pub(crate) fields: &'static str,
-    /// What becomes of it.
+    /// What it becomes.
     pub(crate) becomes: &'static str,
     /// Why, a sentence without a full stop.
     pub(crate) reason: &'static str,
@@ -103,7 +103,7 @@ rules! {
 #[allow(dead_code, reason = "a test compares docs/fit.md with it")]
 /// What cannot be made to fit, and why: the second table in `docs/fit.md`.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
-    ("an image of a registry that is not public and has no replacement", "nobody can pull it here"),
+    ("an image of a registry that is not public and has no replacement", "it cannot be pulled here"),
     (
         "`build.output` of `KafkaConnect` without a replacement for its registry",
         "the build would push to the registry of production",
@@ -231,7 +231,7 @@ impl Edit<'_, '_> {
         let key = key.replace("~1", "/").replace("~0", "~");
         let Some(Value::Object(map)) = self.document.object.get_mut(parent) else { return };
         let Some(from) = map.shift_remove(&key) else { return };
-        // A null says nothing: its removal is no change.
+        // Removing a null changes nothing.
         if !from.is_null() {
             self.note(pointer, from, Value::Null, rule);
         }

@@ -1,4 +1,4 @@
-//! What is of pods, whoever creates them: sizes, places, images; and Services and claims beside them.
+//! Rules for pods of all kinds of workloads: resources, placement, images; and for Services and claims.
 
 use serde_json::Value;
 
@@ -87,7 +87,7 @@ fn resources(edit: &mut Edit<'_, '_>, nodes: u64) {
                 }
             }
             if !all.is_empty() && edit.get(&part) == Some(&Value::Object(serde_json::Map::new())) {
-                // It said nothing but a limit of CPU.
+                // The only limit was that of CPU.
                 edit.remove(&part, &CPU);
             }
         }
@@ -122,7 +122,7 @@ fn placement(edit: &mut Edit<'_, '_>) {
     }
 }
 
-/// Registries that anybody may pull from.
+/// Public registries.
 const PUBLIC: [&str; 9] = [
     "docker.io",
     "index.docker.io",
@@ -281,7 +281,7 @@ pub(super) fn total(documents: &[Document], fit: &mut Fit<'_>) {
         );
         let problem = Problem::field(errors::FILE_FIT, document, "", what);
         fit.problems.push(problem.hint(
-            "remove some of the manifests, or give the machine more memory and CPUs (--memory, --cpus)",
+            "remove some of the manifests, or use a machine with more memory and CPUs (--memory, --cpus)",
         ));
     }
 }
