@@ -89,10 +89,11 @@ pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode
     let topics = environment::topics(&args.topics, prefix.as_deref())?;
     let events = events(args)?;
     // The user's own manifests name the cluster.
-    let global = &match up.what.filename.is_empty() {
-        true => global.clone(),
-        false => up::wanted(global, &up.what).await?.global,
+    let wanted = match up.what.filename.is_empty() {
+        true => None,
+        false => Some(up::wanted(global, &up.what).await?),
     };
+    let global = &wanted.as_ref().map_or_else(|| global.clone(), |wanted| wanted.global.clone());
     let paths = crate::paths::ProfilePaths::new(crate::paths::state_dir(), global.profile.as_str());
     let own =
         if paths.folder().is_dir() { EventLog::exclusive(&paths.events("run")) } else { EventLog::none() };
@@ -112,6 +113,7 @@ pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode
         topics,
         end: Instant::now() + args.timeout,
         report: Report::default(),
+        wanted,
         created: Created::Nothing,
         clean: true,
     };
@@ -224,6 +226,8 @@ struct This<'a> {
     /// When the command has to have started.
     end: Instant,
     report: Report,
+    /// The user's own manifests and what follows from them, if they have been read.
+    wanted: Option<up::Wanted>,
     created: Created,
     /// Whether nothing of the run is left in the cluster.
     clean: bool,
@@ -327,7 +331,10 @@ impl This<'_> {
     /// Create the cluster, as `kstrim up` does.
     async fn create(&mut self, invocation: &Invocation) -> Result<(), Failed> {
         let alone = |failure| (None, failure);
-        let wanted = up::wanted(self.global, &self.up.what).await.map_err(alone)?;
+        let wanted = match self.wanted.take() {
+            Some(wanted) => wanted,
+            None => up::wanted(self.global, &self.up.what).await.map_err(alone)?,
+        };
         let up::Wanted { settings, choice, files, .. } = wanted;
         let plan = quickstart::plan(&settings, files.as_deref(), false);
         let tasks = plan.infos().into_iter().chain(self.tasks()).collect();
