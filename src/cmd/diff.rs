@@ -16,7 +16,7 @@ use crate::kube::ApiErrorKind;
 use crate::kube::object::remove_server_fields;
 use crate::manifest::{self, Object};
 use crate::quickstart::context::Context;
-use crate::quickstart::user_objects::{collection, stale};
+use crate::quickstart::user_objects::{collection, is_left_out, stale};
 
 /// What client-side `kubectl apply` writes: the whole object, the values of a Secret included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -39,6 +39,9 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
     ownership::installation(&cx).await?;
     let mut text = String::new();
     for object in cx.files.iter().flat_map(|files| files.all()) {
+        if is_left_out(&cx, &object).await? {
+            continue;
+        }
         text.push_str(&one(&cx, object).await?);
     }
     for item in stale(&cx).await? {

@@ -72,7 +72,7 @@ pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     }
     let cx = Rc::new(super::up::context_to_create(&invocation, settings, choice)?.with_files(files));
     cx.ownership.read_only.set(true);
-    let planned = look(&cx).await?;
+    let (planned, refusal) = look(&cx).await?;
     cx.stop_observing();
     let text = match args.output {
         Format::Json => super::json(&planned),
@@ -80,18 +80,26 @@ pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         Format::Text => text(&planned, &cx.target),
     };
     super::print(&text);
-    Ok(ExitCode::SUCCESS)
+    // `up` would fail with it. A script that checks manifests needs the exit code, and people the details.
+    refusal.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// The plan as text, for `diagnose`.
 pub(super) async fn described(cx: &Rc<Context>) -> Result<String> {
     let planned = look(cx).await;
     cx.stop_observing();
-    planned.map(|planned| text(&planned, &cx.target))
+    planned.map(|(planned, _)| text(&planned, &cx.target))
 }
 
-async fn look(cx: &Rc<Context>) -> Result<Planned> {
+/// The plan, and the first reason for which `up` would refuse to follow it.
+async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
+    let mut refusal: Option<Box<Failure>> = None;
+    let mut refuse = |failure: Box<Failure>| {
+        let why = failure.message.clone();
+        refusal.get_or_insert(failure);
+        ("refused", why)
+    };
     // Whether a program is missing that `up` would obtain: it can be asked nothing yet.
     let mut missing = false;
     for job in quickstart::plan(&cx.settings, cx.files.as_deref(), false).jobs(cx) {
@@ -110,7 +118,11 @@ async fn look(cx: &Rc<Context>) -> Result<Planned> {
                     }
                     done => ("done", reason_of(Ok(done))),
                 },
-                Err(failure) => ("refused", failure.message),
+                Err(failure) => {
+                    // It may have ended before it found the programs.
+                    missing = true;
+                    refuse(failure)
+                }
             }
         } else if let Some(need) = blocked {
             ("later", format!("after {need}"))
@@ -122,7 +134,7 @@ async fn look(cx: &Rc<Context>) -> Result<Planned> {
                     ("always", why)
                 }
                 Ok(Doneness::Pending(why)) => ("needed", why),
-                Ok(Doneness::Foreign(failure)) | Err(failure) => ("refused", failure.message),
+                Ok(Doneness::Foreign(failure)) | Err(failure) => refuse(failure),
             }
         };
         let commands = match state {
@@ -132,12 +144,13 @@ async fn look(cx: &Rc<Context>) -> Result<Planned> {
         };
         tasks.push(PlannedTask { id: spec.id, title: spec.title, needs: spec.needs, state, why, commands });
     }
-    Ok(Planned {
+    let planned = Planned {
         profile: cx.profile().to_owned(),
         release: cx.choice.release.version.to_string(),
         kafka: cx.choice.kafka.to_string(),
         tasks,
-    })
+    };
+    Ok((planned, refusal))
 }
 
 fn reason_of(doneness: Result<Doneness>) -> String {
@@ -171,6 +184,9 @@ fn text(planned: &Planned, target: &Target) -> String {
     let needed = planned.tasks.iter().filter(|t| !matches!(t.state, "done" | "always")).count();
     out.push_str(&match needed {
         0 => format!("\nNothing to do: everything exists. To test it again: {}\n", target.kstrim("up")),
+        _ if planned.tasks.iter().any(|t| t.state == "refused") => {
+            "\nkstrim up would not do this, for the reason below. Nothing was changed.\n".to_owned()
+        }
         _ => format!(
             "\n{needed} of {} tasks have something to do. Nothing was changed.\n",
             planned.tasks.len()

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::files::UserFiles;
+use super::user_objects::collection;
 use super::{kafka, sources};
 use crate::cluster::access;
 use crate::cluster::installation::MARKER;
@@ -12,7 +13,8 @@ use crate::kube::Kind as ObservedKind;
 use crate::manifest::{Object, Phases};
 use crate::tool::minikube_output::Listed;
 use crate::user_manifests::references::{self, Cluster, Existing};
-use crate::user_manifests::{problem, schema};
+use crate::user_manifests::document::Document;
+use crate::user_manifests::{problem, schema, scope};
 
 /// Refuse manifests that do not fit the release, each other, or what the namespace has, before anything is changed.
 /// `answers`: whether there is a cluster that can be asked.
@@ -55,10 +57,16 @@ impl UserFiles {
         }
         let mut existing = Existing::default();
         if answers {
+            self.check_served(cx).await?;
             self.look(cx, &mut existing).await?;
         } else if matches!(cx.machine.listed.get(), Some(Listed::Valid(_))) {
             // A profile that is stopped may have what the manifests refer to.
             return Ok(());
+        } else {
+            // The cluster will be a new one.
+            let new = |document: &&Document| !scope::is_built_in(document.object.group());
+            let unserved = self.needed().filter(new).map(scope::unserved).collect::<Vec<_>>();
+            problem::failure(&unserved).map_or(Ok(()), Err)?;
         }
         let preset = !self.has_kafka(cx.cluster()) && self.given.kafkas().next().is_none();
         if preset && !existing.kafkas.iter().any(|kafka| kafka.name == cx.cluster()) {
@@ -70,6 +78,25 @@ impl UserFiles {
         }
         let problems = references::check(&self.fitted.documents, &existing, cx.namespace(), release);
         problem::failure(&problems).map_or(Ok(()), Err)
+    }
+
+    /// The documents without those that `--fit` leaves out where their kind is not served.
+    fn needed(&self) -> impl Iterator<Item = &Document> {
+        let documents = self.fitted.documents.iter();
+        documents.filter(|document| !(self.fitting && scope::is_optional(document.object.group())))
+    }
+
+    /// Refuse kinds that the cluster does not serve. Strimzi's own definitions are installed by the run.
+    async fn check_served(&self, cx: &Context) -> Result<()> {
+        let mut unserved = Vec::new();
+        for document in self.needed().filter(|document| !schema::is_strimzi(&document.object)) {
+            match collection(cx, document.object.api_version(), document.object.kind()).await {
+                Ok(_) => {}
+                Err(failure) if failure.id == errors::KIND_MISSING => unserved.push(scope::unserved(document)),
+                Err(failure) => return Err(failure),
+            }
+        }
+        problem::failure(&unserved).map_or(Ok(()), Err)
     }
 
     /// What the namespace has that manifests may refer to.
@@ -89,10 +116,10 @@ impl UserFiles {
                 |object: &serde_json::Value| crate::kube::object::text(object, "/metadata/name").to_owned();
             existing.objects.extend(found.iter().map(|object| (kind.to_owned(), name(object))));
         }
-        let collection = |kind: ObservedKind| kind.path(cx.api_version(), Some(namespace));
+        let observed = |kind: ObservedKind| kind.path(cx.api_version(), Some(namespace));
         let doing = "list the Kafka clusters";
-        let pools = cx.list(&collection(ObservedKind::KafkaNodePool), doing).await?;
-        let kafkas = cx.list(&collection(ObservedKind::Kafka), doing).await?;
+        let pools = cx.list(&observed(ObservedKind::KafkaNodePool), doing).await?;
+        let kafkas = cx.list(&observed(ObservedKind::Kafka), doing).await?;
         let typed = |mut json: serde_json::Value, kind: &str| {
             json["kind"] = kind.into();
             json["apiVersion"] = format!("kafka.strimzi.io/{}", cx.api_version().as_str()).into();

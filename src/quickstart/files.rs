@@ -33,6 +33,8 @@ pub(crate) struct UserFiles {
     pub(super) fitted: UserManifests,
     /// What `--fit` changed.
     pub(crate) changes: Vec<Change>,
+    /// Whether `--fit` was specified.
+    pub(super) fitting: bool,
     /// Why it is this release, if it is not the default, a sentence each.
     pub(crate) reasons: Vec<String>,
     namespace: DnsLabel,
@@ -87,7 +89,7 @@ impl UserFiles {
             false => (given.documents.clone(), Vec::new()),
         };
         let fitted = UserManifests { documents: fitted };
-        Ok(Self { given, fitted, changes, reasons: chosen.sentences(), namespace })
+        Ok(Self { given, fitted, changes, fitting, reasons: chosen.sentences(), namespace })
     }
 
     /// Whether a Kafka of this name is among them.

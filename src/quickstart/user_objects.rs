@@ -19,6 +19,7 @@ use crate::kube::Object as Live;
 use crate::kube::object::{remove_server_fields, text};
 use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
+use crate::user_manifests::{fit, scope};
 
 /// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
 const FAILING: Duration = Duration::from_secs(90);
@@ -202,6 +203,11 @@ impl Objects {
 #[async_trait(?Send)]
 impl Task<Context> for Objects {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
+        if is_left_out(cx, &self.objects[0]).await? {
+            let rule = fit::MONITORING;
+            let kind = self.kind();
+            return Ok(Doneness::Done(format!("left out (--fit, {}): the cluster does not serve {kind}", rule.name)));
+        }
         let live = self.live(cx).await?;
         let foreign = |object: &&Object| live.get(object.name()).is_some_and(|found| !cx.owns(found.json()));
         if let Some(object) = self.objects.iter().find(foreign).filter(|_| !cx.settings.adopt) {
@@ -299,6 +305,19 @@ pub(crate) fn fitted(cx: &Context, which: impl Fn(&String) -> bool) -> Vec<Strin
             )
         })
         .collect()
+}
+
+/// Whether `--fit` leaves an object out, because the cluster does not serve its kind and nothing depends on it.
+pub(crate) async fn is_left_out(cx: &Context, object: &Object) -> Result<bool> {
+    let fitting = cx.files.as_ref().is_some_and(|files| files.fitting);
+    if !fitting || !scope::is_optional(object.group()) {
+        return Ok(false);
+    }
+    match collection(cx, object.api_version(), object.kind()).await {
+        Ok(_) => Ok(false),
+        Err(failure) if failure.id == errors::KIND_MISSING => Ok(true),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The path of the objects of a kind in the namespace.

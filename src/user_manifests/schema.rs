@@ -101,7 +101,12 @@ impl<'a> Definitions<'a> {
 
 /// Whether it is a resource of Strimzi's groups.
 pub(crate) fn is_strimzi(object: &Object) -> bool {
-    matches!(object.group(), "kafka.strimzi.io" | "core.strimzi.io")
+    is_strimzi_group(object.group())
+}
+
+/// Whether an API group is Strimzi's.
+pub(super) fn is_strimzi_group(group: &str) -> bool {
+    matches!(group, "kafka.strimzi.io" | "core.strimzi.io")
 }
 
 /// The name that was probably meant.

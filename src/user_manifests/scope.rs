@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::document::Document;
 use super::problem::Problem;
+use super::schema;
 use crate::errors;
 
 /// Cluster-scoped kinds by API group, and why each is refused.
@@ -65,6 +66,28 @@ pub(crate) fn check(documents: &[Document], namespace: &str) -> Vec<Problem> {
         documents.iter().filter_map(|document| one(document, namespace)).collect();
     problems.extend(twice(documents, namespace));
     problems
+}
+
+/// Whether nothing else in a cluster depends on the objects of a group: `--fit` leaves them out where it is not served.
+pub(crate) fn is_optional(group: &str) -> bool {
+    group == "monitoring.coreos.com"
+}
+
+/// Whether a new cluster serves a group: Kubernetes' own ones, and Strimzi's.
+pub(crate) fn is_built_in(group: &str) -> bool {
+    // Kubernetes reserves `*.k8s.io` for itself and its projects, some of which minikube's addons install.
+    !group.contains('.') || group.ends_with(".k8s.io") || schema::is_strimzi_group(group)
+}
+
+/// An object of a kind that the cluster does not serve.
+pub(crate) fn unserved(document: &Document) -> Problem {
+    let object = &document.object;
+    let what = format!("is of a kind that the cluster does not serve: {}", object.api_version());
+    let hint = match is_optional(object.group()) {
+        true => "install its definition first, or leave it out: --fit".to_owned(),
+        false => format!("install its definition and its controller first, or remove {object} from the files"),
+    };
+    Problem::field(errors::KIND_MISSING, document, "", what).hint(hint)
 }
 
 /// Objects that are the same one only in this namespace: one names it, the other does not.

@@ -54,7 +54,7 @@ pub(crate) struct Rule {
 
 macro_rules! rules {
     ($($id:ident: $name:literal, $fields:literal, $becomes:literal, $reason:literal;)*) => {
-        $(const $id: Rule = Rule { name: $name, fields: $fields, becomes: $becomes, reason: $reason };)*
+        $(pub(crate) const $id: Rule = Rule { name: $name, fields: $fields, becomes: $becomes, reason: $reason };)*
         #[allow(dead_code, reason = "a test compares docs/fit.md with it")]
         /// All rules, in the order of the table in `docs/fit.md`.
         pub(crate) const RULES: &[Rule] = &[$($id),*];
@@ -98,6 +98,8 @@ rules! {
         "the registry cannot be reached, or needs a login that does not exist here";
     PULL_SECRET: "pull-secret", "`imagePullSecrets` that are not among the manifests", "removed",
         "the Secrets of another cluster do not exist here";
+    MONITORING: "monitoring", "`PodMonitor`, `ServiceMonitor`, `PrometheusRule` and everything else of `monitoring.coreos.com`",
+        "left out if the cluster does not serve it", "only a Prometheus operator reads them";
 }
 
 #[allow(dead_code, reason = "a test compares docs/fit.md with it")]
