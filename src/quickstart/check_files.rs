@@ -12,8 +12,8 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::{Object, Phases};
 use crate::tool::minikube_output::Listed;
-use crate::user_manifests::references::{self, Cluster, Existing};
 use crate::user_manifests::document::Document;
+use crate::user_manifests::references::{self, Cluster, Existing};
 use crate::user_manifests::{problem, schema, scope};
 
 /// Refuse manifests that do not fit the release, each other, or what the namespace has, before anything is changed.
@@ -92,7 +92,9 @@ impl UserFiles {
         for document in self.needed().filter(|document| !schema::is_strimzi(&document.object)) {
             match collection(cx, document.object.api_version(), document.object.kind()).await {
                 Ok(_) => {}
-                Err(failure) if failure.id == errors::KIND_MISSING => unserved.push(scope::unserved(document)),
+                Err(failure) if failure.id == errors::KIND_MISSING => {
+                    unserved.push(scope::unserved(document))
+                }
                 Err(failure) => return Err(failure),
             }
         }

@@ -206,7 +206,10 @@ impl Task<Context> for Objects {
         if is_left_out(cx, &self.objects[0]).await? {
             let rule = fit::MONITORING;
             let kind = self.kind();
-            return Ok(Doneness::Done(format!("left out (--fit, {}): the cluster does not serve {kind}", rule.name)));
+            return Ok(Doneness::Done(format!(
+                "left out (--fit, {}): the cluster does not serve {kind}",
+                rule.name
+            )));
         }
         let live = self.live(cx).await?;
         let foreign = |object: &&Object| live.get(object.name()).is_some_and(|found| !cx.owns(found.json()));

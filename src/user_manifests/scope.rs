@@ -85,7 +85,9 @@ pub(crate) fn unserved(document: &Document) -> Problem {
     let what = format!("is of a kind that the cluster does not serve: {}", object.api_version());
     let hint = match is_optional(object.group()) {
         true => "install its definition first, or leave it out: --fit".to_owned(),
-        false => format!("install its definition and its controller first, or remove {object} from the files"),
+        false => {
+            format!("install its definition and its controller first, or remove {object} from the files")
+        }
     };
     Problem::field(errors::KIND_MISSING, document, "", what).hint(hint)
 }
