@@ -1,5 +1,7 @@
 //! The user's own manifests against the release, each other and what the namespace has, before anything is changed.
 
+use async_trait::async_trait;
+
 use super::context::Context;
 use super::files::UserFiles;
 use super::user_objects::collection;
@@ -7,6 +9,7 @@ use super::{kafka, sources};
 use crate::cluster::access;
 use crate::cluster::installation::MARKER;
 use crate::config::PULL_SECRET;
+use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
@@ -26,6 +29,31 @@ pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
         cx.emit.warn(format!("Strimzi {} is used: {reason}", cx.choice.release.version));
     }
     Ok(())
+}
+
+/// The task that compares the manifests with the cluster when it runs, if the preflight could not ask it: the profile was
+/// stopped.
+pub(crate) struct CheckFiles;
+
+#[async_trait(?Send)]
+impl Task<Context> for CheckFiles {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
+        let checked = cx.files.as_ref().is_none_or(|files| files.references_checked.get());
+        Ok(match checked {
+            true => Doneness::Done("what they refer to exists".into()),
+            false => Doneness::Pending("the cluster was stopped".into()),
+        })
+    }
+
+    async fn run(&self, cx: &Context) -> Result<()> {
+        let Some(files) = &cx.files else { return Ok(()) };
+        let install = sources::install(cx).await?;
+        files.check(cx, &install.phases, true).await
+    }
+
+    async fn describe(&self, _: &Context) -> Result<Vec<String>> {
+        Ok(vec!["# what the manifests refer to, and what the namespace has".into()])
+    }
 }
 
 impl UserFiles {
@@ -60,7 +88,7 @@ impl UserFiles {
             self.check_served(cx).await?;
             self.look(cx, &mut existing).await?;
         } else if matches!(cx.machine.listed.get(), Some(Listed::Valid(_))) {
-            // A profile that is stopped may have what the manifests refer to.
+            // A profile that is stopped may have what the manifests refer to: compared when it runs.
             return Ok(());
         } else {
             // The cluster will be a new one.
@@ -77,7 +105,9 @@ impl UserFiles {
                 .extend(wanted.iter().filter(|o| o.kind() == "Kafka").map(|o| Cluster::of(o, &pools)));
         }
         let problems = references::check(&self.fitted.documents, &existing, cx.namespace(), release);
-        problem::failure(&problems).map_or(Ok(()), Err)
+        problem::failure(&problems).map_or(Ok(()), Err)?;
+        self.references_checked.set(true);
+        Ok(())
     }
 
     /// The documents without those that `--fit` leaves out where their kind is not served.

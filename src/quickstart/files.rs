@@ -1,6 +1,8 @@
 //! The user's own manifests in a run of `up -f`: read first, checked by the preflight ([`super::check_files`]), applied by
 //! the tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
 
+use std::cell::Cell;
+
 use crate::catalogue::{self, Partial};
 use crate::cli::Global;
 use crate::config::{Settings, Target};
@@ -38,6 +40,8 @@ pub(crate) struct UserFiles {
     /// Why it is this release, if it is not the default, a sentence each.
     pub(crate) reasons: Vec<String>,
     namespace: DnsLabel,
+    /// Whether they were compared with what the namespace has.
+    pub(super) references_checked: Cell<bool>,
 }
 
 impl UserFiles {
@@ -89,7 +93,15 @@ impl UserFiles {
             false => (given.documents.clone(), Vec::new()),
         };
         let fitted = UserManifests { documents: fitted };
-        Ok(Self { given, fitted, changes, fitting, reasons: chosen.sentences(), namespace })
+        Ok(Self {
+            given,
+            fitted,
+            changes,
+            fitting,
+            reasons: chosen.sentences(),
+            namespace,
+            references_checked: Cell::default(),
+        })
     }
 
     /// Whether a Kafka of this name is among them.

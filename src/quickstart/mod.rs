@@ -35,6 +35,7 @@ pub(crate) mod topic;
 pub(crate) mod unbundle;
 pub(crate) mod user_objects;
 
+use self::check_files::CheckFiles;
 use self::context::Context;
 use self::files::UserFiles;
 use crate::component;
@@ -56,7 +57,11 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
         plan.add(Spec::new("cluster", "minikube cluster", &["preflight"], 40), cluster::Cluster::default());
         plan.add(Spec::new("images", "Images", &["preflight"], 40), images::Images::default());
     }
-    let running = if exists { "preflight" } else { "cluster" };
+    let mut running = if exists { "preflight" } else { "cluster" };
+    if files.is_some() {
+        plan.add(Spec::new("manifests", "Your manifests", &[running], 1), CheckFiles);
+        running = "manifests";
+    }
     plan.add(Spec::new("namespace", "Namespace", &[running], 3), namespace::Namespace::default());
     plan.add(Spec::new("crds", "Custom resource definitions", &["namespace"], 5), crds::Crds::default());
     let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &["namespace", "crds"] };

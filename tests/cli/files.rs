@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::harness::Test;
 use crate::support::{
-    PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ours, outcomes, quick, topics, written,
+    PROFILE, apply_foreign, events, failure, fresh, kstrim, kubectl, ours, outcomes, quick, told, topics,
+    written,
 };
 
 const KAFKA: &str = "\
@@ -374,4 +375,57 @@ fn workloads_do_not_wait_for_connectors() {
     let needs = tasks.iter().find(|task| task["id"] == "file-cronjob").expect("a task")["needs"].to_string();
     assert!(needs.contains("kafka") && needs.contains("file-configmap"), "{needs}");
     assert!(!needs.contains("file-kafkaconnect") && !needs.contains("file-kafkatopic"), "{needs}");
+}
+
+#[test]
+fn kinds_that_nothing_serves_are_refused_before_anything_is_created() {
+    let access =
+        "apiVersion: access.strimzi.io/v1alpha1\nkind: KafkaAccess\nmetadata: {name: app}\nspec: {}\n";
+    let monitor =
+        "apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: {name: brokers}\nspec: {}\n";
+    let mut test = project(&[("monitor.yaml", monitor.to_owned())]);
+    let refused = |test: &mut Test, path: &str| {
+        let lines = events(test, ["up", "-f", path, if path == "app" { "-q" } else { "--fit" }], 2);
+        assert_eq!(failure(&lines), "KS-KIND-MISSING", "{lines:?}");
+        told(&lines)
+    };
+    // In a cluster that does not exist yet: a plan says so, too.
+    let found = refused(&mut test, "app");
+    assert!(found.contains("app/monitor.yaml:1: PodMonitor brokers ") && found.contains("--fit"), "{found}");
+    let plan = kstrim(&mut test, ["plan", "-f", "app"]).expect(2);
+    assert!(plan.stdout.contains("refused") && plan.stderr.contains("KS-KIND-MISSING"), "{plan:?}");
+    assert!(written(&test).is_empty(), "{:#?}", written(&test));
+
+    // Nothing depends on a PodMonitor: it may be left out.
+    let lines = events(&mut test, ["up", "-f", "app", "--fit"], 0);
+    let row = lines.iter().find(|line| line["type"] == "task_finished" && line["task"] == "file-podmonitor");
+    assert_eq!(row.expect("a row")["outcome"], "already_done");
+    kstrim(&mut test, ["diff", "-f", "app", "--fit"]).expect(0);
+
+    // In the cluster that now exists.
+    test.forget_calls();
+    refused(&mut test, "app");
+    test.write("access.yaml", access);
+    refused(&mut test, "access.yaml");
+    assert!(written(&test).is_empty(), "{:#?}", written(&test));
+}
+
+#[test]
+fn a_cluster_that_was_stopped_is_compared_with_the_files_before_they_are_applied() {
+    let user = "apiVersion: kafka.strimzi.io/v1\nkind: KafkaUser\nmetadata: {name: app, labels: {strimzi.io/cluster: CLUSTER}}\n\
+                spec: {authorization: {type: simple, acls: []}}\n";
+    let mut test = whole();
+    events(&mut test, ["up", "-f", "app"], 0);
+    test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
+    test.write("app/user.yaml", user.replace("CLUSTER", "somebody"));
+    test.write("app/config.yaml", CONFIG.replace("hello", "good morning"));
+    let lines = events(&mut test, ["up", "-f", "app"], 2);
+    assert_eq!(failure(&lines), "KS-FILE-REFERENCE", "{lines:?}");
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "hello");
+
+    test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
+    std::fs::remove_file(test.work().join("app/user.yaml")).expect("removed");
+    let ends = outcomes(&events(&mut test, ["up", "-f", "app"], 0));
+    assert_eq!(ends["manifests"], "done", "{ends:?}");
+    assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
 }
