@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::fit::tests::manifests;
@@ -28,25 +31,37 @@ fn it_tells_what_belongs_to_a_cluster() {
     assert_eq!(all.pools("audit").len(), 0);
 }
 
-/// Directories as real projects have them, with the release that fits each; `tests/supply` checks them by its definitions.
-const PROJECTS: [(&str, &str); 4] = [
-    (include_str!("../../tests/fixtures/projects/orders.yaml"), "1.2.0"),
-    (include_str!("../../tests/fixtures/projects/connect.yaml"), "1.2.0"),
-    (include_str!("../../tests/fixtures/projects/mirror.yaml"), "1.2.0"),
-    (include_str!("../../tests/fixtures/projects/zookeeper.yaml"), "0.45.2"),
-];
+/// Manifests as real projects have them: the text of each in `tests/fixtures/projects`, without those that kubectl builds.
+/// `tests/supply` checks them by Strimzi's definitions, `tests/e2e` on a cluster.
+fn projects() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/projects");
+    let text = |path: &Path| match path.is_dir() {
+        true => {
+            let files = fs::read_dir(path).expect("a project").flatten();
+            let files = files.map(|file| fs::read_to_string(file.path()).expect("a manifest"));
+            files.collect::<Vec<_>>().join("---\n")
+        }
+        false => fs::read_to_string(path).expect("a manifest"),
+    };
+    let paths = fs::read_dir(folder).expect("the projects").flatten().map(|entry| entry.path());
+    let paths = paths.filter(|path| !path.join("base").is_dir());
+    paths.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), text(&path))).collect()
+}
 
 #[test]
 fn real_projects_are_consistent_and_fit_a_laptop() {
-    for (text, expected) in PROJECTS {
+    let projects = projects();
+    assert!(projects.len() >= 11, "{projects:?}");
+    for (name, text) in &projects {
+        let expected = if name == "zookeeper.yaml" { "0.45.2" } else { "1.2.0" };
         let documents = documents(text);
         let chosen = choose::choose(&documents, None, release("1.2.0")).expect("a release");
-        assert_eq!(chosen.release.version.to_string(), expected);
+        assert_eq!(chosen.release.version.to_string(), expected, "{name}");
         assert_eq!(scope::check(&documents, "kafka"), []);
         let check = |documents: &[Document]| {
             references::check(documents, &Existing::default(), "kafka", chosen.release)
         };
-        assert_eq!(check(&documents), []);
+        assert_eq!(check(&documents), [], "{name}");
         let limits = fit::Limits {
             cpu: 4000,
             memory: 6 << 30,
@@ -57,8 +72,8 @@ fn real_projects_are_consistent_and_fit_a_laptop() {
         };
         let (fitted, _) = fit::fit(&documents, &limits).unwrap_or_else(|failure| panic!("{failure:?}"));
         // What fits a laptop is as consistent as before.
-        assert_eq!(check(&fitted), []);
-        assert_eq!(fit::fit(&fitted, &limits).expect("it fits").1, []);
+        assert_eq!(check(&fitted), [], "{name}");
+        assert_eq!(fit::fit(&fitted, &limits).expect("it fits").1, [], "{name}");
     }
 }
 

@@ -37,5 +37,6 @@ mod living;
 mod mishaps;
 mod nodes;
 mod offline;
+mod projects;
 mod sigkill;
 mod whole_profile;

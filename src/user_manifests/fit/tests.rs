@@ -200,7 +200,8 @@ fn production_fits_a_laptop() {
         object("PersistentVolumeClaim", "data").get("/spec"),
         Some(&json!({"resources": {"requests": {"storage": "10Gi"}}}))
     );
-    for rule in RULES {
+    // Whether a kind is served only the cluster knows: that rule is applied by the tasks.
+    for rule in RULES.iter().filter(|rule| **rule != MONITORING) {
         assert!(!by(&changes, rule).is_empty(), "no change by the rule {}", rule.name);
     }
     let change = changes.iter().find(|change| change.path == "spec.kafka.rack").expect("a change");
