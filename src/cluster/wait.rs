@@ -12,7 +12,7 @@ use super::session::Session;
 use crate::engine::task::{Doneness, Wait};
 use crate::errors;
 use crate::explain::ready::Readiness;
-use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict};
+use crate::explain::{self, Answers, Expect, Finding, Judge, Probe, Scene, Scope, Verdict, Workload};
 use crate::failure::{Failure, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{Api, Snapshot};
@@ -20,7 +20,8 @@ use crate::kube::{Api, Snapshot};
 /// Waits for one thing: what was judged, asked and answered since the wait began.
 pub(crate) struct Waiter {
     scope: Scope,
-    what: &'static str,
+    what: String,
+    workload: Option<Workload>,
     subject: Option<&'static str>,
     topic: RefCell<Option<String>>,
     judge: RefCell<Judge>,
@@ -31,10 +32,11 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// A wait for what `scope` covers; `what` is the failure's sentence: `Kafka cannot start`.
-    pub(crate) fn new(scope: Scope, what: &'static str) -> Self {
+    pub(crate) fn new(scope: Scope, what: impl Into<String>) -> Self {
         Self {
             scope,
-            what,
+            what: what.into(),
+            workload: None,
             subject: None,
             topic: RefCell::default(),
             judge: RefCell::default(),
@@ -42,6 +44,12 @@ impl Waiter {
             changed_at: Cell::default(),
             began: Timestamp::now(),
         }
+    }
+
+    /// A wait for a workload of the user's.
+    pub(crate) fn of_workload(workload: Workload) -> Self {
+        let what = format!("{} {} does not become ready", workload.kind, workload.name);
+        Self { workload: Some(workload), ..Self::new(Scope::Workload, what) }
     }
 
     /// A wait for something other than the Kafka, by the name under which a timeout reports it: `Kafka Connect`.
@@ -107,6 +115,10 @@ impl Waiter {
 
     fn expect(&self, cx: &Session, snapshot: &Snapshot) -> Expect {
         let mut expect = cx.expect().scope(self.scope).located(snapshot);
+        if let Some(workload) = &self.workload {
+            expect.cluster.clone_from(&workload.name);
+            expect.workload = Some(workload.clone());
+        }
         expect.topic.clone_from(&self.topic.borrow());
         expect.changed_at = self.changed_at.get();
         expect.waits_since = Some(self.began);
@@ -138,7 +150,7 @@ impl Waiter {
 
     /// The cause's failure, under the sentence of what failed.
     fn failure(&self, cause: Failure) -> Box<Failure> {
-        let mut failure = Failure::new(cause.id, cause.kind, self.what).because(cause.message);
+        let mut failure = Failure::new(cause.id, cause.kind, &self.what).because(cause.message);
         for deeper in cause.causes {
             failure = failure.because(deeper);
         }

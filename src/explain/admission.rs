@@ -337,6 +337,10 @@ fn stock(scene: &Scene<'_>, deployment: Deployment<'_>, message: &str) -> Option
 /// The Deployments to check: the operator's, and those of the Kafka cluster and its components.
 fn deployments<'a>(scene: &Scene<'a>) -> Vec<Deployment<'a>> {
     let matters = |d: &Deployment<'a>| {
+        if let Some(workload) = scene.workload() {
+            let is = workload.kind == "Deployment" && d.0.name() == workload.name || scene.counts(d.0);
+            return is && d.0.namespace() == scene.expect.namespace;
+        }
         scene.is_the_operator(*d)
             || scene.expect.scope != Scope::Operator
                 && d.0.namespace() == scene.expect.namespace
@@ -362,7 +366,10 @@ fn events<'a>(scene: &Scene<'a>) -> Vec<Event<'a>> {
         e.reason() == FAILED_CREATE
             && e.0.namespace() == scene.expect.namespace
             && matches!(e.about_kind(), "StatefulSet" | "Job")
-            && e.about_name().starts_with(&cluster)
+            && match scene.workload() {
+                Some(workload) => e.about_kind() == workload.kind && e.about_name() == workload.name,
+                None => e.about_name().starts_with(&cluster),
+            }
             && scene.age(e.last()) < FRESH
             && !owned(e.about_uid())
     };

@@ -158,7 +158,8 @@ fn failed_of(object: &Object, title: &str, found: &mut Vec<Finding>) {
 }
 
 fn connectors(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    if !matters(scene, "kafka-connect") {
+    // The connectors of files have a task of their own.
+    if !matters(scene, "kafka-connect") || scene.workload().is_some() {
         return;
     }
     let mine = |o: &&Object| {

@@ -46,6 +46,7 @@ pub use lock::subjects;
 pub(crate) use lock::works_on_a_pool;
 pub(crate) use operator::rivals;
 pub(crate) use scene::LOG_LINES;
+pub(crate) use scene::Workload;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};
 
 pub(crate) use storage::{storage_answer, storage_classes};

@@ -76,7 +76,9 @@ impl Watched<'_> {
 
 /// Pods being deleted, or that ended for good, are no news.
 pub(super) fn watched<'a>(scene: &Scene<'a>) -> Vec<Watched<'a>> {
-    let operator = scene.operator_pods().into_iter().map(|pod| Watched { pod, operator: true });
+    // The operator's own pods are another task's to wait for.
+    let operator = if scene.workload().is_some() { Vec::new() } else { scene.operator_pods() };
+    let operator = operator.into_iter().map(|pod| Watched { pod, operator: true });
     let kafka = scene.cluster_pods().map(|pod| Watched { pod, operator: false });
     operator.chain(kafka).filter(|w| !w.pod.0.deleting() && w.pod.phase() != "Succeeded").collect()
 }
@@ -105,7 +107,7 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     "no node has as much free memory as it requests",
                 )
                 .hint(
-                    "lower resources.requests.memory of the node pool, or create a new cluster with \
+                    "lower its resources.requests.memory, or create a new cluster with \
                          more memory",
                 )
                 .certain_after(3),
@@ -115,7 +117,7 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             found.push(
                 finding(errors::POD_UNSCHEDULABLE_CPU, 59, "no node has as much free CPU as it requests")
                     .hint(
-                        "lower resources.requests.cpu of the node pool, or create a new cluster with \
+                        "lower its resources.requests.cpu, or create a new cluster with \
                          more CPUs",
                     )
                     .certain_after(3),
@@ -235,7 +237,7 @@ fn crashed(
         )
         .evidence(&proof)
         .hint(
-            "raise resources.limits.memory of the node pool, or lower jvmOptions -Xmx: the limit must \
+            "raise its resources.limits.memory, or lower jvmOptions -Xmx: the limit must \
              cover the heap plus about half as much again",
         )
         .since(end.finished);

@@ -280,6 +280,15 @@ pub(crate) fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     }
 }
 
+/// A workload of the user's that is not ready yet, because of `why` unless one of its pods shows more.
+pub(crate) fn workload(why: &str) -> impl Fn(&Scene<'_>, &Verdict) -> Readiness {
+    move |scene, verdict| {
+        let open = scene.cluster_pods().find(|pod| !pod.ready() && pod.phase() != "Succeeded");
+        let state = open.map(|pod| format!("{}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod)));
+        Readiness::progressing(state.unwrap_or_else(|| why.to_owned())).or_failed(verdict)
+    }
+}
+
 /// The topic is there as requested.
 pub fn topic(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     let Some(name) = scene.expect.topic.as_deref() else { return Readiness::Ready };

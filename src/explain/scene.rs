@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::Family;
 use crate::command_line::{Aim, CommandLine};
@@ -23,6 +24,8 @@ pub enum Scope {
     Topic,
     /// What stands beside that cluster: the label `strimzi.io/component-type` of its pods.
     Component(&'static str),
+    /// One workload of the user's ([`Expect::workload`]).
+    Workload,
     /// Everything gone.
     Teardown,
     /// Nothing in particular: every family, as `doctor` and `diagnose` want it.
@@ -36,10 +39,49 @@ impl Scope {
             Scope::Operator => matches!(family, Family::Operator | Family::Pods),
             Scope::Kafka => !matches!(family, Family::Topic | Family::Component),
             Scope::Component(_) => family != Family::Topic,
+            Scope::Workload => matches!(family, Family::Pods | Family::Component),
             Scope::Topic => family != Family::Component,
             Scope::Everything => true,
             Scope::Teardown => family == Family::Teardown,
         }
+    }
+}
+
+/// An object of the user's that has pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// Its kind.
+    pub(crate) kind: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// The labels that its pods have.
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+impl Workload {
+    /// The workload of an object; `None` if it has no pods.
+    pub(crate) fn of(object: &crate::manifest::Object) -> Option<Self> {
+        let (kind, name) = (object.kind(), object.name());
+        let one = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+        let labels = match kind {
+            "KafkaConnect" | "KafkaMirrorMaker" | "KafkaMirrorMaker2" | "KafkaBridge" => {
+                let mut labels = one("strimzi.io/cluster", name);
+                labels.extend(one("strimzi.io/kind", kind));
+                labels
+            }
+            "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => {
+                let selector = object.get("/spec/selector/matchLabels").and_then(Value::as_object);
+                let pairs = selector.into_iter().flatten();
+                pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+            }
+            "Job" => one("batch.kubernetes.io/job-name", name),
+            _ => return None,
+        };
+        (!labels.is_empty()).then(|| Self { kind: kind.to_owned(), name: name.to_owned(), labels })
+    }
+
+    fn has(&self, object: &Object) -> bool {
+        self.labels.iter().all(|(key, value)| object.label(key) == Some(value))
     }
 }
 
@@ -56,6 +98,8 @@ pub struct Expect {
     pub cluster: String,
     /// Name of the KafkaTopic's resource, in scope [`Scope::Topic`].
     pub topic: Option<String>,
+    /// The workload, in scope [`Scope::Workload`].
+    pub workload: Option<Workload>,
     /// What is waited for.
     pub scope: Scope,
     /// The Kafka's generation our change led to, if known: an older one is not our answer.
@@ -83,6 +127,7 @@ impl Expect {
             namespace,
             cluster: cluster.into(),
             topic: None,
+            workload: None,
             scope: Scope::Kafka,
             generation: None,
             changed_at: None,
@@ -276,19 +321,26 @@ impl<'a> Scene<'a> {
     }
 
     /// The pods that matter of the expected Kafka: its nodes, the entity operator and what else the operator
-    /// makes of the Kafka; or the nodes and a component; or, where everything matters, all of them.
+    /// makes of the Kafka; or the nodes and a component; or those of a
+    /// workload; or, where everything matters, all of them.
     pub fn cluster_pods(&self) -> impl Iterator<Item = Pod<'a>> {
         let (scene, cluster) = (*self, self.expect.cluster.as_str());
         self.snapshot
             .pods(&self.expect.namespace)
-            .filter(move |p| p.cluster() == Some(cluster))
+            .filter(move |p| scene.workload().is_some() || p.cluster() == Some(cluster))
             .filter(move |p| scene.counts(p.0))
+    }
+
+    /// The workload that is waited for.
+    pub(super) fn workload(&self) -> Option<&'a Workload> {
+        self.expect.workload.as_ref().filter(|_| self.expect.scope == Scope::Workload)
     }
 
     /// Whether an object that the operator created for the Kafka cluster or a component of it is in this scope.
     pub(super) fn counts(&self, object: &Object) -> bool {
         match self.expect.scope {
             Scope::Everything => true,
+            Scope::Workload => self.workload().is_some_and(|workload| workload.has(object)),
             Scope::Component(part) => {
                 let node = format!("{}-kafka", self.expect.cluster);
                 object.label("strimzi.io/name") == Some(&node)

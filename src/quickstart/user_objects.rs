@@ -11,16 +11,21 @@ use tokio::time::Instant;
 use super::context::Context;
 use super::files::UserFiles;
 use crate::cluster::inventory::Item;
+use crate::cluster::wait::Waiter;
 use crate::cluster::{applied_files, ownership, refusals};
 use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
+use crate::explain::{Workload, ready};
 use crate::failure::{Failure, Kind, Result};
-use crate::kube::Object as Live;
 use crate::kube::object::{remove_server_fields, text};
+use crate::kube::{Kind as ObservedKind, Object as Live};
 use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
 use crate::user_manifests::{fit, scope};
 
+/// What explains why a workload is not ready.
+const KINDS: [ObservedKind; 4] =
+    [ObservedKind::Pod, ObservedKind::Event, ObservedKind::Deployment, ObservedKind::Node];
 /// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
 const FAILING: Duration = Duration::from_secs(90);
 
@@ -105,11 +110,23 @@ struct Objects {
     failing: RefCell<BTreeMap<String, Instant>>,
     /// What existed after this run applied it.
     seen: RefCell<BTreeSet<String>>,
+    /// Waits for those that have pods, by name.
+    waiters: BTreeMap<String, Waiter>,
 }
 
 impl Objects {
     fn new(objects: Vec<Object>) -> Self {
-        Self { objects, applied: Cell::default(), failing: RefCell::default(), seen: RefCell::default() }
+        let waiters = objects.iter().filter_map(|object| {
+            let workload = Workload::of(object)?;
+            Some((object.name().to_owned(), Waiter::of_workload(workload)))
+        });
+        Self {
+            waiters: waiters.collect(),
+            objects,
+            applied: Cell::default(),
+            failing: RefCell::default(),
+            seen: RefCell::default(),
+        }
     }
 
     fn kind(&self) -> &str {
@@ -152,7 +169,7 @@ impl Objects {
     }
 
     /// What is left to do for an object; `None` if it is ready.
-    fn pending(&self, cx: &Context, object: &Object, live: Option<&Live>) -> Result<Option<String>> {
+    async fn pending(&self, cx: &Context, object: &Object, live: Option<&Live>) -> Result<Option<String>> {
         let name = object.name();
         let Some(found) = live else {
             // Kubernetes deletes a Job with a TTL when it has ended.
@@ -179,9 +196,10 @@ impl Objects {
             }
             State::Waiting(why) => {
                 self.failing.borrow_mut().remove(name);
-                Ok(Some(format!("{name}: {why}")))
+                self.explained(cx, name, why).await.map(|why| Some(format!("{name}: {why}")))
             }
             State::Failed(why) => {
+                let why = self.explained(cx, name, why).await?;
                 let since = *self.failing.borrow_mut().entry(name.to_owned()).or_insert_with(Instant::now);
                 if since.elapsed() < FAILING {
                     return Ok(Some(format!("{name}: {why}")));
@@ -196,6 +214,19 @@ impl Objects {
                     )),
                 ))
             }
+        }
+    }
+}
+
+impl Objects {
+    /// What an object that is not ready waits for, as its pods show it; the failure, if it is certain that it will not become
+    /// ready.
+    async fn explained(&self, cx: &Context, name: &str, why: String) -> Result<String> {
+        let Some(waiter) = self.waiters.get(name).filter(|_| self.applied.get()) else { return Ok(why) };
+        let snapshot = cx.synced(&KINDS).await;
+        match waiter.look(cx, &snapshot, ready::workload(&why)).await? {
+            Doneness::Pending(why) => Ok(why),
+            _ => Ok(why),
         }
     }
 }
@@ -219,7 +250,7 @@ impl Task<Context> for Objects {
         }
         let mut open = Vec::new();
         for object in &self.objects {
-            open.extend(self.pending(cx, object, live.get(object.name()))?);
+            open.extend(self.pending(cx, object, live.get(object.name())).await?);
         }
         if open.is_empty() && !self.applied.get() {
             open.extend(self.drifted(cx, &live).await);
@@ -253,6 +284,9 @@ impl Task<Context> for Objects {
         }
         self.applied.set(true);
         self.failing.borrow_mut().clear();
+        for waiter in self.waiters.values() {
+            waiter.changed_now();
+        }
         if wanted.is_empty() {
             return Ok(());
         }

@@ -429,3 +429,26 @@ fn a_cluster_that_was_stopped_is_compared_with_the_files_before_they_are_applied
     assert_eq!(ends["manifests"], "done", "{ends:?}");
     assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
 }
+
+#[test]
+fn a_workload_whose_image_does_not_exist_is_explained() {
+    let app = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  replicas: 1\n  \
+               selector: {matchLabels: {app: shop}}\n  template:\n    metadata: {labels: {app: shop}}\n    \
+               spec: {containers: [{name: shop, image: 'ghcr.io/example/shop:1'}]}\n";
+    let mut test = fresh().scenario(|s| {
+        quick(s);
+        s.missing_images = vec!["example/shop".into()];
+    });
+    std::fs::create_dir_all(test.work().join("app")).expect("a folder");
+    test.write("app/kafka.yaml", KAFKA);
+    test.write("app/app.yaml", app);
+    let lines = events(&mut test, ["up", "-f", "app"], 1);
+    assert_eq!(failure(&lines), "KS-IMAGE-PULL", "{lines:#?}");
+    let told = told(&lines);
+    assert!(told.contains("ghcr.io/example/shop:1") && told.contains("Deployment shop"), "{told}");
+    assert_eq!(lines.last().unwrap()["failure"]["task"], "file-deployment");
+
+    // It continues when the image exists.
+    test.rescenario(|s| s.missing_images.clear());
+    events(&mut test, ["up", "-f", "app"], 0);
+}

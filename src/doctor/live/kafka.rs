@@ -237,9 +237,14 @@ pub(crate) async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let found = Brokers::find(cluster.snapshot(), target, dial);
     let brokers = match found {
         Ok(brokers) => brokers,
-        // TLS or authentication on every listener is a choice, and `up` ends by it all the same.
-        Err(failure) if failure.id == errors::NO_PLAIN_LISTENER && !ground.messages => {
-            return Outcome::warning(&failure);
+        // TLS or authentication on every listener is a choice. `doctor` creates no user: `smoke-test` does.
+        Err(failure) if failure.id == errors::NO_PLAIN_LISTENER => {
+            let failure = failure
+                .hint(format!("or test it as a user of the test's own: {}", target.kstrim("smoke-test")));
+            return match ground.messages {
+                true => Outcome::failed(&failure),
+                false => Outcome::warning(&failure),
+            };
         }
         Err(failure) => return Outcome::failed(&failure),
     };
