@@ -1,23 +1,29 @@
 //! The user's own manifests against the release, each other and what the namespace has, before anything is changed.
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::context::Context;
 use super::files::UserFiles;
 use super::user_objects::collection;
 use super::{kafka, sources};
-use crate::cluster::access;
 use crate::cluster::installation::MARKER;
+use crate::cluster::{access, ownership};
 use crate::config::PULL_SECRET;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
+use crate::kube::object::text;
+use crate::manifest::label::is_of_files;
 use crate::manifest::{Object, Phases};
 use crate::tool::minikube_output::Listed;
 use crate::user_manifests::document::Document;
 use crate::user_manifests::references::{self, Cluster, Existing};
 use crate::user_manifests::{problem, schema, scope};
+
+/// The label that names the Kafka cluster of a node pool, as a JSON pointer.
+const CLUSTER_POINTER: &str = "/metadata/labels/strimzi.io~1cluster";
 
 /// Refuse manifests that do not fit the release, each other, or what the namespace has, before anything is changed.
 /// `answers`: whether there is a cluster that can be asked.
@@ -131,6 +137,30 @@ impl UserFiles {
         problem::failure(&unserved).map_or(Ok(()), Err)
     }
 
+    /// Refuse to turn the Kafka cluster of a preset into another one of the same name: its node pools would stay.
+    async fn refuse_preset_pools(&self, cx: &Context, pools: &[Value]) -> Result<()> {
+        let installation = ownership::installation(cx).await?;
+        let cluster = cx.cluster();
+        let of_files = self.fitted.pools(cluster);
+        let is_preset = |pool: &&Value| {
+            text(pool, CLUSTER_POINTER) == cluster
+                && installation.owns(pool)
+                && !is_of_files("KafkaNodePool", pool)
+                && !of_files.iter().any(|own| own.object.name() == text(pool, "/metadata/name"))
+        };
+        let found = pools.iter().find(is_preset).filter(|_| self.has_kafka(cluster));
+        let Some(pool) = found else { return Ok(()) };
+        let message = format!("the Kafka {cluster} exists already, from a preset and with other node pools");
+        let why = format!("the manifests have no node pool {}", text(pool, "/metadata/name"));
+        let down = cx.target.kstrim("down --keep-cluster");
+        Err(Box::new(
+            Failure::new(errors::FILE_PRESET, Kind::Usage, message)
+                .because(why)
+                .hint(format!("delete it with its data, then run the command again: {down}"))
+                .hint("or give the Kafka in your manifests another name"),
+        ))
+    }
+
     /// What the namespace has that manifests may refer to.
     async fn look(&self, cx: &Context, existing: &mut Existing) -> Result<()> {
         let namespace = cx.namespace();
@@ -144,15 +174,15 @@ impl UserFiles {
         ] {
             let path = format!("{api}/namespaces/{namespace}/{plural}");
             let found = cx.list(&path, &format!("list the {plural}")).await?;
-            let name =
-                |object: &serde_json::Value| crate::kube::object::text(object, "/metadata/name").to_owned();
+            let name = |object: &Value| text(object, "/metadata/name").to_owned();
             existing.objects.extend(found.iter().map(|object| (kind.to_owned(), name(object))));
         }
         let observed = |kind: ObservedKind| kind.path(cx.api_version(), Some(namespace));
         let doing = "list the Kafka clusters";
         let pools = cx.list(&observed(ObservedKind::KafkaNodePool), doing).await?;
         let kafkas = cx.list(&observed(ObservedKind::Kafka), doing).await?;
-        let typed = |mut json: serde_json::Value, kind: &str| {
+        self.refuse_preset_pools(cx, &pools).await?;
+        let typed = |mut json: Value, kind: &str| {
             json["kind"] = kind.into();
             json["apiVersion"] = format!("kafka.strimzi.io/{}", cx.api_version().as_str()).into();
             Object::new(json).ok()

@@ -452,3 +452,19 @@ fn a_workload_whose_image_does_not_exist_is_explained() {
     test.rescenario(|s| s.missing_images.clear());
     events(&mut test, ["up", "-f", "app"], 0);
 }
+
+#[test]
+fn the_kafka_of_a_preset_does_not_get_the_node_pools_of_files() {
+    let mut test = project(&[("kafka.yaml", KAFKA.replace("orders", "my-cluster"))]);
+    events(&mut test, ["up"], 0);
+    let before = object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster");
+    let lines = events(&mut test, ["up", "-f", "app"], 2);
+    assert_eq!(failure(&lines), "KS-FILE-PRESET", "{lines:#?}");
+    assert_eq!(object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster"), before);
+    assert!(object(&test, "kafkanodepools.kafka.strimzi.io/kafka/nodes").is_null());
+
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    events(&mut test, ["up", "-f", "app"], 0);
+    // Files whose node pools are those that exist continue.
+    events(&mut test, ["up", "-f", "app"], 0);
+}
