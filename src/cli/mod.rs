@@ -377,6 +377,9 @@ pub struct Up {
     /// Delete what an earlier `up -f` applied and the manifests no longer contain
     #[arg(long)]
     pub prune: bool,
+    /// Write what the run did when to this file, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Do not collect evidence after a failure (kstrim diagnose)
     #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
     pub no_diagnose: bool,

@@ -26,8 +26,17 @@ const STEPS: [&[Phase]; 5] = [
 
 /// Those in the namespace that belong to the installation. `known` as for [`Inventory::of`].
 pub(crate) async fn list(cx: &Session, known: &BTreeSet<String>) -> Result<Vec<Item>> {
+    list_with(cx, known, &|_| false).await
+}
+
+/// The same with the installation's objects that `dependent` selects.
+pub(crate) async fn list_with(
+    cx: &Session,
+    known: &BTreeSet<String>,
+    dependent: &dyn Fn(&Item) -> bool,
+) -> Result<Vec<Item>> {
     let mut items = inventory(cx, known).await?.items;
-    items.retain(|item| is_of_files(&item.kind, &item.object) && cx.owns(&item.object));
+    items.retain(|item| cx.owns(&item.object) && (is_of_files(&item.kind, &item.object) || dependent(item)));
     Ok(items)
 }
 
@@ -36,18 +45,19 @@ pub(crate) async fn known(cx: &Session) -> Result<BTreeSet<String>> {
     Ok(inventory(cx, &BTreeSet::new()).await?.uids())
 }
 
-/// Delete those that `selected` chooses. A step begins when everything of the one before is gone. The claims of a Kafka are
+/// Delete those of [`list_with`] that `selected` chooses. A step begins when everything of the one before is gone. The claims of a Kafka are
 /// labelled with the installation's id before it is deleted, so that they can be recognized afterwards.
 pub(crate) async fn delete(
     cx: &Session,
     known: &BTreeSet<String>,
+    dependent: &dyn Fn(&Item) -> bool,
     selected: impl Fn(&Item) -> bool,
 ) -> Result<()> {
     for phases in STEPS {
         let end = Instant::now() + STEP;
         let mut requested = BTreeSet::new();
         loop {
-            let mut step = list(cx, known).await?;
+            let mut step = list_with(cx, known, dependent).await?;
             step.retain(|item| phases.contains(&phase(item)) && selected(item));
             if step.is_empty() || Instant::now() >= end {
                 break;

@@ -25,6 +25,7 @@ use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::redact;
+use crate::report::trace::Trace;
 use crate::report::{self, Reporter, Sinks, Talk};
 use crate::terminal::{Drawing, Mode};
 
@@ -50,6 +51,30 @@ pub(crate) struct Invocation {
     first: Rc<RefCell<Option<Line>>>,
     command: Rc<Cell<Option<Pid>>>,
     held: RefCell<Option<Rc<crate::cluster::session::Session>>>,
+    trace: Rc<RefCell<Option<Trace>>>,
+}
+
+/// A command of a trace while it runs; dropped when it has ended.
+struct Traced {
+    trace: Rc<RefCell<Option<Trace>>>,
+    clock: Instant,
+    row: usize,
+    from: u64,
+    line: String,
+    task: Option<String>,
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        let to = micros(self.clock.elapsed());
+        if let Some(trace) = &mut *self.trace.borrow_mut() {
+            trace.command_ends(self.row, &self.line, self.task.as_deref(), self.from, to);
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How a verb's work ended, short of a failure before any task.
@@ -88,8 +113,10 @@ impl Invocation {
         let log = Rc::new(RefCell::new(log));
         copy.open();
         let (copy, first) = (RefCell::new(copy), Rc::new(RefCell::new(None)));
+        let trace: Rc<RefCell<Option<Trace>>> = Rc::default();
         let emit = {
             let (reporter, log, first) = (reporter.clone(), log.clone(), first.clone());
+            let trace = trace.clone();
             Emit::new(move |event| {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
@@ -102,13 +129,20 @@ impl Invocation {
                 if matches!(line.event, Event::RunStarted { .. }) {
                     *first.borrow_mut() = Some(line.clone());
                 }
+                if let Some(trace) = &mut *trace.borrow_mut() {
+                    trace.event(&line);
+                }
                 reporter.borrow_mut().event(&line);
             })
         };
         let cancel = Cancel::default();
-        let shown = emit.clone();
+        let (shown, traced) = (emit.clone(), trace.clone());
         let runner = System::new(cancel.clone(), true).observed(Rc::new(move |cmd| {
-            shown.send(Event::Command { task: event::current_task(), line: cmd.to_string() });
+            let (task, line) = (event::current_task(), cmd.to_string());
+            shown.send(Event::Command { task: task.clone(), line: line.clone() });
+            let from = micros(clock.elapsed());
+            let row = traced.borrow_mut().as_mut().map(|trace| trace.command_starts(from));
+            Box::new(row.map(|row| Traced { trace: traced.clone(), clock, row, from, line, task }))
         }));
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
@@ -129,9 +163,27 @@ impl Invocation {
             first,
             command,
             held,
+            trace,
         };
         invocation.listen();
         invocation
+    }
+
+    /// Record the run as a trace from now on.
+    pub(crate) fn trace(&self) {
+        *self.trace.borrow_mut() = Some(Trace::new(Timestamp::now()));
+    }
+
+    /// Add what the cluster has at the end of a run to the trace.
+    pub(crate) fn trace_cluster(&self, cx: &crate::cluster::session::Session) {
+        if let Some(trace) = &mut *self.trace.borrow_mut() {
+            trace.cluster(&cx.store.snapshot(), cx.namespace(), Timestamp::now());
+        }
+    }
+
+    /// The trace so far as JSON.
+    pub(crate) fn traced(&self) -> Option<String> {
+        self.trace.borrow().as_ref().map(|trace| redact::shapes(&trace.json()))
     }
 
     /// Take the profile's lock, and begin the event log.

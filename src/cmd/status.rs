@@ -61,6 +61,7 @@ pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
     }
     runner.observed(Rc::new(|cmd| {
         super::complain(&format!("+ {cmd}\n"));
+        Box::new(())
     }))
 }
 

@@ -4,6 +4,7 @@
 //! alone and kstrim stops its children in order: SIGTERM, [`GRACE`], SIGKILL, reap. SIGTERM
 //! because a child may have inherited an ignored SIGINT (nohup, `&`, some CI runners).
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io;
@@ -38,7 +39,8 @@ pub(super) const fn through_supervisor() -> bool {
 }
 
 type Live = Rc<RefCell<BTreeSet<i32>>>;
-type Observer = Rc<dyn Fn(&Cmd)>;
+/// Is told of each command before it starts; what it returns is dropped when the command has ended.
+type Observer = Rc<dyn Fn(&Cmd) -> Box<dyn Any>>;
 
 /// Runs programs of this machine.
 #[derive(Clone)]
@@ -63,7 +65,7 @@ impl System {
         }
     }
 
-    /// Call `observer` with every command just before it is started.
+    /// Call `observer` with every command just before it is started, and drop what it returns when the command has ended.
     #[must_use]
     pub(crate) fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
@@ -92,9 +94,7 @@ impl System {
         if self.cancel.reason().is_some() {
             return Err(ExecError::Cancelled);
         }
-        if let Some(observer) = &self.observer {
-            observer(cmd);
-        }
+        let observed = self.observer.as_ref().map(|observer| observer(cmd));
         // Resolved here: inside the supervisor a missing program is only an exit code, and the child's own search
         // would use relative directories of PATH.
         let missing = || io::Error::new(io::ErrorKind::NotFound, "it is not on PATH");
@@ -129,7 +129,7 @@ impl System {
             });
         }
         let stderr = child.stderr.take().map(|stream| tokio::task::spawn_local(tail(stream)));
-        Ok(Started { child, guard, stderr, began: Instant::now() })
+        Ok(Started { child, guard, stderr, began: Instant::now(), _observed: observed })
     }
 }
 
@@ -191,6 +191,7 @@ struct Started {
     guard: Group,
     stderr: Option<JoinHandle<String>>,
     began: Instant,
+    _observed: Option<Box<dyn Any>>,
 }
 
 impl Started {

@@ -459,7 +459,7 @@ impl Task<Context> for Pruned {
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let (known, wanted) = (applied_files::known(cx).await?, wanted(cx));
-        applied_files::delete(cx, &known, |item| is_stale(cx, &wanted, item)).await
+        applied_files::delete(cx, &known, &|_| false, |item| is_stale(cx, &wanted, item)).await
     }
 
     async fn describe(&self, _: &Context) -> Result<Vec<String>> {

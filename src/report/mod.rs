@@ -20,6 +20,7 @@ mod plain;
 mod rows;
 mod state;
 mod summary;
+pub(crate) mod trace;
 mod tty;
 
 #[cfg(test)]

@@ -1,22 +1,25 @@
-//! What `up -f` applied from the user's own manifests, but for the run's Kafka with its topics and users: those have
-//! tasks of their own. In the reverse order of creation, each step gone before the next begins: clients before the
+//! What `up -f` applied from the user's own manifests, and the topics and users that kstrim created for their Kafka clusters, but for
+//! the run's Kafka with its topics and users: those have tasks of their own. In the reverse order of creation, each step gone before the next begins: clients before the
 //! brokers that they use, topics and users while their operator still serves.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Scope, few, moment, name, strimzis, with_labels};
 use crate::cluster::applied_files;
+use crate::cluster::change;
 use crate::cluster::finalizers;
 use crate::cluster::inventory::Item;
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
+use crate::kube::ApiErrorKind;
 use crate::kube::object::text;
+use crate::manifest::label::is_of_files;
 
 /// The task.
 pub(crate) struct Files {
@@ -32,7 +35,9 @@ impl Files {
 
     /// What is left of it.
     async fn left(&self, cx: &Session) -> Result<Vec<Item>> {
-        let mut items = applied_files::list(cx, &self.scope.known).await?;
+        let kept = kept_clusters(cx).await?;
+        let dependent = |item: &Item| is_dependent(item, &kept);
+        let mut items = applied_files::list_with(cx, &self.scope.known, &dependent).await?;
         items.retain(|item| self.selects(cx, item));
         Ok(items)
     }
@@ -41,6 +46,21 @@ impl Files {
         let is_kept = self.keep_data && item.kind == "PersistentVolumeClaim";
         !is_kept && !has_own_task(cx, item)
     }
+}
+
+/// The Kafka clusters in the namespace that are not from files of this installation.
+async fn kept_clusters(cx: &Session) -> Result<BTreeSet<String>> {
+    ownership::installation(cx).await?;
+    let kafkas = cx.list(&format!("{}/kafkas", strimzis(cx)), "list the Kafka clusters").await?;
+    let kept = kafkas.iter().filter(|kafka| !(is_of_files("Kafka", kafka) && cx.owns(kafka)));
+    Ok(kept.map(name).collect())
+}
+
+/// Whether it is a topic or user of a Kafka cluster from files, or of one that no longer exists: a smoke test's topic, what
+/// `kstrim topic create` created.
+fn is_dependent(item: &Item, kept: &BTreeSet<String>) -> bool {
+    let cluster = text(&item.object, "/metadata/labels/strimzi.io~1cluster");
+    matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser") && !cluster.is_empty() && !kept.contains(cluster)
 }
 
 /// Whether the tasks of the run's own Kafka delete it.
@@ -74,7 +94,12 @@ impl Task<Session> for Files {
             .filter(|item| item.kind == "Kafka")
             .map(|item| name(&item.object))
             .collect();
-        applied_files::delete(cx, &self.scope.known, |item| self.selects(cx, item)).await?;
+        let kept = kept_clusters(cx).await?;
+        if self.keep_data {
+            self.release_topics(cx).await?;
+        }
+        let dependent = |item: &Item| is_dependent(item, &kept);
+        applied_files::delete(cx, &self.scope.known, &dependent, |item| self.selects(cx, item)).await?;
         for cluster in clusters {
             self.volumes(cx, &cluster).await?;
         }
@@ -92,6 +117,23 @@ impl Task<Session> for Files {
 }
 
 impl Files {
+    /// Make the topic operator leave the topics in Kafka when their resources are deleted: with them it would delete the data.
+    async fn release_topics(&self, cx: &Session) -> Result<()> {
+        let installation = ownership::installation(cx).await?;
+        for item in self.left(cx).await?.iter().filter(|item| item.kind == "KafkaTopic") {
+            let Some(owned) = installation.owned(&item.collection, &item.object) else { continue };
+            let unmanaged = |topic: &Value| {
+                let already = text(topic, "/metadata/annotations/strimzi.io~1managed") == "false";
+                (!already).then(|| json!({"metadata": {"annotations": {"strimzi.io/managed": "false"}}}))
+            };
+            match change::patch(&cx.kubectl, &installation, &owned, unmanaged).await {
+                Err(error) if error.kind == ApiErrorKind::NotFound => {}
+                patched => drop(patched.map_err(|e| cx.api_failure("keep the topics' data", &e))?),
+            }
+        }
+        Ok(())
+    }
+
     /// Delete the claims of another Kafka cluster when its pods are gone. They were labelled before it was deleted.
     async fn volumes(&self, cx: &Session, cluster: &str) -> Result<()> {
         let installation = ownership::installation(cx).await?;

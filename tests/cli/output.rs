@@ -302,3 +302,31 @@ fn output_that_cannot_be_written_is_no_success() {
         assert_eq!(wrong.expect("it runs").status.code(), Some(2));
     }
 }
+
+#[test]
+fn a_trace_shows_tasks_commands_and_pods_on_one_time_axis() {
+    let mut test = fresh().scenario(quick);
+    let trace = test.work().join("trace.json");
+    kstrim(&mut test, ["up", "--trace", "trace.json", "-q"]).expect(0);
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&trace).expect("a file")).expect("JSON");
+    let events = json["traceEvents"].as_array().expect("events");
+    let spans = |group: u64| -> Vec<&str> {
+        let of = events.iter().filter(|event| event["ph"] == "X" && event["pid"] == group);
+        of.filter_map(|event| event["name"].as_str()).collect()
+    };
+    for task in ["preflight", "cluster", "operator", "kafka", "smoke", "ready"] {
+        assert!(spans(1).contains(&task), "{task}: {:?}", spans(1));
+    }
+    assert!(spans(2).contains(&"minikube start") && spans(2).contains(&"kubectl apply"), "{:?}", spans(2));
+    assert!(spans(3).contains(&"runs"), "{:?}", spans(3));
+    let broker = events.iter().any(|event| event["args"]["name"] == "Pod my-cluster-dual-role-0");
+    assert!(broker, "{events:#?}");
+    let whole = events.iter().filter(|event| event["ph"] == "X");
+    assert!(whole.clone().all(|event| event["ts"].is_u64() && event["dur"].is_u64()));
+
+    // Where it cannot be written nothing is begun.
+    test.forget_calls();
+    let run = kstrim(&mut test, ["up", "--trace", "no/such/directory/trace.json"]).expect(2);
+    assert!(run.stderr.contains("KS-TRACE-UNWRITABLE"), "{run:?}");
+    assert!(test.calls().is_empty(), "{:?}", test.calls());
+}

@@ -177,13 +177,14 @@ fn metrics_and_logging_from_config_maps() {
         path: "",
         cluster: "metered",
         fit: true,
-        change: ("kafka.yaml", "topicRegex: \".*\"", "topicRegex: \"orders.*\""),
-        changed: ("kafka", "metered", "/spec/kafkaExporter/topicRegex", "orders.*"),
+        change: ("kafka.yaml", "log.retention.hours: 24", "log.retention.hours: 48"),
+        changed: ("kafka", "metered", "/spec/kafka/config/log.retention.hours", "48"),
         removed: ("dashboard.yaml", &[("configmap", "metered-dashboard")]),
     };
     lives(&ground, &project, |ground| {
-        let pods = ground.kubectl(&["get", "pods", "-n", "kafka", "-o", "name"]);
-        assert!(pods.contains("metered-kafka-exporter"), "{pods}");
+        let metrics = "/api/v1/namespaces/kafka/pods/metered-dual-0:9404/proxy/metrics";
+        let metrics = ground.kubectl(&["get", "--raw", metrics]);
+        assert!(metrics.contains("kafka_server_"), "{metrics}");
     });
 }
 

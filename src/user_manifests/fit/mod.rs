@@ -75,7 +75,8 @@ rules! {
     CRUISE_CONTROL: "cruise-control", "`spec.cruiseControl`, `KafkaRebalance`", "removed if there is one broker",
         "Cruise Control needs at least two brokers";
     MEMORY: "memory", "`resources.requests.memory`, `resources.limits.memory`",
-        "at most an equal part of half the memory for brokers and controllers, 512Mi for all others",
+        "at most an equal part of half the memory for brokers and controllers, 1Gi for Connect, MirrorMaker and Cruise Control, \
+         512Mi for all others",
         "the pods of a cluster share one machine";
     HEAP: "heap", "`jvmOptions` `-Xmx` and `-Xms`", "at most half of the memory of the pod",
         "a heap that is larger than its pod's memory is killed by the kernel";

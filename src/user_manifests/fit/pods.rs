@@ -13,6 +13,8 @@ use crate::user_manifests::schema::is_strimzi;
 
 /// Most memory of a pod that is neither a broker nor a controller.
 const OTHERS: u64 = 512 << 20;
+/// Most memory of Connect, MirrorMaker 2 and Cruise Control. With 512 MiB the kernel kills Connect while it loads its plugins.
+const LARGE: u64 = 1 << 30;
 /// Least memory with which a broker or controller starts.
 const LEAST_NODE: u64 = 512 << 20;
 /// Least memory of any other pod.
@@ -60,6 +62,15 @@ fn is_node(edit: &Edit<'_, '_>, pointer: &str) -> bool {
     edit.object().kind() == "KafkaNodePool" || edit.object().kind() == "Kafka" && kafka
 }
 
+/// The most memory of a pod that is neither a broker nor a controller.
+fn most_memory(edit: &Edit<'_, '_>, pointer: &str) -> u64 {
+    match edit.object().kind() {
+        "KafkaConnect" | "KafkaMirrorMaker" | "KafkaMirrorMaker2" => LARGE,
+        "Kafka" if pointer.starts_with("/spec/cruiseControl/") => LARGE,
+        _ => OTHERS,
+    }
+}
+
 fn resources(edit: &mut Edit<'_, '_>, nodes: u64) {
     for pointer in fields(edit.object(), "resources") {
         if pointer.contains("/volumeClaimTemplates/") {
@@ -67,7 +78,7 @@ fn resources(edit: &mut Edit<'_, '_>, nodes: u64) {
         }
         let (memory, cpu) = match is_node(edit, &pointer) {
             true => (share(edit, nodes), NODE_CPU),
-            false => (OTHERS, OTHER_CPU),
+            false => (most_memory(edit, &pointer), OTHER_CPU),
         };
         for part in ["requests", "limits"] {
             let part = format!("{pointer}/{part}");
@@ -93,7 +104,7 @@ fn resources(edit: &mut Edit<'_, '_>, nodes: u64) {
         }
     }
     for pointer in fields(edit.object(), "jvmOptions") {
-        let memory = if is_node(edit, &pointer) { share(edit, nodes) } else { OTHERS };
+        let memory = if is_node(edit, &pointer) { share(edit, nodes) } else { most_memory(edit, &pointer) };
         for option in ["-Xmx", "-Xms"] {
             let at = below(&pointer, option);
             let given = edit.text(&at).and_then(|text| size::heap(&text));
