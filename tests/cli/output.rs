@@ -4,6 +4,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::harness::{Action, Run, Test};
+use crate::support::{fresh, kstrim, quick};
 use crate::terminal::Terminal;
 use crate::trouble::{clean, eventually, finished, ready, surroundings, up_succeeds};
 

@@ -163,7 +163,14 @@ fn mirror_maker_between_two_clusters() {
         removed: ("scratch.yaml", &[("kafkatopic", "scratch")]),
     };
     lives(&ground, &project, |ground| {
-        prints(ground, &["topic", "list", "-c", "east"], "west.orders");
+        let list =
+            ["exec", "-n", "kafka", "east-east-0", "-c", "kafka", "--", "bin/kafka-topics.sh", "--list"];
+        let list = [&list[..], &["--bootstrap-server", "localhost:9092"]].concat();
+        let began = Instant::now();
+        while !ground.kubectl(&list).contains("west.orders") {
+            assert!(began.elapsed() < Duration::from_secs(90), "the topic is not mirrored");
+            std::thread::sleep(Duration::from_secs(2));
+        }
         ground.kstrim(&["smoke-test", "-c", "east"]).expect(0);
     });
 }
