@@ -434,7 +434,7 @@ fn place(target: &Target) -> Place {
         profile: target.profile.to_string(),
         namespace: target.namespace.to_string(),
         cluster: target.cluster.to_string(),
-        aims: target.aims(),
+        aims: target.target_flags(),
     }
 }
 

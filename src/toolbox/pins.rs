@@ -15,7 +15,7 @@ pub(crate) fn minikube(asked: &Partial) -> Option<Version> {
     };
     let newest_first = || catalogue::catalogue().minikube.iter().rev();
     let quiet = |known: &&Minikube| can(known).is_some_and(|choice| choice.warnings.is_empty());
-    let whole = |known: &&Minikube| programs::is_whole(Tool::Minikube, &known.version);
+    let whole = |known: &&Minikube| programs::is_complete(Tool::Minikube, &known.version);
     newest_first()
         .find(|known| whole(known) && quiet(known))
         .or_else(|| newest_first().find(quiet))

@@ -251,7 +251,7 @@ impl Refuse<'_> {
     fn migrates(&self, target: &Release) -> bool {
         let state = self.state;
         state.mode() == Mode::Zookeeper
-            && (self.kraft || state.metadata.begun() || !target.can(Mode::Zookeeper))
+            && (self.kraft || state.metadata.begun() || !target.supports_mode(Mode::Zookeeper))
     }
 
     /// The releases from a state to a target.
@@ -287,7 +287,7 @@ impl Refuse<'_> {
                 "complete the migration as Strimzi's documentation describes, then run the same \
                  command again",
             ),
-            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.can(Mode::Zookeeper)) {
+            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.supports_mode(Mode::Zookeeper)) {
                 Some(last) => failure.hint(format!("migrate with a later one: --release {}", last.version)),
                 None => failure,
             },

@@ -215,7 +215,7 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
                     assert_eq!(*from, release.version);
                     assert!(stop.release.version > release.version, "no downgrade");
                     assert!(stop.release.kafka_version(&kafka).is_some(), "it knows the running Kafka");
-                    assert!(stop.release.can(metadata.mode()), "ZooKeeper is left in time");
+                    assert!(stop.release.supports_mode(metadata.mode()), "ZooKeeper is left in time");
                     assert!(!metadata.begun() && metadata != Metadata::Unfinished, "ended before");
                     assert!(converted || serves(stop.release, "v1beta2"), "converted before 1.0");
                     if let Some(k8s) = state.kubernetes {
@@ -281,7 +281,7 @@ fn every_pair_has_a_legal_way_or_a_rule() {
         for to in releases() {
             for kafka in &from.kafka {
                 for mode in [Mode::Kraft, Mode::Zookeeper] {
-                    if !from.can(mode) {
+                    if !from.supports_mode(mode) {
                         continue;
                     }
                     let now = state(&from.version.to_string(), Some(&kafka.version.to_string()), mode);

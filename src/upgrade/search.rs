@@ -28,7 +28,7 @@ fn migrator(state: &State, target: &Release, kubernetes: Option<Minor>) -> Optio
     }
     let fits = |r: &Release| kubernetes.is_none_or(|k| r.kubernetes.contains(k));
     releases().iter().rev().find(|r| {
-        r.can(Mode::Zookeeper)
+        r.supports_mode(Mode::Zookeeper)
             && (MIGRATES..=target.version.clone()).contains(&r.version)
             && (r.version == state.release.version || r.version > state.release.version && fits(r))
     })
@@ -46,7 +46,7 @@ pub(super) fn search(state: &State, target: &'static Release, kubernetes: Option
         }
         for next in releases().iter().rev() {
             let ahead = next.version > at.version && next.version <= target.version;
-            let fits = next.can(state.mode()) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
+            let fits = next.supports_mode(state.mode()) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
             if !ahead || !fits || kafka.contains_key(&next.version) || !readable(at, next) {
                 continue;
             }
