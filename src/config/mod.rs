@@ -48,7 +48,7 @@ pub(crate) struct Target {
     pub given: Vec<&'static str>,
 }
 
-/// Commands for people, on the cluster of the run that prints them.
+/// Commands in messages, for the cluster of the run that prints them.
 impl Target {
     /// A command of kstrim: `target.kstrim("topic list")`.
     pub(crate) fn kstrim(&self, words: &'static str) -> CommandLine {

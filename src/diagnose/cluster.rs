@@ -47,7 +47,7 @@ const SEEN: [(Kind, &str); 8] = [
     (Kind::Namespace, "namespace"),
 ];
 
-/// Ask for everything. `snapshot` is what `status` has seen already.
+/// Query everything. `snapshot` is what `status` has read already.
 pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
     let namespace = request.target.namespace.as_str();
     of_snapshot(bundle, snapshot, namespace);

@@ -239,7 +239,7 @@ impl Looker {
     pub(crate) async fn reach(&self) -> Reach {
         let status = api_server::state(&self.minikube);
         let asked = async {
-            if !self.kubectl.knows_context() {
+            if !self.kubectl.has_context() {
                 return None;
             }
             Some(self.ask(&self.kubectl).await)
@@ -445,10 +445,10 @@ fn tools(
     runner: &Rc<dyn Runner>,
     patient: bool,
 ) -> (Minikube, Kubectl) {
-    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()).by_proxy();
+    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()).through_proxy();
     (
         Minikube::new(minikube.clone(), profile, kubeconfig, runner.clone()),
-        if patient { kubectl } else { kubectl.impatient() },
+        if patient { kubectl } else { kubectl.without_retries() },
     )
 }
 

@@ -308,7 +308,7 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
         ready: reason.is_none(),
         reason,
         version: known(kafka.version()),
-        wanted_version: known(kafka.wanted_version()),
+        requested_version: known(kafka.requested_version()),
         metadata_version: known(kafka.metadata_version()),
         cluster_id: known(kafka.cluster_id()),
         generation: kafka.0.generation(),
@@ -339,7 +339,7 @@ fn pool(scene: &Scene<'_>, pool: &KafkaNodePool<'_>) -> data::Pool {
     data::Pool {
         name: name.to_owned(),
         roles: pool.roles().into_iter().map(str::to_owned).collect(),
-        wanted: pool.wanted(),
+        wanted: pool.requested_replicas(),
         ready: scene.nodes().filter(|p| mine(p) && p.ready()).count() as u64,
         node_ids: pool.node_ids().into_iter().map(i64::from).collect(),
         observed: pool.0.observed(),

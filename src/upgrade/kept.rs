@@ -77,7 +77,7 @@ async fn contents(client: &mut Client, deadline: Instant) -> std::result::Result
     // Kafka's and Strimzi's own topics are theirs to trim and to remake.
     for name in names.into_iter().filter(|name| !name.starts_with("__")) {
         let topic = match client.topic(&name, deadline.min(Instant::now() + LEADERS)).await {
-            Err(e) if e.is_refusal_that_passes() => client.topic_as_is(&name, deadline).await,
+            Err(e) if e.is_retriable() => client.topic_as_is(&name, deadline).await,
             found => found,
         };
         let topic = match topic {

@@ -47,7 +47,7 @@ pub(crate) async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     match &kafka.reason {
         None => {
             // Releases before 0.37 do not have it in the status.
-            let version = kafka.version.as_ref().or(kafka.wanted_version.as_ref());
+            let version = kafka.version.as_ref().or(kafka.requested_version.as_ref());
             let version = version.map(|version| format!(", Kafka {version}")).unwrap_or_default();
             Outcome::ok(format!("{} is ready{version}", kafka.name))
         }
@@ -75,7 +75,7 @@ pub(crate) async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     let users: Vec<_> = users
         .filter(|u| u.0.namespace() == target.namespace.as_str())
         .filter(|u| u.cluster().is_none_or(|c| c == target.cluster.as_str()))
-        .map(|u| (u.0.name(), u.unready()))
+        .map(|u| (u.0.name(), u.not_ready_reason()))
         .collect();
     if topics.is_empty() && users.is_empty() {
         return Outcome::skipped("none exist yet");
