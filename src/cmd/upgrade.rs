@@ -20,7 +20,7 @@ use crate::upgrade::migrate;
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
 use crate::upgrade::steps::Way;
-use crate::upgrade::told;
+use crate::upgrade::document;
 
 /// Go to a later release, or show the way.
 ///
@@ -39,8 +39,8 @@ pub(crate) async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     }
     living::reading(global, async |living| {
         let (found, way) = plan(&living, args, target).await?;
-        let told = told::describe_path(&living.cx.target, &found, &way);
-        super::print(&if args.output == OutputMode::Json { super::json(&told) } else { told::text(&told) });
+        let told = document::describe_path(&living.cx.target, &found, &way);
+        super::print(&if args.output == OutputMode::Json { super::json(&told) } else { document::text(&told) });
         Ok(ExitCode::SUCCESS)
     })
     .await

@@ -7,7 +7,7 @@ use crate::explain::Scene;
 use crate::kube::Kind;
 use crate::kube::strimzi::KafkaTopic;
 
-/// Topics of the cluster, and those that no cluster will take.
+/// Topics of the cluster, and those that belong to no cluster.
 pub(super) fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {
     let cluster = scene.expect.cluster.as_str();
     scene

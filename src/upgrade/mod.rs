@@ -1,7 +1,7 @@
 //! `upgrade`: finds a path through releases by Strimzi's rules, and follows it step by step.
 //!
 //! ```text
-//! state (what runs) ─ path (stops and steps, by rules) ─┬─ told (--dry-run)
+//! state (what runs) ─ path (stops and steps, by rules) ─┬─ document (--dry-run)
 //!                                                       └─ steps (tasks of the engine, one after the other)
 //! ```
 
@@ -19,5 +19,5 @@ pub(crate) mod settled;
 pub(crate) mod shape;
 pub(crate) mod state;
 pub(crate) mod steps;
-pub(crate) mod told;
+pub(crate) mod document;
 pub(crate) mod versions;

@@ -1,6 +1,6 @@
 //! The operator's lock, and what looks like it: made objects, one look.
 
-use kstrim::internals::explain::{Answers, Cure, Expect, Finding, Probe};
+use kstrim::internals::explain::{Answers, Recovery, Expect, Finding, Probe};
 use serde_json::{Value, json};
 
 use crate::rows::{base, look, now};
@@ -63,7 +63,7 @@ fn is_lock(objects: Vec<Value>, log: Option<&str>) -> bool {
     found(objects, log).first().is_some_and(|f| {
         f.id.as_str() == "KS-OPERATOR-LOCK"
             && f.certain_after.is_some()
-            && f.recovery == Some(Cure::RestartOperator)
+            && f.recovery == Some(Recovery::RestartOperator)
     })
 }
 
@@ -164,7 +164,7 @@ fn a_verdict_of_the_past_is_looked_at_again() {
     assert!(found(objects.clone(), None).iter().all(|f| f.recovery.is_none()));
     objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
     let again = found(objects.clone(), None);
-    assert_eq!((again[0].id.as_str(), again[0].recovery.clone()), ("KS-KAFKA-TIMEOUT", Some(Cure::Reconcile)));
+    assert_eq!((again[0].id.as_str(), again[0].recovery.clone()), ("KS-KAFKA-TIMEOUT", Some(Recovery::Reconcile)));
     // One of two nodes is missing.
     objects[2]["status"]["nodeIds"] = json!([0, 1]);
     assert!(found(objects, None).iter().all(|f| f.recovery.is_none()));

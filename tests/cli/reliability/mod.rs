@@ -151,7 +151,7 @@ impl Fault {
 
     /// What a person does about it.
     fn cured_by(mut self, cure: fn(&mut Test)) -> Self {
-        self.recovery = cure;
+        self.cure = cure;
         self
     }
 
@@ -296,7 +296,7 @@ fn meet(fault: &Fault, worlds: &Worlds, tell: bool) -> Seen {
         quick(s);
     });
     test.calm();
-    (fault.recovery)(&mut test);
+    (fault.cure)(&mut test);
     // Kubernetes knows whole seconds: a pod of this one would pass for the next run's own.
     let into_second = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
     std::thread::sleep(Duration::from_millis((1000 - into_second).into()));
