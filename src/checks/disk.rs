@@ -41,7 +41,13 @@ impl Directory {
 
 /// kstrim's state directory.
 pub(crate) async fn state(ground: &Ground) -> Verdict {
-    judge(&Directory::at(&ground.state_dir), errors::STATE_UNWRITABLE, crate::paths::STATE_DIR, OWN_MB, OWN_MB)
+    judge(
+        &Directory::at(&ground.state_dir),
+        errors::STATE_UNWRITABLE,
+        crate::paths::STATE_DIR,
+        OWN_MB,
+        OWN_MB,
+    )
 }
 
 /// kstrim's cache directory.

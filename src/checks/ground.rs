@@ -88,7 +88,7 @@ pub(crate) struct Ground {
     pub kubectl: Result<Rc<Kubectl>>,
     /// kstrim's state directory.
     pub journal: Result<ProfileState>,
-    /// kstrim's state folder.
+    /// kstrim's state directory.
     pub state_dir: PathBuf,
     /// kstrim's cache directory.
     pub cache_dir: PathBuf,

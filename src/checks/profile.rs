@@ -370,7 +370,9 @@ pub(crate) async fn certificates(ground: &Ground) -> Verdict {
 }
 
 fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str) -> Verdict {
-    let read = |path: &Path| Some((path.to_owned(), super::certificate::earliest_expiry(&std::fs::read(path).ok()?)?));
+    let read = |path: &Path| {
+        Some((path.to_owned(), super::certificate::earliest_expiry(&std::fs::read(path).ok()?)?))
+    };
     let Some((path, end)) = files.iter().filter_map(|f| read(f.as_ref())).min_by_key(|(_, end)| *end) else {
         return Verdict::Skip("minikube has none in the expected location".into());
     };

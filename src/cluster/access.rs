@@ -92,8 +92,12 @@ fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
     let rules = kafka.authorization();
     // With access rules, a client without a user has no permissions unless the rules grant them.
     let anonymous = rules.as_ref().is_none_or(|rules| rules.admits_anonymous);
-    let inner =
-        || kafka.listeners().filter(Listener::advertises_pods).filter(|l| !(l.tls() && l.has_custom_certificate()));
+    let inner = || {
+        kafka
+            .listeners()
+            .filter(Listener::advertises_pods)
+            .filter(|l| !(l.tls() && l.has_custom_certificate()))
+    };
     if anonymous && kafka.plain_listener().is_some() {
         return Ok(Way::Plain);
     }

@@ -15,7 +15,7 @@ use super::session::Session;
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
 use crate::errors;
-use crate::explain::{Recovery, Finding};
+use crate::explain::{Finding, Recovery};
 use crate::failure::Result;
 use crate::kube::cluster::OPERATOR;
 use crate::kube::kafka::Kafka;
@@ -80,7 +80,9 @@ pub(crate) async fn remediate(
         // Whatever is wrong with it, a pod gets one new start a run.
         Recovery::RestartPod(pod) => format!("pod/{pod}"),
         Recovery::ReleaseTopic(topic) => format!("topic/{topic}"),
-        Recovery::RestartOperator | Recovery::ApplyOperator | Recovery::Reconcile => finding.id.as_str().to_owned(),
+        Recovery::RestartOperator | Recovery::ApplyOperator | Recovery::Reconcile => {
+            finding.id.as_str().to_owned()
+        }
     };
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
     if let Some(at) = cx.waiting.remedied.borrow().get(&key) {

@@ -357,7 +357,8 @@ fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
         let version: Version = text.parse().ok()?;
         catalogue::find(&version).map(|r| r.version.clone())
     };
-    let serves = |r: &&catalogue::Release| r.api_versions.iter().any(|v| v == version) && r.supports_mode(Mode::Kraft);
+    let serves =
+        |r: &&catalogue::Release| r.api_versions.iter().any(|v| v == version) && r.supports_mode(Mode::Kraft);
     known(kafka.operator_version())
         .or_else(|| ownership::release(kafka.0.json()).and_then(known))
         .or_else(|| catalogue::releases().iter().rev().find(serves).map(|r| r.version.clone()))

@@ -60,7 +60,8 @@ pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Secu
 
 /// Refuse a certificate that has run out: the brokers would end the connection without a word of why.
 fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
-    let Some(end) = certificate::earliest_expiry(cert.as_bytes()).filter(|end| *end <= Timestamp::now()) else {
+    let Some(end) = certificate::earliest_expiry(cert.as_bytes()).filter(|end| *end <= Timestamp::now())
+    else {
         return Ok(());
     };
     Err(Box::new(

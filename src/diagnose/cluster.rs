@@ -36,15 +36,15 @@ const WIDE: [(&str, &str); 4] = [
     ("/apis/storage.k8s.io/v1", "storageclasses"),
 ];
 /// Kinds that the snapshot contains.
-const SEEN: [(Kind, &str); 8] = [
-    (Kind::Pod, "pods"),
-    (Kind::Claim, "persistentvolumeclaims"),
-    (Kind::Deployment, "deployments"),
-    (Kind::Kafka, "kafkas"),
-    (Kind::KafkaNodePool, "kafkanodepools"),
-    (Kind::KafkaTopic, "kafkatopics"),
-    (Kind::KafkaUser, "kafkausers"),
-    (Kind::Namespace, "namespace"),
+const SEEN: [Kind; 8] = [
+    Kind::Pod,
+    Kind::Claim,
+    Kind::Deployment,
+    Kind::Kafka,
+    Kind::KafkaNodePool,
+    Kind::KafkaTopic,
+    Kind::KafkaUser,
+    Kind::Namespace,
 ];
 
 /// Query everything. `snapshot` is what `status` has read already.
@@ -70,12 +70,13 @@ pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubect
 }
 
 fn of_snapshot(bundle: &Bundle, snapshot: &Snapshot, namespace: &str) {
-    for (kind, plural) in SEEN {
+    for kind in SEEN {
         let here = |o: &&Object| {
             if kind.namespaced() { o.namespace() == namespace } else { o.name() == namespace }
         };
         let objects: Vec<Value> = snapshot.all(kind).filter(here).map(|o| o.json().clone()).collect();
-        add(bundle, format!("namespace/{plural}.yaml"), objects);
+        let file = if kind == Kind::Namespace { "namespace" } else { kind.plural() };
+        add(bundle, format!("namespace/{file}.yaml"), objects);
     }
     let events: Vec<&Object> = snapshot.all(Kind::Event).filter(|o| o.namespace() == namespace).collect();
     bundle.log("namespace/events.txt", events_table(&events));
@@ -149,7 +150,7 @@ impl Look<'_> {
         let brief: Vec<Value> = all.iter().map(definition).collect();
         let lists = brief.iter().filter_map(|crd| {
             let (group, plural) = (crd["group"].as_str()?, crd["plural"].as_str()?);
-            let known = SEEN.iter().any(|(kind, seen)| *seen == plural && snapshot.synced(*kind));
+            let known = SEEN.iter().any(|kind| kind.plural() == plural && snapshot.synced(*kind));
             let served = crd["served"].as_array()?.first()?.as_str()?.to_owned();
             (group.ends_with("strimzi.io") && !known).then(|| {
                 self.list(

@@ -446,7 +446,11 @@ mod tests {
         let kyverno = r#"admission webhook "validate.kyverno.svc-fail" denied the request: blocked"#;
         for (object, id, subject) in [
             (operator(QUOTA_MESSAGE), errors::ADMISSION_QUOTA, "deployment/strimzi-cluster-operator"),
-            (entity(SECURITY_MESSAGE), errors::ADMISSION_POD_SECURITY, "deployment/my-cluster-entity-operator"),
+            (
+                entity(SECURITY_MESSAGE),
+                errors::ADMISSION_POD_SECURITY,
+                "deployment/my-cluster-entity-operator",
+            ),
             (entity(policy), errors::ADMISSION_POLICY, "deployment/my-cluster-entity-operator"),
             (entity(kyverno), errors::ADMISSION_POLICY, "deployment/my-cluster-entity-operator"),
             (entity(WEBHOOK_MESSAGE), errors::WEBHOOK_FAILED, "deployment/my-cluster-entity-operator"),
@@ -455,7 +459,11 @@ mod tests {
                 errors::ADMISSION_POD_SECURITY,
                 "strimzipodset/my-cluster-dual-role",
             ),
-            (pod_set(&by_client(WEBHOOK_MESSAGE)), errors::WEBHOOK_FAILED, "strimzipodset/my-cluster-dual-role"),
+            (
+                pod_set(&by_client(WEBHOOK_MESSAGE)),
+                errors::WEBHOOK_FAILED,
+                "strimzipodset/my-cluster-dual-role",
+            ),
             (pod_set("Connection reset"), errors::POD_NOT_CREATED, "strimzipodset/my-cluster-dual-role"),
             (
                 failed_create("StatefulSet", "my-cluster-kafka", &in_set(SECURITY_MESSAGE)),

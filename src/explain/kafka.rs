@@ -1,7 +1,7 @@
 //! What the operator reports about the Kafka resource and its node pools.
 
 use super::finding::short;
-use super::finding::{Recovery, Finding, Severity};
+use super::finding::{Finding, Recovery, Severity};
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::errors;

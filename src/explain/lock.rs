@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::finding::{Recovery, Finding};
+use super::finding::{Finding, Recovery};
 use super::scene::{OPERATOR, Probe, Scene};
 use super::working::{self, Open};
 use super::{Family, Rule};
@@ -306,8 +306,9 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         return;
     }
     // With a new Kafka cluster, a pool without a status is normal.
-    let later =
-        |pool: &Object| pool.created().zip(kafka.0.created()).is_some_and(|(p, k)| p.duration_since(k) > CREATED_LATER);
+    let later = |pool: &Object| {
+        pool.created().zip(kafka.0.created()).is_some_and(|(p, k)| p.duration_since(k) > CREATED_LATER)
+    };
     let mut pools = scene.pools().map(|pool| pool.0);
     let Some(pool) = pools.find(|pool| !pool.has_status() && !pool.deleting() && later(pool)) else { return };
     let (cluster, name) = (&scene.expect.cluster, pool.name());

@@ -206,7 +206,8 @@ pub(crate) fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &
     let mut failure = Failure::new(row.id, row.kind, fill(row.sentence));
     match error {
         Some(error) => {
-            failure = failure.because(format!("minikube: {} ({})", without_template(error.message), error.name))
+            failure =
+                failure.because(format!("minikube: {} ({})", without_template(error.message), error.name))
         }
         None => {
             let last = errors.iter().rev().map(|e| e.message).find(|m| !m.trim().is_empty());

@@ -38,10 +38,10 @@ mod working;
 
 use crate::failure::Id;
 
-pub use finding::{Recovery, Finding, Severity};
+pub use finding::{Finding, Recovery, Severity};
 pub use judge::{Judge, Verdict};
-pub use lock::subjects;
 pub(crate) use lock::is_reconciling_pool;
+pub use lock::subjects;
 pub(crate) use operator::rivals;
 pub(crate) use scene::LOG_LINES;
 pub use scene::{Answers, Expect, Probe, Scene, Scope};

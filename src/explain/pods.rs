@@ -257,8 +257,9 @@ fn crashed(
         }
         found.push(finding);
     }
-    let words =
-        log.and_then(logs::last_relevant_line).map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
+    let words = log
+        .and_then(logs::last_relevant_line)
+        .map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
     let lines = log.map(logs::last_lines).unwrap_or_default();
     let mut finding = Finding::new(
         errors::CRASH_LOOP,

@@ -1,7 +1,7 @@
 //! What cannot be deleted, and what is being deleted although it is needed.
 
 use super::finding::short;
-use super::finding::{Recovery, Finding, Severity};
+use super::finding::{Finding, Recovery, Severity};
 use super::scene::{Expect, Scene, Scope};
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
@@ -89,7 +89,9 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .evidence(format!("namespaces/{name} NamespaceFinalizersRemaining=True: {}", short(condition.message)))
     .since(condition.last_transition);
     found.push(if ours {
-        finding.hint(format!("remove it from each object: {}", remove_finalizers(scene, "NAME"))).certain_after(3)
+        finding
+            .hint(format!("remove it from each object: {}", remove_finalizers(scene, "NAME")))
+            .certain_after(3)
     } else {
         finding
             .severity(Severity::Explain)
@@ -132,7 +134,11 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .certain_after(if nobody { 3 } else { 30 });
         // With the namespace it is lost whatever happens; a topic alone might be needed again.
         let going = scene.snapshot.namespace(namespace).is_some_and(|n| n.terminating());
-        found.push(if nobody && going { finding.recovery(Recovery::ReleaseTopic(name.to_owned())) } else { finding });
+        found.push(if nobody && going {
+            finding.recovery(Recovery::ReleaseTopic(name.to_owned()))
+        } else {
+            finding
+        });
     }
 }
 

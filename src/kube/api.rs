@@ -99,7 +99,8 @@ impl ApiError {
     pub fn from_stderr(stderr: &str) -> Self {
         let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
         let telling = |l: &str| {
-            words::any(&words::TELLING, l) && (!words::INVALID_OBJECT.said(l) || answered(l) || is_unreachable(l))
+            words::any(&words::TELLING, l)
+                && (!words::INVALID_OBJECT.said(l) || answered(l) || is_unreachable(l))
         };
         let plain = |l: &&&str| !klog(l) && !words::any(&words::REMARKS, l);
         let first = lines.iter().position(|l| telling(l));

@@ -475,7 +475,10 @@ mod tests {
         ] {
             let object = kafka(&spec);
             let kafka = Kafka(&object);
-            assert_eq!((kafka.managed_namespace(Entity::Topic), kafka.manages_own_namespace(Entity::Topic)), (topics, here));
+            assert_eq!(
+                (kafka.managed_namespace(Entity::Topic), kafka.manages_own_namespace(Entity::Topic)),
+                (topics, here)
+            );
         }
     }
 

@@ -83,7 +83,13 @@ impl<'a> KafkaUser<'a> {
         let object = self.0;
         let ready = object.observed() && object.condition("Ready").is_some_and(|c| c.is_true());
         let refused = object.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating");
-        not_ready_reason(object, ready, self.pausing_annotation(), refused.filter(|_| object.observed()), "user operator")
+        not_ready_reason(
+            object,
+            ready,
+            self.pausing_annotation(),
+            refused.filter(|_| object.observed()),
+            "user operator",
+        )
     }
 }
 

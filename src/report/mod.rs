@@ -83,7 +83,12 @@ pub(crate) struct Verbosity {
 
 /// Lines instead of a live list, for the rest of a run that began with `started`: another program writes to the
 /// terminal from now on.
-pub(crate) fn lines_only(mode: Mode, verbosity: Verbosity, sinks: Sinks, started: Option<&Line>) -> Box<dyn Reporter> {
+pub(crate) fn lines_only(
+    mode: Mode,
+    verbosity: Verbosity,
+    sinks: Sinks,
+    started: Option<&Line>,
+) -> Box<dyn Reporter> {
     let plain = plain::Plain::new(Sink::new(sinks.stderr), mode.stderr, verbosity.quiet, verbosity.verbose);
     Box::new(plain.continuing(started))
 }

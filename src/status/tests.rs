@@ -23,17 +23,18 @@ fn read(path: &str) -> String {
 /// The cluster `seconds` after the start of a recording, and that moment by the cluster's own clock: the latest time
 /// in any object (a pod's deletion lies in the future).
 fn at(recording: &str, seconds: f64) -> (Snapshot, Timestamp) {
-    let sources = BTreeMap::from([
-        ("pods", Kind::Pod),
-        ("pvc", Kind::Claim),
-        ("events", Kind::Event),
-        ("namespaces", Kind::Namespace),
-        ("deployments", Kind::Deployment),
-        ("kafkas", Kind::Kafka),
-        ("kafkanodepools", Kind::KafkaNodePool),
-        ("kafkatopics", Kind::KafkaTopic),
-        ("kafkausers", Kind::KafkaUser),
-    ]);
+    let kinds = [
+        Kind::Pod,
+        Kind::Event,
+        Kind::Namespace,
+        Kind::Deployment,
+        Kind::Kafka,
+        Kind::KafkaNodePool,
+        Kind::KafkaTopic,
+        Kind::KafkaUser,
+    ];
+    let mut sources = BTreeMap::from(kinds.map(|kind| (kind.plural(), kind)));
+    sources.insert("pvc", Kind::Claim);
     let store = Store::new();
     sources.values().for_each(|kind| store.replace(*kind, Vec::new()));
     let mut now = Timestamp::MIN;

@@ -6,6 +6,7 @@
 //! ```
 
 pub(crate) mod convert;
+pub(crate) mod document;
 pub(crate) mod images;
 pub(crate) mod kept;
 pub(crate) mod managed;
@@ -19,5 +20,4 @@ pub(crate) mod settled;
 pub(crate) mod shape;
 pub(crate) mod state;
 pub(crate) mod steps;
-pub(crate) mod document;
 pub(crate) mod versions;

@@ -255,7 +255,12 @@ impl Refuse<'_> {
     }
 
     /// The releases from a state to a target.
-    fn find_path(&self, state: &State, target: &'static Release, kubernetes: Option<Minor>) -> Option<Vec<Leg>> {
+    fn find_path(
+        &self,
+        state: &State,
+        target: &'static Release,
+        kubernetes: Option<Minor>,
+    ) -> Option<Vec<Leg>> {
         if self.migrates(target) {
             search::migrating(state, target, kubernetes)
         } else {
@@ -287,7 +292,8 @@ impl Refuse<'_> {
                 "complete the migration as Strimzi's documentation describes, then run the same \
                  command again",
             ),
-            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.supports_mode(Mode::Zookeeper)) {
+            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.supports_mode(Mode::Zookeeper))
+            {
                 Some(last) => failure.hint(format!("migrate with a later one: --release {}", last.version)),
                 None => failure,
             },
@@ -354,7 +360,8 @@ impl Refuse<'_> {
         let mut kafkas: Vec<&Version> = Vec::new();
         // On this Kubernetes if there is a path with any, otherwise on another.
         for kubernetes in [state.kubernetes, None] {
-            let ways = others.clone().filter_map(|k| Some((k, self.find_path(&with(k), self.target, kubernetes)?)));
+            let ways =
+                others.clone().filter_map(|k| Some((k, self.find_path(&with(k), self.target, kubernetes)?)));
             let fewest = ways.clone().map(|(_, way)| way.len()).min();
             let best = ways.filter(|(_, way)| Some(way.len()) == fewest).collect::<Vec<_>>();
             if let Some((_, way)) = best.last() {

@@ -47,7 +47,8 @@ pub(super) fn search(state: &State, target: &'static Release, kubernetes: Option
         }
         for next in releases().iter().rev() {
             let ahead = next.version > at.version && next.version <= target.version;
-            let fits = next.supports_mode(state.mode()) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
+            let fits =
+                next.supports_mode(state.mode()) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
             if !ahead || !fits || kafka.contains_key(&next.version) || !readable(at, next) {
                 continue;
             }

@@ -177,7 +177,7 @@ impl Ground {
         self.home.join(".local/state/kstrim")
     }
 
-    /// The folder of the profile's state.
+    /// The directory of the profile's state.
     pub fn profile_state(&self) -> PathBuf {
         self.state().join("profiles").join(profile())
     }
@@ -279,7 +279,7 @@ impl Ground {
         self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words).finish(UP)
     }
 
-    /// The folder of kstrim's cache.
+    /// The directory of kstrim's cache.
     pub fn cache(&self) -> PathBuf {
         self.home.join(".cache/kstrim")
     }
@@ -335,7 +335,7 @@ impl Ground {
         Some(open.map(|t| format!("{} is {}", t["id"], t["state"])).collect())
     }
 
-    /// The folder of the install manifests of every release, unpacked; their archive lies above the ground's own.
+    /// The directory of the install manifests of every release, unpacked; their archive lies above the ground's own.
     #[track_caller]
     pub fn install_manifests(&self) -> PathBuf {
         let newest = env::var_os("KSTRIM_GROUND_MANIFEST").map(PathBuf::from).expect("checked by `take`");

@@ -1,4 +1,4 @@
-//! Certificates: those of Strimzi's in Secrets, those of minikube's in its folder.
+//! Certificates: those of Strimzi's in Secrets, those of minikube's in its directory.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -56,7 +56,7 @@ pub fn template(secret: &Value, template: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The files that a start leaves in minikube's folder.
+/// The files that a start leaves in minikube's directory.
 pub fn files(scenario: &Scenario, profile: &str) {
     let home = crate::minikube::home();
     let folder = format!("{home}/profiles/{profile}");

@@ -1,5 +1,5 @@
-//! What the operator makes of a Kafka and its pools: the refusals, the objects, the status.
-//! The shapes are those of recordings 01 and 02.
+//! What the operator creates for a Kafka resource and its pools: the rejections, the objects, the status. The objects
+//! are those of recordings 01 and 02.
 
 use serde_json::{Value, json};
 
@@ -102,7 +102,7 @@ fn versions(deployment: &Value) -> Vec<(String, String)> {
     pairs.map(|(version, image)| (version.to_owned(), image.to_owned())).collect()
 }
 
-/// Why the operator refuses a Kafka: reason and message.
+/// Why the operator rejects a Kafka resource: reason and message.
 pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(String, String)> {
     let known = versions(deployment);
     let version = text(kafka, "/spec/kafka/version");

@@ -1,6 +1,6 @@
-//! `minikube image`: what a node's runtime refuses is a warning in minikube's log, with exit code 0
-//! (seen with minikube 1.38.1 and containerd). Its log reaches stderr from the threshold on
-//! that was asked for; by itself errors only.
+//! `minikube image`: an error of a node's runtime is a warning in minikube's log, with exit code 0 (seen with
+//! minikube 1.38.1 and containerd). Its log is written to stderr from the requested threshold on; by default only
+//! errors.
 
 use serde_json::{Value, json};
 

@@ -267,7 +267,7 @@ fn workers(place: &Place, name: &str, host: Host) -> Vec<Value> {
     crate::nodes::workers(&world.cluster(name)).iter().map(of_node).collect()
 }
 
-/// minikube's folder (`pkg/minikube/localpath`).
+/// minikube's directory (`pkg/minikube/localpath`).
 pub fn home() -> String {
     match std::env::var("MINIKUBE_HOME") {
         Ok(home) if home.ends_with("/.minikube") => home,
@@ -276,7 +276,7 @@ pub fn home() -> String {
     }
 }
 
-/// The files of a profile: its folder, its configuration once a start was not rejected, and the machine's key, which
+/// The files of a profile: its directory, its configuration once a start was not rejected, and the machine's key, which
 /// is generated with the container (`pkg/drivers/kic`) and not again as long as it exists.
 pub fn files(name: &str, profile: &Profile) {
     let home = home();

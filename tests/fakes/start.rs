@@ -93,7 +93,7 @@ pub fn run(place: &Place, out: &mut Out, args: &Args) -> Done {
     };
     if let Some(done) = refuse(place, out, &request, existing.as_ref(), asked("driver").is_some())? {
         if existing.is_none() {
-            // Even a refused start leaves a folder (recordings 24, 25).
+            // Even a refused start leaves a directory (recordings 24, 25).
             let mut world = place.lock();
             let profile = made(&request, world.free_ip(), Host::Invalid);
             crate::minikube::files(&request.name, &profile);

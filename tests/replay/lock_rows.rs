@@ -1,6 +1,6 @@
 //! The operator's lock, and what looks like it: made objects, one look.
 
-use kstrim::internals::explain::{Answers, Recovery, Expect, Finding, Probe};
+use kstrim::internals::explain::{Answers, Expect, Finding, Probe, Recovery};
 use serde_json::{Value, json};
 
 use crate::rows::{base, look, now};
@@ -164,7 +164,10 @@ fn a_verdict_of_the_past_is_looked_at_again() {
     assert!(found(objects.clone(), None).iter().all(|f| f.recovery.is_none()));
     objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
     let again = found(objects.clone(), None);
-    assert_eq!((again[0].id.as_str(), again[0].recovery.clone()), ("KS-KAFKA-TIMEOUT", Some(Recovery::Reconcile)));
+    assert_eq!(
+        (again[0].id.as_str(), again[0].recovery.clone()),
+        ("KS-KAFKA-TIMEOUT", Some(Recovery::Reconcile))
+    );
     // One of two nodes is missing.
     objects[2]["status"]["nodeIds"] = json!([0, 1]);
     assert!(found(objects, None).iter().all(|f| f.recovery.is_none()));

@@ -102,8 +102,10 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         || {
             let snapshot = cx.store.snapshot();
             let user = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name);
-            let why =
-                user.map_or_else(|| Some("the resource no longer exists".into()), |u| KafkaUser(u).not_ready_reason());
+            let why = user.map_or_else(
+                || Some("the resource no longer exists".into()),
+                |u| KafkaUser(u).not_ready_reason(),
+            );
             let failure =
                 Failure::new(errors::USER_LATE, Kind::Timeout, format!("user {name} does not exist yet"));
             Box::new(why.into_iter().fold(failure, Failure::because))

@@ -301,7 +301,12 @@ impl Test<'_> {
     }
 
     /// Delete what the test wrote, unless records of others would be deleted, too. Returns what remains.
-    async fn clean_up(&self, client: &mut Client, ground: &TopicState, checker: &Checker<'_>) -> Option<String> {
+    async fn clean_up(
+        &self,
+        client: &mut Client,
+        ground: &TopicState,
+        checker: &Checker<'_>,
+    ) -> Option<String> {
         let topic = &self.plan.topic;
         let deadline = Instant::now() + CLEANUP_LIMIT;
         if self.created {

@@ -1,4 +1,4 @@
-//! The fake broker's logs: a folder a topic, in it `meta.json` and a file of record batches a
+//! The fake broker's logs: a directory a topic, in it `meta.json` and a file of record batches a
 //! partition, as they go over the wire. A lock file keeps several processes apart.
 
 use std::collections::BTreeMap;

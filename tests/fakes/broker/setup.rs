@@ -95,7 +95,7 @@ pub struct Node {
     pub port: u16,
 }
 
-/// Which broker this is, of which, and its faults. `faults.json` in the folder of the logs,
+/// Which broker this is, of which, and its faults. `faults.json` in the directory of the logs,
 /// if there, replaces the faults for connections made from then on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
