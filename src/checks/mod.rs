@@ -23,17 +23,17 @@ pub(crate) use ground::{Ground, Host};
 use crate::exec::BoxFuture;
 use crate::failure::{Failure, Result};
 
-/// The subject of a check, from the machine up to Kafka.
+/// What a check is about, from the machine up to Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Group {
     /// This machine: memory, CPUs.
     Machine,
-    /// The container engine or hypervisor that minikube uses.
+    /// The container engine or hypervisor under minikube.
     Engine,
     /// `minikube` and `kubectl`.
     Tools,
-    /// Whether Strimzi, Kafka, Kubernetes and minikube are compatible.
+    /// Whether Strimzi, Kafka, Kubernetes and minikube work together.
     Versions,
     /// What `up` would download, and the connection.
     Network,
@@ -45,11 +45,11 @@ pub(crate) enum Group {
     Names,
     /// The minikube profile.
     Profile,
-    /// The running Kubernetes cluster.
+    /// The running Kubernetes.
     Cluster,
-    /// Strimzi.
+    /// Strimzi in it.
     Strimzi,
-    /// Kafka.
+    /// Kafka in it.
     Kafka,
 }
 

@@ -159,7 +159,7 @@ pub(crate) struct Kafka {
     /// The running Kafka version; null if none is running yet.
     pub version: Option<String>,
     /// The requested Kafka version; null for the operator's default.
-    pub requested_version: Option<String>,
+    pub wanted_version: Option<String>,
     /// KRaft metadata version, `4.3-IV0`.
     pub metadata_version: Option<String>,
     /// Kafka's cluster id.

@@ -195,7 +195,7 @@ impl Page {
             }
         }
         let mut has = Vec::new();
-        has.extend(kafka.version.as_ref().or(kafka.requested_version.as_ref()).map(|v| format!("Kafka {v}")));
+        has.extend(kafka.version.as_ref().or(kafka.wanted_version.as_ref()).map(|v| format!("Kafka {v}")));
         has.extend(kafka.metadata_version.as_ref().map(|m| format!("metadata {m}")));
         has.extend(kafka.cluster_id.as_ref().map(|c| format!("cluster id {c}")));
         if !has.is_empty() {

@@ -308,7 +308,7 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
         ready: reason.is_none(),
         reason,
         version: known(kafka.version()),
-        requested_version: known(kafka.requested_version()),
+        wanted_version: known(kafka.requested_version()),
         metadata_version: known(kafka.metadata_version()),
         cluster_id: known(kafka.cluster_id()),
         generation: kafka.0.generation(),

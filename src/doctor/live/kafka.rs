@@ -47,7 +47,7 @@ pub(crate) async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     match &kafka.reason {
         None => {
             // Releases before 0.37 do not have it in the status.
-            let version = kafka.version.as_ref().or(kafka.requested_version.as_ref());
+            let version = kafka.version.as_ref().or(kafka.wanted_version.as_ref());
             let version = version.map(|version| format!(", Kafka {version}")).unwrap_or_default();
             Outcome::ok(format!("{} is ready{version}", kafka.name))
         }
