@@ -64,7 +64,7 @@ pub fn run(c: &mut Cluster, watches: &dyn Fn(&str) -> bool, deployment: &Value) 
     connectors(c, watches);
 }
 
-/// Connectors, and what carries records from topic to topic: see `Logs::carry` of the stand-in broker.
+/// Connectors, and the transfers from topic to topic: see `Logs::carry` of the stand-in broker.
 fn connectors(c: &mut Cluster, watches: &dyn Fn(&str) -> bool) {
     let mut links = Vec::new();
     let loses = c.scenario.loses;
@@ -125,7 +125,7 @@ fn connectors(c: &mut Cluster, watches: &dyn Fn(&str) -> bool) {
     let now = json!(links).to_string();
     let was = std::fs::read_to_string(&file).unwrap_or_else(|_| "[]".into());
     if was != now {
-        // What was carried is of the links that were.
+        // The previous transfers belong to connectors that no longer exist.
         let _ = std::fs::create_dir_all(c.topics.with_file_name(""));
         crate::broker::log::write_whole(&file, now.as_bytes()).expect("FAKE_WORLD is writable");
     }
@@ -206,7 +206,7 @@ fn not_ready(c: &mut Cluster, key: &str, reason: &str, message: &str, generation
     });
 }
 
-/// Pods of a part that are not going.
+/// Pods of a part that are not being deleted.
 pub fn pods_of(c: &Cluster, ns: &str, cluster: &str, part: &str) -> Vec<Value> {
     let mine = |p: &&Value| {
         text(p, "/metadata/labels/strimzi.io~1cluster") == cluster
@@ -277,7 +277,7 @@ const FIELDS: [(&str, &str, &str); 2] = [
     ("cruiseControl", "cruise-control", "STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"),
 ];
 
-/// With which the topic operator comes to Cruise Control.
+/// The topic operator's credentials for Cruise Control.
 fn topic_operators_secret(cluster: &str) -> String {
     format!("{cluster}-entity-topic-operator-cc-api")
 }
@@ -312,7 +312,7 @@ pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value, wanted: &str
     }
 }
 
-/// Whether one of the parts is up, or not wanted.
+/// Whether one of the parts is ready, or not requested.
 pub fn of_kafka_ready(c: &Cluster, kafka: &Value, wanted: &str) -> bool {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let mut asked =
