@@ -1,6 +1,7 @@
 //! Reads the catalogue of errors in `src/errors` and writes it as Rust, and sets the linker's options.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -8,7 +9,15 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/errors");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    fs::write(out.join("errors.rs"), errors(Path::new("src/errors"))).expect("OUT_DIR is writable");
+    let written = out.join("errors.rs");
+    fs::write(&written, errors(Path::new("src/errors"))).expect("OUT_DIR is writable");
+
+    // Tests that need root are reported as ignored for other users, which libtest decides at compile time.
+    println!("cargo::rustc-check-cfg=cfg(built_by_root)");
+    println!("cargo::rerun-if-env-changed=USER");
+    if fs::metadata(&written).expect("it was written").uid() == 0 {
+        println!("cargo::rustc-cfg=built_by_root");
+    }
 
     // Debug builds are linked to a fixed address. Before anything else the loader would rewrite a hundred thousand
     // addresses in each, and the tests start them forty thousand times.

@@ -44,7 +44,7 @@ pub mod errors {
 }
 pub mod explain {
     pub use crate::explain::{
-        Answers, Cure, Expect, Finding, Judge, Probe, Scene, Scope, Severity, Verdict, findings, held,
+        Answers, Expect, Finding, Judge, Probe, Recovery, Scene, Scope, Severity, Verdict, findings, held,
         reconciliations, rules, subjects, timed_out,
     };
     pub mod kubectl {

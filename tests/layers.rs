@@ -144,7 +144,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
         &["create_dir_all", "File::create("],
         &["cmd/config.rs", "cmd/user/", "cmd/render.rs", "bundle/unpack.rs"],
     ),
-    // A bare name is searched for only in the absolute folders of PATH.
+    // A bare name is searched for only in the absolute directories of PATH.
     (&["which::which"], &["exec/mod.rs"]),
 ];
 

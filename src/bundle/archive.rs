@@ -1,5 +1,5 @@
-//! Which images an image archive holds: `manifest.json` as `docker save` and `ctr images export` write
-//! it, or the `index.json` of an OCI layout.
+//! Which images an image archive contains: read from `manifest.json` as `docker save` and `ctr images export` write
+//! it, or from the `index.json` of an OCI layout.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,9 +12,9 @@ use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::ImageName;
 
-/// Largest list of images, bytes.
+/// Maximum size of the list of images, in bytes.
 const LIST_LIMIT: u64 = 4 << 20;
-/// Files that are looked at in an archive. An image has a few for each layer.
+/// Maximum number of files read in an archive. An image has a few for each layer.
 const MOST: usize = 100_000;
 
 /// The images in an archive.

@@ -11,13 +11,13 @@ use crate::names::{ImageName, ImageRegistry, Version};
 
 /// The version of the index's format.
 pub(crate) const SCHEMA: u32 = 1;
-/// What the format is called.
+/// The name of the format.
 pub(crate) const FORMAT: &str = "kstrim-bundle";
-/// Largest index, bytes. A hundred entries have some 30 KiB.
+/// Maximum size of the index, in bytes. A hundred entries take about 30 KiB.
 pub(crate) const SIZE_LIMIT: u64 = 1 << 20;
-/// Most entries. A bundle of all kinds has about fifty.
+/// Maximum number of entries. A bundle of all kinds has about fifty.
 const MOST: usize = 1000;
-/// Longest path: what the names of a tar's header hold.
+/// Maximum length of a path: what the name field of a tar header can hold.
 const LONGEST_PATH: usize = 200;
 
 /// What a bundle is for, and what is in it.
@@ -28,9 +28,9 @@ pub struct Index {
     pub format: String,
     /// [`SCHEMA`].
     pub schema: u32,
-    /// The kstrim that wrote it.
+    /// The version of kstrim that wrote it.
     pub made_by: String,
-    /// What it is for.
+    /// What the bundle is for.
     pub set: Set,
     /// Its entries, in their order in the file.
     pub entries: Vec<Entry>,
@@ -48,7 +48,7 @@ pub struct Set {
     pub kubernetes: Option<Version>,
     /// The preset, `single`.
     pub preset: String,
-    /// The registry that stands in the images' names instead of their own.
+    /// The registry that replaces the images' own registries.
     pub image_registry: Option<ImageRegistry>,
     /// The machine that its images and tools are for, `linux-amd64`.
     pub platform: String,
@@ -72,7 +72,7 @@ pub struct Entry {
     /// Of a tool: its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// Whether it is a program.
+    /// Whether it is executable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
 }
@@ -102,10 +102,10 @@ impl Kind {
         }
     }
 
-    /// Largest one, bytes: far above what is, far below what fills a disk.
+    /// Maximum size in bytes: far above real files, and far below what fills a disk.
     pub fn limit(self) -> u64 {
         match self {
-            // What the reader of manifests takes at most.
+            // The maximum that the manifest reader accepts.
             Kind::Manifest => 16 << 20,
             Kind::Image => 16 << 30,
             Kind::Tool => 512 << 20,
@@ -113,7 +113,7 @@ impl Kind {
         }
     }
 
-    /// For people.
+    /// The name in messages.
     pub fn title(self) -> &'static str {
         match self {
             Kind::Manifest => "manifest",
@@ -158,8 +158,8 @@ impl Entry {
     }
 }
 
-/// A relative path of plain parts: nothing hidden, nothing above, nothing that a shell or a terminal
-/// would take for something else.
+/// Whether this is a relative path of plain components: no hidden files, no `..`, and nothing that a shell or a
+/// terminal would interpret.
 pub(crate) fn path_ok(path: &str) -> bool {
     let part = |p: &str| {
         p.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -169,7 +169,7 @@ pub(crate) fn path_ok(path: &str) -> bool {
 }
 
 impl Index {
-    /// Read an index and see that it can be trusted to be what it says.
+    /// Read an index and validate it.
     pub fn parse(origin: &str, text: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -221,7 +221,7 @@ impl Index {
         self.entries.iter().filter(move |entry| entry.kind == kind)
     }
 
-    /// As it is written.
+    /// The index as JSON text.
     pub fn text(&self) -> Vec<u8> {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
@@ -229,7 +229,7 @@ impl Index {
     }
 }
 
-/// An entry is not what it should be.
+/// The failure of an invalid entry.
 pub(super) fn refused(origin: &str, path: &str, why: &str) -> Box<Failure> {
     let shown: String = path.chars().take(200).collect();
     let message = format!("the entry {shown:?} of the bundle {origin} is not allowed");

@@ -1,13 +1,13 @@
-//! Everything that a cluster is made of, in one file: `kstrim bundle create` writes it, `kstrim up
-//! --bundle` needs no network.
+//! Everything that a cluster consists of, in one file: `kstrim bundle create` writes it, `kstrim up --bundle` needs
+//! no network.
 //!
-//! A bundle is a plain tar: images from a registry are compressed inside already, and what is plain can
-//! be sought in, so that a second `up` reads some kilobytes of it. Its first entry `index.json` says
-//! which set it is for and names every other entry with kind, size and SHA-256, in their order; the
-//! second, `index.json.sha256`, holds the index's own. Nothing else may be in it: each header is held
-//! against the index, so that there is no place for links, devices, other paths or twice the same.
+//! A bundle is an uncompressed tar file: images from a registry are already compressed, and an uncompressed tar
+//! allows seeking, so that a second `up` reads only some kilobytes of it. Its first entry `index.json` names the
+//! versions that the bundle is for and lists every other entry with its kind, size and SHA-256, in order; the second,
+//! `index.json.sha256`, contains the digest of the index. No other entries are allowed: each header is compared with
+//! the index, so links, devices, other paths and duplicates are rejected.
 //!
-//! Entries go one by one into a cache by their content, through a buffer of some kilobytes.
+//! Entries are unpacked one by one into a cache by content, through a buffer of some kilobytes.
 
 pub(crate) mod archive;
 pub(crate) mod index;
@@ -23,10 +23,10 @@ pub(crate) const INDEX: &str = "index.json";
 /// Name of the second.
 pub(crate) const INDEX_DIGEST: &str = "index.json.sha256";
 
-/// Bytes that are held at once.
+/// Bytes that are kept in memory at once.
 const CHUNK: usize = 256 << 10;
 
-/// This machine as the publishers of programs call it: `linux-amd64`, `darwin-arm64`.
+/// This machine's platform as used in the names of published programs: `linux-amd64`, `darwin-arm64`.
 pub fn platform() -> String {
     let os = if std::env::consts::OS == "macos" { "darwin" } else { std::env::consts::OS };
     let arch = match std::env::consts::ARCH {
@@ -37,7 +37,7 @@ pub fn platform() -> String {
     format!("{os}-{arch}")
 }
 
-/// Bytes for people: `363 MB`.
+/// A size in bytes for messages: `363 MB`.
 pub(crate) fn megabytes(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),

@@ -13,28 +13,27 @@ use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::sha256;
 
-/// A bundle whose index and headers are in order. Its contents are read, and checked, when they are
-/// needed.
+/// A bundle whose index and headers are valid. Its contents are read and checked when they are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
     /// The file.
     pub path: PathBuf,
-    /// What is in it.
+    /// Its index.
     pub index: Index,
-    /// SHA-256 of the index: it names the bundle with all that is in it.
+    /// SHA-256 of the index: it identifies the bundle with all its contents.
     pub id: String,
-    /// Where each entry's content begins, bytes.
+    /// The offset of each entry's content, in bytes.
     offsets: Vec<u64>,
 }
 
-/// Called with the bytes of each step; false stops.
+/// Called with the number of bytes of each step; returns false to stop.
 pub(crate) type Step<'a> = &'a mut dyn FnMut(u64) -> bool;
 
 impl Bundle {
     /// Open a bundle: index and headers are read and checked, contents are not.
     ///
     /// # Errors
-    /// `KS-BUNDLE-*` naming the entry that is not as it should be.
+    /// `KS-BUNDLE-*` naming the invalid entry.
     pub fn open(path: &Path) -> Result<Self> {
         let origin = path.display().to_string();
         let unreadable = |why: String| {
@@ -52,13 +51,13 @@ impl Bundle {
         }
         let length = meta.len();
         let mut archive = Archive::new(file);
-        // Raw: long names and the like are entries of their own, which have no business here.
+        // Raw entries: extensions such as long names are entries of their own, which a bundle must not contain.
         let mut entries = archive.entries_with_seek().map_err(|e| unreadable(e.to_string()))?.raw(true);
         let mut read: Option<(Index, String)> = None;
         let mut digest = None;
         let mut offsets = Vec::new();
         loop {
-            // What comes next if all is well, for a file that ends too early.
+            // The name of the next expected entry, for the error about a file that ends too early.
             let (next, size) = match (&read, &digest) {
                 (None, _) => (INDEX, 0),
                 (Some(_), None) => (INDEX_DIGEST, 0),
@@ -124,7 +123,7 @@ impl Bundle {
         Ok(Self { path: path.to_owned(), index, id, offsets })
     }
 
-    /// Bytes of all entries.
+    /// The size of all entries, in bytes.
     pub fn size(&self) -> u64 {
         self.index.entries.iter().map(|e| e.size).sum()
     }
@@ -139,8 +138,8 @@ impl Bundle {
         self.index.of(Kind::Tool).find(|entry| entry.name() == name)
     }
 
-    /// Read an entry's content, piece by piece, to `take`, and see that it is what the index says.
-    /// `Ok(false)`: it was stopped.
+    /// Read an entry's content in pieces, pass them to `take`, and verify its size and digest. `Ok(false)`: `take`
+    /// stopped it.
     pub fn read(
         &self,
         entry: &Entry,
@@ -178,7 +177,7 @@ impl Bundle {
         if found == entry.sha256 { Ok(true) } else { Err(other(&origin, &entry.path, &entry.sha256, &found)) }
     }
 
-    /// Check every entry's content. `Ok(false)`: it was stopped.
+    /// Check every entry's content. `Ok(false)`: `step` stopped it.
     pub fn verify(&self, step: Step<'_>) -> Result<bool> {
         for entry in &self.index.entries {
             if !self.read(entry, step, |_| Ok(()))? {
@@ -189,7 +188,7 @@ impl Bundle {
     }
 }
 
-/// What an entry of a tar may not be.
+/// Reject every entry that is not a regular file.
 fn plain(kind: EntryType) -> std::result::Result<(), &'static str> {
     match kind {
         EntryType::Regular => Ok(()),
@@ -202,7 +201,7 @@ fn plain(kind: EntryType) -> std::result::Result<(), &'static str> {
     }
 }
 
-/// A small entry in memory.
+/// Read a small entry into memory.
 fn read_small_entry(from: &mut impl Read, limit: u64) -> std::result::Result<Vec<u8>, String> {
     let mut text = Vec::new();
     from.take(limit + 1).read_to_end(&mut text).map_err(|e| e.to_string())?;

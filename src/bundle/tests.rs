@@ -21,7 +21,7 @@ fn set() -> Set {
     }
 }
 
-/// A directory with a bundle of a manifest and an image of so many bytes.
+/// A directory with a bundle that has a manifest and an image of the specified size.
 fn bundle(bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
@@ -53,18 +53,18 @@ fn verified(path: &Path) -> crate::failure::Result<Bundle> {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_written_bundle_can_be_read() {
     let image = vec![7; 3 * CHUNK + 5];
     let (folder, path) = bundle(&image);
     let read = verified(&path).unwrap();
     assert_eq!(read.index.set, set());
     assert_eq!(read.size(), (MANIFEST.len() + image.len()) as u64);
-    // Any tar reads it.
+    // Any tar program can read it.
     let mut tar = tar::Archive::new(fs::File::open(&path).unwrap());
     let names: Vec<String> =
         tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
     assert_eq!(names, [INDEX, INDEX_DIGEST, "manifests/strimzi-1.2.0.yaml", "images/kafka.tar"]);
-    // The same content is the same file.
+    // The same content produces the same file.
     let (other, again) = bundle(&image);
     assert_eq!(fs::read(&path).unwrap(), fs::read(again).unwrap());
     drop(other);
@@ -79,7 +79,7 @@ fn what_is_written_is_read() {
     let unpacked = read.unpack(&entry, &cache, &mut count).unwrap().unwrap();
     assert_eq!(fs::read(&unpacked).unwrap(), image);
     assert_eq!(steps, entry.size);
-    // Again: nothing is unpacked. A damaged one is unpacked again.
+    // A second time, nothing is unpacked. A damaged file is unpacked again.
     assert!(read.unpack(&entry, &cache, &mut |_| panic!("it is there")).unwrap().is_some());
     let mut damaged = image.clone();
     damaged[9] = 8;
@@ -89,7 +89,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn a_stopped_one_leaves_nothing() {
+fn a_stopped_write_leaves_no_file() {
     let (folder, path) = bundle(&[1; 1000]);
     let read = Bundle::open(&path).unwrap();
     let entry = read.index.of(Kind::Image).next().unwrap();
@@ -100,15 +100,15 @@ fn a_stopped_one_leaves_nothing() {
 }
 
 #[test]
-fn a_file_that_is_there_is_kept() {
+fn an_existing_file_is_kept() {
     let (_folder, path) = bundle(b"x");
     let failure = write(&path, set(), &[], false, &mut |_| true).unwrap_err();
     assert_eq!((failure.id, failure.kind), (errors::BUNDLE_EXISTS, crate::failure::Kind::Foreign));
 }
 
-/// Files that somebody may hand to kstrim: each is named after what it is refused with.
+/// Malformed files; each is named after the error that it must be rejected with.
 #[test]
-fn the_corpus_is_refused_by_name() {
+fn each_file_of_the_corpus_is_rejected_with_its_error() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundles");
     let mut seen = 0;
     for file in fs::read_dir(folder).unwrap() {
@@ -123,7 +123,7 @@ fn the_corpus_is_refused_by_name() {
         }
         let failure = result.err().unwrap_or_else(|| panic!("{name} is taken for good"));
         assert_eq!(failure.id.as_str(), id, "{name}: {failure} {:?}", failure.causes);
-        // What is wrong with an entry is told by its name.
+        // What is wrong with an entry is named in its file name.
         let of_entry = ["ENTRY", "TRUNCATED", "DIGEST"].iter().any(|word| id.ends_with(word));
         let named = failure.message.contains("entry \"");
         assert_eq!(named, of_entry, "{what}: {failure}");
@@ -193,7 +193,7 @@ fn paths() {
     }
 }
 
-/// Files are written for each case: fewer than elsewhere, unless more are asked for.
+/// Each case writes files, so fewer cases run than elsewhere, unless more are requested.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
 }
@@ -201,9 +201,9 @@ fn cases() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
-    /// Whatever bit is changed in a bundle: it is refused, or nothing that is taken out of it differs.
+    /// Whichever bit of a bundle is changed: it is rejected, or its contents are unchanged.
     #[test]
-    fn no_changed_byte_gets_through(at in 0.0..1.0_f64, bit in 0..8_u8) {
+    fn a_changed_byte_is_detected(at in 0.0..1.0_f64, bit in 0..8_u8) {
         let image = [42; 700];
         let (folder, path) = bundle(&image);
         let mut bytes = fs::read(&path).unwrap();
@@ -224,12 +224,12 @@ proptest! {
         }
     }
 
-    /// Wherever a bundle is cut off, it is refused, and by the name of the entry once there is an index.
+    /// Wherever a bundle is truncated, it is rejected; once the index is complete, the error names the entry.
     #[test]
-    fn no_cut_gets_through(at in 0.0..1.0_f64) {
+    fn a_truncated_bundle_is_rejected(at in 0.0..1.0_f64) {
         let (_folder, path) = bundle(&[42; 700]);
         let bytes = fs::read(&path).unwrap();
-        // The two empty blocks at the end hold nothing.
+        // The two empty blocks at the end contain nothing.
         let length = ((bytes.len() - 1024) as f64 * at) as usize;
         fs::write(&path, &bytes[..length]).unwrap();
         let all = length + 512 > bytes.len() - 1024 && length >= bytes.len() - 1024 - (512 - 700 % 512);
@@ -242,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..2000), text in "\\PC{0,400}") {
+    fn random_input_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000), text in "\\PC{0,400}") {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         fs::write(&path, &bytes).unwrap();

@@ -12,17 +12,17 @@ use crate::failure::{Failure, Kind as Class, Result};
 use crate::paths::private_dir;
 use crate::sha256;
 
-/// The cache's directory for what bundles held.
+/// The cache's directory for files from bundles.
 const CLASS: &str = "bundles";
 
 impl Bundle {
-    /// Where an entry is in the cache.
+    /// The path of an entry in the cache.
     pub fn cached(&self, entry: &Entry, cache: &Path) -> PathBuf {
         cache.join(CLASS).join("sha256").join(&entry.sha256)
     }
 
-    /// An entry as a file in the cache: the one that is there if it is still whole, else unpacked again.
-    /// `Ok(None)`: it was stopped. `step` is not called for what is there.
+    /// An entry as a file in the cache: the existing file if it is intact, otherwise the entry is unpacked again.
+    /// `Ok(None)`: `step` stopped it. `step` is not called for existing files.
     pub fn unpack(&self, entry: &Entry, cache: &Path, step: Step<'_>) -> Result<Option<PathBuf>> {
         let path = self.cached(entry, cache);
         let there = fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == entry.size);
@@ -34,7 +34,7 @@ impl Bundle {
         Ok(self.unpack_to(entry, &path, step)?.then_some(path))
     }
 
-    /// An entry as the file `path`, which is replaced. `Ok(false)`: it was stopped.
+    /// Unpack an entry to the file `path`, which is replaced. `Ok(false)`: `step` stopped it.
     pub fn unpack_to(&self, entry: &Entry, path: &Path, step: Step<'_>) -> Result<bool> {
         let unwritable = |e: std::io::Error| {
             let message = format!("{} of the bundle cannot be unpacked to {}", entry.path, path.display());

@@ -1,5 +1,5 @@
-//! Writing a bundle, in one pass: the index comes first with a place for each digest, which is filled
-//! when the contents went by.
+//! Writes a bundle in one pass: the index comes first with a placeholder for each digest, which is replaced after the
+//! contents were written.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -21,15 +21,15 @@ use crate::sha256;
 pub(crate) struct Source {
     /// What it is.
     pub kind: Kind,
-    /// Its name in the directory of its kind.
+    /// Its path.
     pub name: String,
     /// Where it is.
     pub file: PathBuf,
-    /// Of an image archive: the images in it.
+    /// For an image archive: the images in it.
     pub images: Vec<ImageName>,
-    /// Of a tool: its version.
+    /// For a tool: its version.
     pub version: Option<Version>,
-    /// Whether it is a program.
+    /// Whether it is executable.
     pub executable: bool,
 }
 
@@ -38,8 +38,8 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
     Box::new(Failure::new(errors::BUNDLE_SOURCE, Class::Usage, message).because(why))
 }
 
-/// Write the bundle `to` of these files. `force` replaces a file that is there. `Ok(None)`: it was
-/// stopped, and nothing is left.
+/// Write a bundle of these files to `to`. `force` replaces an existing file. `Ok(None)`: `step` stopped it, and no
+/// file is left.
 pub(crate) fn write(
     to: &Path,
     set: Set,
@@ -65,7 +65,7 @@ pub(crate) fn write(
     let mut index = planned(set, sources)?;
     let folder = to.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
-    // Every digest is as long as the one that takes its place.
+    // Every digest has the same length as its placeholder.
     head(&mut file, &index).map_err(unwritable)?;
     for (place, from) in sources.iter().enumerate() {
         let Some(entry) = index.entries.get_mut(place) else { break };
@@ -78,7 +78,7 @@ pub(crate) fn write(
         }
         pad(&mut file, entry.size).map_err(unwritable)?;
     }
-    // Two empty blocks end a tar.
+    // Two empty blocks end a tar file.
     file.write_all(&[0; 1024]).map_err(unwritable)?;
     file.seek(SeekFrom::Start(0)).map_err(unwritable)?;
     head(&mut file, &index).map_err(unwritable)?;
@@ -88,7 +88,7 @@ pub(crate) fn write(
         std::io::ErrorKind::AlreadyExists => exists(),
         _ => unwritable(e.error),
     })?;
-    // A temporary file is for its owner alone; a bundle is made to be given on.
+    // A temporary file is readable only by its owner; a bundle is meant to be shared.
     let _ = std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o644));
     Ok(Some(index))
 }
@@ -134,7 +134,7 @@ fn head(file: &mut impl Write, index: &Index) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A header without anything that differs from machine to machine: the same content is the same bundle.
+/// A header without anything that differs between machines: the same content results in the same bundle.
 fn header(path: &str, size: u64) -> std::io::Result<[u8; 512]> {
     let mut header = Header::new_ustar();
     header.set_path(path)?;
@@ -158,7 +158,7 @@ enum Broken {
     Write(std::io::Error),
 }
 
-/// Copy exactly `size` bytes and give their digest; `None`: it was stopped.
+/// Copy exactly `size` bytes and return their digest; `None`: `step` stopped it.
 fn copy(
     from: &Path,
     size: u64,

@@ -1,15 +1,15 @@
 //! Settings of Kafka's brokers that need several brokers.
 //!
-//! A topic that Kafka makes for itself gets as many replicas as a setting says; most of these settings are 3 where
-//! nobody sets them. With fewer brokers the topic is never made, and what needs it waits for ever, without an error
-//! that a client would see: consumer groups, transactions, share groups. So a cluster that kstrim makes sets all of
-//! them, by the number of its brokers.
+//! The number of replicas of a topic that Kafka creates itself is a setting; most of these settings have the default
+//! 3. With fewer brokers the topic is never created, and whatever needs it waits forever, without an error that a
+//! client would see: consumer groups, transactions, share groups. Therefore a cluster that kstrim creates sets all of
+//! them according to its number of brokers.
 //!
-//! The list is every setting of a broker with a default above 1 that counts brokers or replicas: found by printing
-//! all defaults of `KafkaConfig` and of the configurations beside it, for Kafka 3.2.0, 3.5.0, 3.8.1, 4.0.0, 4.1.0,
-//! 4.1.1, 4.2.0, 4.3.0 and 4.3.1. Others above 1 count bytes, time, threads, partitions, requests or sessions.
-//! `group.streams.max.standby.replicas` (4.1, default 2) is a limit, not a need: a streams group has no standby
-//! replicas unless it asks for them.
+//! The list contains every broker setting with a default above 1 that counts brokers or replicas. It was found by
+//! printing all defaults of `KafkaConfig` and related configuration classes, for Kafka 3.2.0, 3.5.0, 3.8.1, 4.0.0,
+//! 4.1.0, 4.1.1, 4.2.0, 4.3.0 and 4.3.1. Others above 1 count bytes, time, threads, partitions, requests or sessions.
+//! `group.streams.max.standby.replicas` (4.1, default 2) is a limit, not a requirement: a streams group has no
+//! standby replicas unless it requests them.
 
 use crate::names::Version;
 
@@ -18,12 +18,12 @@ use crate::names::Version;
 pub enum Counts {
     /// Replicas of a topic.
     Replicas,
-    /// Replicas that must be in sync for a write to be taken.
+    /// Replicas that must be in sync for a write to succeed.
     InSync,
 }
 
 impl Counts {
-    /// The value for this many brokers: each partition everywhere up to three, all but one of the replicas in sync.
+    /// The value for this many brokers: replicas on every broker, at most three; all but one of the replicas in sync.
     pub fn with(self, brokers: u32) -> u32 {
         let replicas = brokers.clamp(1, 3);
         match self {
@@ -40,20 +40,20 @@ pub struct Need {
     pub name: &'static str,
     /// What it counts.
     pub counts: Counts,
-    /// Its value where nobody sets it.
+    /// Its default value.
     pub default: u32,
-    /// The first Kafka that has it.
+    /// The first Kafka version that has it.
     pub since: Version,
-    /// What does not work without as many brokers.
+    /// What does not work with fewer brokers.
     pub of: &'static str,
-    /// Where Kafka defines it: its class at the tag of the version.
+    /// Where Kafka defines it: a class in the source of that version.
     pub source: &'static str,
 }
 
-/// Older than every Kafka of the catalogue.
+/// Older than every Kafka version of the catalogue.
 const ALWAYS: Version = Version::new(0, 11, 0);
 
-/// All of them, in the order in which they are written.
+/// All of these settings, in the order in which they are written.
 pub static NEEDS: [Need; 9] = [
     Need {
         name: "offsets.topic.replication.factor",
@@ -95,7 +95,7 @@ pub static NEEDS: [Need; 9] = [
         of: "share groups",
         source: "ShareCoordinatorConfig",
     },
-    // Strimzi hands what begins with `rlmm.config.` to Kafka's own metadata manager of tiered storage.
+    // Strimzi passes settings that begin with `rlmm.config.` to Kafka's own metadata manager of tiered storage.
     Need {
         name: "rlmm.config.remote.log.metadata.topic.replication.factor",
         counts: Counts::Replicas,
@@ -130,12 +130,12 @@ pub static NEEDS: [Need; 9] = [
     },
 ];
 
-/// Those that a Kafka of this version has.
+/// Those that this version of Kafka has.
 pub fn needs(kafka: &Version) -> impl Iterator<Item = &'static Need> {
     NEEDS.iter().filter(move |need| need.since <= *kafka)
 }
 
-/// The setting of this name.
+/// The setting with this name.
 pub fn need(name: &str) -> Option<&'static Need> {
     NEEDS.iter().find(|need| need.name == name)
 }
@@ -146,7 +146,7 @@ mod tests {
     use crate::catalogue::releases;
 
     #[test]
-    fn each_is_named_once_and_defaults_to_what_three_brokers_carry() {
+    fn names_are_unique_and_defaults_suit_three_brokers() {
         let mut names: Vec<_> = NEEDS.iter().map(|need| need.name).collect();
         names.sort_unstable();
         names.dedup();
@@ -160,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn a_version_has_what_it_has() {
+    fn a_version_has_only_its_own_settings() {
         let count = |kafka: &str| needs(&kafka.parse().expect("a version")).count();
         assert_eq!((count("3.2.0"), count("3.5.2"), count("3.6.0"), count("3.9.2")), (5, 5, 6, 6));
         assert_eq!((count("4.0.0"), count("4.1.1"), count("4.2.0"), count("4.3.1")), (8, 8, 8, 9));
-        // A Kafka that is newer than those that were looked at may have more of them: then this list is to be read
-        // again (docs/releases.md), and only then this number raised.
+        // A Kafka newer than the reviewed ones may have more of these settings: review the list (docs/releases.md)
+        // before raising this number.
         let newest = releases().iter().flat_map(|r| &r.kafka).map(|k| k.version.minor()).max();
         assert_eq!(newest.map(|minor| minor.to_string()).as_deref(), Some("4.3"));
     }

@@ -11,31 +11,31 @@ use crate::names::{Minor, Version};
 pub struct Minikube {
     /// `1.38.1`.
     pub version: Version,
-    /// The Kubernetes it makes by default.
+    /// Its default Kubernetes version.
     pub default: Version,
-    /// The oldest it can make.
+    /// The oldest Kubernetes version that it supports.
     pub oldest: Version,
-    /// The newest it knows.
+    /// The newest Kubernetes version that it supports.
     pub newest: Version,
-    /// The newest patch that it knows of other minor versions, where no release of minikube makes that by default.
+    /// The newest patch it lists of other minor versions, where no release of minikube has that as its default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patches: Vec<Version>,
 }
 
 impl Minikube {
-    /// Whether it can make some Kubernetes of this range.
+    /// Whether it supports a Kubernetes version in this range.
     pub fn can_run(&self, range: Range) -> bool {
         self.oldest.minor() <= range.max && range.min <= self.newest.minor()
     }
 
-    /// What an installed minikube can make. A release between two known ones, or newer than
-    /// all, is taken for the last known before it; `None` for one older than all.
+    /// What an installed minikube supports. A release between two known ones, or newer than all, is treated like the
+    /// last known one before it; `None` for a release older than all.
     pub fn installed(version: &Version) -> Option<&'static Self> {
         catalogue().minikube.iter().rev().find(|known| known.version <= *version)
     }
 
-    /// The newest patch of a minor version that is known to exist and that this minikube can make: from what it
-    /// lists, and from what minikube releases made by default; else `.0`, which always exists.
+    /// The newest known patch of a minor version that this minikube supports: from its own list, and from the default
+    /// versions of minikube releases; otherwise `.0`, which always exists.
     pub fn patch_of(&self, minor: Minor) -> Version {
         let first = Version::new(minor.major, minor.minor, 0).max(self.floor(minor));
         let defaults = catalogue().minikube.iter().flat_map(|m| [&m.default, &m.newest]);

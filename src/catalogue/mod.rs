@@ -1,7 +1,7 @@
-//! Strimzi's releases and minikube's, as reviewed data, and the choice among them.
+//! Strimzi's and minikube's releases as reviewed data, and the choice among them.
 //!
-//! The data is `releases.json` beside this file; `docs/releases.md` says how it is made and
-//! how a release is added.
+//! The data is `releases.json` in this directory; `docs/releases.md` describes how it is produced and how to add a
+//! release.
 
 pub(crate) mod broker;
 pub(crate) mod minikube;
@@ -24,13 +24,13 @@ use crate::names::Version;
 /// The version of `releases.json`'s format.
 pub const SCHEMA: u32 = 1;
 
-/// All that is known.
+/// All known releases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// The day up to which releases are in it: when somebody last looked for new ones.
+    /// The day until which it is complete: when new releases were last looked up.
     pub as_of: Date,
     /// minikube's releases, oldest first.
     pub minikube: Vec<Minikube>,
@@ -48,21 +48,21 @@ pub fn catalogue() -> &'static Catalogue {
     &CATALOGUE
 }
 
-/// Days after which the catalogue counts as old: Strimzi and minikube have three to six releases in that time.
+/// Days after which the catalogue is considered old: Strimzi and minikube publish three to six releases in that time.
 const OLD_AFTER: i32 = 183;
 
 /// How old the catalogue is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Age {
-    /// The day up to which releases are in it.
+    /// The day until which it is complete.
     pub as_of: Date,
     /// Days since then.
     pub age_days: i32,
-    /// Whether there are probably newer releases that it does not know.
+    /// Whether there are probably newer releases that it does not contain.
     pub old: bool,
 }
 
-/// How old the catalogue is on this day. A clock that is behind makes it no younger than new.
+/// How old the catalogue is on this day. A clock that is behind results in an age of zero.
 pub(crate) fn age(today: Date) -> Age {
     let as_of = catalogue().as_of;
     let age_days = as_of.until(today).map_or(0, |span| span.get_days()).max(0);
@@ -89,17 +89,17 @@ pub fn releases() -> &'static [Release] {
     &catalogue().releases
 }
 
-/// The release of exactly this version.
+/// The release with exactly this version.
 pub fn find(version: &Version) -> Option<&'static Release> {
     releases().iter().find(|release| release.version == *version)
 }
 
-/// The release nearest to `version` that has all of what is asked, whatever minikube can make.
+/// The release nearest to `version` that satisfies all requests, regardless of minikube.
 pub(crate) fn nearest(version: &Version, asked: &Partial) -> Option<&'static Release> {
     refusal::nearest(version, |release| asked.fits(release))
 }
 
-/// A row of `kstrim versions`: which Kafka with which Strimzi on which Kubernetes and minikube.
+/// A row of `kstrim versions`: compatible versions of Strimzi, Kafka, Kubernetes and minikube.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Row {
     /// The Strimzi release.
@@ -114,17 +114,17 @@ pub(crate) struct Row {
     pub kubernetes: Range,
     /// Whether it can run Kafka with ZooKeeper.
     pub zookeeper: bool,
-    /// How far its KRaft is.
+    /// Its support for KRaft.
     pub kraft: Stage,
     /// The mode of its default preset.
     pub default_mode: Mode,
-    /// minikube releases that can run it, oldest and newest known, if any.
+    /// Oldest and newest known minikube releases that can run it, if any.
     pub minikube: Option<(Version, Version)>,
-    /// Of them, those that need no `--kubernetes-version`, oldest and newest known, if any.
+    /// Oldest and newest of those that need no `--kubernetes-version`, if any.
     pub minikube_default: Option<(Version, Version)>,
 }
 
-/// The oldest and the newest of the minikubes that fit, if any does.
+/// The oldest and the newest matching minikube, if any.
 pub(crate) fn minikube_span(fits: impl Fn(&Minikube) -> bool) -> Option<(Version, Version)> {
     let mut fitting = catalogue().minikube.iter().filter(|m| fits(m)).map(|m| m.version.clone());
     let oldest = fitting.next()?;
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_is_whole() {
+    fn the_data_is_valid() {
         assert_eq!(catalogue().schema, SCHEMA);
         assert!(releases().is_sorted_by_key(|r| &r.version) && releases().len() >= 36);
         assert!(catalogue().minikube.is_sorted_by_key(|m| &m.version));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_when_it_is_old() {
+    fn an_old_catalogue_is_reported() {
         let as_of = catalogue().as_of;
         let newest = releases().iter().map(|release| release.date.parse::<Date>().expect("a day")).max();
         assert!(Some(as_of) >= newest, "it is at least as of its newest release");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_answer_which_with_which() {
+    fn rows_list_compatible_versions() {
         let rows = rows();
         assert_eq!(rows[0].release.to_string(), "1.2.0");
         let old = rows.last().unwrap();

@@ -1,8 +1,8 @@
 //! The digests of minikube's and kubectl's releases, so that no checksum has to be trusted at run time: whether a
 //! publisher or a mirror delivers a file, it is used only if it has this digest.
 //!
-//! `programs.json` beside this file holds them; `docs/releases.md` says where they come from, and how to add a
-//! release.
+//! The data is `programs.json` in this directory; `docs/releases.md` describes where the digests come from and how to
+//! add a release.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -26,12 +26,12 @@ static PROGRAMS: LazyLock<Programs> = LazyLock::new(|| {
         .unwrap_or_else(|e| unreachable!("programs.json is compiled in and tested: {e}"))
 });
 
-/// The platforms that most people have.
+/// The most common platforms.
 pub const MOST: [&str; 4] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"];
 
-/// Whether the digests of a release are known for the platforms that most people have, so that it is the same
-/// release everywhere that kstrim obtains.
-pub(crate) fn is_whole(tool: Tool, version: &Version) -> bool {
+/// Whether the digests of a release are known for the most common platforms, so that kstrim installs the same release
+/// on all of them.
+pub(crate) fn is_complete(tool: Tool, version: &Version) -> bool {
     MOST.iter().all(|platform| digest(tool, version, platform).is_some())
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use crate::catalogue::catalogue;
 
     #[test]
-    fn each_is_a_digest_and_none_is_there_twice() {
+    fn digests_are_valid_and_unique() {
         let mut seen = BTreeSet::new();
         for (version, platforms) in PROGRAMS.minikube.iter().chain(&PROGRAMS.kubectl) {
             assert_eq!(version.parse::<Version>().map(|v| v.to_string()).as_ref(), Ok(version));
@@ -66,19 +66,19 @@ mod tests {
         assert!(seen.len() > 1000, "{}", seen.len());
     }
 
-    /// Of the newest minikube releases, and of kubectl for the Kubernetes that they make by default.
+    /// The newest minikube releases, and kubectl for their default Kubernetes versions.
     #[test]
-    fn what_the_newest_sets_need_is_known() {
-        // 1.39.0 is known by what its users have published of it: only linux-amd64.
+    fn the_newest_versions_have_digests() {
+        // Only the linux-amd64 digest of 1.39.0 is known.
         let partly = Version::new(1, 39, 0);
         assert!(
-            digest(Tool::Minikube, &partly, "linux-amd64").is_some() && !is_whole(Tool::Minikube, &partly)
+            digest(Tool::Minikube, &partly, "linux-amd64").is_some() && !is_complete(Tool::Minikube, &partly)
         );
         let whole = catalogue().minikube.iter().rev().filter(|known| known.version != partly);
         for known in whole.take(6) {
             let kubectl = crate::names::Version { pre: None, ..known.default.clone() };
-            assert!(is_whole(Tool::Minikube, &known.version), "{}", known.version);
-            assert!(is_whole(Tool::Kubectl, &kubectl), "kubectl {kubectl}");
+            assert!(is_complete(Tool::Minikube, &known.version), "{}", known.version);
+            assert!(is_complete(Tool::Kubectl, &kubectl), "kubectl {kubectl}");
         }
         assert_eq!(digest(Tool::Kubectl, &Version::new(9, 9, 9), "linux-amd64"), None);
         assert_eq!(digest(Tool::Minikube, &Version::new(1, 38, 1), "plan9-amd64"), None);

@@ -1,4 +1,4 @@
-//! Why no set of versions matches the request, and the nearest sets that would.
+//! Why no set of versions matches the request, and the nearest sets that do.
 
 use super::{Mode, Partial, Release, find, releases};
 use crate::command_line::CommandLine;
@@ -6,15 +6,15 @@ use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::names::{KubernetesVersion, Minor, Version};
 
-/// Most sets that a refusal offers.
+/// Maximum number of sets that a refusal suggests.
 const OFFERS: usize = 3;
 
-/// Two ends as text: `1.0.0 to 1.2.0`, or the one that both are.
+/// A range as text: `1.0.0 to 1.2.0`, or just the one version.
 pub(super) fn span<T: PartialEq + std::fmt::Display>(first: &T, last: &T) -> String {
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }
 
-/// The release nearest to a version among those that fit, the newer of two equally near.
+/// The release nearest to a version among those that fit; the newer one if two are equally near.
 pub(super) fn nearest(
     version: &Version,
     fits: impl Fn(&&'static Release) -> bool,
@@ -29,15 +29,15 @@ pub(super) fn nearest(
         .map(|(_, release)| release)
 }
 
-/// The releases that have all of this, oldest first.
+/// The releases that satisfy all of these requests, oldest first.
 fn having(asked: &Partial) -> Vec<&'static Release> {
     releases().iter().filter(|release| asked.fits(release)).collect()
 }
 
-/// Why nothing fits, and what nearly would.
+/// Why nothing fits, and which sets are nearest.
 pub(super) fn explain(asked: &Partial) -> Failure {
     let usage = |id, message| Failure::new(id, Kind::Usage, message);
-    // What is near is looked for among what has the other wishes, if there is such a thing.
+    // Search among the sets that satisfy the other requests, if there are any.
     let among = |others: Partial| {
         let fitting = having(&others);
         if fitting.is_empty() { releases().iter().collect() } else { fitting }
@@ -112,14 +112,14 @@ fn contradiction(asked: &Partial) -> Failure {
     let failure = Failure::new(errors::VERSION_CONTRADICTION, Kind::Usage, message);
     let failure = causes(asked).into_iter().fold(failure, Failure::because);
     let offer = |set: &Partial| {
-        // Another preset was asked for: this one has to be said.
+        // Another preset was requested, so this one must be specified.
         let other = if set.mode == asked.mode { "" } else { " --preset single" };
         format!("these do: {}{other}", flags(set))
     };
     offers(asked).iter().map(offer).fold(failure, Failure::hint)
 }
 
-/// Which wishes exclude each other, a sentence each.
+/// Which requests exclude each other, one sentence each.
 fn causes(asked: &Partial) -> Vec<String> {
     let mut causes = Vec::new();
     let release = asked.release.as_ref().and_then(find);
@@ -131,7 +131,7 @@ fn causes(asked: &Partial) -> Vec<String> {
         if let Some(k8s) = asked.kubernetes.as_ref().filter(|k| !release.kubernetes.contains(k.minor())) {
             causes.push(format!("Strimzi {name} supports Kubernetes {}, not {k8s}", release.kubernetes));
         }
-        if asked.mode.is_some_and(|mode| !release.can(mode)) {
+        if asked.mode.is_some_and(|mode| !release.supports_mode(mode)) {
             let last = releases().iter().rfind(|r| r.zookeeper);
             let last = last.map_or_else(String::new, |r| format!("; {} was the last with it", r.version));
             causes.push(format!("Strimzi {name} has no ZooKeeper mode{last}"));
@@ -143,7 +143,7 @@ fn causes(asked: &Partial) -> Vec<String> {
     if let (Some(kafka), Some(Mode::Zookeeper), true) = (&asked.kafka, asked.mode, having(&both).is_empty()) {
         causes.push(no_zookeeper(kafka, &having(&only_mode)));
     } else if let (Some(k8s), None) = (&asked.kubernetes, release) {
-        // The fewest wishes that exclude this Kubernetes say most.
+        // The fewest requests that exclude this Kubernetes are the most informative.
         let misses = |wish: &&Partial| {
             let with = having(wish);
             !with.is_empty() && with.iter().all(|r| !r.kubernetes.contains(k8s.minor()))
@@ -156,7 +156,7 @@ fn causes(asked: &Partial) -> Vec<String> {
 fn no_zookeeper(kafka: &Version, with: &[&Release]) -> String {
     let last = with.iter().flat_map(|r| &r.kafka).map(|k| &k.version).max();
     let last = last.map_or_else(String::new, ToString::to_string);
-    // Kafka 4.0 took it out (KIP-500).
+    // Kafka 4.0 removed ZooKeeper (KIP-500).
     if kafka.major >= 4 {
         format!("Kafka {} no longer supports ZooKeeper; the last version that does is {last}", kafka.major)
     } else {
@@ -167,7 +167,7 @@ fn no_zookeeper(kafka: &Version, with: &[&Release]) -> String {
     }
 }
 
-/// What the releases that fulfil a wish support instead of this Kubernetes.
+/// What the releases that satisfy a request support instead of this Kubernetes.
 fn out_of_range(wish: &Partial, k8s: &KubernetesVersion) -> String {
     let with = having(wish);
     let what = match (&wish.kafka, wish.mode) {
@@ -185,10 +185,10 @@ fn out_of_range(wish: &Partial, k8s: &KubernetesVersion) -> String {
     format!("{what} needs {strimzi} Kubernetes {}, not {k8s}", span(&oldest, &newest))
 }
 
-/// The sets nearest to what was requested: as few wishes as possible are let go of, and what takes their
-/// place is as near to them as there is.
+/// The sets nearest to the request: as few requests as possible are dropped, and the replacements are as near to them
+/// as possible.
 fn offers(asked: &Partial) -> Vec<Partial> {
-    // A set bit lets go of a wish.
+    // A set bit drops a request.
     let without = |bits: u32| Partial {
         release: asked.release.clone().filter(|_| bits & 1 == 0),
         kafka: asked.kafka.clone().filter(|_| bits & 2 == 0),
@@ -227,8 +227,8 @@ fn offers(asked: &Partial) -> Vec<Partial> {
     offers
 }
 
-/// The Kafka version of a release that is nearest to another: the newest of the same minor version, else
-/// the last before it, else the first.
+/// The Kafka version of a release that is nearest to another: the newest of the same minor version, otherwise the
+/// last before it, otherwise the first.
 fn near_kafka<'a>(release: &'a Release, kafka: &Version) -> &'a Version {
     let all = || release.kafka.iter().map(|k| &k.version);
     let exact = all().find(|k| *k == kafka);
@@ -237,10 +237,10 @@ fn near_kafka<'a>(release: &'a Release, kafka: &Version) -> &'a Version {
     exact.or_else(same).or_else(before).or_else(|| all().next()).unwrap_or(&release.default_kafka)
 }
 
-/// As the flags a person would type.
+/// As flags of the command line.
 fn flags(asked: &Partial) -> String {
     let flag = |name: &str, value: Option<String>| value.map(|v| format!("--{name} {v}"));
-    // The other presets go with every release.
+    // The other presets are available in every release.
     let preset = asked.mode.filter(|mode| *mode == Mode::Zookeeper).map(|_| "zookeeper".to_owned());
     [
         flag("release", asked.release.as_ref().map(Version::to_string)),

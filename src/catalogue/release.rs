@@ -15,9 +15,9 @@ pub struct Release {
     pub version: Version,
     /// The day it was announced, `2026-08-20`.
     pub date: String,
-    /// The Kafka versions it runs, oldest first.
+    /// The Kafka versions that it supports, oldest first.
     pub kafka: Vec<Kafka>,
-    /// The one it takes by default.
+    /// Its default Kafka version.
     pub default_kafka: Version,
     /// The Kubernetes versions it supports.
     pub kubernetes: Range,
@@ -25,11 +25,11 @@ pub struct Release {
     pub api_versions: Vec<String>,
     /// Whether it can run Kafka with ZooKeeper.
     pub zookeeper: bool,
-    /// What it needs to run Kafka without.
+    /// What it needs to run Kafka without ZooKeeper.
     pub kraft: Kraft,
-    /// Which of the two its quickstart shows.
+    /// Which of the two modes its quickstart uses.
     pub quickstart: Mode,
-    /// What its definitions ask for.
+    /// What its definitions require.
     pub schema: Schema,
     /// The operator's image.
     pub operator_image: String,
@@ -45,20 +45,20 @@ pub struct Release {
 pub struct Kafka {
     /// `4.3.1`.
     pub version: Version,
-    /// Its metadata version, if the release knows one: `4.3-IV0`.
+    /// Its metadata version, if the release has one: `4.3-IV0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
     /// The broker's image.
     pub image: String,
 }
 
-/// How Kafka keeps its metadata.
+/// Where Kafka keeps its metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// In ZooKeeper.
     Zookeeper,
-    /// By itself.
+    /// In Kafka itself.
     Kraft,
 }
 
@@ -71,15 +71,15 @@ impl fmt::Display for Mode {
     }
 }
 
-/// How far a release's KRaft is.
+/// A release's support for KRaft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Behind a gate, for experiments.
+    /// Behind a feature gate, experimental.
     Alpha,
     /// On by default, not yet for production.
     Beta,
-    /// Generally available beside ZooKeeper.
+    /// Generally available, in addition to ZooKeeper.
     Ga,
     /// The only mode.
     Only,
@@ -89,9 +89,9 @@ pub enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kraft {
-    /// How far it is.
+    /// How well it is supported.
     pub stage: Stage,
-    /// Gates to switch on in the operator's `STRIMZI_FEATURE_GATES`.
+    /// Gates to enable in the operator's `STRIMZI_FEATURE_GATES`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<String>,
     /// Annotations the Kafka resource needs.
@@ -99,25 +99,25 @@ pub struct Kraft {
     pub annotations: BTreeMap<String, String>,
     /// Whether brokers are described by `KafkaNodePool` resources.
     pub node_pools: bool,
-    /// Whether the topic operator works in this mode; where it does not, a Kafka resource
-    /// with one is refused, and `KafkaTopic` resources are ignored.
+    /// Whether the topic operator works in this mode; if not, a Kafka resource with one is rejected, and `KafkaTopic`
+    /// resources are ignored.
     pub topic_operator: bool,
 }
 
-/// What a release's definitions ask for, beyond their version.
+/// What a release's definitions require, besides their version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
     /// `Kafka` has `spec.kafka.metadataVersion`.
     pub metadata_version: bool,
-    /// `Kafka` needs `spec.zookeeper`, `spec.kafka.replicas` and `spec.kafka.storage` even
-    /// where they are ignored (KRaft, node pools).
+    /// `Kafka` requires `spec.zookeeper`, `spec.kafka.replicas` and `spec.kafka.storage` even where they are ignored
+    /// (KRaft, node pools).
     pub zookeeper_required: bool,
     /// A node pool's volume has `kraftMetadata`.
     pub kraft_metadata: bool,
 }
 
-/// Kubernetes minor versions, both ends included. In JSON `["1.30", "1.36"]`.
+/// Kubernetes minor versions, inclusive. In JSON `["1.30", "1.36"]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(Minor, Minor)", into = "(Minor, Minor)")]
 pub struct Range {
@@ -128,12 +128,12 @@ pub struct Range {
 }
 
 impl Range {
-    /// Whether it holds this version.
+    /// Whether this version is in the range.
     pub fn contains(&self, minor: Minor) -> bool {
         (self.min..=self.max).contains(&minor)
     }
 
-    /// The version in the range that is nearest.
+    /// The nearest version in the range.
     pub fn nearest(&self, minor: Minor) -> Minor {
         minor.clamp(self.min, self.max)
     }
@@ -158,12 +158,12 @@ impl fmt::Display for Range {
 }
 
 impl Release {
-    /// This Kafka version of the release.
+    /// The release's entry for this Kafka version.
     pub fn kafka_version(&self, version: &Version) -> Option<&Kafka> {
         self.kafka.iter().find(|kafka| kafka.version == *version)
     }
 
-    /// Whether it runs this Kafka version.
+    /// Whether it supports this Kafka version.
     pub fn runs(&self, version: &Version) -> bool {
         self.kafka_version(version).is_some()
     }
@@ -173,12 +173,12 @@ impl Release {
         self.kafka.iter().map(|kafka| kafka.version.to_string()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether it can run Kafka in this mode.
-    pub fn can(&self, mode: Mode) -> bool {
+    /// Whether it supports this mode.
+    pub fn supports_mode(&self, mode: Mode) -> bool {
         mode == Mode::Kraft || self.zookeeper
     }
 
-    /// The `apiVersion` to write its resources in: `kafka.strimzi.io/v1`.
+    /// The `apiVersion` of its resources: `kafka.strimzi.io/v1`.
     pub fn api_version(&self) -> String {
         format!("kafka.strimzi.io/{}", self.api_versions.first().map_or("v1", String::as_str))
     }

@@ -8,7 +8,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{KubernetesVersion, Version};
 
-/// What was requested; everything may be left open.
+/// The request; every part is optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Partial {
     /// `--release`.
@@ -17,11 +17,11 @@ pub struct Partial {
     pub kafka: Option<Version>,
     /// `--kubernetes-version`.
     pub kubernetes: Option<KubernetesVersion>,
-    /// What the preset needs.
+    /// What the preset requires.
     pub mode: Option<Mode>,
     /// The installed minikube.
     pub minikube: Option<Version>,
-    /// Whether a Kubernetes that the release does not support will do.
+    /// Whether a Kubernetes that the release does not support is accepted.
     pub unsupported: bool,
 }
 
@@ -32,10 +32,10 @@ pub struct Choice {
     pub release: &'static Release,
     /// The Kafka version.
     pub kafka: Version,
-    /// Its metadata version, if the release knows one.
+    /// Its metadata version, if the release has one.
     pub metadata: Option<String>,
-    /// What to give minikube as `--kubernetes-version`, without a `v`; `None` when its own
-    /// default fits, or when the installed minikube is not known yet.
+    /// The value of minikube's `--kubernetes-version`, without a `v`; `None` if minikube's default fits, or if the
+    /// installed minikube is not known yet.
     pub kubernetes: Option<Version>,
     /// The operator's image.
     pub operator_image: String,
@@ -45,12 +45,12 @@ pub struct Choice {
     pub url: String,
     /// The install manifest's content digest.
     pub digest: String,
-    /// What a person should know, a sentence each.
+    /// Warnings for the user, one sentence each.
     pub warnings: Vec<String>,
 }
 
 impl Partial {
-    /// Whether a release has all that was asked for; minikube is not looked at.
+    /// Whether a release satisfies the request, regardless of minikube.
     pub fn fits(&self, release: &Release) -> bool {
         self.release.as_ref().is_none_or(|version| release.version == *version)
             && self.kafka.as_ref().is_none_or(|version| release.runs(version))
@@ -58,11 +58,11 @@ impl Partial {
                 .kubernetes
                 .as_ref()
                 .is_none_or(|k| self.unsupported || release.kubernetes.contains(k.minor()))
-            && self.mode.is_none_or(|mode| release.can(mode))
+            && self.mode.is_none_or(|mode| release.supports_mode(mode))
     }
 
-    /// The newest release that fits and that the installed minikube can run; else the newest
-    /// that fits at all, so that the refusal can speak of it.
+    /// The newest release that fits and that the installed minikube can run; otherwise the newest that fits at all,
+    /// so that the refusal can name it.
     fn newest(&self) -> Option<&'static Release> {
         let runs = |release: &&Release| kubernetes(release, self).is_some();
         let fitting = || releases().iter().rev().filter(|release| self.fits(release));
@@ -70,12 +70,13 @@ impl Partial {
     }
 }
 
-/// Pick the newest release that fits what was requested, its default Kafka unless another was
-/// asked for, and a Kubernetes that both it and the installed minikube can do.
+/// Choose the newest release that fits the request, its default Kafka unless another one was requested, and a
+/// Kubernetes that both it and the installed minikube support.
 ///
 /// # Errors
-/// `KS-VERSION-*`, with the nearest sets that fit as hints: kind Usage where the command line
-/// asks for what does not exist or go together, Prerequisite where minikube is in the way.
+///
+/// `KS-VERSION-*`, with the nearest sets that fit as hints: kind Usage if the requested versions do not exist or are
+/// incompatible, Prerequisite if minikube is the problem.
 pub fn resolve(asked: &Partial) -> Result<Choice> {
     let Some(release) = asked.newest() else { return Err(Box::new(explain(asked))) };
     let version = asked.kafka.as_ref().unwrap_or(&release.default_kafka);
@@ -119,7 +120,8 @@ fn mode_warning(release: &Release, mode: Option<Mode>) -> Option<String> {
     })
 }
 
-/// The Kubernetes to ask minikube for, and warnings; `None` if the installed one cannot.
+/// The Kubernetes version to request from minikube, and warnings; `None` if the installed minikube does not support
+/// any.
 fn kubernetes(release: &Release, asked: &Partial) -> Option<(Option<Version>, Vec<String>)> {
     let range = release.kubernetes;
     let exact = |version: &KubernetesVersion, minikube: Option<&Minikube>| match (version, minikube) {
@@ -145,7 +147,7 @@ fn kubernetes(release: &Release, asked: &Partial) -> Option<(Option<Version>, Ve
         }
         return Some((Some(wanted), warnings));
     }
-    // A minikube newer than the catalogue has another default, perhaps beyond the range.
+    // A minikube newer than the catalogue has another default, which may be outside the range.
     let known = minikube.version == *version;
     if known && range.contains(minikube.default.minor()) {
         return Some((None, Vec::new()));

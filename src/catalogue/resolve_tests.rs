@@ -21,7 +21,7 @@ fn chosen(asked: &Partial) -> String {
     format!("{} {} {kubernetes}", choice.release.version, choice.kafka)
 }
 
-fn told(asked: &Partial) -> String {
+fn failure_text(asked: &Partial) -> String {
     let failure = resolve(asked).expect_err("must be refused");
     let mut text = format!("{} {:?}\n{failure}\n", failure.id, failure.kind);
     failure.causes.iter().for_each(|cause| text += &format!("  {cause}\n"));
@@ -30,13 +30,13 @@ fn told(asked: &Partial) -> String {
 }
 
 #[test]
-fn nothing_asked_is_the_newest() {
+fn an_empty_request_chooses_the_newest() {
     assert_eq!(chosen(&Partial::default()), "1.2.0 4.3.1 default");
     assert_eq!(chosen(&ask("", "", "", "1.38.1")), "1.2.0 4.3.1 default");
 }
 
 #[test]
-fn any_part_fixes_the_rest() {
+fn one_requested_version_determines_the_others() {
     assert_eq!(chosen(&ask("0.45.0", "", "", "")), "0.45.0 3.9.0 default");
     assert_eq!(chosen(&ask("", "3.7.1", "", "")), "0.44.0 3.7.1 default");
     assert_eq!(chosen(&ask("", "", "1.24", "")), "0.43.0 3.8.0 1.24.0");
@@ -46,47 +46,48 @@ fn any_part_fixes_the_rest() {
 }
 
 #[test]
-fn what_is_unsupported_is_taken_where_that_is_asked_for() {
+fn an_unsupported_kubernetes_is_accepted_on_request() {
     let any = |asked: Partial| Partial { unsupported: true, ..asked };
-    // The nearest that minikube can make; what is requested; nothing else where something fits.
+    // The nearest that minikube supports; the requested one; otherwise unchanged if something fits.
     assert_eq!(chosen(&any(ask("0.30.0", "", "", "1.39.0"))), "0.30.0 3.2.0 1.28.3");
     assert_eq!(chosen(&any(ask("0.30.0", "", "1.34.4", "1.39.0"))), "0.30.0 3.2.0 1.34.4");
     assert_eq!(chosen(&any(ask("1.2.0", "", "1.37", "1.39.0"))), "1.2.0 4.3.1 1.37.0");
     assert_eq!(chosen(&any(ask("", "", "", "1.39.0"))), "1.2.0 4.3.1 1.36.4");
     let warned = resolve(&any(ask("0.30.0", "", "1.34.4", "1.39.0"))).unwrap().warnings;
     assert!(warned[0].contains("supports Kubernetes 1.16 to 1.24, not 1.34"), "{warned:?}");
-    // minikube's own limit stays.
+    // minikube's own limit still applies.
     assert!(resolve(&any(ask("0.30.0", "", "1.24.3", "1.39.0"))).is_err());
-    assert!(told(&ask("0.30.0", "", "", "1.39.0")).contains("--allow-unsupported"));
-    assert!(!told(&ask("0.30.0", "", "1.24", "1.39.0")).contains("--allow-unsupported"));
+    assert!(failure_text(&ask("0.30.0", "", "", "1.39.0")).contains("--allow-unsupported"));
+    assert!(!failure_text(&ask("0.30.0", "", "1.24", "1.39.0")).contains("--allow-unsupported"));
 }
 
 #[test]
-fn minikube_decides_the_kubernetes() {
-    // Its default fits; is too new; is too old; and the newest that both can.
+fn the_kubernetes_version_suits_minikube() {
+    // minikube's default fits; is too new; is too old; and the newest that both support.
     assert_eq!(chosen(&ask("0.45.2", "", "", "1.38.1")), "0.45.2 3.9.2 default");
     assert_eq!(chosen(&ask("0.46.1", "", "", "1.38.1")), "0.46.1 4.0.0 1.33.1");
     assert_eq!(chosen(&ask("0.30.0", "", "", "1.36.0")), "0.30.0 3.2.0 1.24.3");
     assert_eq!(chosen(&ask("", "", "1.34", "1.38.1")), "1.2.0 4.3.1 1.34.0");
     assert_eq!(chosen(&ask("", "", "", "1.32.0")), "0.50.1 4.1.1 default", "1.2.0 needs 1.30");
-    // 1.39.0 makes 1.37 by default, which no Strimzi supports yet: the newest patch that it lists of what one does.
+    // The default of 1.39.0 is 1.37, which no Strimzi supports yet: the newest patch on its list of a supported minor
+    // version is used.
     assert_eq!(chosen(&ask("", "", "", "1.39.0")), "1.2.0 4.3.1 1.36.4");
     assert_eq!(chosen(&ask("", "", "1.36", "1.39.0")), "1.2.0 4.3.1 1.36.4");
     assert_eq!(chosen(&ask("0.51.0", "", "", "1.39.0")), "0.51.0 4.2.0 1.35.1");
-    // Newer than the catalogue: its default is not known, so it is told.
+    // Newer than the catalogue: its default is not known, so the version is specified.
     assert_eq!(chosen(&ask("", "", "", "1.99.0")), "1.2.0 4.3.1 1.36.4");
     let warned = resolve(&ask("", "", "1.36", "1.38.1")).unwrap();
     assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
 }
 
 #[test]
-fn experiments_are_announced() {
+fn experimental_modes_cause_a_warning() {
     let kraft = Partial { mode: Some(Mode::Kraft), ..ask("0.30.0", "", "", "") };
     assert!(resolve(&kraft).unwrap().warnings[0].contains("experimental"));
 }
 
 #[test]
-fn refusals_name_what_would_fit() {
+fn refusals_suggest_sets_that_fit() {
     let zookeeper = |release: &str, kafka: &str, kubernetes: &str| Partial {
         mode: Some(Mode::Zookeeper),
         ..ask(release, kafka, kubernetes, "")
@@ -112,13 +113,12 @@ fn refusals_name_what_would_fit() {
         zookeeper("0.45.2", "4.0.0", ""),
         zookeeper("1.2.0", "3.9.0", "1.20"),
     ];
-    insta::assert_snapshot!(refused.iter().map(told).collect::<Vec<_>>().join("\n"));
+    insta::assert_snapshot!(refused.iter().map(failure_text).collect::<Vec<_>>().join("\n"));
 }
 
-/// Every contradiction of a release, a Kafka, a Kubernetes and a mode names a cause that is true, and sets
-/// that can be taken.
+/// Every conflict between a release, a Kafka, a Kubernetes and a mode has a true cause and suggests valid sets.
 #[test]
-fn every_contradiction_has_a_cause_and_offers_that_can_be_taken() {
+fn every_conflict_has_a_cause_and_valid_suggestions() {
     let minors = |range: &super::super::Range| [range.min, range.max].map(KubernetesVersion::Minor);
     let mut kafkas: Vec<_> = releases().iter().flat_map(|r| &r.kafka).map(|k| Some(&k.version)).collect();
     let mut kubernetes: Vec<_> = releases().iter().flat_map(|r| minors(&r.kubernetes)).map(Some).collect();
@@ -161,7 +161,7 @@ fn every_contradiction_has_a_cause_and_offers_that_can_be_taken() {
     assert!(refused > 10_000 && kinds.len() >= 7, "{refused} {kinds:?}");
 }
 
-/// A Kubernetes outside of the range that the sentence names; no range of one.
+/// A Kubernetes outside the range that the sentence names, which is a range of more than one version.
 fn check_cause(cause: &str) {
     let Some((range, not)) = cause.rsplit_once(", not ") else { return };
     let words: Vec<&str> = range.split_whitespace().collect();
@@ -187,7 +187,7 @@ fn check_offer(asked: &Partial, hint: &str) {
         }
     }
     assert!(resolve(&offer).is_ok(), "{asked:?}: {hint}");
-    // It speaks of everything that was asked for.
+    // It covers everything that was requested.
     assert_eq!(asked.kubernetes.is_some(), offer.kubernetes.is_some(), "{asked:?}: {hint}");
     assert_eq!(asked.mode.is_some(), offer.mode.is_some(), "{asked:?}: {hint}");
 }

@@ -1,12 +1,12 @@
 //! Which versions of which kinds a release serves.
 //!
-//! Strimzi serves all its kinds in the same versions, with these exceptions, which `tests/supply` holds against the
-//! definitions in every install manifest: topics and users were served in their first versions as long as in `v1beta2`,
-//! node pools exist since 0.36.0, and MirrorMaker 1 existed as long as ZooKeeper was supported.
+//! Strimzi serves all its kinds in the same versions, with these exceptions, which `tests/supply` compares with the
+//! definitions in every install manifest: topics and users were served in their first versions as long as in
+//! `v1beta2`, node pools exist since 0.36.0, and MirrorMaker 1 existed as long as ZooKeeper was supported.
 
 use super::Release;
 
-/// The kinds of all releases that users write, as they are in `kind`.
+/// The kinds of all releases that users write, as in the field `kind`.
 pub const KINDS: [&str; 10] = [
     "Kafka",
     "KafkaNodePool",
@@ -24,7 +24,7 @@ pub const KINDS: [&str; 10] = [
 const FIRST: [&str; 2] = ["v1beta1", "v1alpha1"];
 
 impl Release {
-    /// Whether it serves a kind of the group `kafka.strimzi.io` in a version.
+    /// Whether a release serves a kind of the group `kafka.strimzi.io` in a version.
     pub fn serves(&self, kind: &str, version: &str) -> bool {
         let exists = match kind {
             "KafkaNodePool" => self.kraft.node_pools,
@@ -43,7 +43,7 @@ mod tests {
     use crate::catalogue::find;
 
     #[test]
-    fn kinds_come_and_go() {
+    fn kinds_are_served_only_by_their_releases() {
         let serves = |release: &str, kind: &str, version: &str| {
             let release = find(&release.parse().expect("a version")).expect("a release");
             release.serves(kind, version)

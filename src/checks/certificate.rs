@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use x509_cert::Certificate;
 
-/// The end of the first of these PEM certificates to run out; `None` for what holds none.
-pub(crate) fn end(pem: &[u8]) -> Option<Timestamp> {
+/// The earliest expiry time of these PEM certificates; `None` if there are none.
+pub(crate) fn earliest_expiry(pem: &[u8]) -> Option<Timestamp> {
     let ends = Certificate::load_pem_chain(pem).ok()?.into_iter().filter_map(|certificate| {
         let end = certificate.tbs_certificate.validity.not_after.to_unix_duration();
         Timestamp::from_second(i64::try_from(end.as_secs()).ok()?).ok()
@@ -17,10 +17,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_end_of_a_chain_counts() {
+    fn the_earliest_expiry_of_a_chain_counts() {
         let old = include_bytes!("../../tests/fixtures/ended-2021.crt").to_vec();
         let new = include_bytes!("../../tests/fixtures/until-2120.crt").to_vec();
-        let year = |pem: &[u8]| end(pem).map(|t| t.strftime("%Y-%m-%d").to_string());
+        let year = |pem: &[u8]| earliest_expiry(pem).map(|t| t.strftime("%Y-%m-%d").to_string());
         assert_eq!(year(&new).as_deref(), Some("2120-01-01"));
         assert_eq!(year(&old).as_deref(), Some("2021-01-01"));
         assert_eq!(year(&[new, old].concat()).as_deref(), Some("2021-01-01"));

@@ -8,25 +8,25 @@ use super::{Ground, Verdict};
 use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 
-/// Room that kstrim's own files need, MiB: a journal, logs, install manifests of a megabyte each.
+/// Space that kstrim's own files need, MiB: a journal, logs, install manifests of about a megabyte each.
 const OWN_MB: u64 = 64;
-/// Room below which minikube cannot make a node, MiB: base image and preload are about 1.7 GB, unpacked.
+/// Space below which minikube cannot create a node, MiB: base image and preload are about 1.7 GB, unpacked.
 const NODE_MB: u64 = 2048;
-/// Room below which it is a squeeze, MiB: with Strimzi's and Kafka's images a node takes about 5 GB.
-const SNUG_MB: u64 = 8192;
+/// Space below which a warning is printed, MiB: with Strimzi's and Kafka's images a node needs about 5 GB.
+const TIGHT_MB: u64 = 8192;
 
-/// What is seen of a directory.
-struct Folder {
+/// A directory's state.
+struct Directory {
     path: PathBuf,
-    /// It, or the nearest directory above it, may be written.
+    /// Whether it, or its nearest existing parent, is writable.
     writable: bool,
-    /// What is in the way is no directory.
+    /// Whether a component of its path is not a directory.
     blocked: bool,
-    /// Free for this user, MiB.
+    /// Free space for this user, MiB.
     free_mb: Option<u64>,
 }
 
-impl Folder {
+impl Directory {
     fn at(path: &Path) -> Self {
         let there = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
         let free = |s: rustix::fs::StatVfs| (s.f_bavail.saturating_mul(s.f_frsize)) >> 20;
@@ -41,22 +41,28 @@ impl Folder {
 
 /// kstrim's state directory.
 pub(crate) async fn state(ground: &Ground) -> Verdict {
-    judge(&Folder::at(&ground.state_dir), errors::STATE_UNWRITABLE, crate::paths::STATE_DIR, OWN_MB, OWN_MB)
+    judge(
+        &Directory::at(&ground.state_dir),
+        errors::STATE_UNWRITABLE,
+        crate::paths::STATE_DIR,
+        OWN_MB,
+        OWN_MB,
+    )
 }
 
 /// kstrim's cache directory.
 pub(crate) async fn cache(ground: &Ground) -> Verdict {
-    judge(&Folder::at(&ground.cache_dir), errors::DOWNLOAD_CACHE, crate::paths::CACHE_DIR, OWN_MB, OWN_MB)
+    judge(&Directory::at(&ground.cache_dir), errors::DOWNLOAD_CACHE, crate::paths::CACHE_DIR, OWN_MB, OWN_MB)
 }
 
 /// minikube's directory: its downloads, and with most drivers the node's disk. With the docker driver that
 /// is Docker's, usually on the same disk.
 pub(crate) async fn minikube(ground: &Ground) -> Verdict {
-    let (least, snug) = if ground.profile().await.is_some() { (OWN_MB, OWN_MB) } else { (NODE_MB, SNUG_MB) };
-    judge(&Folder::at(&ground.host.minikube_home()), errors::HOST, "MINIKUBE_HOME", least, snug)
+    let (least, snug) = if ground.profile().await.is_some() { (OWN_MB, OWN_MB) } else { (NODE_MB, TIGHT_MB) };
+    judge(&Directory::at(&ground.host.minikube_home()), errors::HOST, "MINIKUBE_HOME", least, snug)
 }
 
-fn judge(folder: &Folder, id: Id, variable: &str, least: u64, snug: u64) -> Verdict {
+fn judge(folder: &Directory, id: Id, variable: &str, least: u64, snug: u64) -> Verdict {
     let shown = folder.path.display();
     if folder.blocked || !folder.writable {
         let why =
@@ -90,9 +96,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_and_permission_are_judged() {
-        let folder = |writable, blocked, free_mb| Folder { path: "/x".into(), writable, blocked, free_mb };
-        let judged = |f: Folder| match judge(&f, errors::STATE_UNWRITABLE, "V", NODE_MB, SNUG_MB) {
+    fn space_and_permission_are_checked() {
+        let folder = |writable, blocked, free_mb| Directory { path: "/x".into(), writable, blocked, free_mb };
+        let judged = |f: Directory| match judge(&f, errors::STATE_UNWRITABLE, "V", NODE_MB, TIGHT_MB) {
             Verdict::Ok(found) => found,
             Verdict::Warn(f) => format!("warn {}", f.id),
             Verdict::Fail(f) => format!("fail {}", f.id),
@@ -107,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn a_real_folder_is_seen() {
+    fn a_real_directory_is_examined() {
         let temp = tempfile::tempdir().expect("a folder");
-        let fine = Folder::at(&temp.path().join("a/b"));
+        let fine = Directory::at(&temp.path().join("a/b"));
         assert!(fine.writable && !fine.blocked && fine.free_mb.is_some());
         let file = temp.path().join("file");
         std::fs::write(&file, "").expect("a file");
-        assert!(Folder::at(&file.join("below")).blocked);
+        assert!(Directory::at(&file.join("below")).blocked);
     }
 }

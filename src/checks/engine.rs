@@ -8,7 +8,7 @@ use crate::explain::minikube::{Error, explain};
 use crate::failure::{Failure, Kind};
 use crate::tool::engine::{Answer, Engine};
 
-/// The engines whose client kstrim can ask, in the order in which minikube prefers them.
+/// The engines whose client kstrim can run, in the order in which minikube prefers them.
 const ENGINES: [&str; 2] = ["docker", "podman"];
 /// Programs of hypervisors, and the driver that uses them.
 const HYPERVISORS: [(&str, &str); 5] = [
@@ -19,8 +19,8 @@ const HYPERVISORS: [(&str, &str); 5] = [
     ("prlctl", "parallels"),
 ];
 
-/// minikube's drivers on this system, with its other names for them (`pkg/minikube/driver`). What it needs for one that
-/// it has is minikube's to say.
+/// minikube's drivers on this system, with its aliases (`pkg/minikube/driver`). minikube itself checks what a driver
+/// needs.
 const DRIVERS: &[&str] = if cfg!(target_os = "macos") {
     &[
         "docker",
@@ -39,14 +39,14 @@ const DRIVERS: &[&str] = if cfg!(target_os = "macos") {
     &["docker", "podman", "kvm2", "kvm", "qemu2", "qemu", "virtualbox", "vmware", "none", "ssh"]
 };
 
-/// What was found under minikube.
+/// The driver, and the state of its engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
-    /// The driver; `None` if there is nothing to run on.
+    /// The driver; `None` if there is none.
     pub driver: Option<String>,
     /// Who chose it.
     pub by: &'static str,
-    /// What the engine says; `None` for a driver that is none of [`ENGINES`].
+    /// The state of the engine; `None` if the driver is none of [`ENGINES`].
     pub answer: Option<Answer>,
 }
 
@@ -57,8 +57,8 @@ impl Found {
     }
 }
 
-/// Look what minikube would take: what is requested, what the profile has, the user's own default, else
-/// the first engine that answers.
+/// Determine the driver that minikube would use: the requested one, that of the profile, the user's own default, or
+/// the first engine that responds.
 pub(super) async fn find(ground: &Ground) -> Found {
     let chosen = match (&ground.settings.driver, ground.profile().await) {
         (Some(driver), _) => Some((driver.clone(), "requested")),
@@ -95,11 +95,11 @@ async fn ask(ground: &Ground, name: &str) -> Option<Answer> {
     Some(Engine::find(name, ground.runner.clone()?)?.info().await)
 }
 
-/// What minikube would run on.
+/// The driver that minikube would use.
 pub(crate) async fn driver(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
     match &found.driver {
-        // In the words of a failed `up`.
+        // In the same words as a failed `up`.
         Some(driver) if !DRIVERS.contains(&driver.as_str()) => {
             let message = format!("{driver}, {}; it supports {}", found.by, DRIVERS.join(", "));
             let error = Error { name: "DRV_UNSUPPORTED_OS", message: &message };
@@ -119,8 +119,8 @@ pub(crate) async fn driver(ground: &Ground) -> Verdict {
     }
 }
 
-/// The engine answers, and you may use it.
-pub(crate) async fn answers(ground: &Ground) -> Verdict {
+/// Whether the engine responds, and the user may use it.
+pub(crate) async fn responds(ground: &Ground) -> Verdict {
     let found = ground.engine().await;
     let Some(driver) = &found.driver else { return Verdict::Skip("no container engine is used".into()) };
     match &found.answer {
@@ -131,7 +131,7 @@ pub(crate) async fn answers(ground: &Ground) -> Verdict {
 
 fn judge(driver: &str, answer: &Answer, profile: &str) -> Verdict {
     let upper = driver.to_uppercase();
-    // minikube's own names for it, so that the words are those of a failed `up`.
+    // minikube's own names, so that the message equals that of a failed `up`.
     let (name, words) = match answer {
         Answer::Up(info) => {
             let rootless = if info.rootless { ", rootless" } else { "" };
@@ -152,8 +152,8 @@ fn judge(driver: &str, answer: &Answer, profile: &str) -> Verdict {
     Verdict::Fail(Box::new(failure))
 }
 
-/// The engine has enough memory and CPUs. A virtual machine under it (Docker Desktop) often has
-/// less than the machine.
+/// Whether the engine has enough memory and CPUs. Its virtual machine (Docker Desktop) often has less than the
+/// machine.
 pub(crate) async fn size(ground: &Ground) -> Verdict {
     let Some(Answer::Up(info)) = &ground.engine().await.answer else {
         return Verdict::Skip("no container engine responds".into());
@@ -176,8 +176,8 @@ pub(crate) async fn size(ground: &Ground) -> Verdict {
     }
 }
 
-/// minikube refuses root for every driver but `none` unless it is told to go on (`DRV_AS_ROOT`), and
-/// wants root for that one.
+/// minikube refuses to run as root with every driver but `none` unless forced (`DRV_AS_ROOT`), and requires root for
+/// that one.
 pub(crate) async fn root(ground: &Ground) -> Verdict {
     let driver = ground.engine().await.driver.clone().unwrap_or_default();
     let given = ground.settings.minikube_args.iter().any(|a| a == "--force" || a == "--force=true");
@@ -196,7 +196,7 @@ fn judge_root(root: bool, driver: &str, forced: bool, there: bool) -> Verdict {
         (false, true, false) => {
             Verdict::Fail(failure("the minikube driver none needs root", "choose the docker driver"))
         }
-        // Whoever made the profile had a way; only the next start needs it again.
+        // The profile exists, so it was possible to create it; only the next start needs it again.
         (true, false, false) if there => Verdict::Ok("root; `minikube start` will require --force".into()),
         (true, false, false) => Verdict::Fail(
             Failure::hint(
@@ -217,7 +217,7 @@ mod tests {
     use crate::tool::engine::Info;
 
     #[test]
-    fn each_answer_of_an_engine_has_its_cause() {
+    fn each_engine_error_has_its_own_cause() {
         let ids = |answer: Answer| match judge("docker", &answer, "p") {
             Verdict::Ok(found) => found,
             Verdict::Fail(failure) => format!("{} {}", failure.id, failure.causes.join("")),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn root_needs_consent_unless_the_driver_needs_root() {
+    fn root_must_be_forced_unless_the_driver_needs_root() {
         let failed = |root, driver, forced, there| matches!(judge_root(root, driver, forced, there), Verdict::Fail(f) if f.id == errors::ROOT);
         assert!(failed(true, "docker", false, false));
         assert!(failed(false, "none", false, false));

@@ -25,25 +25,25 @@ use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, Profile, State};
 use crate::toolbox::Toolbox;
 
-/// This machine, as far as files and the environment tell.
+/// This machine, as far as files and the environment show.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Host {
-    /// Memory in all, MiB.
+    /// Total memory, MiB.
     pub memory_mb: Option<u64>,
     /// Memory that is free or can be freed, MiB.
     pub free_mb: Option<u64>,
     /// CPUs.
     pub cpus: Option<u64>,
-    /// Whether root runs kstrim.
+    /// Whether kstrim runs as root.
     pub root: bool,
     /// The environment.
     pub variables: BTreeMap<String, String>,
-    /// Networks that are routed, as `/proc/net/route` has them.
+    /// Routed networks, as in `/proc/net/route`.
     pub routes: Option<String>,
 }
 
 impl Host {
-    /// The machine this runs on.
+    /// The machine that kstrim runs on.
     pub(crate) fn this() -> Self {
         let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         Self {
@@ -58,7 +58,7 @@ impl Host {
         }
     }
 
-    /// A variable that is set to something.
+    /// The value of a variable that is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -74,35 +74,35 @@ impl Host {
     }
 }
 
-/// What checks look at.
+/// What the checks examine.
 pub(crate) struct Ground {
-    /// What was requested.
+    /// The requested settings.
     pub settings: Settings,
-    /// The release and what belongs to it as `up` would choose them, before minikube was asked.
+    /// The release and matching versions as `up` would choose them before it queries minikube.
     choice: Result<Choice>,
-    /// The release that is installed, once the cluster has told; `None` where that does not matter.
+    /// minikube, or why it is not available.
     installed: Option<SetOnce<Option<Version>>>,
-    /// minikube, or why there is none.
+    /// kubectl, or why it is not available.
     pub minikube: Result<Rc<Minikube>>,
-    /// kubectl, or why there is none.
-    pub kubectl: Result<Rc<Kubectl>>,
     /// The profile's journal, or why it cannot be read.
+    pub kubectl: Result<Rc<Kubectl>>,
+    /// kstrim's state directory.
     pub journal: Result<ProfileState>,
-    /// kstrim's state folder.
+    /// kstrim's state directory.
     pub state_dir: PathBuf,
     /// kstrim's cache directory.
     pub cache_dir: PathBuf,
     /// This machine.
     pub host: Host,
-    /// Runs the engine's client; `None` where no check of the engine will be asked for.
+    /// Runs the engine's client; `None` if no check of the engine will run.
     pub runner: Option<Rc<dyn Runner>>,
-    /// Whether the network may be asked.
+    /// Whether checks may use the network.
     pub online: bool,
-    /// Whether messages may be sent through Kafka.
+    /// Whether checks may send messages through Kafka.
     pub messages: bool,
-    /// Whether the profile is kstrim's, once that is known.
+    /// Whether the profile belongs to kstrim, once that is known.
     pub ours: Cell<Option<bool>>,
-    /// Operators with kstrim's label in the live cluster, if it was asked.
+    /// Operators with kstrim's label in the live cluster, if it was queried.
     pub operators: Once<Vec<Value>>,
     minikube_version: OnceCell<Result<String>>,
     kubectl_version: OnceCell<Result<String>>,
@@ -113,7 +113,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// The ground of a verb that may have nothing but its settings.
+    /// For a command that may have nothing but its settings.
     pub(crate) fn new(
         settings: Settings,
         journal: Result<ProfileState>,
@@ -138,7 +138,7 @@ impl Ground {
         }
     }
 
-    /// The ground of a run of `up`.
+    /// For a run of `up`.
     pub(crate) fn of(cx: &Session, settings: &Settings) -> Self {
         Self::with(
             settings.clone(),
@@ -182,42 +182,41 @@ impl Ground {
         }
     }
 
-    /// Judge by the release that is installed, unless one is asked for. Whoever calls this calls
-    /// [`Self::installed_is`], too.
+    /// Use the installed release, unless another one is requested. The caller must also call [`Self::installed_is`].
     pub(crate) fn by_installed(mut self) -> Self {
         self.installed = self.settings.release.is_none().then(SetOnce::new);
         self
     }
 
-    /// What is installed, or that it is not known.
+    /// Set the installed release, or that it is not known.
     pub(crate) fn installed_is(&self, release: Option<Version>) {
         if let Some(installed) = &self.installed {
             let _ = installed.set(release);
         }
     }
 
-    /// The release to judge by and what belongs to it: the installed one for a verb that looks at what there is, the
-    /// one that `up` would choose for `up`, and where nothing is installed.
+    /// The release to compare with, and its versions: the installed one for a command that examines an existing
+    /// cluster; the one that `up` would choose for `up`, and if nothing is installed.
     pub(crate) async fn choice(&self) -> Result<Choice> {
         let installed = match &self.installed {
             Some(installed) => installed.wait().await.clone(),
             None => None,
         };
         match installed {
-            // What goes with another release only, is told of what `up` would choose.
+            // A problem that only another release has is reported about the one that `up` would choose.
             Some(_) => versions::of_release(&self.settings, installed).or_else(|_| self.choice.clone()),
             None => self.choice.clone(),
         }
     }
 
-    /// The newest release, where the one to judge by is an older one.
+    /// The newest release, if the one to compare with is older.
     pub(crate) async fn newer(&self) -> Option<Version> {
         let (chosen, newest) = (self.choice().await.ok()?, self.choice.as_ref().ok()?);
         let newest = &newest.release.version;
         (*newest > chosen.release.version).then(|| newest.clone())
     }
 
-    /// What the programs said to somebody else.
+    /// Use output of the programs that was read elsewhere.
     pub(crate) fn programs_say(&self, minikube: &str, kubectl: &str, listed: &Listed) {
         let _ = self.minikube_version.set(Ok(minikube.to_owned()));
         let _ = self.kubectl_version.set(Ok(kubectl.to_owned()));
@@ -234,7 +233,7 @@ impl Ground {
         ProfilePaths::new(self.state_dir.clone(), self.profile_name())
     }
 
-    /// Who owns the profile, as far as can be determined with nothing running; `None` without a readable journal.
+    /// Who owns the profile, as far as that can be determined while nothing runs; `None` without a readable journal.
     pub(crate) async fn owner(&self) -> Option<Owner> {
         let disk = machine::read(&self.host.minikube_home(), self.profile_name());
         let journal = self.journal.as_ref().ok()?;
@@ -256,13 +255,13 @@ impl Ground {
         self.kubectl_version.get_or_init(ask).await.clone()
     }
 
-    /// What minikube has on file of the profile.
+    /// The profiles that minikube lists.
     pub(crate) async fn listed(&self) -> Result<Listed> {
         let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.listed().await };
         self.listed.get_or_init(ask).await.clone()
     }
 
-    /// The profile as minikube has it on file, if there is a usable one.
+    /// The profile's entry in minikube's list, if it is usable.
     pub(crate) async fn profile(&self) -> Option<Profile> {
         match self.listed().await {
             Ok(Listed::Valid(profile)) => Some(profile),
@@ -270,18 +269,18 @@ impl Ground {
         }
     }
 
-    /// What minikube says of the profile's machine.
+    /// The state of the profile's machine, from minikube.
     pub(crate) async fn state(&self) -> Result<State> {
         let ask = || async { self.minikube.as_ref().map_err(Clone::clone)?.status().await };
         self.state.get_or_init(ask).await.clone()
     }
 
-    /// The same, asked by somebody else.
+    /// Use a state that was read elsewhere.
     pub(crate) fn state_is(&self, state: Result<State>) {
         let _ = self.state.set(state);
     }
 
-    /// The user's own defaults of minikube; none if they cannot be told.
+    /// The user's own minikube defaults; none if they cannot be read.
     pub(crate) async fn config(&self) -> &[(String, String)] {
         let ask = || async {
             match &self.minikube {
@@ -297,7 +296,7 @@ impl Ground {
         self.config().await.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
-    /// The engine under minikube.
+    /// The engine that minikube uses.
     pub(crate) async fn engine(&self) -> &Found {
         self.engine.get_or_init(|| super::engine::find(self)).await
     }

@@ -7,26 +7,26 @@ use crate::failure::{Failure, Kind};
 use crate::names::memory_mb;
 use crate::tool::arguments;
 
-/// Memory below which minikube refuses, MiB (`minUsableMem` of its `cmd/start.go`).
+/// Memory below which minikube refuses to start, MiB (`minUsableMem` of its `cmd/start.go`).
 const LEAST_MB: u64 = 1800;
-/// Memory below which a Kafka on Kubernetes is a squeeze, MiB: a node's own 1.3 GiB, the operator's 384
+/// Memory below which a Kafka cluster is likely to run out of memory, MiB: a node's own 1.3 GiB, the operator's 384
 /// MiB, a broker and its entity operator.
-const SNUG_MB: u64 = 3072;
-/// CPUs Kubernetes needs (kubeadm's own preflight).
+const TIGHT_MB: u64 = 3072;
+/// CPUs that Kubernetes needs (kubeadm's own preflight).
 const LEAST_CPUS: u64 = 2;
 
-/// A line of `/proc/meminfo` in MiB.
+/// The value of a line of `/proc/meminfo`, MiB.
 pub(super) fn meminfo(text: &str, key: &str) -> Option<u64> {
     let line = text.lines().find(|l| l.split(':').next() == Some(key))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? >> 10)
 }
 
-/// MiB for people.
+/// A size in MiB for messages.
 pub(crate) fn gib(mb: u64) -> String {
     if mb < 1024 { format!("{mb} MiB") } else { format!("{:.1} GiB", mb as f64 / 1024.0) }
 }
 
-/// What `up` asks minikube for: memory in MiB (`None`: all there is) and CPUs.
+/// The memory in MiB (`None`: all of it) and CPUs that `up` requests from minikube.
 pub(super) async fn asked(ground: &Ground) -> (Option<u64>, Option<u64>) {
     let own = |key: &'static str| async move { ground.configured(key).await.map(str::to_owned) };
     let passed = |key: &str| arguments::flag_value(&ground.settings.minikube_args, key);
@@ -41,7 +41,7 @@ pub(super) async fn asked(ground: &Ground) -> (Option<u64>, Option<u64>) {
     (memory_mb(&memory), cpus.parse().ok())
 }
 
-/// Memory of this machine.
+/// Whether this machine has enough memory.
 pub(crate) async fn memory(ground: &Ground) -> Verdict {
     let Some(there) = ground.host.memory_mb else {
         return Verdict::Skip("this system does not report its memory".into());
@@ -54,7 +54,7 @@ pub(crate) async fn memory(ground: &Ground) -> Verdict {
         ));
     }
     let (asked, _) = asked(ground).await;
-    // minikube gives each node as much.
+    // minikube gives each node this much.
     if let (Some(nodes @ 2..), Some(each)) = (ground.settings.nodes, asked)
         && each * u64::from(nodes) > there
     {
@@ -69,7 +69,7 @@ pub(crate) async fn memory(ground: &Ground) -> Verdict {
             failure.hint("use fewer nodes, or less memory for each: --memory 3g"),
         ));
     }
-    // An engine may run elsewhere, or have less: `engine.size` looks at that.
+    // An engine may run elsewhere, or have less: `engine.size` checks that.
     let (verdict, container) =
         (judge_memory(there, asked, "this machine"), ground.engine().await.is_container());
     match (verdict, ground.host.free_mb, asked) {
@@ -122,7 +122,7 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
             .hint("request more: --memory 4g"),
         ));
     }
-    if asked < SNUG_MB {
+    if asked < TIGHT_MB {
         return Verdict::Warn(Box::new(
             Failure::new(
                 errors::MEMORY_TOO_LITTLE,
@@ -135,7 +135,7 @@ pub(super) fn judge_memory(there: u64, asked: Option<u64>, whose: &str) -> Verdi
     Verdict::Ok(format!("{}, {} for the cluster", gib(there), gib(asked)))
 }
 
-/// CPUs of this machine.
+/// Whether this machine has enough CPUs.
 pub(crate) async fn cpus(ground: &Ground) -> Verdict {
     let Some(there) = ground.host.cpus else {
         return Verdict::Skip("this system does not report its number of CPUs".into());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_held_against_what_is_asked_and_needed() {
+    fn memory_is_compared_with_the_request_and_the_minimum() {
         for (there, asked, want) in [
             (24_105, Some(4096), ("ok", None)),
             (24_105, None, ("ok", None)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn processors_are_held_against_what_is_asked_and_needed() {
+    fn cpus_are_compared_with_the_request_and_the_minimum() {
         for (there, asked, want) in [
             (2, Some(2), ("ok", None)),
             (8, None, ("ok", None)),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn meminfo_is_read() {
+    fn meminfo_is_parsed() {
         let text = "MemTotal:       24683944 kB\nMemFree: 1 kB\nMemAvailable:   23548000 kB\n";
         assert_eq!((meminfo(text, "MemTotal"), meminfo(text, "MemAvailable")), (Some(24_105), Some(22_996)));
         assert_eq!(meminfo(text, "SwapTotal"), None);

@@ -1,6 +1,6 @@
-//! Is this machine fit? A table of checks, each a record that looks at the [`Ground`] and gives a
-//! [`Verdict`]. `up` runs those that can refuse before it changes anything (its task `preflight`);
-//! `doctor` runs all of them. What both know is asked once, by the ground.
+//! Whether this machine is suitable: a table of checks, each a record that examines the [`Ground`] and returns a
+//! [`Verdict`]. `up` runs those that can refuse before it changes anything (its task `preflight`); `doctor` runs all
+//! of them. What several checks need is queried once, by the ground.
 
 pub(crate) mod certificate;
 pub(crate) mod disk;
@@ -76,18 +76,18 @@ impl Group {
 /// The verdict of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// All is well; what was found.
+    /// No problem; what was found.
     Ok(String),
     /// It may cause problems later.
     Warn(Box<Failure>),
-    /// `up` cannot work like this.
+    /// `up` cannot work in this state.
     Fail(Box<Failure>),
-    /// There was nothing to look at; why.
+    /// There was nothing to check; the reason.
     Skip(String),
 }
 
 impl Verdict {
-    /// Well, unless it failed.
+    /// No problem, unless it failed.
     pub(crate) fn of(result: Result<String>) -> Self {
         match result {
             Ok(found) => Verdict::Ok(found),
@@ -96,14 +96,14 @@ impl Verdict {
     }
 }
 
-/// Whether `up` runs a check before it begins.
+/// Whether `up` runs a check before it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InUp {
-    /// No: minikube itself refuses as quickly, or it costs too much.
+    /// No: minikube itself fails as quickly, or the check takes too long.
     No,
-    /// Yes, and it refuses what fails.
+    /// Yes, and a failed check stops it.
     Refuses,
-    /// Yes, and it tells warnings, too.
+    /// Yes, and warnings are printed, too.
     Warns,
 }
 
@@ -113,11 +113,11 @@ pub(crate) struct Check {
     pub id: &'static str,
     /// Its group.
     pub group: Group,
-    /// What it checks, for people.
+    /// What it checks, in messages.
     pub title: &'static str,
     /// Whether `up` runs it.
     pub in_up: InUp,
-    /// Look.
+    /// Performs the check.
     pub run: for<'a> fn(&'a Ground) -> BoxFuture<'a, Verdict>,
 }
 
@@ -134,12 +134,12 @@ macro_rules! check {
     };
 }
 
-/// Every check that needs no running cluster, in the order they are shown.
+/// Every check that needs no running cluster, in the order of display.
 pub(crate) const TABLE: &[Check] = &[
     check!(Machine, "machine.memory", "memory of this machine", No, machine::memory),
     check!(Machine, "machine.cpus", "CPUs of this machine", No, machine::cpus),
     check!(Engine, "engine.driver", "the minikube driver", No, engine::driver),
-    check!(Engine, "engine.answers", "the container engine", No, engine::answers),
+    check!(Engine, "engine.answers", "the container engine", No, engine::responds),
     check!(Engine, "engine.size", "memory and CPUs of the engine", No, engine::size),
     check!(Engine, "engine.root", "root", No, engine::root),
     check!(Tools, "tools.minikube", "minikube", Refuses, tools::minikube),
@@ -166,8 +166,7 @@ pub(crate) const TABLE: &[Check] = &[
     check!(Profile, "profile.certificates", "minikube's certificates", No, profile::certificates),
 ];
 
-/// The checks of a group that `up` runs; the first that fails refuses. What a warning says is given
-/// to `warn`.
+/// Run the checks of a group that `up` runs; the first failure is returned. Warnings are passed to `warn`.
 pub(crate) async fn refuse(ground: &Ground, group: Group, mut warn: impl FnMut(&Failure)) -> Result<()> {
     for check in TABLE.iter().filter(|c| c.group == group && c.in_up != InUp::No) {
         match (check.run)(ground).await {

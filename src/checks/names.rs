@@ -5,8 +5,8 @@ use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::tool::engine::{Answer, Engine};
 
-/// minikube calls the node's container after the profile; one that a `minikube delete` left behind while
-/// the engine was down (it exits 0 then), or somebody else's, is in the way.
+/// minikube names the node's container after the profile. A container that `minikube delete` left behind while the
+/// engine was down (it exits with 0 then), or a foreign one, prevents its creation.
 pub(crate) async fn container(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("it is the profile's".into());

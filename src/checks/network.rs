@@ -1,5 +1,5 @@
-//! What `up` would fetch, and whether it could. Nothing that is there already is asked for, and nobody is
-//! asked for longer than [`LIMIT`].
+//! What `up` would download, and whether it could. Nothing that already exists is requested, and no server is queried
+//! for longer than [`LIMIT`].
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -13,14 +13,14 @@ use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 use crate::manifest::source;
 
-/// How long a server may take. One that answers does so in a tenth of it, and `doctor` has two seconds.
+/// How long a server may take. A server that responds needs a tenth of it, and `doctor` has two seconds.
 const LIMIT: Duration = Duration::from_millis(1200);
 
 /// Where minikube gets Kubernetes and its preloaded images (`pkg/minikube/download` of minikube).
 const MINIKUBE: &str = "https://storage.googleapis.com/";
 
-/// minikube's docker network takes the first free of `192.168.49.0/24`, `192.168.58.0/24`, ... (steps of
-/// 9, 20 tries: `pkg/drivers/kic/oci/network_create.go`).
+/// minikube's docker network uses the first free subnet of `192.168.49.0/24`, `192.168.58.0/24`, ... (steps of 9, 20
+/// tries: `pkg/drivers/kic/oci/network_create.go`).
 pub(crate) async fn subnet(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("the profile has one".into());
@@ -58,8 +58,8 @@ fn judge_subnets(routes: &str) -> Verdict {
     }
 }
 
-/// A line of `/proc/net/route`: destination and mask, in hexadecimal, lowest byte first. The default route
-/// is none.
+/// A line of `/proc/net/route`: destination and mask, in hexadecimal, lowest byte first. `None` for the default
+/// route.
 fn route(line: &str) -> Option<(Ipv4Addr, u32)> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let number = |at: usize| Some(u32::from_str_radix(fields.get(at)?, 16).ok()?.swap_bytes());
@@ -75,7 +75,7 @@ pub(crate) async fn mirror(ground: &Ground) -> Verdict {
     }
 }
 
-/// Strimzi's install manifest: given, cached, or to be had.
+/// Strimzi's install manifest: specified, cached, or available for download.
 pub(crate) async fn manifest(ground: &Ground) -> Verdict {
     let settings = &ground.settings;
     let url = match settings.manifests.as_deref() {
@@ -123,8 +123,8 @@ pub(crate) async fn manifest(ground: &Ground) -> Verdict {
     }
 }
 
-/// The registry of Strimzi's images. The node pulls them, perhaps by another way than this machine has:
-/// no more than a warning.
+/// The registry of Strimzi's images. The node pulls them, possibly over another network path than this machine: only
+/// a warning.
 pub(crate) async fn registry(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("the profile may have the images; its pods will show".into());
@@ -145,7 +145,7 @@ pub(crate) async fn registry(ground: &Ground) -> Verdict {
     .await
 }
 
-/// Where minikube gets Kubernetes from, unless it has it.
+/// Where minikube downloads Kubernetes from, unless it has it already.
 pub(crate) async fn minikube(ground: &Ground) -> Verdict {
     if ground.profile().await.is_some() {
         return Verdict::Skip("the profile exists".into());
@@ -181,12 +181,12 @@ fn host_of(url: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-/// Whether a server answers at all, whatever it says.
+/// Whether a server responds at all, whatever the response.
 async fn reach(url: &str) -> Result<(), Failure> {
     let (owned, settings) =
         (url.to_owned(), Settings { connect_timeout: LIMIT, read_timeout: LIMIT, ..Settings::default() });
     let asked = tokio::task::spawn_blocking(move || download::answers(&owned, &settings));
-    // A look-up of a name takes the resolver's own time: nobody waits for that thread.
+    // Name resolution has its own time limit: this thread is not waited for.
     match tokio::time::timeout(LIMIT, asked).await {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(failure))) => Err(worded(&failure, host_of(url))),
@@ -235,7 +235,7 @@ mod tests {
 
     const HEAD: &str = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n";
 
-    /// A line for `192.168.X.0/24` or another net.
+    /// A line for `192.168.X.0/24` or another network.
     fn line(net: Ipv4Addr, bits: u32) -> String {
         let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
         format!(
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_download_says_is_told_in_the_words_of_a_check() {
+    fn a_download_error_is_reported_in_the_words_of_a_check() {
         for (from, to) in [
             (errors::DOWNLOAD_DNS, errors::NETWORK_DNS),
             (errors::DOWNLOAD_TLS, errors::NETWORK_TLS),

@@ -7,10 +7,10 @@ use super::{Ground, Verdict};
 use crate::errors;
 use crate::failure::{Failure, Kind};
 
-/// Ports of Kubernetes' own programs, which the driver `none` runs on this machine itself.
+/// Ports of Kubernetes' own programs, which run on this machine itself with the driver `none`.
 const KUBERNETES: [u16; 4] = [8443, 10250, 2379, 2380];
 
-/// A local port can be had for `kubectl port-forward`; for the driver `none` also those of Kubernetes.
+/// Whether a local port is available for `kubectl port-forward`; with the driver `none` also those of Kubernetes.
 pub(crate) async fn local(ground: &Ground) -> Verdict {
     let here = ground.engine().await.driver.as_deref() == Some("none") && ground.profile().await.is_none();
     judge(&|port| TcpListener::bind(("127.0.0.1", port)).map(drop), if here { &KUBERNETES } else { &[] })

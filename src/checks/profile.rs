@@ -1,4 +1,4 @@
-//! The minikube profile: does it exist, is it complete, is it kstrim's, and does it have the requested settings?
+//! The minikube profile: whether it exists, is complete, belongs to kstrim, and has the requested settings.
 
 use std::path::Path;
 
@@ -20,10 +20,10 @@ use crate::names::memory_mb;
 use crate::names::{KubernetesVersion, Minor, Version};
 use crate::tool::minikube_output::{Listed, Profile, State};
 
-/// How long before its end a certificate is warned of.
+/// How long before its expiry a certificate causes a warning.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// kstrim's journal can be read, and is not of a newer kstrim.
+/// Whether kstrim's journal can be read, and was not written by a newer kstrim.
 pub(crate) async fn journal(ground: &Ground) -> Verdict {
     Verdict::of(ground.journal.as_ref().map_err(Clone::clone).and_then(|journal| {
         if journal.schema > SCHEMA {
@@ -88,7 +88,7 @@ fn judge_state(
         if taken_up { Verdict::Warn(Box::new(failure)) } else { Verdict::Fail(Box::new(failure)) }
     };
     match (listed, state) {
-        // A directory without a configuration is taken up by the next start, whoever left it.
+        // The next start uses a directory without a configuration, whoever left it.
         (Listed::Broken, State::Absent | State::Gone | State::Stopped) => half(true),
         (Listed::Valid(profile), _) if !profile.addressed => half(false),
         (_, State::Absent) => Verdict::Ok(format!("{name} does not exist yet: {up} creates it")),
@@ -118,7 +118,7 @@ fn judge_state(
     }
 }
 
-/// Whether kstrim created it, or may use it.
+/// Whether kstrim created it or may use it.
 pub(crate) async fn owner(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     match ground.ours.get() {
@@ -142,7 +142,7 @@ pub(crate) async fn owner(ground: &Ground) -> Verdict {
     }
 }
 
-/// Whether it has what is requested.
+/// Whether it has the requested settings.
 pub(crate) async fn settings(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     Verdict::of(unchanged(ground, &profile).map(|()| "it has all requested settings".into()))
@@ -195,7 +195,7 @@ fn unchanged(ground: &Ground, profile: &Profile) -> Result<()> {
     ))))
 }
 
-/// Whether its Kubernetes is one that the release supports.
+/// Whether its Kubernetes version is supported by the release.
 pub(crate) async fn kubernetes(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     Verdict::of(match ground.choice().await {
@@ -218,7 +218,7 @@ fn supported(settings: &Settings, release: &Release, profile: &Profile) -> Resul
     }
 }
 
-/// The live Kubernetes, `what` says which, is outside of what the release supports.
+/// The failure if the live Kubernetes version, described by `what`, is not supported by the release.
 pub(crate) fn unsupported(settings: &Settings, release: &Release, what: &str, live: Minor) -> Failure {
     let (target, version) = (&settings.target, &release.version);
     let message = format!("{what}, which Strimzi {version} does not support");
@@ -261,7 +261,7 @@ pub(crate) fn unsupported(settings: &Settings, release: &Release, what: &str, li
     ))
 }
 
-/// What the live operators rule out.
+/// What the live operators do not allow.
 pub(crate) async fn operator(ground: &Ground) -> Verdict {
     match ground.operators.get() {
         None => Verdict::Skip("the cluster was not checked".into()),
@@ -284,8 +284,8 @@ async fn against(ground: &Ground, operators: &[Value]) -> Result<String> {
     })
 }
 
-/// A Kafka goes to a later Strimzi by steps of its own, over releases in between; without one the
-/// operator alone is replaced.
+/// A Kafka cluster must be upgraded to a later Strimzi in steps, possibly through intermediate releases; without one,
+/// only the operator is replaced.
 async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
     let target = &ground.settings.target;
     let kubectl = ground.kubectl.as_ref().map_err(Clone::clone)?;
@@ -315,8 +315,8 @@ async fn older(ground: &Ground, asked: &Version, live: &Version) -> Result<()> {
     ))
 }
 
-/// A smaller Strimzi over a larger one would leave its resource definitions' stored versions behind; a
-/// second one in another namespace would take the cluster-wide bindings away from the first.
+/// Installing an older Strimzi over a newer one would leave the stored versions of the newer CRDs behind; a second
+/// one in another namespace would replace the subjects of the first one's cluster-wide bindings.
 fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String, Option<Version>)> {
     let target = &ground.settings.target;
     let text = |object: &Value, pointer: &str| {
@@ -360,7 +360,7 @@ fn fits(ground: &Ground, asked: &Version, operators: &[Value]) -> Result<(String
     Ok((found, installed))
 }
 
-/// minikube's own certificates of the profile.
+/// minikube's own certificates for the profile.
 pub(crate) async fn certificates(ground: &Ground) -> Verdict {
     let Some(profile) = ground.profile().await else { return Verdict::Skip("none exists yet".into()) };
     let home = ground.host.minikube_home();
@@ -370,7 +370,9 @@ pub(crate) async fn certificates(ground: &Ground) -> Verdict {
 }
 
 fn judge_certificates(files: &[impl AsRef<Path>], now: Timestamp, profile: &str) -> Verdict {
-    let read = |path: &Path| Some((path.to_owned(), super::certificate::end(&std::fs::read(path).ok()?)?));
+    let read = |path: &Path| {
+        Some((path.to_owned(), super::certificate::earliest_expiry(&std::fs::read(path).ok()?)?))
+    };
     let Some((path, end)) = files.iter().filter_map(|f| read(f.as_ref())).min_by_key(|(_, end)| *end) else {
         return Verdict::Skip("minikube has none in the expected location".into());
     };

@@ -23,7 +23,7 @@ fn word(verdict: &Verdict) -> String {
 }
 
 #[test]
-fn each_state_of_a_profile_has_its_name() {
+fn each_state_of_a_profile_is_named() {
     let (mine, cut, theirs) = ((true, false), (true, true), (false, false));
     for (listed, state, whose, want) in [
         (Listed::Absent, State::Absent, theirs, "ok"),
@@ -48,7 +48,7 @@ fn each_state_of_a_profile_has_its_name() {
 }
 
 #[test]
-fn certificates_are_warned_of_and_refused_when_they_ran_out() {
+fn certificates_that_expire_soon_warn_and_expired_ones_fail() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);

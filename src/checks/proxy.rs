@@ -6,19 +6,19 @@ use super::{Ground, Host, Verdict};
 use crate::errors;
 use crate::failure::{Failure, Kind};
 
-/// The addresses of Kubernetes' services unless `--service-cluster-ip-range` names others.
+/// The addresses of Kubernetes' services unless `--service-cluster-ip-range` sets others.
 const SERVICES: &str = "10.96.0.0/12";
 
-/// What must not go through a proxy: `(why, the range)`. The ranges are those of minikube's handbook,
-/// "Proxies and VPNs", of which a profile uses one for its node, by its driver. Pods' own addresses
-/// (10.244.0.0/16) are asked by nobody outside the cluster, and what is on this machine (`localhost`,
-/// `127.0.0.1`: the ports that kstrim forwards) Go's and Rust's clients never ask of a proxy.
+/// What must not go through a proxy: `(why, the range)`. The ranges are those of minikube's handbook, "Proxies and
+/// VPNs"; the driver determines which one the node's address is in. Addresses of pods (10.244.0.0/16) are not used
+/// outside the cluster, and Go's and Rust's HTTP clients never use a proxy for this machine (`localhost`,
+/// `127.0.0.1`: the ports that kstrim forwards).
 fn needed(driver: &str, arguments: &[String]) -> Vec<(&'static str, String)> {
     let node = match driver {
         "virtualbox" => Some("192.168.59.0/24"),
         "kvm2" | "kvm" => Some("192.168.39.0/24"),
         "docker" | "podman" => Some("192.168.49.0/24"),
-        // hyperkit, qemu, vfkit, ssh ...: whatever this machine gives them.
+        // hyperkit, qemu, vfkit, ssh ...: an address that this machine assigns.
         _ => None,
     };
     let flag = "--service-cluster-ip-range";
@@ -37,7 +37,7 @@ fn needed(driver: &str, arguments: &[String]) -> Vec<(&'static str, String)> {
 /// The proxy variables.
 pub(crate) async fn proxy(ground: &Ground) -> Verdict {
     if variable(&ground.host).is_none() {
-        // Which driver there would be need not be asked.
+        // The driver does not matter if no proxy is set.
         return judge(&ground.host, "docker", &[]);
     }
     let driver = ground.engine().await.driver.as_deref().unwrap_or("docker");
@@ -65,7 +65,7 @@ fn judge(host: &Host, driver: &str, arguments: &[String]) -> Verdict {
     let missing: Vec<_> =
         needed(driver, arguments).into_iter().filter(|(_, range)| !covers(exceptions, range)).collect();
     if missing.is_empty() {
-        // Never the value itself: it may hold a password.
+        // Never print the value: it may contain a password.
         return Verdict::Ok(format!("{variable} is set, and {name} excludes the cluster"));
     }
     let ranges: Vec<&str> = missing.iter().map(|(_, range)| range.as_str()).collect();
@@ -81,9 +81,9 @@ fn judge(host: &Host, driver: &str, arguments: &[String]) -> Verdict {
     Verdict::Warn(Box::new(failure.hint(format!("export {name}=\"${name}{comma}{}\"", ranges.join(",")))))
 }
 
-/// Whether a `NO_PROXY` list has a range, as Go's programs read it: `*`, or ranges. Of a single address
-/// (with or without a port) it is taken that it is the one that counts: a node has one, and of the services
-/// the API server's is the first. Names do not count for an address.
+/// Whether a `NO_PROXY` list covers a range, as Go programs read it: `*`, or ranges. A single address (with or
+/// without a port) is assumed to be the relevant one: a node has one address, and the API server's is the first one
+/// of the services. Names do not apply to addresses.
 fn covers(list: &str, range: &str) -> bool {
     let Some((base, bits)) = parse(range) else { return true };
     list.split(',').map(str::trim).any(|entry| {
@@ -106,7 +106,7 @@ fn parse(range: &str) -> Option<(Ipv4Addr, u32)> {
     Some((base.parse().ok()?, bits.parse().ok().filter(|bits| *bits <= 32)?))
 }
 
-/// Whether an address is in a range of so many leading bits.
+/// Whether an address is in a range with this prefix length.
 pub(super) fn in_range(at: Ipv4Addr, base: Ipv4Addr, bits: u32) -> bool {
     let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
     at.to_bits() & mask == base.to_bits() & mask
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_must_leave_the_cluster_out() {
+    fn a_proxy_must_exclude_the_cluster() {
         let judge = |host: &Host| judge(host, "docker", &[]);
         assert!(matches!(judge(&host(&[])), Verdict::Ok(_)));
         assert!(matches!(judge(&host(&[("NO_PROXY", "x")])), Verdict::Ok(_)));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ranges_are_those_of_the_driver_and_of_the_services() {
+    fn ranges_depend_on_the_driver_and_the_services() {
         let ranges = |driver: &str, arguments: &[&str]| {
             let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
             needed(driver, &arguments).into_iter().map(|(_, range)| range).collect::<Vec<_>>()
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_covers_nothing() {
+    fn an_invalid_list_covers_nothing() {
         for list in ["", ",", "10.96.0.1/33", "10.96.0.1/x", "example.com", "/8", "10.96.0.0/16", "10.0.0.1"]
         {
             assert!(!covers(list, SERVICES), "{list}");

@@ -1,4 +1,4 @@
-//! The programs kstrim wraps.
+//! The programs that kstrim runs.
 
 use super::{Ground, Verdict};
 use crate::catalogue;
@@ -7,7 +7,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::names::Version;
 use crate::toolbox::pins::OLDEST_KUBECTL;
 
-/// minikube is there and new enough.
+/// Whether minikube is installed and new enough.
 pub(crate) async fn minikube(ground: &Ground) -> Verdict {
     Verdict::of(ground.minikube_version().await.and_then(|found| {
         if let Some(oldest) = catalogue::catalogue().minikube.first() {
@@ -17,7 +17,7 @@ pub(crate) async fn minikube(ground: &Ground) -> Verdict {
     }))
 }
 
-/// kubectl is there and new enough.
+/// Whether kubectl is installed and new enough.
 pub(crate) async fn kubectl(ground: &Ground) -> Verdict {
     Verdict::of(ground.kubectl_version().await.and_then(|found| {
         old_enough("kubectl", &found, &OLDEST_KUBECTL, "https://kubernetes.io/docs/tasks/tools/")?;
@@ -33,12 +33,12 @@ pub(crate) fn old_enough(program: &str, found: &str, oldest: &Version, page: &st
                 .because(format!("kstrim needs {program} {oldest} or newer"))
                 .hint(format!("install a newer one: {page}")),
         )),
-        // A build with a version of its own making is taken as it is.
+        // A build with a custom version is accepted.
         _ => Ok(()),
     }
 }
 
-/// kubectl is supported one minor version around the API server's (Kubernetes' version skew policy).
+/// kubectl supports API servers within one minor version (Kubernetes' version skew policy).
 pub(crate) async fn skew(ground: &Ground) -> Verdict {
     let Ok(kubectl) = ground.kubectl_version().await else {
         return Verdict::Skip("kubectl is not installed".into());
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_minor_version_apart_is_fine_and_two_are_not() {
+    fn one_minor_version_of_skew_is_accepted_and_two_are_not() {
         for (kubectl, kubernetes) in [("1.34.4", "1.34.0"), ("1.33.0", "1.34.0"), ("1.35.1", "1.34.9")] {
             assert!(matches!(skewed(kubectl, kubernetes), Verdict::Ok(_)), "{kubectl} {kubernetes}");
         }

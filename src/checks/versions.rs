@@ -1,4 +1,4 @@
-//! Do Strimzi, Kafka, Kubernetes and minikube work together?
+//! Whether Strimzi, Kafka, Kubernetes and minikube are compatible.
 
 use super::{Ground, Verdict};
 use crate::catalogue::{self, Choice, Partial};
@@ -10,13 +10,13 @@ use crate::manifest::recognise;
 use crate::manifest::render::Preset;
 use crate::names::Version;
 
-/// A consistent set for what was asked, before minikube is asked. A manifest of the user's says which release it is.
+/// A consistent set for the request, before minikube is queried. A user's manifest determines its own release.
 pub(crate) fn choose(settings: &Settings) -> Result<Choice> {
     let given = || recognise::given(settings.manifests.as_deref()).map(|release| release.version.clone());
     of_release(settings, settings.release.clone().or_else(given))
 }
 
-/// A consistent set for what was asked, of this release.
+/// A consistent set for the request, with this release.
 pub(crate) fn of_release(settings: &Settings, release: Option<Version>) -> Result<Choice> {
     let asked = settings.preset.map(Preset::from);
     let choice = catalogue::resolve(&Partial {

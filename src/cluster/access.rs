@@ -92,8 +92,12 @@ fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
     let rules = kafka.authorization();
     // With access rules, a client without a user has no permissions unless the rules grant them.
     let anonymous = rules.as_ref().is_none_or(|rules| rules.admits_anonymous);
-    let inner =
-        || kafka.listeners().filter(Listener::is_inner).filter(|l| !(l.tls() && l.has_own_certificate()));
+    let inner = || {
+        kafka
+            .listeners()
+            .filter(Listener::advertises_pods)
+            .filter(|l| !(l.tls() && l.has_custom_certificate()))
+    };
     if anonymous && kafka.plain_listener().is_some() {
         return Ok(Way::Plain);
     }
@@ -102,7 +106,7 @@ fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
     }
     for how in [Authentication::Tls, Authentication::Scram] {
         let Some(listener) = inner().find(|l| listener::takes(l, how)) else { continue };
-        if !kafka.operates_here(Entity::User) {
+        if !kafka.manages_own_namespace(Entity::User) {
             return Err(
                 "its listeners require a user, and it has no user operator that could create one".into()
             );

@@ -163,7 +163,7 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
     }
     // The API server has just answered. A group with an API server of its own (metrics.k8s.io) answers 503 for as
     // long as that server is unavailable: retrying would take as long as a restart, for each such group.
-    let once = &kubectl.clone().impatient();
+    let once = &kubectl.clone().without_retries();
     let lists: Vec<_> = stream::iter(apis)
         .map(|api| async move { (once.find(&api).await, api) })
         .buffered(AT_ONCE)

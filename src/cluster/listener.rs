@@ -154,7 +154,7 @@ pub(crate) fn preparation(
     let mut patch = json!({});
     let mut said = Vec::new();
     // One that only leads in from outside, or to another address, is no way for programs in the cluster and for kstrim.
-    if !kafka.listeners().any(|l| takes(&l, authentication) && !is_host(&l) && l.is_inner()) {
+    if !kafka.listeners().any(|l| takes(&l, authentication) && !is_host(&l) && l.advertises_pods()) {
         let (base, first) = authentication.listener_defaults();
         // The names and ports that others have are theirs: Strimzi refuses a Kafka with two of a kind.
         let named = |name: &String| kafka.listeners().all(|l| l.name() != name);
@@ -221,7 +221,7 @@ mod tests {
         );
         let after = kafka(&all);
         assert_eq!(with_host(&Kafka(&after), None, &ports), Ok(None), "it has it already");
-        assert!(Listener(&all[0]).is_inner() && !Listener(&all[1]).is_inner());
+        assert!(Listener(&all[0]).advertises_pods() && !Listener(&all[1]).advertises_pods());
         assert_eq!(self::ports(&host_of(&Kafka(&after), None).unwrap()), ports);
         assert_eq!(host_of(&Kafka(&after), Some(Authentication::Tls)), None);
         assert_eq!(without_host(&Kafka(&after)), Some(json!([plain()])));

@@ -15,14 +15,14 @@ use super::session::Session;
 use crate::cluster::change;
 use crate::cluster::inventory::{Class, Inventory};
 use crate::errors;
-use crate::explain::{Cure, Finding};
+use crate::explain::{Finding, Recovery};
 use crate::failure::Result;
 use crate::kube::cluster::OPERATOR;
 use crate::kube::kafka::Kafka;
 use crate::kube::{ApiErrorKind, Kind, Snapshot};
 use crate::manifest::Object;
 
-/// How long a cure may take to show: a restarted operator begins after about 15 s on a quiet machine
+/// How long a recovery may take to show: a restarted operator begins after about 15 s on a quiet machine
 /// (recording 06b), and works for some more.
 const SHOWS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -67,20 +67,22 @@ pub(crate) async fn remediate(
     if just_restarted(cx, snapshot, finding) {
         return Ok(Some(format!("{} (the operator was just restarted)", finding.sentence)));
     }
-    let Some(cure) = finding.cure.clone() else { return Ok(None) };
+    let Some(recovery) = finding.recovery.clone() else { return Ok(None) };
     // Nothing is changed without the namespace's Lease; a namespace that is being deleted accepts none.
-    if cx.ownership.lease.borrow().is_none() && !matches!(cure, Cure::ReleaseTopic(_)) {
+    if cx.ownership.lease.borrow().is_none() && !matches!(recovery, Recovery::ReleaseTopic(_)) {
         return Ok(None);
     }
-    let may = permitted(cx, snapshot, &cure);
-    if !may && cure != Cure::LookAgain {
+    let may = permitted(cx, snapshot, &recovery);
+    if !may && recovery != Recovery::Reconcile {
         return Ok(None);
     }
-    let key = match &cure {
+    let key = match &recovery {
         // Whatever is wrong with it, a pod gets one new start a run.
-        Cure::RestartPod(pod) => format!("pod/{pod}"),
-        Cure::ReleaseTopic(topic) => format!("topic/{topic}"),
-        Cure::RestartOperator | Cure::ApplyOperator | Cure::LookAgain => finding.id.as_str().to_owned(),
+        Recovery::RestartPod(pod) => format!("pod/{pod}"),
+        Recovery::ReleaseTopic(topic) => format!("topic/{topic}"),
+        Recovery::RestartOperator | Recovery::ApplyOperator | Recovery::Reconcile => {
+            finding.id.as_str().to_owned()
+        }
     };
     let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
     if let Some(at) = cx.waiting.remedied.borrow().get(&key) {
@@ -95,25 +97,25 @@ pub(crate) async fn remediate(
     let tell = |what: &str| {
         cx.emit.warn_of(finding.id, format!("{}: {what} ({})", finding.sentence, finding.id));
     };
-    match cure {
-        Cure::RestartOperator => {
+    match recovery {
+        Recovery::RestartOperator => {
             tell("the operator is restarted");
             let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
             let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
             restart(cx, "the operator", &names).await?;
         }
-        Cure::ApplyOperator => {
+        Recovery::ApplyOperator => {
             tell("its permissions are applied again");
             let Some(objects) = remedies.operator().await? else { return Ok(None) };
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
-        Cure::LookAgain => {
+        Recovery::Reconcile => {
             tell("its reconciliation is triggered now");
             let now = jiff::Timestamp::now().to_string();
             let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
             ownership::change_kafka(cx, false, None, "annotate the Kafka resource", touch).await?;
         }
-        Cure::ReleaseTopic(topic) => {
+        Recovery::ReleaseTopic(topic) => {
             tell("the namespace is being deleted, so the finalizer is removed");
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
             let installation = ownership::installation(cx).await?;
@@ -126,7 +128,7 @@ pub(crate) async fn remediate(
                 done => done.map_err(|e| cx.api_failure("remove the topic's finalizer", &e))?,
             }
         }
-        Cure::RestartPod(pod) => {
+        Recovery::RestartPod(pod) => {
             tell("left by an earlier run; the pod is restarted");
             restart(cx, "the pod", &[pod]).await?;
         }
@@ -169,24 +171,24 @@ pub(crate) fn without_strimzis(object: &Value) -> Option<Value> {
 }
 
 /// Only what kstrim created is touched.
-fn permitted(cx: &Session, snapshot: &Snapshot, cure: &Cure) -> bool {
+fn permitted(cx: &Session, snapshot: &Snapshot, recovery: &Recovery) -> bool {
     let operator = snapshot.deployment(cx.namespace(), OPERATOR).is_some_and(|d| cx.owns(d.0.json()));
     let kafka = || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
-    match cure {
-        Cure::RestartOperator | Cure::ApplyOperator => operator,
-        Cure::LookAgain => kafka(),
-        Cure::ReleaseTopic(topic) => {
+    match recovery {
+        Recovery::RestartOperator | Recovery::ApplyOperator => operator,
+        Recovery::Reconcile => kafka(),
+        Recovery::ReleaseTopic(topic) => {
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), topic);
             found.is_some_and(|t| cx.owns(t.json()))
         }
-        Cure::RestartPod(name) => {
+        Recovery::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
             // One that this run made has had its new start. Kubernetes knows whole seconds.
             let began = cx.waiting.began.as_second();
             let older = |p: &crate::kube::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
             // Containers restart by themselves and keep the pod's volumes; deleting the pod would delete the only
             // copy.
-            let keeps = |p: &crate::kube::pod::Pod<'_>| !p.holds_data();
+            let keeps = |p: &crate::kube::pod::Pod<'_>| !p.has_ephemeral_data();
             pod.filter(older).filter(keeps).is_some_and(|p| if p.is_operator() { operator } else { kafka() })
         }
     }

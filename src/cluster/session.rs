@@ -131,7 +131,7 @@ impl Session {
     /// What the predicates of readiness are compared with.
     pub(crate) fn expect(&self) -> Expect {
         let mut expect = Expect::kafka(self.namespace(), self.cluster());
-        expect.aims = self.target.aims();
+        expect.aims = self.target.target_flags();
         expect
     }
 

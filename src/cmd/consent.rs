@@ -31,7 +31,7 @@ pub(crate) async fn to_restart(living: &Living, task: &str, what: &str, yes: boo
 
 /// What happens to the brokers: `restarts brokers 0, 1, 2`.
 pub(crate) async fn restarts(living: &Living) -> Result<String> {
-    Ok(format!("restarts {}", living.nodes().await?.brokers_named()))
+    Ok(format!("restarts {}", living.nodes().await?.describe_brokers()))
 }
 
 /// Ask `question`. `refused` is what follows without an answer.

@@ -92,7 +92,7 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
     let program = |tool| programs::first(tool, paths, settings.system_tools);
     let (minikube, kubectl) = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     let minikube = Minikube::new(minikube, &profile, &kubeconfig, runner.clone());
-    let kubectl = Kubectl::new(kubectl, &kubeconfig, &profile, runner).impatient();
+    let kubectl = Kubectl::new(kubectl, &kubeconfig, &profile, runner).without_retries();
     let (target, emit) = (settings.target.clone(), Emit::new(|_| {}));
     let session = Session::new(target, choice, minikube, kubectl, emit, Cancel::default(), journal);
     let cx = Rc::new(Context::new(session, settings));

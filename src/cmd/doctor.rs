@@ -149,7 +149,7 @@ impl Verb<'_> {
     }
 }
 
-/// Talk goes to stderr: stdout has the document.
+/// Verbosity goes to stderr: stdout has the document.
 fn print_to_stderr(line: &str) {
     super::complain(&format!("{line}\n"));
 }

@@ -26,7 +26,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::redact;
 use crate::report::trace::Trace;
-use crate::report::{self, Reporter, Sinks, Talk};
+use crate::report::{self, Reporter, Sinks, Verbosity};
 use crate::terminal::{Drawing, Mode};
 
 /// What every long verb has.
@@ -46,7 +46,7 @@ pub(crate) struct Invocation {
     clock: Instant,
     reporter: Rc<RefCell<Box<dyn Reporter>>>,
     log: Rc<RefCell<EventLog>>,
-    talk: Talk,
+    verbosity: Verbosity,
     mode: Mode,
     first: Rc<RefCell<Option<Line>>>,
     command: Rc<Cell<Option<Pid>>>,
@@ -104,8 +104,8 @@ impl Invocation {
         let environment = |name: &str| std::env::var(name).ok();
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let mode = terminal::resolve(mode, stdout, stderr, &environment);
-        let talk = Talk { quiet: global.quiet, verbose: global.verbose };
-        let reporter = Rc::new(RefCell::new(report::reporter(mode, talk, Sinks::process())));
+        let verbosity = Verbosity { quiet: global.quiet, verbose: global.verbose };
+        let reporter = Rc::new(RefCell::new(report::reporter(mode, verbosity, Sinks::process())));
         let target = Target::from(global);
         let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
         let clock = Instant::now();
@@ -158,7 +158,7 @@ impl Invocation {
             clock,
             reporter,
             log,
-            talk,
+            verbosity,
             mode,
             first,
             command,
@@ -253,7 +253,7 @@ impl Invocation {
         if self.mode.drawing == Drawing::Tty {
             self.reporter.borrow_mut().finish();
             let first = self.first.borrow();
-            let lines = report::lines_only(self.mode, self.talk, Sinks::process(), first.as_ref());
+            let lines = report::lines_only(self.mode, self.verbosity, Sinks::process(), first.as_ref());
             *self.reporter.borrow_mut() = lines;
         }
     }

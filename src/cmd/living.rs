@@ -59,7 +59,7 @@ impl Living {
     /// The Kafka's node pools.
     pub(crate) async fn pools(&self) -> Result<Vec<Object>> {
         let pools = self.list("kafkanodepools").await?.into_iter().map(Object::new);
-        Ok(pools.filter(|pool| KafkaNodePool(pool).is_of(&self.kafka())).collect())
+        Ok(pools.filter(|pool| KafkaNodePool(pool).belongs_to(&self.kafka())).collect())
     }
 
     /// The Kafka's nodes.
@@ -70,7 +70,7 @@ impl Living {
     /// Refuse what nobody would carry out: `what` (`the topic orders`) in a namespace that no topic or user operator
     /// of the Kafka watches.
     pub(crate) fn served(&self, entity: Entity, what: &str) -> Result<()> {
-        if self.kafka().operates_here(entity) {
+        if self.kafka().manages_own_namespace(entity) {
             return Ok(());
         }
         let target = &self.cx.target;
@@ -80,7 +80,7 @@ impl Living {
         };
         let (namespace, cluster) = (self.cx.namespace(), self.cx.cluster());
         let edit = target.kubectl("edit kafkas.kafka.strimzi.io").arg(cluster).arg("-n").arg(namespace);
-        let failure = match self.kafka().operates(entity) {
+        let failure = match self.kafka().managed_namespace(entity) {
             None => {
                 let message = format!(
                     "the Kafka cluster {cluster} has no {operator}, so {what} would not be reconciled"
@@ -291,7 +291,7 @@ pub(crate) fn session(
     let (profile, kubeconfig) = (target.profile.as_str(), paths.kubeconfig());
     let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), profile)?));
     let minikube = Minikube::new(minikube, profile, &kubeconfig, runner.clone());
-    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner).by_proxy();
+    let kubectl = Kubectl::new(kubectl, &kubeconfig, profile, runner).through_proxy();
     Ok(Session::new(target, choice, minikube, kubectl, emit.clone(), cancel.clone(), journal))
 }
 
@@ -331,7 +331,7 @@ async fn find(
     let release = release(&kafka, version.as_str());
     let mut choice = catalogue::resolve(&Partial { release, ..Partial::default() })?;
     // The Kafka says itself what it runs; the release's default is not asked for.
-    if let Some(running) = kafka.runs() {
+    if let Some(running) = kafka.target_version() {
         choice.kafka = running;
     }
     let cx = Rc::new(cx.for_release(choice));
@@ -357,7 +357,8 @@ fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
         let version: Version = text.parse().ok()?;
         catalogue::find(&version).map(|r| r.version.clone())
     };
-    let serves = |r: &&catalogue::Release| r.api_versions.iter().any(|v| v == version) && r.can(Mode::Kraft);
+    let serves =
+        |r: &&catalogue::Release| r.api_versions.iter().any(|v| v == version) && r.supports_mode(Mode::Kraft);
     known(kafka.operator_version())
         .or_else(|| ownership::release(kafka.0.json()).and_then(known))
         .or_else(|| catalogue::releases().iter().rev().find(serves).map(|r| r.version.clone()))

@@ -51,7 +51,7 @@ pub(crate) fn authentication(user: &User) -> Result<Authentication> {
 pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
     let (user, _) = user::find_user(living, name).await?;
     let how = authentication(&user)?;
-    let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.is_inner());
+    let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.advertises_pods());
     let Some((listener, port)) = listener.and_then(|l| Some((l, l.port()?))) else {
         return Err(user::no_listener(living, name.as_str(), how));
     };
@@ -60,7 +60,8 @@ pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Secu
 
 /// Refuse a certificate that has run out: the brokers would end the connection without a word of why.
 fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
-    let Some(end) = certificate::end(cert.as_bytes()).filter(|end| *end <= Timestamp::now()) else {
+    let Some(end) = certificate::earliest_expiry(cert.as_bytes()).filter(|end| *end <= Timestamp::now())
+    else {
         return Ok(());
     };
     Err(Box::new(

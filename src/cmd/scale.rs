@@ -141,7 +141,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 let patch = |now: &Value| {
                     let now = NodePool::new(now.clone());
                     let now = KafkaNodePool(&now);
-                    let same = now.wanted() == i64::from(pool.has);
+                    let same = now.requested_replicas() == i64::from(pool.has);
                     // Fewer: exactly the brokers that were checked.
                     let as_seen =
                         wanted > pool.has || unsettled(&now).is_none() && now.node_ids() == pool.ids;
@@ -192,7 +192,7 @@ fn unsettled(pool: &KafkaNodePool<'_>) -> Option<Unsettled> {
     if pool.0.annotation(REMOVE_IDS).is_some() {
         return Some(Unsettled::Named);
     }
-    let all = i64::try_from(pool.node_ids().len()).is_ok_and(|nodes| nodes == pool.wanted());
+    let all = i64::try_from(pool.node_ids().len()).is_ok_and(|nodes| nodes == pool.requested_replicas());
     (!pool.0.observed() || !all).then_some(Unsettled::Behind)
 }
 
@@ -255,7 +255,7 @@ async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, Api
     let pod = pod.ok_or_else(missing)?;
     let list = |path: String| {
         let pod = pod.clone();
-        async move { cx.kubectl.folder(cx.namespace(), &pod, "kafka", &path).await }
+        async move { cx.kubectl.list_directory(cx.namespace(), &pod, "kafka", &path).await }
     };
     let mut topics = Vec::new();
     for volume in list(VOLUMES.to_owned()).await?.into_iter().filter(|v| v.starts_with("data")) {
@@ -289,7 +289,7 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
         .map(|p| Pool {
             place: Place::Pool(p.0.clone()),
             name: p.0.name().to_owned(),
-            has: u32::try_from(p.wanted()).unwrap_or(0),
+            has: u32::try_from(p.requested_replicas()).unwrap_or(0),
             all,
             ids: p.node_ids(),
             controllers: p.has_controllers(),
@@ -398,7 +398,7 @@ impl Setting {
 /// The settings of this Kafka that count brokers, with their values. Tiered storage's own matter where it is on.
 fn needs(living: &Living) -> Vec<(&'static Need, Setting)> {
     let kafka = living.kafka();
-    let version = kafka.runs().unwrap_or_else(|| living.cx.choice.kafka.clone());
+    let version = kafka.target_version().unwrap_or_else(|| living.cx.choice.kafka.clone());
     let value = |need: &'static Need| match kafka.option(need.name) {
         Some(value) => value.parse().ok().map(|value| (need, Setting { value, set: true })),
         None if need.name.starts_with("rlmm.") && !kafka.tiered_storage() => None,

@@ -49,7 +49,7 @@ pub(crate) async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
     invocation.release_held().await;
     let begun = tested.is_ok();
     let (run, beside) =
-        tested.unwrap_or_else(|failure| (Run::not_begun(&plan, failure), Components::default()));
+        tested.unwrap_or_else(|failure| (Run::not_started(&plan, failure), Components::default()));
     let written = args.junit.as_ref().map_or(Ok(()), |path| {
         let xml = junit::to_xml(&run, &beside.reports, began.elapsed().as_secs_f64());
         std::fs::write(path, xml).map_err(|e| {

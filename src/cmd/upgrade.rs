@@ -15,12 +15,12 @@ use crate::exec::quote;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as Observed;
 use crate::quickstart::{components as beside, next};
+use crate::upgrade::document;
 use crate::upgrade::images::Given;
 use crate::upgrade::migrate;
 use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
 use crate::upgrade::steps::Way;
-use crate::upgrade::told;
 
 /// Go to a later release, or show the way.
 ///
@@ -39,8 +39,12 @@ pub(crate) async fn run(global: &Global, args: &Upgrade) -> Result<ExitCode> {
     }
     living::reading(global, async |living| {
         let (found, way) = plan(&living, args, target).await?;
-        let told = told::describe_path(&living.cx.target, &found, &way);
-        super::print(&if args.output == OutputMode::Json { super::json(&told) } else { told::text(&told) });
+        let told = document::describe_path(&living.cx.target, &found, &way);
+        super::print(&if args.output == OutputMode::Json {
+            super::json(&told)
+        } else {
+            document::text(&told)
+        });
         Ok(ExitCode::SUCCESS)
     })
     .await

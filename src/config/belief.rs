@@ -39,8 +39,8 @@ impl Me {
         self.owners.contains(&uid)
     }
 
-    /// Whether a group has no members but the owners: many systems give every user such a group, and a umask that
-    /// lets it write. A group that is not in these files does not qualify.
+    /// Whether a group has no members but the owners: many systems create such a group for every user, with a umask
+    /// that makes files group-writable. A group that is not in these files does not qualify.
     fn is_private(&self, gid: u32) -> bool {
         fn field(line: &str, at: usize) -> &str {
             line.split(':').nth(at).unwrap_or("")
@@ -66,8 +66,8 @@ impl Me {
         }
     }
 
-    /// Why a file is not accepted, in one clause; `None` if it is. `meta` is that of the file that was opened.
-    pub(crate) fn doubt(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
+    /// Why a file is not accepted, in one clause; `None` if it is. `meta` belongs to the opened file.
+    pub(crate) fn reason_to_reject(&self, path: &Path, meta: &Metadata) -> io::Result<Option<String>> {
         if !meta.is_file() {
             return Ok(Some("it is not a regular file".into()));
         }
@@ -81,17 +81,17 @@ impl Me {
         let mut shared = false;
         for _ in 0..MOST_LINKS {
             let entry = fs::symlink_metadata(&at)?;
-            // A link has no mode of its own; its owner decides where it points.
+            // A link has no mode of its own; its owner decides its target.
             if let Some(why) = self.of_owner(&format!("the link {}", at.display()), &entry) {
                 return Ok(Some(why));
             }
-            match self.of_folders(&at, &mut shared)? {
+            match self.of_parents(&at, &mut shared)? {
                 Some(why) => return Ok(Some(why)),
                 None if entry.is_symlink() => {
                     let next = fs::read_link(&at)?;
                     at = at.parent().unwrap_or(Path::new("/")).join(next);
                 }
-                // In a directory like /tmp anybody may create a hard link to somebody else's file.
+                // In a directory like /tmp anybody may create a hard link to another user's file.
                 None if shared && meta.nlink() > 1 => {
                     return Ok(Some(
                         "it has several hard links, in a directory to which everybody can write".into(),
@@ -108,9 +108,9 @@ impl Me {
         (!self.owns(meta.uid())).then(|| format!("{what} belongs to uid {}, you are uid {me}", meta.uid()))
     }
 
-    /// Every directory above: whoever may rename one of them may replace this file with another. Links among them are
-    /// resolved, and both paths are checked.
-    fn of_folders(&self, at: &Path, shared: &mut bool) -> io::Result<Option<String>> {
+    /// Every parent directory: whoever may rename one of them may replace this file with another. Links among them
+    /// are resolved, and both paths are checked.
+    fn of_parents(&self, at: &Path, shared: &mut bool) -> io::Result<Option<String>> {
         let folder = at.parent().unwrap_or(Path::new("/"));
         let real = folder.canonicalize()?;
         let mut folders: Vec<PathBuf> = real.ancestors().map(Path::to_owned).collect();
@@ -124,7 +124,7 @@ impl Me {
                 continue;
             }
             let Some(who) = self.others_write(&meta) else { continue };
-            // Where the sticky bit is set, as in /tmp, only a file's owner may rename or remove it.
+            // In a directory with the sticky bit, such as /tmp, only a file's owner may rename or remove it.
             if meta.mode() & 0o1000 == 0 {
                 return Ok(Some(format!("{who} can write to the directory {}", folder.display())));
             }
@@ -134,7 +134,7 @@ impl Me {
     }
 }
 
-/// A file that was opened without blocking: a FIFO or a device is not read.
+/// A file that was opened without blocking: FIFOs and devices are not read.
 #[derive(Debug)]
 pub(crate) struct Opened {
     file: File,
@@ -151,10 +151,11 @@ impl Opened {
         Ok(Self { file, meta })
     }
 
-    /// Its bytes.
+    /// Its content.
     ///
     /// # Errors
-    /// What the file system says; it is not a regular file, or larger than settings are.
+    ///
+    /// I/O errors; also if it is not a regular file, or larger than the limit.
     pub(crate) fn read(self) -> io::Result<Vec<u8>> {
         if !self.meta.is_file() {
             return Err(io::Error::other("it is not a regular file"));
@@ -189,9 +190,9 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
 
-    fn doubt(me: &Me, path: &Path) -> Option<String> {
+    fn reason_to_reject(me: &Me, path: &Path) -> Option<String> {
         let opened = Opened::at(path).expect("opened");
-        me.doubt(path, &opened.meta).expect("looked at")
+        me.reason_to_reject(path, &opened.meta).expect("looked at")
     }
 
     #[test]
@@ -203,7 +204,7 @@ mod tests {
         fs::write(&file, "memory: 6g\n").expect("a file");
         mode(&file, 0o644);
         [&folder, &root.path().join("a")].iter().for_each(|f| mode(f, 0o755));
-        assert_eq!(doubt(&me(), &file), None);
+        assert_eq!(reason_to_reject(&me(), &file), None);
         for (at, bits, words) in [
             (&file, 0o646, "everybody can write to it"),
             (&file, 0o664, "its group can write to it"),
@@ -213,57 +214,57 @@ mod tests {
         ] {
             let before = fs::metadata(at).expect("there").permissions().mode() & 0o7777;
             mode(at, bits);
-            let why = doubt(&me(), &file).unwrap_or_else(|| panic!("{bits:o} is believed"));
+            let why = reason_to_reject(&me(), &file).unwrap_or_else(|| panic!("{bits:o} is believed"));
             assert!(why.starts_with(words), "{why}");
             mode(at, before);
         }
-        // As in /tmp: only the owner of a file may put another in its place.
+        // As in /tmp: only the owner of a file may replace it.
         mode(&folder, 0o1777);
-        assert_eq!(doubt(&me(), &file), None);
+        assert_eq!(reason_to_reject(&me(), &file), None);
         fs::hard_link(&file, folder.join("second")).expect("a second name");
-        assert!(doubt(&me(), &file).expect("a doubt").contains("several hard links"));
+        assert!(reason_to_reject(&me(), &file).expect("a doubt").contains("several hard links"));
         fs::remove_file(folder.join("second")).expect("removed");
-        // A group of the user's own.
+        // The user's own private group.
         mode(&folder, 0o755);
         mode(&file, 0o664);
         let (uid, gid) = (rustix::process::geteuid().as_raw(), fs::metadata(&file).expect("there").gid());
         let mut own = me();
         own.passwd = format!("ada:x:{uid}:{gid}::/home/ada:/bin/sh\nbob:x:77777:77777::/:/bin/sh\n");
         own.group = format!("ada:x:{gid}:\n");
-        assert_eq!(doubt(&own, &file), None);
+        assert_eq!(reason_to_reject(&own, &file), None);
         own.group = format!("ada:x:{gid}:ada,bob\n");
-        assert!(doubt(&own, &file).is_some(), "bob is in the group");
+        assert!(reason_to_reject(&own, &file).is_some(), "bob is in the group");
         own.group = format!("ada:x:{gid}:\n");
         own.passwd = own.passwd.replace("77777:77777", &format!("77777:{gid}"));
-        assert!(doubt(&own, &file).is_some(), "it is bob's primary group");
+        assert!(reason_to_reject(&own, &file).is_some(), "it is bob's primary group");
     }
 
     #[test]
-    fn another_owner_is_not_believed_wherever_he_stands() {
+    fn files_and_directories_of_another_owner_are_not_accepted() {
         let root = tempfile::tempdir().expect("a folder");
         let (file, link) = (root.path().join("f"), root.path().join("kstrim.yaml"));
         fs::write(&file, "").expect("a file");
         mode(&file, 0o644);
         symlink("f", &link).expect("a link");
-        assert_eq!(doubt(&me(), &link), None);
+        assert_eq!(reason_to_reject(&me(), &link), None);
         let stranger = Me { owners: vec![4_000_000], ..me() };
-        assert!(doubt(&stranger, &file).expect("a doubt").contains("you are uid 4000000"));
-        assert!(doubt(&stranger, &link).is_some());
+        assert!(reason_to_reject(&stranger, &file).expect("a doubt").contains("you are uid 4000000"));
+        assert!(reason_to_reject(&stranger, &link).is_some());
         let meta = Opened::at(&file).expect("opened").meta;
-        // A directory far above in which everybody may write, behind a link.
+        // A world-writable directory further up, behind a link.
         let open = root.path().join("open/deep");
         fs::create_dir_all(&open).expect("a folder");
         fs::rename(&file, open.join("f")).expect("moved");
         fs::remove_file(&link).expect("removed");
         symlink("open/deep/f", &link).expect("a link");
-        assert_eq!(me().doubt(&link, &meta).expect("looked at"), None);
+        assert_eq!(me().reason_to_reject(&link, &meta).expect("looked at"), None);
         mode(&root.path().join("open"), 0o777);
-        assert!(me().doubt(&link, &meta).expect("looked at").expect("a doubt").contains("/open"));
+        assert!(me().reason_to_reject(&link, &meta).expect("looked at").expect("a doubt").contains("/open"));
     }
 
     #[cfg(target_os = "linux")] // mknod
     #[test]
-    fn what_is_no_file_is_not_waited_for() {
+    fn special_files_do_not_block() {
         let root = tempfile::tempdir().expect("a folder");
         let fifo = root.path().join("kstrim.yaml");
         rustix::fs::mknodat(
@@ -274,9 +275,9 @@ mod tests {
             0,
         )
         .expect("a FIFO");
-        assert!(doubt(&me(), &fifo).expect("a doubt").contains("not a regular file"));
+        assert!(reason_to_reject(&me(), &fifo).expect("a doubt").contains("not a regular file"));
         assert!(Opened::at(&fifo).expect("opened").read().is_err());
         assert!(Opened::at(Path::new("/dev/zero")).expect("opened").read().is_err());
-        assert!(doubt(&me(), root.path()).is_some());
+        assert!(reason_to_reject(&me(), root.path()).is_some());
     }
 }

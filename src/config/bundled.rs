@@ -9,10 +9,12 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::KubernetesVersion;
 
-/// Take from the bundle what was not asked for.
+/// Use the bundle's versions for what was not requested.
 ///
 /// # Errors
-/// `KS-BUNDLE-SET` where both say something and not the same; `KS-SETTING-INVALID` for sources beside it.
+///
+/// `KS-BUNDLE-SET` if the request and the bundle contradict each other; `KS-SETTING-INVALID` if other sources are
+/// specified, too.
 pub(super) fn apply(settings: &mut Settings, bundle: Bundle) -> Result<()> {
     let set = &bundle.index.set;
     let path = bundle.path.display().to_string();

@@ -1,8 +1,8 @@
-//! A setting as a file has it.
+//! A setting in a file.
 
 use std::path::PathBuf;
 
-/// Where a value stands.
+/// Where a value is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The setting's name.
@@ -11,6 +11,6 @@ pub struct Entry {
     pub values: Vec<String>,
     /// The file.
     pub file: PathBuf,
-    /// Line in it, from 1.
+    /// The line, from 1.
     pub line: usize,
 }

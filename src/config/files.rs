@@ -1,8 +1,8 @@
-//! Settings from files: the user's own, and the project's over it. Their values become the defaults of
-//! the command line, so that flags and environment variables win over them by clap's own order.
+//! Settings from files: the user's own, and the project's, which takes precedence. Their values become the defaults
+//! of the command line, so that flags and environment variables override them by clap's own rules.
 //!
-//! Not every file is accepted ([`super::belief`]), and in a project's file the settings that name sources or
-//! destinations take effect only when the user has trusted exactly that content ([`super::trust`]).
+//! Not every file is accepted ([`super::belief`]), and the settings of a project's file that name sources or
+//! destinations take effect only if the user has trusted exactly that content ([`super::trust`]).
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::failure::{Failure, Kind, Result};
 /// The project's file, in the working directory or a directory above it.
 pub(crate) const PROJECT_FILE: &str = "kstrim.yaml";
 
-/// Who a file belongs to.
+/// Whose file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
     /// The user's own, in the configuration directory.
@@ -54,11 +54,11 @@ pub(crate) struct Found {
     pub trusted: bool,
 }
 
-/// What the files say, the weaker first.
+/// The settings from files, lowest precedence first.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
     entries: Vec<Entry>,
-    /// Settings of a file that is not trusted which take effect only in one that is.
+    /// Settings of an untrusted file that take effect only in a trusted one.
     pub left_out: Vec<Entry>,
     /// The files that were found.
     pub files: Vec<Found>,
@@ -69,8 +69,8 @@ pub(crate) fn user_file() -> Option<PathBuf> {
     dirs::config_dir().filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim/config.yaml"))
 }
 
-/// The project's file: the nearest at or above `folder`, whatever it is. Directories above the repository or the home
-/// directory are not part of the project: they may be anybody's.
+/// The project's file: the nearest in `directory` or its parents, whatever its type. Directories above the repository or
+/// the home directory are not part of the project: they may belong to anybody.
 pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
     let home = dirs::home_dir();
     for at in folder.ancestors() {
@@ -86,7 +86,7 @@ pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
 }
 
 impl Layers {
-    /// Read what there is: the user's file, then the project's.
+    /// Read the existing files: the user's, then the project's.
     pub(crate) fn read() -> Result<Self> {
         let project = std::env::current_dir().ok().and_then(|folder| project_file(&folder));
         let user = user_file().filter(|file| file.symlink_metadata().is_ok());
@@ -103,7 +103,7 @@ impl Layers {
     fn add(&mut self, file: &Path, whose: Whose, me: &Me, trust: &Trust) -> Result<()> {
         let failed = |e: std::io::Error| unreadable(file, &e.to_string());
         let opened = Opened::at(file).map_err(failed)?;
-        let doubt = me.doubt(file, &opened.meta).map_err(failed)?;
+        let doubt = me.reason_to_reject(file, &opened.meta).map_err(failed)?;
         let mut found = Found { path: file.to_owned(), whose, belief: Belief::Whole, trusted: false };
         let record = trust.of(file);
         // A file that is not accepted is not read, unless some content of it was trusted before.
@@ -133,17 +133,17 @@ impl Layers {
         Ok(())
     }
 
-    /// The value of a setting that wins among the files.
+    /// The value of a setting that takes precedence among the files.
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.key == key)
     }
 
     /// The command line with the files' values as its defaults.
     pub(crate) fn as_defaults_of(&self, command: Command) -> Command {
-        // A variable that is set to nothing says nothing, as CI systems set those that have no value.
+        // A variable with an empty value is ignored; CI systems set variables without a value to the empty string.
         let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
         let set = |arg: Arg| {
-            // What has a variable is a setting: asked before the variable goes.
+            // A setting is an argument that has a variable: determine that before the variable is removed.
             let entry =
                 arg.get_long().filter(|_| keys::is_setting(&arg)).and_then(|name| self.get(name)).cloned();
             let arg = match arg.get_env() {
@@ -174,7 +174,7 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn the_stronger_file_wins_and_flags_win_over_it() {
+    fn the_project_overrides_the_user_and_flags_override_both() {
         let mut layers = Layers::default();
         for (file, text) in [("/u.yaml", "memory: 5g\ncpus: 3\n"), ("/p.yaml", "memory: 6g\n")] {
             layers.entries.extend(parse(Path::new(file), text).expect(text));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_takes_what_the_files_say() {
+    fn every_command_uses_the_files() {
         let text = "profile: p2\nnamespace: ns\ntopic: t\nstock: true\noutput: plain\ntimeout: 10m\n";
         let layers = Layers { entries: parse(Path::new("/p.yaml"), text).expect(text), ..Layers::default() };
         for verb in ["up", "plan", "render", "status", "smoke-test", "down", "env"] {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_projects_file_only_what_counts_until_it_is_trusted() {
+    fn an_untrusted_project_file_takes_effect_only_in_part() {
         let root = tempfile::tempdir().expect("a folder");
         let trust = Trust::at(root.path().join("trust"));
         let file = root.path().join(PROJECT_FILE);
@@ -227,7 +227,7 @@ mod tests {
         assert!(layers.get("mirror").is_some() && layers.files[0].trusted);
         std::fs::write(&file, format!("{text}# changed\n")).expect("a file");
         assert!(read(Whose::Project).get("mirror").is_none());
-        // Where everybody may write, only the exact content that was trusted takes effect.
+        // In a world-writable directory, only the exact content that was trusted takes effect.
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("a mode");
         let layers = read(Whose::Project);
         assert!(layers.get("memory").is_none(), "{:?}", layers.files);

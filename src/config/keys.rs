@@ -1,5 +1,5 @@
-//! The settings that a file may hold: those flags of `kstrim up` that have a name in the environment
-//! too, and what is handed on to minikube. What a flag takes and means is said once, in [`crate::cli`].
+//! The settings that a file may contain: the flags of `kstrim up` that also have an environment variable, and those
+//! passed to minikube. What a flag accepts and means is defined once, in [`crate::cli`].
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::entry::Entry;
 use crate::cli::Cli;
 use crate::names::machine::is_contained_driver;
 
-/// What a setting's value is in a file.
+/// The type of a setting's value in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// true or false.
@@ -19,24 +19,24 @@ pub enum Shape {
     One,
 }
 
-/// What a setting decides, and so who may set it.
+/// What a setting decides, and therefore who may set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// What is created: a project may set it.
     What,
-    /// Which cluster a verb works on: a project may set it, but not decide what is deleted.
+    /// Which cluster a command works on: a project may set it, but that must not determine what is deleted.
     Target,
-    /// Where things come from or go to, or what else is run: in a project's file it takes effect only when the file
-    /// is trusted. If it is ignored, the result is the same to the last byte: downloads are checked against pinned
-    /// digests.
+    /// Where things come from or go to, or what else is run: in a project's file it takes effect only if the file is
+    /// trusted. If it is ignored, the result is identical: downloads are verified against pinned digests.
     Source,
-    /// The same, but without it something else would be installed, or on another cluster: the command has to stop.
+    /// The same, but if it were ignored, something else would be installed, or on another cluster: the command must
+    /// stop.
     Place,
-    /// [`Class::What`] for some values, [`Class::Place`] for the others.
+    /// [`Class::What`] for some values, [`Class::Place`] for others.
     Driver,
 }
 
-/// The class of every setting. One that is missing is treated as a [`Class::Place`], and a test fails.
+/// The class of every setting. A missing one is treated as [`Class::Place`], and a test fails.
 const CLASSES: [(&str, Class); 34] = [
     ("profile", Class::Target),
     ("context", Class::Place),
@@ -79,7 +79,7 @@ pub fn class(name: &str) -> Option<Class> {
     CLASSES.iter().find(|(known, _)| *known == name).map(|(_, class)| *class)
 }
 
-/// Whether an entry of a project's file takes effect only when the file is trusted.
+/// Whether an entry of a project's file takes effect only if the file is trusted.
 pub(crate) fn needs_trust(entry: &Entry) -> bool {
     match class(&entry.key) {
         Some(Class::What | Class::Target) => false,
@@ -92,23 +92,23 @@ pub(crate) fn needs_trust(entry: &Entry) -> bool {
 /// A setting.
 #[derive(Debug)]
 pub struct Key {
-    /// The flag's long name, which is its name in a file.
+    /// The flag's long name, also its name in a file.
     pub name: String,
     /// The argument's id in clap's matches.
     pub id: String,
-    /// Shape of its value.
+    /// The type of its value.
     pub shape: Shape,
     /// Environment variable, if it has one.
     pub env: Option<String>,
-    /// What it is, one line.
+    /// Its description, one line.
     pub about: String,
-    /// Heading it stands under in the help.
+    /// Its heading in the help.
     pub heading: Option<String>,
     /// Built-in default.
     pub default: Option<String>,
-    /// The only values it takes, where these are few.
+    /// All possible values, if they are few.
     pub choices: Vec<String>,
-    /// Whether a value that is a relative path means one beside the file.
+    /// Whether a relative path is relative to the file.
     pub path: bool,
 }
 
@@ -119,7 +119,7 @@ pub fn all() -> Vec<Key> {
     command.get_arguments().chain(up).filter(|arg| is_setting(arg)).map(key).collect()
 }
 
-/// Whether an argument can be set by a file. Consent (`--adopt`) is given again each time.
+/// Whether a file may set an argument. Consent (`--adopt`) must be given each time.
 pub(crate) fn is_setting(arg: &Arg) -> bool {
     arg.get_long().is_some() && (arg.get_env().is_some() || arg.get_id() == "minikube_arg")
 }
@@ -198,7 +198,7 @@ pub(crate) fn schema() -> Value {
     })
 }
 
-/// A settings file with every key commented out, each with what it is and its default.
+/// A settings file with every key commented out, each with its description and default.
 pub(crate) fn commented() -> String {
     let mut text = String::from(
         "# Settings of kstrim. A flag wins over an environment variable, that over this file in a project,\n\
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_of_every_setting_what_a_project_may_do() {
+    fn the_page_lists_who_may_set_each_setting() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
         let page = std::fs::read_to_string(path).expect("docs/settings.md");
         let table = page.split("\n\n").find(|part| part.starts_with("| settings |")).expect("the table");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_is_what_or_where() {
+    fn the_class_of_a_driver_depends_on_its_value() {
         let entry = |value: &str| Entry {
             key: "driver".into(),
             values: vec![value.into()],

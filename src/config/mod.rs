@@ -22,25 +22,25 @@ use crate::names::{
     SecretName, StorageSize, TopicName, Version,
 };
 
-/// Memory the quickstart needs, MiB: `minikube start --memory=4096` in Strimzi's own.
+/// Memory that the quickstart needs, MiB: Strimzi's own uses `minikube start --memory=4096`.
 pub(crate) const DEFAULT_MEMORY_MB: &str = "4096";
-/// CPUs the quickstart needs; minikube's own minimum.
+/// CPUs that the quickstart needs; minikube's own minimum.
 pub(crate) const DEFAULT_CPUS: &str = "2";
 
-/// How long a download may bring nothing or next to nothing; the flag's default.
+/// How long a download may receive little or no data; the flag's default.
 pub(crate) const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The Secret that kstrim makes of a docker login.
+/// The Secret that kstrim creates from a docker login.
 pub(crate) const PULL_SECRET: &str = "kstrim-image-pull";
 
-/// Which cluster: what every verb needs.
+/// Which cluster: what every command needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// minikube profile and kubectl context; with [`Target::context`] what stands for that.
+    /// minikube profile and kubectl context; with [`Target::context`] the name derived from it.
     pub profile: ProfileName,
     /// A context of the user's kubeconfig, instead of minikube.
     pub context: Option<ContextName>,
-    /// Namespace of operator and Kafka.
+    /// The namespace of the operator and the Kafka cluster.
     pub namespace: DnsLabel,
     /// Name of the Kafka resource.
     pub cluster: ClusterName,
@@ -48,11 +48,11 @@ pub(crate) struct Target {
     pub given: Vec<&'static str>,
 }
 
-/// Commands for people, on the cluster of the run that prints them.
+/// Commands in messages, for the cluster of the run that prints them.
 impl Target {
     /// A command of kstrim: `target.kstrim("topic list")`.
     pub(crate) fn kstrim(&self, words: &'static str) -> CommandLine {
-        CommandLine::aimed("kstrim", self.aims()).args(words.split_whitespace())
+        CommandLine::aimed("kstrim", self.target_flags()).args(words.split_whitespace())
     }
 
     /// A command of kubectl, through kstrim.
@@ -60,9 +60,9 @@ impl Target {
         self.kstrim("kubectl --").args(words.split_whitespace())
     }
 
-    /// The command that was typed, for this cluster: with all its flags it is repeated, with one more it goes on.
+    /// The command that was typed, for this cluster: with all its flags to repeat it, with one more to continue.
     pub(crate) fn again(&self) -> CommandLine {
-        CommandLine::typed(self.aims())
+        CommandLine::typed(self.target_flags())
     }
 
     /// A command of minikube.
@@ -70,9 +70,9 @@ impl Target {
         CommandLine::minikube(words, self.profile.as_str())
     }
 
-    /// The flags that name this cluster. A default is left out, unless it was given as a flag: a variable or a
-    /// settings file may say otherwise.
-    pub(crate) fn aims(&self) -> Vec<Aim> {
+    /// The flags that select this cluster. A default is omitted, unless it was specified as a flag: a variable or a
+    /// settings file may set another value.
+    pub(crate) fn target_flags(&self) -> Vec<Aim> {
         let aim = |long: &'static str, value: &str, default: &str| {
             let wanted = value != default || self.given.contains(&long);
             wanted.then(|| Aim { long, value: value.to_owned() })
@@ -89,7 +89,7 @@ impl Target {
     }
 }
 
-/// What the flags' defaults name.
+/// The target that the flags' defaults select.
 impl Default for Target {
     fn default() -> Self {
         fn name<T: std::str::FromStr>(default: &str) -> T {
@@ -117,40 +117,40 @@ impl From<&Global> for Target {
     }
 }
 
-/// What `up` was asked for.
+/// The settings of `up`.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Which cluster.
     pub target: Target,
     /// The topic.
     pub topic: TopicName,
-    /// Kind of Kafka cluster as requested; the release has a default.
+    /// The requested preset; the release has a default.
     pub preset: Option<PresetName>,
-    /// What stands beside Kafka, each once.
+    /// The components to run in addition to Kafka, each once.
     pub with: Vec<ComponentName>,
     /// The topic that MirrorMaker 2 mirrors, if it is not [`Settings::topic`].
     pub mirrored: Option<TopicName>,
     /// Size of each broker's volume, a Kubernetes quantity.
     pub storage: StorageSize,
-    /// Whether Strimzi's own settings stay as they are.
+    /// Whether Strimzi's own settings are kept.
     pub stock: bool,
-    /// Whether what kstrim did not create is accepted.
+    /// Whether foreign objects are accepted.
     pub adopt: bool,
-    /// Strimzi release, Kafka and Kubernetes as requested; the catalogue resolves them.
+    /// The requested Strimzi release; the catalogue resolves it together with Kafka and Kubernetes.
     pub release: Option<Version>,
-    /// Kafka version as requested.
+    /// The requested Kafka version.
     pub kafka: Option<Version>,
-    /// Kubernetes version as requested.
+    /// The requested Kubernetes version.
     pub kubernetes: Option<KubernetesVersion>,
     /// Whether the release may run on a Kubernetes that it does not support.
     pub allow_unsupported: bool,
     /// minikube driver.
     pub driver: Option<String>,
-    /// Memory as requested.
+    /// The requested memory.
     pub memory: Option<String>,
-    /// CPUs as requested.
+    /// The requested number of CPUs.
     pub cpus: Option<String>,
-    /// Nodes as requested.
+    /// The requested number of nodes.
     pub nodes: Option<u32>,
     /// Passed through to `minikube start`.
     pub minikube_args: Vec<String>,
@@ -158,28 +158,28 @@ pub(crate) struct Settings {
     pub manifests: Option<String>,
     /// Where downloads come from, if not from their publisher.
     pub mirror: Option<String>,
-    /// Whether downloads may use no network.
+    /// Whether downloads must not use the network.
     pub offline: bool,
-    /// How long a download may bring nothing or next to nothing.
+    /// How long a download may receive little or no data.
     pub download_timeout: Duration,
-    /// Whether minikube and kubectl are this machine's, whatever they are.
+    /// Whether to use this machine's minikube and kubectl, whatever their versions.
     pub system_tools: bool,
-    /// Everything in one file, opened.
+    /// A bundle, opened.
     pub bundle: Option<Bundle>,
     /// Image archives to load instead of pulling.
     pub image_archives: Vec<PathBuf>,
     /// Where images come from, if not from their own registry.
     pub image_registry: Option<ImageRegistry>,
-    /// Secrets of the namespace to pull with.
+    /// Pull secrets of the namespace.
     pub pull_secrets: Vec<SecretName>,
-    /// A docker configuration with a login to pull with.
+    /// A docker configuration with a login for pulling images.
     pub pull_config: Option<PathBuf>,
     /// A file with digests of minikube and kubectl that the user trusts.
     pub tool_digests: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Resolve and check.
+    /// Resolve and validate.
     pub(crate) fn new(global: &Global, what: &What) -> Result<Self> {
         let mut settings = Self {
             target: Target::from(global),
@@ -222,8 +222,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A Kubernetes version among the arguments for minikube is one that is asked for like any other: the release has
-    /// to support it. Words that minikube alone understands (`stable`, `latest`) stay there.
+    /// A Kubernetes version among the arguments for minikube is treated like `--kubernetes-version`: the release must
+    /// support it. Words that only minikube understands (`stable`, `latest`) are passed on.
     fn take_kubernetes(&mut self) -> Result<()> {
         const FLAG: &str = "--kubernetes-version";
         let args = &self.minikube_args;
@@ -242,7 +242,8 @@ impl Settings {
         Ok(())
     }
 
-    /// What is another on a cluster that is no minikube's: meant to last, and nothing can be loaded into it.
+    /// What differs on a cluster that minikube did not create: it is meant to last, and no images can be loaded into
+    /// it.
     fn elsewhere(&mut self) {
         if self.target.context.is_some() {
             self.preset = self.preset.or(Some(PresetName::Ha));
@@ -250,7 +251,7 @@ impl Settings {
         }
     }
 
-    /// Open a bundle, which can be loaded into minikube only.
+    /// Open a bundle, which can only be loaded into minikube.
     pub(crate) fn open_bundle(&self, bundle: &Path) -> Result<Bundle> {
         if self.target.context.is_some() {
             let value = bundle.display().to_string();
@@ -260,7 +261,7 @@ impl Settings {
         Bundle::open(bundle)
     }
 
-    /// Take image archives, which have to exist and can be loaded into minikube only.
+    /// Use image archives, which must exist and can only be loaded into minikube.
     pub(crate) fn load_images(&mut self, archives: &[PathBuf]) -> Result<()> {
         if let Some(archive) = archives.first().filter(|_| self.target.context.is_some()) {
             return Err(invalid(
@@ -281,7 +282,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The settings of tasks of `up` on a cluster that exists: everything but the target and the topic is open.
+    /// The settings of `up`'s tasks on an existing cluster: everything but the target and the topic is left open.
     pub(crate) fn for_existing(target: &Target, topic: &TopicName) -> Self {
         Self {
             target: target.clone(),
@@ -315,7 +316,7 @@ impl Settings {
         }
     }
 
-    /// The Secrets that pods pull with; the last is the one that kstrim makes of a docker login.
+    /// The pull secrets of pods; the last one is the one that kstrim creates from a docker login.
     pub(crate) fn pull_secret_names(&self) -> Vec<String> {
         let named = self.pull_secrets.iter().map(ToString::to_string);
         named.chain(self.pull_config.iter().map(|_| PULL_SECRET.to_owned())).collect()
@@ -332,12 +333,12 @@ impl Settings {
     }
 }
 
-/// Names in the order of the table, each once.
+/// The components in the order of the table, each once.
 pub(crate) fn once(names: &[ComponentName]) -> Vec<ComponentName> {
     ComponentName::ALL.into_iter().filter(|name| names.contains(name)).collect()
 }
 
-/// The topic of a run that names none.
+/// The default topic.
 pub(crate) fn default_topic() -> TopicName {
     "my-topic".parse().unwrap_or_else(|_| unreachable!("a valid name"))
 }
@@ -368,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_are_named_with_what_they_take() {
+    fn invalid_values_are_reported_with_the_allowed_ones() {
         for (args, flag) in [
             (["--image-archive", "/no/such.tar"], "--image-archive"),
             (["--image-pull-config", "/no/such.json"], "--image-pull-config"),

@@ -1,7 +1,7 @@
-//! The text of a settings file: lines such as `memory: 6g`, validated as the flags would be.
+//! Parses a settings file: lines such as `memory: 6g`, validated like the flags.
 //!
-//! It is YAML 1.2, as everywhere in kstrim: `yes`, `on`, `1_000` and `12:30` are words. A value that another YAML
-//! version would read differently is refused with a hint to quote it: `1.30`, `0x1F`, `1e3`.
+//! It is YAML 1.2, as everywhere in kstrim: `yes`, `on`, `1_000` and `12:30` are strings. A value that another YAML
+//! version would read differently is rejected with a hint to quote it: `1.30`, `0x1F`, `1e3`.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::command_line::CommandLine;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
-/// The settings of one file's text.
+/// Parse the settings in a file's text.
 pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
     // A byte order mark, which some editors on other systems write, is not part of the content.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -37,7 +37,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
         }
     };
     let known = keys::all();
-    // A variable that is wrong is no fault of the file.
+    // An invalid variable is not an error of the file.
     let without = |arg: Arg| arg.env(Resettable::Reset);
     let mut command = Cli::command().mut_args(without).mut_subcommands(|verb| verb.mut_args(without));
     let mut entries = Vec::new();
@@ -77,14 +77,14 @@ fn scalar(value: &Value) -> std::result::Result<String, String> {
     }
 }
 
-/// Whether a whole number is spelled in the text as it was parsed: `0x1F`, `0o17` and `+5` lose their spelling.
+/// Whether an integer is written in the text as it was parsed: `0x1F`, `0o17` and `+5` lose their spelling.
 fn as_written(value: &Value, text: &str, line: usize) -> std::result::Result<(), String> {
     let numbers: Vec<String> = match value {
         Value::Number(number) => vec![number.to_string()],
         Value::Sequence(all) => all.iter().filter_map(Value::as_i64).map(|n| n.to_string()).collect(),
         _ => return Ok(()),
     };
-    // A list continues on the lines below; anything else on them can only make this less strict.
+    // A list continues on the lines below; anything else on them only makes this check less strict.
     let rest = text.lines().skip(line.saturating_sub(1)).collect::<Vec<_>>().join("\n");
     let words: Vec<&str> = rest.split(|c: char| c.is_whitespace() || ",:[]{}#".contains(c)).collect();
     match numbers.into_iter().find(|number| !words.contains(&number.as_str())) {
@@ -101,7 +101,7 @@ fn values(key: &Key, value: &Value) -> std::result::Result<Vec<String>, String> 
     }
 }
 
-/// Let the command line parser validate the values, as if they were flags.
+/// Validate the values with the command line parser, as if they were flags.
 fn check(command: &mut Command, key: &Key, values: &[String]) -> std::result::Result<(), String> {
     if key.shape == Shape::Switch {
         return Ok(());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_as_after_a_flag() {
+    fn values_are_written_as_after_a_flag() {
         assert_eq!(values("cpus: 4", "cpus"), ["4"]);
         assert_eq!(values("kafka: 4.3.1", "kafka"), ["4.3.1"]);
         assert_eq!(values("stock: true", "stock"), ["true"]);
@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_path_is_beside_the_file() {
+    fn a_relative_path_is_relative_to_the_file() {
         assert_eq!(values("manifests: deploy/strimzi.yaml", "manifests"), ["/p/deploy/strimzi.yaml"]);
         assert_eq!(values("manifests: /deploy/strimzi.yaml", "manifests"), ["/deploy/strimzi.yaml"]);
         assert_eq!(values("mirror: https://mirror.example/x", "mirror"), ["https://mirror.example/x"]);
     }
 
     #[test]
-    fn what_cannot_be_is_named_with_its_line() {
+    fn invalid_entries_are_reported_with_their_line() {
         for (text, id, words) in [
             ("cpus: 2\nmemori: 4g\n", errors::CONFIG_KEY, "/p/kstrim.yaml:2"),
             ("adopt: true\n", errors::CONFIG_KEY, "unknown setting"),
@@ -219,18 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn what_editors_of_other_systems_write_is_read() {
+    fn files_from_editors_of_other_systems_are_read() {
         let bom = "\u{feff}memory: 6g\r\npreset: ephemeral\r\n";
         assert_eq!(values(bom, "memory"), ["6g"]);
         assert_eq!(values(bom, "preset"), ["ephemeral"]);
         let failure = read("\u{feff}memory: 6g\r\nmemori: 1\r\n").expect_err("no such key");
         assert!(failure.message.contains("kstrim.yaml:2"), "{failure:?}");
-        // A byte order mark further in is a character like any other.
+        // A byte order mark elsewhere is an ordinary character.
         assert!(read("memory: 6g\n\u{feff}preset: single\n").is_err());
     }
 
     #[test]
-    fn words_of_older_yaml_are_words() {
+    fn boolean_words_of_older_yaml_are_strings() {
         for word in ["yes", "on", "n", "1_000", "12_30", "2024_01_15", "1-2"] {
             assert_eq!(values(&format!("topic: {word}\n"), "topic"), [word], "{word}");
         }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_written_in_any_unit() {
+    fn memory_is_accepted_in_any_unit() {
         for text in ["6Gi", "6g", "6G", "6gb", "6GiB", "6144", "6144m", "6144MB", "6144Mi", "6291456k", "max"]
         {
             assert!(read(&format!("memory: {text}\n")).is_ok(), "{text}");

@@ -1,5 +1,5 @@
 //! Which files may set sources and destinations: those whose exact content the user has trusted, as in direnv. A
-//! record holds the file's path and the SHA-256 of its content; with other content it is another file.
+//! record contains the file's path and the SHA-256 of its content; a file with other content is not trusted.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use crate::sha256;
 
 /// The version of a record's format.
 const SCHEMA: u32 = 1;
-/// The most bytes of a record.
+/// Maximum size of a record, in bytes.
 const LIMIT: u64 = 64 << 10;
 
 /// A file that is trusted.
@@ -34,7 +34,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Whether this very content is trusted.
+    /// Whether exactly this content is trusted.
     pub(crate) fn holds(&self, content: &[u8]) -> bool {
         self.sha256 == sha256::of(content)
     }
@@ -46,8 +46,8 @@ pub(crate) struct Trust {
     folder: PathBuf,
 }
 
-/// The path that a file is known by: its directory without links, then its own name. A link that is put in its place
-/// later is the same name with another content.
+/// The path that identifies a file: its directory with links resolved, then its own name. A link that replaces it
+/// later has the same name, but other content.
 pub(crate) fn known_as(file: &Path) -> io::Result<PathBuf> {
     let absolute = std::path::absolute(file)?;
     let name = absolute.file_name().ok_or_else(|| io::Error::other("it is not a file"))?;
@@ -72,7 +72,7 @@ impl Trust {
     }
 
     fn read(&self, record: &Path) -> Option<Record> {
-        // A record that somebody else could have written is not this user's.
+        // A record that another user could have written is ignored.
         let me = rustix::process::geteuid().as_raw();
         let own = |meta: &fs::Metadata| meta.uid() == me && meta.mode() & 0o022 == 0;
         let (file, folder) = (fs::symlink_metadata(record).ok()?, fs::metadata(&self.folder).ok()?);
@@ -83,12 +83,12 @@ impl Trust {
         (record.schema <= SCHEMA).then_some(record)
     }
 
-    /// What is recorded about a file.
+    /// The record of a file.
     pub(crate) fn of(&self, file: &Path) -> Option<Record> {
         self.read(&self.record(&known_as(file).ok()?))
     }
 
-    /// Trust this content of the file; its record.
+    /// Trust this content of the file; returns its record.
     pub(crate) fn record_trust(&self, file: &Path, content: &[u8]) -> Result<Record> {
         let give = || -> io::Result<Record> {
             let known = known_as(file)?;
@@ -111,7 +111,7 @@ impl Trust {
 
     /// Revoke the trust in a file; returns whether it was trusted.
     pub(crate) fn revoke(&self, file: &Path) -> Result<bool> {
-        // The file's directory may be gone: then its path is used as it was given.
+        // The file's directory may no longer exist: then the path is used as it was specified.
         let known = known_as(file).unwrap_or_else(|_| file.to_owned());
         match fs::remove_file(self.record(&known)) {
             Ok(()) => Ok(true),
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_content_of_one_path_is_trusted() {
+    fn only_the_trusted_content_of_a_path_is_accepted() {
         let root = tempfile::tempdir().expect("a folder");
         let trust = Trust::at(root.path().join("state/trust"));
         let file = root.path().join("kstrim.yaml");
@@ -158,7 +158,7 @@ mod tests {
         // New content replaces the old.
         trust.record_trust(&file, b"b").expect("recorded");
         assert!(holds(&file, b"b") && !holds(&file, b"a"));
-        // A record that others may write to says nothing.
+        // A record that others may write to is ignored.
         let record = trust.record(&known_as(&file).expect("a path"));
         fs::set_permissions(&record, fs::Permissions::from_mode(0o666)).expect("a mode");
         assert!(!holds(&file, b"b"));

@@ -1,4 +1,4 @@
-//! Files as a gzipped tar archive that only its owner can read.
+//! Writes a gzipped tar archive that only its owner can read.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -8,17 +8,18 @@ use flate2::write::GzEncoder;
 
 use super::bundle::File;
 
-/// Write `files` below the directory `root` of an archive at `path`. It appears whole or not at all.
+/// Write `files` below the directory `root` of an archive at `path`. It is created completely or not at all.
 ///
 /// # Errors
-/// When it cannot be written, or `path` is something else than a file.
+///
+/// If it cannot be written, or `path` is not a regular file.
 pub(crate) fn write(path: &Path, root: &str, files: &[File], time: jiff::Timestamp) -> io::Result<u64> {
-    // A rename would put a file in a device's or a directory's place.
+    // A rename would replace a device or a directory with a file.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Such a file is readable by its owner alone.
+    // Such a file is readable only by its owner.
     let file = tempfile::Builder::new().prefix(".kstrim-diagnose").tempfile_in(folder)?;
     let mut tar = tar::Builder::new(GzEncoder::new(file, Compression::default()));
     for file in files {
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_comes_out_and_is_private() {
+    fn the_archive_unpacks_and_is_private() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.tar.gz");
         let long = format!("logs/{}/x.log", "p".repeat(120));

@@ -1,4 +1,4 @@
-//! A runner under which every child has a short limit and few run at once.
+//! A runner that limits the duration and the number of child processes.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::exec::{BoxFuture, Cmd, ExecError, Lines, Output, Runner};
 
-/// Runs children of another runner, with limits.
+/// Runs child processes with another runner, within limits.
 pub(crate) struct Bounded {
     inner: Rc<dyn Runner>,
     child: Duration,
@@ -15,7 +15,7 @@ pub(crate) struct Bounded {
 }
 
 impl Bounded {
-    /// At most `at_once` children, each for at most `child`.
+    /// At most `at_once` child processes, each for at most `child`.
     pub(crate) fn new(inner: Rc<dyn Runner>, child: Duration, at_once: usize) -> Self {
         Self { inner, child, gate: Semaphore::new(at_once) }
     }

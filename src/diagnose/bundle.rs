@@ -1,5 +1,5 @@
-//! What was collected so far: files, what could not be had, what is secret. A limit may end the
-//! collection at any moment; what is here then goes into the archive.
+//! What was collected so far: files, gaps, and secrets. A limit may end the collection at any time; what was
+//! collected until then goes into the archive.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,29 +11,29 @@ use serde_json::Value;
 use crate::redact::Redactor;
 use crate::status::Status;
 
-/// Most bytes of one file in the archive.
+/// Maximum size of one file in the archive, in bytes.
 pub const FILE_LIMIT: usize = 1 << 20;
-/// Most bytes of all files, unpacked. Packed it is about a tenth.
+/// Maximum size of all files, unpacked, in bytes. Compressed it is about a tenth.
 pub const WHOLE_LIMIT: usize = 16 << 20;
-/// With less room than this there is none for another file. Bytes.
+/// If less space than this is left, no more files are added. Bytes.
 const LEAST: usize = 1 << 10;
-/// Most bytes of a file before it is looked through for secrets.
+/// Maximum size of a file before secrets are redacted, in bytes.
 const RAW_LIMIT: usize = 4 << 20;
 
-/// The order in the archive, also the order in which files are let go when it is full, from the end.
+/// The order in the archive. If it is full, files are dropped from the end.
 const ORDER: [&str; 6] = ["summary.md", "status.json", "kstrim/", "namespace/", "logs/", "cluster/"];
 
-/// A file's content before secrets were taken out.
+/// A file's content before redaction.
 enum Content {
-    /// A log: its end counts.
+    /// A log: its end is kept.
     Log(String),
-    /// Any other text: its beginning counts.
+    /// Any other text: its beginning is kept.
     Text(String),
     /// Objects.
     Objects(Value),
 }
 
-/// Something that could not be had.
+/// Something that could not be collected.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Gap {
     /// What.
@@ -53,7 +53,7 @@ struct Inner {
     facts: BTreeMap<&'static str, String>,
 }
 
-/// The collection. Clones are the same one.
+/// The collection. Clones share its content.
 #[derive(Clone, Default)]
 pub(crate) struct Bundle(Rc<RefCell<Inner>>);
 
@@ -61,17 +61,17 @@ pub(crate) struct Bundle(Rc<RefCell<Inner>>);
 pub(crate) struct File {
     /// Its path in the archive.
     pub name: String,
-    /// Its bytes, without secrets.
+    /// Its content, redacted.
     pub text: String,
 }
 
 impl Bundle {
-    /// Add a text, if there is anything in it.
+    /// Add a text, unless it is empty.
     pub(crate) fn text(&self, name: impl Into<String>, text: impl Into<String>) {
         self.put(name.into(), Content::Text(text.into()));
     }
 
-    /// Add a log, if there is anything in it.
+    /// Add a log, unless it is empty.
     pub(crate) fn log(&self, name: impl Into<String>, text: impl Into<String>) {
         self.put(name.into(), Content::Log(text.into()));
     }
@@ -91,7 +91,7 @@ impl Bundle {
         }
     }
 
-    /// Something could not be had.
+    /// Record that something could not be collected.
     pub(crate) fn gap(&self, what: impl Into<String>, why: impl Display) {
         let gap = Gap { what: what.into(), why: why.to_string() };
         let mut inner = self.0.borrow_mut();
@@ -100,7 +100,7 @@ impl Bundle {
         }
     }
 
-    /// Do a part of the collection; if it is not over when the collection ends, it is a gap.
+    /// Run a part of the collection; if it is not done when the collection ends, it is recorded as a gap.
     pub(crate) async fn part<T>(&self, what: impl Into<String>, work: impl Future<Output = T>) -> T {
         let what = what.into();
         self.0.borrow_mut().open.insert(what.clone());
@@ -109,7 +109,7 @@ impl Bundle {
         done
     }
 
-    /// The collection ends: what is still open is a gap.
+    /// End the collection: parts that are not done become gaps.
     pub(crate) fn close(&self, why: &str) {
         let open = std::mem::take(&mut self.0.borrow_mut().open);
         for what in open {
@@ -117,48 +117,48 @@ impl Bundle {
         }
     }
 
-    /// These values are secret wherever they stand.
+    /// Redact these values wherever they occur.
     pub(crate) fn secret(&self, values: impl IntoIterator<Item = String>) {
         self.0.borrow_mut().secret.extend(values);
     }
 
-    /// This is a name that may be read, also where it is the value of a Secret.
+    /// Never redact this name, even if it is also the value of a Secret.
     pub(crate) fn name(&self, name: impl Into<String>) {
         self.0.borrow_mut().names.insert(name.into());
     }
 
-    /// What the status of all is.
+    /// Set the overall status.
     pub(crate) fn set_status(&self, status: Status) {
         self.0.borrow_mut().status = Some(status);
     }
 
-    /// What the status of all is, if it could be had.
+    /// The overall status, if it could be read.
     pub(crate) fn status(&self) -> Option<Status> {
         self.0.borrow().status.clone()
     }
 
-    /// A version or the like, for the table in the summary.
+    /// Add a version or similar to the table in the summary.
     pub(crate) fn fact(&self, name: &'static str, value: impl Into<String>) {
         self.0.borrow_mut().facts.insert(name, value.into());
     }
 
-    /// All such.
+    /// The rows of that table.
     pub(crate) fn facts(&self) -> BTreeMap<&'static str, String> {
         self.0.borrow().facts.clone()
     }
 
-    /// What could not be had.
+    /// What could not be collected.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         self.0.borrow().gaps.clone()
     }
 
-    /// What takes out the secrets, as far as they are known now.
+    /// The redactor for all secrets that are known so far.
     pub(crate) fn redactor(&self) -> Redactor {
         let inner = self.0.borrow();
         Redactor::new(inner.secret.iter().cloned(), &|word| inner.names.contains(word))
     }
 
-    /// The files without secrets and within the limits, in the archive's order. Takes them.
+    /// The redacted files within the limits, in the archive's order. Removes them from the collection.
     pub(crate) fn files(&self, redactor: &Redactor) -> Vec<File> {
         let contents = std::mem::take(&mut self.0.borrow_mut().files);
         let mut contents: Vec<(String, Content)> = contents.into_iter().collect();
@@ -188,7 +188,7 @@ fn rank(name: &str) -> (usize, String) {
 impl Content {
     fn clean(&self, redactor: &Redactor) -> String {
         match self {
-            // Limits of a raw text are wider than those of a file: what is cut here may be half a secret.
+            // The limits of a raw text are wider than those of a file: a secret may be cut in two here.
             Content::Log(text) => redactor.text(tail(text, RAW_LIMIT)),
             Content::Text(text) => redactor.text(head(text, RAW_LIMIT)),
             Content::Objects(objects) => {
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_is_first_and_the_node_goes_last() {
+    fn the_summary_comes_first_and_the_node_last() {
         let bundle = Bundle::default();
         for name in ["minikube/a", "logs/b", "summary.md", "cluster/c", "kstrim/d", "namespace/e"] {
             bundle.text(name, "x");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_over_is_a_gap() {
+    fn unfinished_parts_become_gaps() {
         let bundle = Bundle::default();
         let never = bundle.part("the logs", std::future::pending::<()>());
         let mut never = Box::pin(never);

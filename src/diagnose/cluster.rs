@@ -12,7 +12,7 @@ use crate::kube::logs::LogRequest;
 use crate::kube::pod::{Event, Pod};
 use crate::kube::{Api, ApiError, ApiErrorKind, Kind, Object, Snapshot};
 
-/// Kinds of a namespace beyond those that `status` looks at: group and version, plural.
+/// Kinds in a namespace besides those of `status`: group and version, plural.
 const NAMESPACED: [(&str, &str); 13] = [
     ("/api/v1", "services"),
     ("/api/v1", "configmaps"),
@@ -28,26 +28,26 @@ const NAMESPACED: [(&str, &str); 13] = [
     ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     ("/apis/coordination.k8s.io/v1", "leases"),
 ];
-/// Kinds of the whole cluster.
+/// Cluster-scoped kinds.
 const WIDE: [(&str, &str); 4] = [
     ("/api/v1", "nodes"),
     ("/api/v1", "persistentvolumes"),
     ("/api/v1", "namespaces"),
     ("/apis/storage.k8s.io/v1", "storageclasses"),
 ];
-/// Kinds that the snapshot has.
-const SEEN: [(Kind, &str); 8] = [
-    (Kind::Pod, "pods"),
-    (Kind::Claim, "persistentvolumeclaims"),
-    (Kind::Deployment, "deployments"),
-    (Kind::Kafka, "kafkas"),
-    (Kind::KafkaNodePool, "kafkanodepools"),
-    (Kind::KafkaTopic, "kafkatopics"),
-    (Kind::KafkaUser, "kafkausers"),
-    (Kind::Namespace, "namespace"),
+/// Kinds that the snapshot contains.
+const SEEN: [Kind; 8] = [
+    Kind::Pod,
+    Kind::Claim,
+    Kind::Deployment,
+    Kind::Kafka,
+    Kind::KafkaNodePool,
+    Kind::KafkaTopic,
+    Kind::KafkaUser,
+    Kind::Namespace,
 ];
 
-/// Ask for everything. `snapshot` is what `status` has seen already.
+/// Query everything. `snapshot` is what `status` has read already.
 pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
     let namespace = request.target.namespace.as_str();
     of_snapshot(bundle, snapshot, namespace);
@@ -70,25 +70,26 @@ pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubect
 }
 
 fn of_snapshot(bundle: &Bundle, snapshot: &Snapshot, namespace: &str) {
-    for (kind, plural) in SEEN {
+    for kind in SEEN {
         let here = |o: &&Object| {
             if kind.namespaced() { o.namespace() == namespace } else { o.name() == namespace }
         };
         let objects: Vec<Value> = snapshot.all(kind).filter(here).map(|o| o.json().clone()).collect();
-        add(bundle, format!("namespace/{plural}.yaml"), objects);
+        let file = if kind == Kind::Namespace { "namespace" } else { kind.plural() };
+        add(bundle, format!("namespace/{file}.yaml"), objects);
     }
     let events: Vec<&Object> = snapshot.all(Kind::Event).filter(|o| o.namespace() == namespace).collect();
     bundle.log("namespace/events.txt", events_table(&events));
 }
 
-/// The namespace of the operator, where it is another than the Kafka's.
+/// The operator's namespace, if it differs from the Kafka cluster's.
 fn home<'a>(snapshot: &'a Snapshot, request: &Request<'_>) -> Option<&'a str> {
     let (namespace, cluster) = (request.target.namespace.as_str(), request.target.cluster.as_str());
     let operator = snapshot.operator_of(namespace, cluster)?;
     Some(operator.0.namespace()).filter(|home| *home != namespace)
 }
 
-/// An operator of another namespace, which is not ours to look through: its Deployment and its pods.
+/// The operator in another namespace: only its Deployment and its pods, because the rest of the namespace is foreign.
 fn of_operator(bundle: &Bundle, snapshot: &Snapshot, request: &Request<'_>) {
     let Some(home) = home(snapshot, request) else { return };
     let operators = snapshot.operators().filter(|o| o.0.namespace() == home).map(|o| o.0);
@@ -101,7 +102,7 @@ fn of_operator(bundle: &Bundle, snapshot: &Snapshot, request: &Request<'_>) {
     }
 }
 
-/// Add objects without what nobody reads, and remember their names.
+/// Add objects without irrelevant fields, and remember their names.
 fn add(bundle: &Bundle, file: String, mut objects: Vec<Value>) {
     for object in &mut objects {
         if let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str) {
@@ -120,7 +121,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// A list's items; nothing where the kind is not served.
+    /// A list's items; empty if the kind is not served.
     async fn items(&self, path: &str, what: &str) -> Option<Vec<Value>> {
         match self.bundle.part(what, self.kubectl.get(path)).await {
             Ok(mut list) => match list.get_mut("items").map(Value::take) {
@@ -142,14 +143,14 @@ impl Look<'_> {
         }
     }
 
-    /// Strimzi's definitions in brief, and the objects of those that the snapshot does not have.
+    /// A summary of Strimzi's definitions, and the objects of those kinds that the snapshot does not contain.
     async fn strimzi(&self, namespace: &str, snapshot: &Snapshot) {
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         let Some(all) = self.items(path, "cluster/crds.yaml").await else { return };
         let brief: Vec<Value> = all.iter().map(definition).collect();
         let lists = brief.iter().filter_map(|crd| {
             let (group, plural) = (crd["group"].as_str()?, crd["plural"].as_str()?);
-            let known = SEEN.iter().any(|(kind, seen)| *seen == plural && snapshot.synced(*kind));
+            let known = SEEN.iter().any(|kind| kind.plural() == plural && snapshot.synced(*kind));
             let served = crd["served"].as_array()?.first()?.as_str()?.to_owned();
             (group.ends_with("strimzi.io") && !known).then(|| {
                 self.list(
@@ -162,7 +163,7 @@ impl Look<'_> {
         add(self.bundle, "cluster/crds.yaml".into(), brief);
     }
 
-    /// Names, types, names of keys and sizes. The values serve to find them elsewhere.
+    /// Names, types, names of keys and sizes. The values are needed to redact them elsewhere.
     async fn secrets(&self, namespace: &str) {
         let path = format!("/api/v1/namespaces/{namespace}/secrets");
         let Some(secrets) = self.items(&path, "namespace/secrets.txt").await else { return };
@@ -181,7 +182,7 @@ impl Look<'_> {
         self.bundle.text("namespace/secrets.txt", text);
     }
 
-    /// Pods and events of other namespaces, in brief.
+    /// Pods and events of other namespaces, summarized.
     async fn elsewhere(&self, namespace: &str) {
         let (pods, events) = tokio::join!(
             self.items("/api/v1/pods", "cluster/pods.txt"),
@@ -204,7 +205,7 @@ impl Look<'_> {
     }
 }
 
-/// Not there, or of a kind that is not served.
+/// Does not exist, or its kind is not served.
 fn absent(error: &ApiError) -> bool {
     matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind)
 }
@@ -233,7 +234,7 @@ fn pod_line(object: &Object) -> String {
     format!("{}/{}  {}, {ready}, {restarts} restarts\n", object.namespace(), object.name(), object.phase())
 }
 
-/// Events in the order of time, a line each.
+/// Events in chronological order, one line each.
 fn events_table(events: &[&Object]) -> String {
     let mut events: Vec<Event<'_>> = events.iter().map(|o| Event(o)).collect();
     events.sort_by_key(Event::last);
@@ -254,8 +255,8 @@ pub(crate) fn event_line(event: &Event<'_>) -> String {
     )
 }
 
-/// Logs of all containers of the namespace's pods and of the operator's: of those that are not ready first, and of a
-/// restarted one that of its run before, too.
+/// Logs of all containers of the namespace's pods and of the operator's: unready pods first; for a restarted
+/// container also the log of its previous run.
 async fn logs(request: &Request<'_>, bundle: &Bundle, kubectl: &Kubectl, snapshot: &Snapshot) {
     let namespace = request.target.namespace.as_str();
     let abroad = home(snapshot, request).into_iter();

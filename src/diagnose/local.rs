@@ -7,27 +7,27 @@ use super::Request;
 use super::bundle::Bundle;
 use crate::event::{Event, Line, Outcome};
 
-/// Most bytes read of one such file, from its end.
+/// Maximum number of bytes read from the end of such a file.
 const LIMIT: u64 = 4 << 20;
 
-/// One run as its event log tells it.
+/// One run, from its event log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Past {
-    /// The verb.
+    /// The command.
     pub verb: String,
-    /// When it began.
+    /// When it started.
     pub began: Option<jiff::Timestamp>,
     /// Strimzi's release.
     pub release: Option<String>,
-    /// Its tasks: title, how it ended, what was said last.
+    /// Its tasks: title, outcome, last message.
     pub tasks: Vec<(String, String, String)>,
-    /// How it ended; `None`: it was killed, or runs still.
+    /// Its outcome; `None`: it was killed, or is still running.
     pub outcome: Option<String>,
     /// Its failure, one line.
     pub failure: Option<String>,
 }
 
-/// Add the files; gives what the event logs tell, the newest run first.
+/// Add the files; returns what the event logs contain, newest run first.
 pub(crate) fn collect(request: &Request<'_>, bundle: &Bundle) -> Vec<Past> {
     let folder = request.paths.folder();
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -67,7 +67,7 @@ fn end_of(path: &Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Read an event log. Lines that say nothing to us are skipped.
+/// Read an event log. Unknown lines are skipped.
 pub(crate) fn past(verb: &str, text: &str) -> Past {
     let mut past = Past { verb: verb.to_owned(), ..Past::default() };
     let mut ids: Vec<String> = Vec::new();
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_that_died_is_told_as_one() {
+    fn a_killed_run_is_reported() {
         let log = concat!(
             r#"{"v":1,"time":"2026-11-22T21:09:10Z","elapsed_ms":0,"type":"run_started","run_id":"x","command":"up","profile":"kstrim","release":"1.2.0","tasks":[{"id":"a","title":"One","needs":[]},{"id":"b","title":"Two","needs":["a"]}]}"#,
             "\n",

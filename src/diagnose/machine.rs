@@ -1,4 +1,4 @@
-//! This machine, its container engine, and minikube's own view.
+//! This machine, its container engine, and minikube's own state.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::names::Tool;
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
 
-/// Environment variables that change what kstrim, minikube and kubectl do. Others are nobody's business.
+/// Environment variables that change what kstrim, minikube and kubectl do. Others may be private and are not
+/// collected.
 const VARIABLES: [&str; 14] = [
     "KUBECONFIG",
     "DOCKER_HOST",
@@ -29,10 +30,10 @@ const VARIABLES: [&str; 14] = [
     "LANG",
     "SHELL",
 ];
-/// Beginnings of names of such.
+/// Prefixes of names of such variables.
 const PREFIXES: [&str; 2] = ["KSTRIM_", "MINIKUBE_"];
 
-/// The machine and the environment; asks nobody.
+/// The machine and the environment; starts no program.
 pub(crate) fn local(request: &Request<'_>, bundle: &Bundle) {
     bundle.fact("kstrim", env!("CARGO_PKG_VERSION"));
     let uname = rustix::system::uname();
@@ -67,7 +68,7 @@ pub(crate) fn local(request: &Request<'_>, bundle: &Bundle) {
         .collect();
     variables.sort();
     bundle.text("kstrim/environment.txt", variables.concat());
-    // What a program was given in secret may stand in its log.
+    // A program may log a secret that it was given.
     let secret = std::env::vars_os().filter(|(name, _)| crate::redact::is_secret(&name.to_string_lossy()));
     bundle.secret(secret.map(|(_, value)| value.to_string_lossy().into_owned()));
 }
@@ -76,7 +77,7 @@ fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
 
-/// What minikube says, and the engine under it.
+/// minikube's output, and the state of the engine.
 pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc::Rc<dyn Runner>) {
     let program = match Toolbox::open().program(Tool::Minikube, request.paths) {
         Ok(program) => program,
@@ -118,7 +119,7 @@ pub(crate) async fn ask(request: &Request<'_>, bundle: &Bundle, runner: std::rc:
     tokio::join!(config, status, start, node);
 }
 
-/// What a command prints, with its end where that is no good one.
+/// A command's output, with its exit status if it failed.
 async fn printed(bundle: &Bundle, name: &str, minikube: &Minikube, cmd: &Cmd) {
     match bundle.part(name, minikube.run_cmd(cmd)).await {
         Ok(output) => {

@@ -1,9 +1,9 @@
-//! Evidence of what is wrong, in one archive that can be handed on: a summary first, then what kstrim,
-//! the cluster, its pods and minikube say, without secrets.
+//! Evidence of what is wrong, in one archive that can be shared: a summary first, then output of kstrim, the cluster,
+//! its pods and minikube, without secrets.
 //!
-//! Nothing it asks may hold it up: every child has a short limit ([`bounded`]), the whole has one, and
-//! what could not be collected by then is reported as a gap. [`bundle`] holds what was collected, [`crate::redact`]
-//! takes the secrets out when all of them are known, [`archive`] packs it.
+//! Nothing that it queries can block it: every child process has a short limit ([`bounded`]), the whole collection
+//! has one, and what could not be collected by then is reported as a gap. [`bundle`] holds what was collected,
+//! [`crate::redact`] redacts the secrets when all of them are known, [`archive`] packs it.
 
 mod archive;
 mod bounded;
@@ -34,36 +34,36 @@ use crate::status::model::Memory;
 pub(crate) use bundle::Gap;
 pub use bundle::{FILE_LIMIT, WHOLE_LIMIT};
 
-/// Limit of the plan.
+/// Time limit of the plan.
 const PLAN: Duration = Duration::from_secs(15);
-/// Warning events in the summary.
+/// Maximum number of warning events in the summary.
 const WARNINGS: usize = 20;
 
-/// How much may be asked, and for how long.
+/// How much is collected, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Of the whole collection.
+    /// For the whole collection.
     pub whole: Duration,
-    /// Of each child.
+    /// For each child process.
     pub child: Duration,
-    /// Children at once.
+    /// Number of child processes at once.
     pub at_once: usize,
     /// Lines of each log.
     pub log_lines: u64,
-    /// Logs.
+    /// Number of logs.
     pub logs: usize,
     /// Lines of each of the node's own logs.
     pub node_lines: u32,
 }
 
 impl Limits {
-    /// For somebody who asked for it and waits at most so long.
+    /// For `kstrim diagnose`, whose user waits at most this long.
     pub(crate) fn asked(whole: Duration) -> Self {
         let child = Duration::from_secs(20).min(whole);
         Self { whole, child, at_once: 6, log_lines: 5000, logs: 120, node_lines: 120 }
     }
 
-    /// After a failure that is to be told soon.
+    /// After a failure, which must be reported soon.
     pub(crate) fn on_failure() -> Self {
         Self {
             whole: Duration::from_secs(8),
@@ -82,36 +82,36 @@ pub(crate) struct Request<'a> {
     pub target: &'a Target,
     /// The profile's files.
     pub paths: &'a ProfilePaths,
-    /// Runs the children.
+    /// Runs the child processes.
     pub runner: Rc<dyn Runner>,
     /// Limits.
     pub limits: Limits,
-    /// The verb that failed, and its failure.
+    /// The command that failed, and its failure.
     pub failure: Option<(&'a str, &'a FailureInfo)>,
-    /// What `up` would do now, if that is to be told.
+    /// What `up` would do now, if that is to be included.
     pub plan: Option<BoxFuture<'a, Result<String>>>,
 }
 
 /// An archive that was written.
 #[derive(Debug, Serialize)]
 pub(crate) struct Written {
-    /// Where.
+    /// Its path.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// How many files are in it.
+    /// Number of files.
     pub files: usize,
-    /// Seconds that it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// Why Kafka is not ready, one line; null if it is, or nothing could be seen.
+    /// Why Kafka is not ready, one line; null if it is, or if the cluster could not be read.
     pub reason: Option<String>,
-    /// What is wrong, the deepest cause first: id and sentence.
+    /// What is wrong, root cause first: id and sentence.
     pub findings: Vec<Found>,
-    /// What could not be had.
+    /// What could not be collected.
     pub gaps: Vec<Gap>,
 }
 
-/// Something wrong.
+/// A problem.
 #[derive(Debug, Serialize)]
 pub(crate) struct Found {
     /// Stable id.
@@ -120,7 +120,7 @@ pub(crate) struct Found {
     pub sentence: String,
 }
 
-/// The name of an archive made at `time`, without its ending.
+/// The name of an archive created at `time`, without its suffix.
 pub(crate) fn name(profile: &str, time: Timestamp) -> String {
     format!("kstrim-diagnose-{profile}-{}", time.strftime("%Y%m%dT%H%M%SZ"))
 }
@@ -135,7 +135,7 @@ pub(crate) async fn write(mut request: Request<'_>, path: &Path, time: Timestamp
     }
     machine::local(&request, &bundle);
     let mut runs = local::collect(&request, &bundle);
-    // The last event of the run whose failure this is comes later.
+    // The run's last event, with this failure, is emitted later.
     for run in runs.iter_mut().filter(|run| request.failure.is_some_and(|(verb, _)| verb == run.verb)) {
         run.outcome.get_or_insert_with(|| "failed".to_owned());
     }
@@ -184,7 +184,7 @@ pub(crate) async fn write(mut request: Request<'_>, path: &Path, time: Timestamp
     })
 }
 
-/// Everything that has to be asked, at the same time as far as it does not build on each other.
+/// Everything that has to be queried, in parallel where one part does not depend on another.
 async fn ask(
     request: &Request<'_>,
     bundle: &bundle::Bundle,
@@ -223,11 +223,11 @@ async fn ask(
     };
     let plan = async {
         let Some(plan) = plan else { return };
-        // It watches; without an API server it would wait for the first list as long as it may.
+        // It watches; without an API server it would wait for the first list for its whole limit.
         match tokio::time::timeout(PLAN.min(limits.whole), bundle.part("kstrim/plan.txt", plan)).await {
             Ok(Ok(text)) => bundle.text("kstrim/plan.txt", text),
             Ok(Err(failure)) => bundle.gap("kstrim/plan.txt", machine::said(&failure)),
-            // The part stays open, and is told as one at the end.
+            // The part stays unfinished, and is reported as a gap.
             Err(_) => {}
         }
     };
@@ -242,7 +242,7 @@ fn unreached(seen: &look::Seen) -> String {
     }
 }
 
-/// The table of versions, in the order in which one asks for them.
+/// The table of versions.
 fn facts(bundle: &bundle::Bundle) -> Vec<(&'static str, String)> {
     let mut facts = bundle.facts();
     if let Some(status) = bundle.status() {

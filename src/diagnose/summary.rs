@@ -7,23 +7,23 @@ use super::local::Past;
 use crate::event::FailureInfo;
 use crate::status::{Status, draw};
 
-/// What the summary is made of.
+/// The input of the summary.
 pub(crate) struct Facts<'a> {
     /// minikube profile.
     pub profile: &'a str,
-    /// When it was looked.
+    /// The time of the collection.
     pub time: Timestamp,
-    /// The failure that was the reason, and the verb that failed.
+    /// The failure that was the reason, and the command that failed.
     pub failure: Option<(&'a str, &'a FailureInfo)>,
-    /// The status of all.
+    /// The overall status.
     pub status: Option<&'a Status>,
     /// Versions and the machine.
     pub facts: Vec<(&'static str, String)>,
-    /// The last run of each verb.
+    /// The last run of each command.
     pub runs: &'a [Past],
     /// Warning events, the newest last.
     pub warnings: &'a [String],
-    /// What could not be had.
+    /// What could not be collected.
     pub gaps: &'a [Gap],
     /// The other files.
     pub files: &'a [File],
@@ -64,7 +64,7 @@ pub(crate) fn markdown(facts: &Facts<'_>) -> String {
     page
 }
 
-/// The failure and the findings, each with its way on.
+/// The failure and the findings, each with its next command.
 fn wrong(page: &mut String, facts: &Facts<'_>) {
     page.push_str("\n## What is wrong\n\n");
     if let Some((verb, failure)) = facts.failure {
@@ -125,7 +125,7 @@ fn past(page: &mut String, run: &Past) {
     }
 }
 
-/// Text that cannot end a cell.
+/// Text that cannot end a table cell.
 fn cell(text: &str) -> String {
     text.trim().replace('\n', " ").replace('|', "\\|")
 }

@@ -8,8 +8,8 @@ use crate::checks::{Group, Verdict};
 use crate::event::FailureInfo;
 use crate::failure::{Failure, Kind};
 
-/// The version of the document. It grows when a field changes its meaning or goes away; new
-/// fields do not raise it, readers skip what they do not know.
+/// The version of the document. It is raised when a field changes its meaning or is removed; new fields do not raise
+/// it, and readers ignore unknown fields.
 pub(crate) const VERSION: u32 = 1;
 
 /// The result of `kstrim doctor`.
@@ -109,7 +109,7 @@ pub(crate) enum FixOutcome {
     NotAgreed,
 }
 
-/// What a check came to, before it has its place in the document.
+/// The result of a check, before it becomes part of the document.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     /// Its verdict.
@@ -183,7 +183,7 @@ impl Doctor {
     }
 }
 
-/// The worst result: what the machine lacks, before what is in the way, before the rest.
+/// The worst result determines the exit code: missing prerequisites first, then conflicts, then everything else.
 fn exit_code(checks: &[Check]) -> u8 {
     let failed = |wanted: &dyn Fn(Kind) -> bool| {
         checks

@@ -6,11 +6,11 @@ use crate::errors;
 use crate::terminal::style::{Look, Spans, Tone};
 use crate::terminal::text;
 
-/// Columns of glyph and word: `× failed   `.
+/// Width of symbol and word: `× failed   `.
 const WORD: usize = 11;
 
-/// The lines as text. With `columns`, the terminal's width, prose is broken to fit. `all` shows what was
-/// skipped, too. `again` is the command that examines it.
+/// The lines as text. With `columns`, the terminal's width, prose is wrapped. `all` includes skipped checks. `again`
+/// is the command that repeats the check.
 pub(crate) fn text(
     doctor: &Doctor,
     look: Look,

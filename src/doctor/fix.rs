@@ -1,4 +1,4 @@
-//! The fixes of `--fix`: only of what kstrim created, or without any loss. Each is printed before it is applied.
+//! The fixes of `--fix`: only for what kstrim created, or without any loss. Each is printed before it is applied.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -29,37 +29,38 @@ use crate::kube::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::tool::minikube::{Minikube, StartOptions};
 use crate::tool::minikube_output::Listed;
 
-/// A fix that can be done.
+/// A possible fix.
 pub(crate) struct Planned {
     /// The check that it belongs to.
     pub check: &'static str,
-    /// What it does, for people.
+    /// What it does, in messages.
     pub what: String,
-    /// Whether it changes the profile or what is in it.
+    /// Whether it changes the profile or its contents.
     pub changes_cluster: bool,
     act: Act,
-    /// The name of the profile, or what stands for a context.
+    /// The name of the profile, or the name derived from a context.
     profile: String,
 }
 
 enum Act {
-    /// Give a directory of kstrim's back to its user.
+    /// Restore the user's permissions on a directory of kstrim's.
     Permit(PathBuf),
-    /// Move a journal that cannot be read out of the way.
+    /// Move an unreadable journal aside.
     MoveAway(PathBuf),
     /// Write the profile's context into kstrim's kubeconfig.
     Context(Rc<Minikube>),
-    /// Delete a profile in which nothing ever ran, if that is still so and its journal still says that it is ours.
+    /// Delete a profile in which nothing ever ran, if that is still true and its journal still records that kstrim
+    /// created it.
     Delete(Rc<Minikube>, PathBuf, String),
     /// Start it.
     Start(Rc<Minikube>, StartOptions, String),
     /// Restart the operator's pods of a namespace, which frees its lock.
     Restart(Rc<Kubectl>, String, Vec<String>),
-    /// Take our own annotation off a Kafka of a namespace.
+    /// Remove kstrim's own annotation from a Kafka resource of a namespace.
     Unpause(Rc<Kubectl>, String, String),
 }
 
-/// What could be done about these results, in the order in which it has to be done.
+/// The possible fixes for these results, in the order in which to apply them.
 pub(crate) async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> Vec<Planned> {
     let mut all = Vec::new();
     let problem = |id: &str| {
@@ -74,7 +75,7 @@ pub(crate) async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> 
         ("disk.state", &ground.state_dir, errors::STATE_UNWRITABLE),
         ("disk.cache", &ground.cache_dir, errors::DOWNLOAD_CACHE),
     ] {
-        if problem(check) == Some(id.as_str()) && locked_to_its_user(folder) {
+        if problem(check) == Some(id.as_str()) && not_writable_by_owner(folder) {
             let what = format!("make the directory {} writable for you", folder.display());
             add(check, what, false, Act::Permit(folder.clone()));
         }
@@ -113,7 +114,7 @@ pub(crate) async fn plan(ground: &Ground, live: &Live<'_>, checks: &[Check]) -> 
     all
 }
 
-/// What can be done about the profile, if it is ours.
+/// The possible fixes for the profile, if it belongs to kstrim.
 async fn profile_fixes(
     ground: &Ground,
     minikube: &Rc<Minikube>,
@@ -154,8 +155,8 @@ fn never_ran(listed: &Listed) -> bool {
     }
 }
 
-/// A directory of this user's that its user may not write.
-fn locked_to_its_user(folder: &Path) -> bool {
+/// Whether this user owns a directory but may not write to it.
+fn not_writable_by_owner(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(folder).is_ok_and(|meta| {
         meta.is_dir()
@@ -164,7 +165,7 @@ fn locked_to_its_user(folder: &Path) -> bool {
     })
 }
 
-/// Whether kstrim, and nobody else, set the annotation that pauses.
+/// Whether kstrim set the annotation that pauses reconciliation.
 fn paused_by_us(kafka: &Value) -> bool {
     let fields = kafka.pointer("/metadata/managedFields").and_then(Value::as_array);
     let setters: Vec<&str> = fields
@@ -177,7 +178,7 @@ fn paused_by_us(kafka: &Value) -> bool {
 }
 
 impl Planned {
-    /// Do it.
+    /// Apply it.
     pub(crate) async fn run(&self) -> Result<()> {
         let vain = |message: String, cause: String| {
             Box::new(Failure::new(errors::FIX_IN_VAIN, Kind::Task, message).because(cause))
@@ -204,7 +205,7 @@ impl Planned {
                 Err(vain("the context was not written".into(), output.last_stderr_line().to_owned()))
             }
             Act::Delete(minikube, journal, profile) => {
-                // The lock is held only now: another command may have finished the profile meanwhile.
+                // The lock is acquired only now: another command may have completed the profile in the meantime.
                 let (listed, disk) = (minikube.listed().await?, minikube.on_disk());
                 let journal = JournalFile::open(journal, profile)?.state;
                 let ours = profile_owner::listed(&journal, &disk, &listed).is_ours();
@@ -224,7 +225,7 @@ impl Planned {
                     return Err(vain(format!("the profile {profile} was not deleted"), cause));
                 }
                 let output = minikube.delete().await?;
-                // Its exit code says nothing of what remains.
+                // Its exit code says nothing about what remains.
                 match minikube.listed().await? {
                     Listed::Absent => Ok(()),
                     _ => Err(vain("the profile still exists".into(), output.last_stderr_line().to_owned())),
@@ -248,14 +249,14 @@ impl Planned {
         }
     }
 
-    /// Keep other commands from changing the namespace at the same time.
+    /// Prevent other commands from changing the namespace at the same time.
     async fn exclusively(
         &self,
         kubectl: &Rc<Kubectl>,
         namespace: &str,
         work: impl Future<Output = Result<(), ApiError>>,
     ) -> Result<(), ApiError> {
-        // The profile's lock is held: a Lease that an earlier command of this directory left is nobody's any more.
+        // The profile's lock is held, so a Lease that an earlier command in this directory left is unused.
         let holder = ownership::holder(&self.profile, "doctor --fix");
         match Lease::take(kubectl.clone(), namespace, &holder, |_| {}, || {}).await {
             Ok(lease) => {
@@ -286,7 +287,7 @@ async fn restart(kubectl: &Rc<Kubectl>, namespace: &str, pods: &[String]) -> Res
     Ok(())
 }
 
-/// Remove kstrim's own annotation from a Kafka that still has it.
+/// Remove kstrim's own annotation from a Kafka resource that still has it.
 async fn unpause(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<(), ApiError> {
     let installation = Installation::find(kubectl, namespace, "").await?;
     let group = kubectl.find(Version::GROUP).await?.unwrap_or_default();
@@ -302,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_kstrim_paused_is_its_to_wake() {
+    fn only_resources_that_kstrim_paused_are_resumed() {
         let kafka = |managers: &[&str]| {
             let fields: Vec<Value> = managers
                 .iter()
@@ -321,11 +322,11 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_its_users_rights_is_seen() {
+    fn a_directory_without_its_owners_permissions_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(!locked_to_its_user(folder.path()));
+        assert!(!not_writable_by_owner(folder.path()));
         fs::set_permissions(folder.path(), Permissions::from_mode(0o500)).expect("its own");
-        assert!(locked_to_its_user(folder.path()));
-        assert!(!locked_to_its_user(&folder.path().join("none")));
+        assert!(not_writable_by_owner(folder.path()));
+        assert!(!not_writable_by_owner(&folder.path().join("none")));
     }
 }

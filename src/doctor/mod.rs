@@ -1,8 +1,8 @@
-//! What `kstrim doctor` looks at: this machine and what `up` would need of it
-//! ([`crate::checks`]), and the running cluster ([`live`]).
+//! What `kstrim doctor` checks: this machine and what `up` would need ([`crate::checks`]), and the running cluster
+//! ([`live`]).
 //!
-//! The checks of the machine are those of `up`'s preflight; what is wrong in the cluster is told by
-//! [`crate::status`] and [`crate::explain`]. Here they are only asked, all at once, and put in order.
+//! The checks of the machine are those of `up`'s preflight; [`crate::status`] and [`crate::explain`] find what is
+//! wrong in the cluster. Here they are only run in parallel and put in order.
 
 pub(crate) mod data;
 pub(crate) mod draw;
@@ -24,8 +24,7 @@ use crate::checks::{self, Ground, Group};
 use crate::failure::Result;
 use crate::status::look::Looker;
 
-/// Look at everything, and at what could be fixed. `looker` is why there is none where a program is
-/// missing.
+/// Check everything, and determine what could be fixed. `looker` is the reason why a program is missing.
 pub(crate) async fn examine(ground: &Ground, looker: &Result<Looker>) -> (Doctor, Vec<fix::Planned>) {
     let began = Instant::now();
     let of_cluster = |c: &&checks::Check| c.group == Group::Profile;

@@ -1,4 +1,4 @@
-//! The published schema is the one of the types, and the documentation names every field and check.
+//! The published schema matches the types, and the documentation names every field and check.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ fn generated() -> Value {
 }
 
 #[test]
-fn the_published_schema_is_that_of_the_types() {
+fn the_published_schema_matches_the_types() {
     schema::published(&generated(), "docs/schema/doctor.schema.json");
 }
 

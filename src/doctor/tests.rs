@@ -1,4 +1,4 @@
-//! The drawing, at the width of an old terminal.
+//! The text output, at a width of 80 columns.
 
 use super::data::{Check, Doctor, Outcome};
 use super::*;
@@ -50,7 +50,7 @@ fn the_list_at_80_columns() {
 }
 
 #[test]
-fn the_list_in_ascii_has_the_same_words_and_skips_nothing_if_asked() {
+fn the_ascii_list_has_the_same_words_and_can_include_everything() {
     let text = draw::text(&doctor(), Look::ASCII, Some(80), true, &CommandLine::new("kstrim doctor"));
     assert!(text.is_ascii(), "{text}");
     for word in ["ok", "warning", "failed", "skipped", "[KS-ENGINE-DOWN]", "hint:", "fix:"] {
@@ -60,7 +60,7 @@ fn the_list_in_ascii_has_the_same_words_and_skips_nothing_if_asked() {
 }
 
 #[test]
-fn colours_are_only_added() {
+fn colours_do_not_change_the_text() {
     let plain = draw::text(
         &doctor(),
         Look { color: false, unicode: true },

@@ -12,8 +12,8 @@ use crate::download::{self, OnProgress, Progress, Source, Store};
 use crate::failure::Result;
 use crate::paths::cache_dir;
 
-/// How often progress is told.
-const TELL: Duration = Duration::from_millis(250);
+/// How often progress is reported.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Where downloads come from and go to.
 pub(crate) fn store(settings: &Settings) -> Result<Store> {
@@ -26,7 +26,7 @@ pub(crate) fn store(settings: &Settings) -> Result<Store> {
     Ok(Store { folder: cache_dir(), source, settings: how })
 }
 
-/// A download that goes on. Dropped, it is stopped.
+/// A running download. Dropping it stops it.
 pub(crate) struct Fetching<T> {
     handle: tokio::task::JoinHandle<Result<T>>,
     progress: watch::Receiver<Option<Progress>>,
@@ -40,7 +40,7 @@ impl<T> Drop for Fetching<T> {
 }
 
 impl<T: Send + 'static> Fetching<T> {
-    /// Begin `work` on a thread of its own.
+    /// Start `work` on its own thread.
     pub(crate) fn begin(work: impl FnOnce(OnProgress<'_>) -> Result<T> + Send + 'static) -> Self {
         let (sender, progress) = watch::channel(None);
         let stop = Arc::new(AtomicBool::new(false));
@@ -58,9 +58,9 @@ impl<T: Send + 'static> Fetching<T> {
         Self { handle, progress, stop }
     }
 
-    /// Wait for its end; `tell` is called now and then, when it has come further.
+    /// Wait until it ends; `tell` is called at intervals if there is progress.
     pub(crate) async fn finish(mut self, mut tell: impl FnMut(Progress)) -> Result<T> {
-        let mut tick = tokio::time::interval(TELL);
+        let mut tick = tokio::time::interval(REPORT_INTERVAL);
         loop {
             tokio::select! {
                 biased;
@@ -87,7 +87,7 @@ mod tests {
     use crate::failure::{Failure, Kind};
 
     #[tokio::test]
-    async fn progress_is_told_and_the_end_given() {
+    async fn progress_and_the_result_are_reported() {
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let fetching = Fetching::begin(move |progress| {
             let _ = progress(Progress { done: 1, total: Some(2) });
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_one_is_stopped() {
+    async fn a_dropped_download_is_stopped() {
         let (ended, end) = tokio::sync::oneshot::channel();
         let fetching = Fetching::<()>::begin(move |progress| {
             while progress(Progress { done: 1, total: None }).is_continue() {

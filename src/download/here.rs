@@ -1,20 +1,21 @@
-//! A word with a program in the cluster, over a port-forward on this machine: plain HTTP, no proxy, one
-//! request. Blocking.
+//! Requests to a program in the cluster over a port-forward on this machine: plain HTTP, no proxy, one request.
+//! Blocking.
 
 use std::io;
 use std::time::Duration;
 
 use ureq::Agent;
 
-/// How long one answer may take.
+/// How long a response may take.
 const LIMIT: Duration = Duration::from_secs(15);
-/// Most bytes of an answer: the metrics of a broker are some hundred thousand.
+/// Maximum size of a response, in bytes: the metrics of a broker are some hundred thousand.
 const MOST: u64 = 16 << 20;
 
-/// What is sent with a request: its content type and its text.
+/// The body of a request: its content type and its text.
 pub(crate) type Content = (&'static str, String);
 
-/// Ask `127.0.0.1:port` for `path`, or send it `content`; the status and the text of the answer.
+/// Send a GET request for `path` to `127.0.0.1:port`, or a POST request with `content`; returns status and text of
+/// the response.
 pub(crate) fn ask(port: u16, path: &str, content: Option<&Content>) -> io::Result<(u16, String)> {
     let config = Agent::config_builder()
         .user_agent(concat!("kstrim/", env!("CARGO_PKG_VERSION")))

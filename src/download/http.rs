@@ -18,23 +18,23 @@ use crate::errors;
 use crate::failure::{Failure, Id, Kind, Result};
 use crate::paths::{private_file, write_private};
 
-/// Most redirects followed for one file. GitHub's release assets need one.
+/// Maximum number of redirects for one file. GitHub's release assets need one.
 const REDIRECTS: usize = 10;
-/// The longest wait a server may ask for with `Retry-After`.
+/// The longest wait that a server may request with `Retry-After`.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// Attempts in a row that may be too slow: the second may reach another server of the publisher's.
+/// Consecutive attempts that may be too slow: the second may reach another server of the publisher.
 const SLOW_ATTEMPTS: u32 = 2;
 const CHUNK: usize = 64 << 10;
 
-/// The file a download grows in, and what its bytes belong to: the server's validator
-/// (`ETag`, or `Last-Modified`), without which it cannot be continued.
+/// The file that a download is written to, and the server's validator of its content (`ETag`, or `Last-Modified`),
+/// without which it cannot be continued.
 pub(super) struct Part {
     file: File,
     path: PathBuf,
-    /// Held until the file is in the cache. A file of its own: the part is renamed, and a lock
-    /// on it would let a second process truncate what is by then in the cache.
+    /// Held until the file is in the cache. A separate file: the part is renamed, and with a lock on the part itself
+    /// a second process could truncate the file in the cache.
     _lock: File,
-    /// Another process works on the same URL: this file is ours alone and not continued later.
+    /// Another process downloads the same URL: this file belongs to this process only and is not continued later.
     alone: bool,
 }
 
@@ -59,7 +59,7 @@ impl Part {
         self.path.with_extension("validator")
     }
 
-    /// Bytes that can be continued, and the validator to continue them with.
+    /// Bytes that can be continued, and their validator.
     fn resumable(&mut self) -> io::Result<Option<(u64, String)>> {
         let length = self.file.seek(SeekFrom::End(0))?;
         let validator = fs::read_to_string(self.validator_path()).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Part {
         }
     }
 
-    /// All bytes are there: write them through and give the path.
+    /// Download complete: sync the file and return its path.
     pub(super) fn finish(&self) -> io::Result<&Path> {
         self.file.sync_all()?;
         remove(&self.validator_path())?;
@@ -90,11 +90,11 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// An attempt's end that is not success.
+/// Why an attempt failed.
 enum Broken {
-    /// Another attempt may do better, at the earliest after this long.
+    /// Another attempt may succeed, at the earliest after this time.
     Retry(Failure, Option<Duration>),
-    /// It will not.
+    /// Another attempt would fail, too.
     Final(Failure),
 }
 
@@ -104,7 +104,7 @@ impl From<Box<Failure>> for Broken {
     }
 }
 
-/// Download `url` into `part`, continuing what is there.
+/// Download `url` into `part`, continuing existing content.
 pub(super) fn download(
     url: &str,
     settings: &Settings,
@@ -121,7 +121,7 @@ pub(super) fn download(
             Err(Broken::Retry(failure, wait)) => (failure, wait),
         };
         let after = part.file.seek(SeekFrom::End(0)).unwrap_or(0);
-        // A server that gives a little more each time gets us there.
+        // A server that delivers some more with each attempt delivers everything in the end.
         idle = if after > before { 1 } else { idle + 1 };
         slow = if failure.id == errors::DOWNLOAD_SLOW { slow + 1 } else { 0 };
         if idle >= settings.attempts || slow >= SLOW_ATTEMPTS {
@@ -132,7 +132,7 @@ pub(super) fn download(
     }
 }
 
-/// Sleep in slices, so that a cancelled run need not wait.
+/// Sleep in slices, so that a cancelled run does not wait.
 fn pause(wait: Duration, done: u64, progress: OnProgress<'_>) -> Result<()> {
     const SLICE: Duration = Duration::from_millis(100);
     let mut left = wait;
@@ -173,7 +173,7 @@ impl Agents<'_> {
 }
 
 fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
-    // The platform's own trust store, so that a company's certificate works here too.
+    // The platform's own trust store, so that a company's certificate works here, too.
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let config = Agent::config_builder()
         .tls_config(tls)
@@ -189,7 +189,7 @@ fn agent(settings: &Settings, proxy: Option<Proxy>) -> Agent {
     config.build().new_agent()
 }
 
-/// One request for the head of `url`; redirects are not followed.
+/// One HEAD request for `url`; redirects are not followed.
 pub(super) fn answers(url: &str, settings: &Settings) -> Result<()> {
     redirect::scheme(url)?;
     match (Agents { settings, known: Vec::new() }).of(url)?.head(url).call() {
@@ -290,8 +290,7 @@ fn copy(
     }
 }
 
-/// Ask for the file, following redirects by our own policy: never to another scheme than
-/// https, except from http to http.
+/// Request the file and follow redirects by our own policy: only to https, or from http to http.
 fn follow(
     agents: &mut Agents<'_>,
     url: &str,
@@ -324,7 +323,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// A strong `ETag`, else `Last-Modified`: what `If-Range` takes.
+/// A strong `ETag`, otherwise `Last-Modified`: what `If-Range` accepts.
 fn validator(headers: &HeaderMap) -> Option<String> {
     let strong = text(headers, header::ETAG).filter(|tag| !tag.starts_with("W/"));
     strong.or_else(|| text(headers, header::LAST_MODIFIED)).map(str::to_owned)
@@ -334,7 +333,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     text(headers, header::CONTENT_LENGTH)?.parse().ok()
 }
 
-/// `bytes 100-199/1000`: the first byte and the whole length.
+/// `bytes 100-199/1000`: the first byte and the total length.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let range = text(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?;
     let (span, total) = range.split_once('/')?;
@@ -371,7 +370,7 @@ fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Broken {
 fn broken(url: &str, error: &ureq::Error) -> Broken {
     let failure = |id: Id, what: &str| Failure::new(id, Kind::Task, format!("cannot download {url}: {what}"));
     let text = error.to_string();
-    // The standard library has no kind of its own for a failed look-up.
+    // The standard library has no error kind for a failed name resolution.
     let lookup = crate::words::LOOKUP.said(&text);
     match error {
         _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
@@ -385,7 +384,7 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
             None,
         ),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
-        // The proxy's own refusal, in ureq's words: "proxy server responded 407/...".
+        // The proxy's refusal in ureq's words: "proxy server responded 407/...".
         ureq::Error::ConnectProxyFailed(why) if crate::words::PROXY_REFUSED.said(why) => Broken::Final(
             failure(errors::DOWNLOAD_REFUSED, "the proxy does not allow the connection")
                 .because(text)

@@ -1,11 +1,9 @@
-//! The only room that speaks HTTP: files from the net, from a mirror, or from the cache,
-//! verified before anybody sees them.
+//! The only room that uses HTTP: files from the network, from a mirror, or from the cache, verified before use.
 //!
-//! Blocking (a download is one thread's work): call it in `tokio::task::spawn_blocking`.
+//! Blocking: call it in `tokio::task::spawn_blocking`.
 //!
-//! A file is kept under the digest of its *content*, as the caller defines it, so what is in
-//! the cache needs no network and no trust in a URL: `CLASS/sha256/DIGEST`. A download that
-//! broke off is continued where the server allows it.
+//! A file is stored under the digest of its *content*, as the caller defines it, so a cached file needs neither the
+//! network nor trust in a URL: `CLASS/sha256/DIGEST`. An interrupted download is continued if the server supports it.
 
 pub(crate) mod background;
 pub(crate) mod here;
@@ -25,35 +23,35 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::private_dir;
 
-/// How far a download is.
+/// Progress of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes there, those of an earlier attempt included.
+    /// Bytes received, including those of an earlier attempt.
     pub done: u64,
-    /// Bytes in all, if the server says.
+    /// Total bytes, if the server reports them.
     pub total: Option<u64>,
 }
 
-/// Told about progress; `Break` stops the download.
+/// Called with progress; `Break` stops the download.
 pub(crate) type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// How to download.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Limit for name, connection and TLS together.
+    /// Time limit for name resolution, connection and TLS together.
     pub connect_timeout: Duration,
-    /// Limit for the response's head and for each read of its body, and how long a body may bring less
-    /// than a KiB a second.
+    /// Time limit for the response's head and for each read of its body, and how long a body may receive less than a
+    /// KiB a second.
     pub read_timeout: Duration,
-    /// Attempts in a row without a new byte before giving up.
+    /// Consecutive attempts without a new byte before giving up.
     pub attempts: u32,
     /// The wait before the second attempt; it doubles each time.
     pub backoff: Duration,
-    /// Largest file, bytes.
+    /// Maximum size of a file, in bytes.
     pub size_limit: u64,
-    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count.
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` apply.
     pub proxy: bool,
-    /// Never use the network; what is not there is an error.
+    /// Never use the network; a file that is not available locally is an error.
     pub offline: bool,
 }
 
@@ -71,10 +69,10 @@ impl Default for Settings {
     }
 }
 
-/// Where published files are fetched from.
+/// Where published files are downloaded from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Source {
-    /// From where they are published.
+    /// From their publisher.
     #[default]
     Origin,
     /// From a mirror: `https://github.com/a/b` is `BASE/github.com/a/b` there.
@@ -83,7 +81,7 @@ pub enum Source {
     Folder(PathBuf),
 }
 
-/// Where one file is.
+/// The location of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     Net(String),
@@ -91,7 +89,7 @@ enum Place {
 }
 
 impl Source {
-    /// The value of `--mirror`: an http(s) URL, a directory that exists, or nothing for the publisher.
+    /// The value of `--mirror`: an http(s) URL, an existing directory, or empty for the publisher.
     pub fn parse(value: &str) -> Result<Self> {
         if value.is_empty() {
             return Ok(Self::Origin);
@@ -108,7 +106,7 @@ impl Source {
         Err(Box::new(Failure::new(errors::DOWNLOAD_MIRROR, Kind::Usage, message)))
     }
 
-    /// Where this takes the file of `url` from, for people.
+    /// Where the file of `url` comes from, in messages.
     pub fn shown(&self, url: &str) -> String {
         match self.place(url) {
             Ok(Place::Net(url)) => url,
@@ -140,7 +138,7 @@ impl Source {
             Self::Url(base) => Place::Net(format!("{base}/{rest}")),
             Self::Folder(folder) => {
                 let mut path = folder.clone();
-                // A URL comes from our own data or from the user; `..` in it is no way out.
+                // A URL comes from our own data or from the user; `..` in it must not leave the directory.
                 path.extend(plain.split('/').filter(|part| !matches!(*part, "" | "." | "..")));
                 Place::File(path)
             }
@@ -151,47 +149,44 @@ impl Source {
 /// A file that was fetched and verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where it is now, in the cache.
+    /// Its path in the cache.
     pub path: PathBuf,
     /// Its content digest.
     pub digest: String,
-    /// The URL or file it came from; `None` if it was in the cache.
+    /// The URL or file that it came from; `None` if it was in the cache.
     pub from: Option<String>,
 }
 
 /// What to fetch.
 pub struct Request<'a> {
-    /// Where it is published.
+    /// Its published URL.
     pub url: &'a str,
     /// The cache's directory for its kind: `manifests`.
     pub class: &'a str,
-    /// Its content digest, if known: then the cache is looked in first, and anything else is
-    /// refused.
+    /// Its content digest, if known: then the cache is checked first, and any other content is rejected.
     pub digest: Option<&'a str>,
-    /// Computes the content digest of a file (lower-case hex); an error says why the file is
-    /// not what it should be.
+    /// Computes the content digest of a file (lower-case hex); an error describes why the file is invalid.
     pub verify: &'a dyn Fn(&Path) -> Result<String>,
 }
 
 /// The cache's directory and how to fill it.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// The cache's directory; made when needed.
+    /// The cache's directory; created when needed.
     pub folder: PathBuf,
     /// Where files come from.
     pub source: Source,
-    /// How.
+    /// How to download.
     pub settings: Settings,
 }
 
 impl Store {
-    /// Where a file of this content is kept.
+    /// The path in the cache of a file with this content.
     pub fn path(&self, class: &str, digest: &str) -> PathBuf {
         self.folder.join(class).join("sha256").join(digest)
     }
 
-    /// The cached file of this content, if it is there and still what it should be. A damaged
-    /// one is removed.
+    /// The cached file with this content, if it exists and is intact. A damaged one is removed.
     pub fn cached(&self, request: &Request<'_>) -> Option<Fetched> {
         let digest = request.digest?;
         let path = self.path(request.class, digest);
@@ -206,8 +201,8 @@ impl Store {
         None
     }
 
-    /// From the cache, else from the source: downloaded (or copied) beside the cache,
-    /// verified, then moved into it.
+    /// From the cache, otherwise from the source: downloaded or copied to a temporary file, verified, then moved into
+    /// the cache.
     pub fn fetch(&self, request: &Request<'_>, progress: OnProgress<'_>) -> Result<Fetched> {
         if let Some(found) = self.cached(request) {
             return Ok(found);
@@ -232,8 +227,7 @@ impl Store {
         }
     }
 
-    /// Verify and move into the cache. What is not wanted is removed: continuing it next time
-    /// would only fail again.
+    /// Verify and move into the cache. A file that is rejected is removed: continuing it next time would fail again.
     fn keep(&self, request: &Request<'_>, part: &Path, from: &str) -> Result<Fetched> {
         let kept = self.verified(request, part, from);
         if kept.is_err() {
@@ -286,8 +280,7 @@ impl Store {
     }
 }
 
-/// Whether the server of `url` answers at all: any status but a proxy's refusal (407) is an answer.
-/// Blocking; one attempt.
+/// Whether the server of `url` responds at all, with any status but a proxy's refusal (407). Blocking; one attempt.
 pub(crate) fn answers(url: &str, settings: &Settings) -> Result<()> {
     http::answers(url, settings)
 }
@@ -300,7 +293,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
     })
 }
 
-/// The failure of a file that is not the expected one, with both digests.
+/// The failure of a file with unexpected content, with both digests.
 pub(crate) fn other_content(from: &str, expected: &str, found: &str) -> Failure {
     Failure::new(errors::DOWNLOAD_DIGEST, Kind::Task, format!("{from} is not the file that was published"))
         .because(format!("expected content sha256:{expected}"))

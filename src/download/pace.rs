@@ -1,11 +1,11 @@
-//! Detects downloads that are too slow: a read that returns a byte now and then never times out by itself.
+//! Detects downloads that are too slow: a read that receives a byte now and then never times out by itself.
 
 use std::time::{Duration, Instant};
 
-/// The least that counts as coming, bytes a second: a file of a megabyte would take 17 minutes.
+/// The minimum rate, bytes a second: a file of a megabyte would take 17 minutes.
 pub(super) const LEAST: u64 = 1 << 10;
 
-/// Watches the bytes of one attempt, window by window.
+/// Measures the bytes of one attempt, window by window.
 pub(super) struct Pace {
     /// How long the body may be slow.
     pub(super) window: Duration,
@@ -14,12 +14,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// From now on.
+    /// Starts now.
     pub(super) fn new(window: Duration, now: Instant) -> Self {
         Self { window, since: now, bytes: 0 }
     }
 
-    /// So many bytes came. The bytes of a window that ends with less than [`LEAST`] a second.
+    /// Count received bytes. Returns the bytes of a window that ends with less than [`LEAST`] a second.
     pub(super) fn slow(&mut self, read: u64, now: Instant) -> Option<u64> {
         self.bytes += read;
         let passed = now.duration_since(self.since);
@@ -36,7 +36,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// The second at which a stream of so many bytes each so many milliseconds is found slow, within a minute.
+    /// The second at which a stream of so many bytes each so many milliseconds is detected as slow, within a minute.
     fn found(bytes: u64, every: u64) -> Option<u64> {
         let start = Instant::now();
         let mut pace = Pace::new(Duration::from_secs(10), start);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drip_is_found_after_one_window_and_a_slow_line_is_not() {
+    fn a_dripping_stream_is_detected_after_one_window_but_a_slow_line_is_not() {
         assert_eq!(found(1, 3000), Some(12));
         assert_eq!(found(1000, 1000), Some(10));
         assert_eq!(found(1024, 1000), None);
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_before_does_not_excuse_what_comes_later() {
+    fn a_fast_start_does_not_compensate_for_a_slow_end() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut pace = Pace::new(Duration::from_secs(10), start);

@@ -1,6 +1,6 @@
-//! Which proxy a URL goes through: `HTTPS_PROXY` or `HTTP_PROXY` by its scheme, else `ALL_PROXY`, unless
-//! `NO_PROXY` names its host; each in upper or lower case. (The client's own reading takes
-//! the first of them for every scheme.)
+//! Which proxy a URL goes through: `HTTPS_PROXY` or `HTTP_PROXY` by its scheme, otherwise `ALL_PROXY`, unless
+//! `NO_PROXY` names its host; each in upper or lower case. (The HTTP client's own implementation uses the first of
+//! them for every scheme.)
 
 use std::net::IpAddr;
 
@@ -13,7 +13,8 @@ use crate::failure::{Failure, Kind, Result};
 /// The proxy for a URL, if there is one.
 ///
 /// # Errors
-/// `KS-DOWNLOAD-PROXY` naming the variable, never its value, which may hold a password.
+///
+/// `KS-DOWNLOAD-PROXY` naming the variable, never its value, which may contain a password.
 pub(super) fn of(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Proxy>> {
     let Ok(uri) = url.parse::<Uri>() else { return Ok(None) };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
@@ -43,13 +44,13 @@ pub(super) fn of(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Opti
     Proxy::new(value.trim()).map(Some).map_err(|_| refuse("it is not the URL of a proxy"))
 }
 
-/// This machine itself is never asked for through a proxy, as in Go's programs, minikube among them.
+/// No proxy is used for this machine itself, as in Go programs such as minikube.
 fn is_local(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether a NO_PROXY list names the host: `*`, a name (it and all below it), `.name` (all below it), an
-/// address, a network `10.0.0.0/8`; each but the network with a `:port` if need be.
+/// Whether a NO_PROXY list contains the host: `*`, a name (including its subdomains), `.name` (its subdomains), an
+/// address, a network `10.0.0.0/8`; all but the network with an optional `:port`.
 fn excepted(list: &str, host: &str, port: u16) -> bool {
     let address = host.parse::<IpAddr>().ok();
     list.split(',').map(|entry| entry.trim().to_ascii_lowercase()).filter(|e| !e.is_empty()).any(|entry| {
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named_without_its_password() {
+    fn unusable_proxies_are_reported_without_their_password() {
         for value in ["socks5://u:secret@h:1", "ftp://u:secret@h", "http://"] {
             let env = |name: &str| (name == "HTTPS_PROXY").then(|| value.to_owned());
             let failure = of("https://x.org/", &env).expect_err(value);

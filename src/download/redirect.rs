@@ -3,7 +3,7 @@
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
-/// The URL that a `Location` means.
+/// The URL that a `Location` refers to.
 pub(super) fn target(from: &str, location: &str) -> Result<String> {
     let to = join(from, location);
     let unsafe_ = match scheme(&to) {
@@ -42,8 +42,8 @@ fn join(base: &str, to: &str) -> String {
     }
 }
 
-/// `http` or `https`; anything else is refused, and so is a URL with a password in it, which would
-/// stand in logs and events.
+/// `http` or `https`; anything else is rejected, and so is a URL with a password, which would appear in logs and
+/// events.
 pub(super) fn scheme(url: &str) -> Result<&'static str> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_https_or_http_is_refused() {
+    fn unsafe_schemes_are_rejected() {
         for (from, to, id) in [
             ("https://h/a", "http://h/a", errors::DOWNLOAD_SCHEME),
             ("https://h/a", "file:///etc/passwd", errors::DOWNLOAD_SCHEME),
@@ -100,9 +100,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a server writes there: what is followed is http(s), never less safe, and shows no login.
+        /// Whatever a server sends: a redirect that is followed is http(s), never less secure, and contains no login.
         #[test]
-        fn no_location_leads_out(
+        fn random_locations_are_safe(
             secure in any::<bool>(),
             start in prop::sample::select(vec!["", "/", "//", "http:", "http://", "https://", "HTTPS://", "file://", "h://", ":", "@", "\\", "?", "#"]),
             rest in "(\\PC{0,40}|[a-z0-9:@/?#.%\\\\-]{0,40})",

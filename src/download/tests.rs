@@ -8,7 +8,7 @@ use super::*;
 use crate::errors;
 use crate::failure::Id;
 
-/// What the server saw of a request: its path, and its headers as lines.
+/// A request that the server received: its path, and its headers as lines.
 #[derive(Debug, Clone)]
 struct Seen {
     path: String,
@@ -21,7 +21,7 @@ struct Server {
 }
 
 impl Server {
-    /// Serve connections one after another; `answer` gets the number of the request, from 0.
+    /// Serve connections one after another; `answer` is called with the number of the request, from 0.
     fn start(answer: impl Fn(usize, &Seen, &mut TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -102,7 +102,7 @@ fn body(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_lands_in_the_cache_and_is_asked_for_once() {
+fn a_file_is_cached_and_requested_once() {
     let server = Server::start(|_, _, stream| ok(stream, b"hello"));
     let (bench, digest) = (bench(), sha(b"hello"));
     let url = format!("{}/a?b=c", server.url);
@@ -123,7 +123,7 @@ fn a_file_lands_in_the_cache_and_is_asked_for_once() {
     assert_eq!(server.seen().len(), 1);
     assert!(server.seen()[0].headers.contains("accept-encoding: identity"));
 
-    // A damaged cache is noticed and fixed.
+    // A damaged cache is detected and fixed.
     fs::write(&again.path, "hellO").unwrap();
     bench.fetch(&url, Some(&digest)).unwrap();
     assert_eq!(fs::read(&again.path).unwrap(), b"hello");
@@ -132,10 +132,10 @@ fn a_file_lands_in_the_cache_and_is_asked_for_once() {
 
 /// A byte now and then is within every limit of a single read.
 #[test]
-fn a_server_that_only_drips_is_given_up_and_what_came_is_kept() {
+fn a_dripping_server_is_abandoned_and_its_bytes_are_kept() {
     let drip = |stream: &mut TcpStream| {
         reply(stream, "200 OK\r\netag: \"v1\"\r\ncontent-length: 100000", b"");
-        // Until the other side goes.
+        // Until the client disconnects.
         while stream.write_all(b"x").and_then(|()| stream.flush()).is_ok() {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -174,7 +174,7 @@ fn offline_the_cache_is_enough() {
 }
 
 #[test]
-fn another_content_is_refused_with_both_digests() {
+fn unexpected_content_is_rejected_with_both_digests() {
     let server = Server::start(|_, _, stream| ok(stream, b"evil"));
     let (bench, wanted) = (bench(), sha(b"good"));
     let failure = bench.fetch(&server.url, Some(&wanted)).unwrap_err();
@@ -203,7 +203,7 @@ fn a_broken_download_is_continued() {
                 "206 Partial\r\netag: \"v1\"\r\ncontent-range: bytes {from}-199999/200000\r\ncontent-length: {}",
                 200_000 - from
             );
-            // And broken off once more.
+            // And interrupted once more.
             let end = if number == 2 { 150_000 } else { 200_000 };
             reply(stream, &head, &served[from..end]);
         }
@@ -222,10 +222,10 @@ fn a_later_run_continues_too_unless_the_file_changed() {
     let (bench, old, new) = (bench(), body(1000), vec![b'n'; 900]);
     let (served, changed) = (old.clone(), new.clone());
     let server = Server::start(move |number, seen, stream| match number {
-        // Four times nothing more than the first half.
+        // Four times no more than the first half.
         0 => reply(stream, "200 OK\r\netag: \"v1\"\r\ncontent-length: 1000", &served[..500]),
         1..=3 => reply(stream, "500 Oops\r\ncontent-length: 0", b""),
-        // The server knows another file by now: If-Range makes it send all of that.
+        // The file on the server has changed: If-Range makes it send the whole new file.
         _ => {
             assert!(seen.headers.contains("if-range"));
             reply(stream, "200 OK\r\netag: \"v2\"\r\ncontent-length: 900", &changed);
@@ -250,7 +250,7 @@ fn a_wrong_range_starts_over() {
 }
 
 #[test]
-fn what_cannot_get_better_is_not_tried_again() {
+fn permanent_errors_are_not_retried() {
     for (head, id) in [
         ("404 Not Found", errors::DOWNLOAD_NOT_FOUND),
         ("410 Gone", errors::DOWNLOAD_NOT_FOUND),
@@ -264,7 +264,7 @@ fn what_cannot_get_better_is_not_tried_again() {
 }
 
 #[test]
-fn what_can_is_tried_four_times() {
+fn transient_errors_are_tried_four_times() {
     let server = Server::start(|_, _, stream| {
         reply(stream, "429 Slow down\r\nretry-after: 0\r\ncontent-length: 0", b"")
     });
@@ -282,15 +282,15 @@ fn a_silent_server_times_out() {
 }
 
 #[test]
-fn nobody_there_is_a_connection_error() {
+fn a_closed_port_is_a_connection_error() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     assert_eq!(bench().refused(&format!("http://127.0.0.1:{port}/")), errors::DOWNLOAD_CONNECTION);
     assert_eq!(bench().refused("http://no-such-host.invalid/"), errors::DOWNLOAD_DNS);
 }
 
 #[test]
-fn a_server_without_tls_is_told() {
-    // It answers without reading: a TLS greeting has no lines that a reader could wait for.
+fn a_server_without_tls_is_reported() {
+    // It responds without reading: a TLS handshake has no lines that a reader could wait for.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -303,7 +303,7 @@ fn a_server_without_tls_is_told() {
 }
 
 #[test]
-fn too_much_is_refused_with_and_without_a_length() {
+fn too_large_files_are_rejected_with_and_without_a_length() {
     let long = Server::start(|_, _, stream| reply(stream, "200 OK\r\ncontent-length: 99999999", b""));
     assert_eq!(bench().refused(&long.url), errors::DOWNLOAD_SIZE);
     let endless = Server::start(|_, _, stream| {
@@ -314,7 +314,7 @@ fn too_much_is_refused_with_and_without_a_length() {
 }
 
 #[test]
-fn redirects_are_followed_to_safe_places_only() {
+fn only_safe_redirects_are_followed() {
     let server = Server::start(|_, seen, stream| match seen.path.as_str() {
         "/a/b" => reply(stream, "302 Found\r\nlocation: ../c\r\ncontent-length: 0", b""),
         "/a/../c" => reply(stream, "301 Moved\r\nlocation: /d\r\ncontent-length: 0", b""),
@@ -348,7 +348,7 @@ fn a_cancelled_download_stops() {
 }
 
 #[test]
-fn mirrors_hold_what_hosts_hold() {
+fn mirrors_have_the_layout_of_their_hosts() {
     let server = Server::start(|_, seen, stream| ok(stream, seen.path.as_bytes()));
     let mut bench = bench();
     bench.store.source = Source::parse(&format!("{}/base/", server.url)).unwrap();
@@ -368,7 +368,7 @@ fn mirrors_hold_what_hosts_hold() {
 }
 
 #[test]
-fn an_unwritable_cache_is_said() {
+fn an_unwritable_cache_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let server = Server::start(|_, _, stream| ok(stream, b"x"));
     let mut bench = bench();
@@ -377,7 +377,7 @@ fn an_unwritable_cache_is_said() {
 }
 
 #[test]
-fn two_at_once_do_not_spoil_each_other() {
+fn concurrent_downloads_do_not_interfere() {
     let whole = body(300_000);
     let served = whole.clone();
     let server = Server::start(move |_, _, stream| ok(stream, &served));

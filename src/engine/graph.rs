@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a task stands.
+/// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -11,7 +11,7 @@ enum State {
     Ended,
 }
 
-/// Tasks and what each needs.
+/// Tasks and their dependencies.
 #[derive(Debug)]
 pub(crate) struct Graph {
     order: Vec<String>,
@@ -20,10 +20,11 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// A graph in the order given.
+    /// A graph of these tasks, in this order.
     ///
     /// # Errors
-    /// A sentence naming an id that occurs twice, a need that does not exist, or a cycle.
+    ///
+    /// A sentence naming an id that occurs twice, a dependency that does not exist, or a cycle.
     pub(crate) fn new(specs: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, String> {
         let (mut order, mut needs) = (Vec::new(), BTreeMap::new());
         for (id, wanted) in specs {
@@ -61,7 +62,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Take every task whose needs are done and that has not started.
+    /// Start every task whose dependencies are done and that has not started.
     pub(crate) fn start_ready(&mut self) -> Vec<String> {
         let ready: Vec<_> = self
             .order
@@ -76,7 +77,7 @@ impl Graph {
         ready
     }
 
-    /// A running task ended; only a `done` one lets others start.
+    /// A running task ended; only if it is `done`, others can start.
     pub(crate) fn end(&mut self, id: &str, done: bool) {
         self.state.insert(id.to_owned(), if done { State::Done } else { State::Ended });
     }
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_graphs_are_refused() {
+    fn invalid_graphs_are_rejected() {
         assert!(graph(&[("a", &["b"]), ("b", &["a"])]).is_err_and(|e| e.contains("a, b")));
         assert!(graph(&[("a", &["x"])]).is_err_and(|e| e.contains("needs x")));
         assert!(graph(&[("a", &[]), ("a", &[])]).is_err_and(|e| e.contains("twice")));

@@ -1,5 +1,5 @@
-//! One run at a time per profile: an OS lock on a file, which the kernel frees with the
-//! process, however it ends. The holder writes who it is into the file.
+//! One run at a time per profile: an OS lock on a file, which the kernel releases when the process ends, however that
+//! happens. The holder writes its identity into the file.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -14,7 +14,7 @@ use crate::paths::{private_dir, private_file, unwritable};
 pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 impl Lock {
-    /// Take the lock at `path` for the verb `command`.
+    /// Acquire the lock at `path` for the command `command`.
     pub(crate) fn take(path: &Path, command: &str) -> Result<Self> {
         let open = || {
             if let Some(folder) = path.parent() {
@@ -43,7 +43,7 @@ impl Lock {
             }
             Err(TryLockError::Error(e)) => return Err(Box::new(unwritable(path, &e))),
         }
-        // Who holds it is a courtesy: failing to write it down stops nothing.
+        // The holder's identity is only information: a failure to write it is ignored.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
             let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             writeln!(file, "kstrim {command}, pid {}, since {now}", std::process::id())
@@ -52,7 +52,8 @@ impl Lock {
     }
 }
 
-/// To close the file is not enough: a child that was forked and has not become its program yet has it open, too.
+/// Closing the file is not enough: a child process that was forked and has not executed its program yet has it open,
+/// too.
 impl Drop for Lock {
     fn drop(&mut self) {
         let _ = self.0.unlock();
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_is_told_who_holds_it_and_a_freed_one_can_be_taken() {
+    fn a_second_run_learns_the_holder_and_a_released_lock_is_available() {
         let folder = tempfile::tempdir().expect("temp dir");
         let path = folder.path().join("p/lock");
         let first = Lock::take(&path, "up").expect("free");

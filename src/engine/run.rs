@@ -1,5 +1,5 @@
-//! The scheduler: starts each task when its needs are done, waits by looking again, keeps the
-//! journal, and on the first failure stops and joins the rest.
+//! The scheduler: starts each task when its dependencies are done, waits by checking again, keeps the journal, and on
+//! the first failure stops and joins the others.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,26 +23,26 @@ pub(crate) struct Run {
     pub emit: Emit,
     /// Stops the run.
     pub cancel: Cancel,
-    /// Where what began and ended is recorded.
+    /// Where the start and end of tasks are recorded.
     pub journal: Rc<dyn Journal>,
-    /// Limit of the whole run.
+    /// Time limit of the whole run.
     pub limit: Option<Duration>,
-    /// Whether children are being stopped in order: a cancelled task may take so long.
+    /// Whether child processes are being stopped: a cancelled task may take that long.
     pub stopping: Rc<dyn Fn() -> bool>,
 }
 
-/// How often a cancelled task is looked at. One that is not stopping a child by then waits for
-/// something that nobody needs any more, and is dropped.
-const CANCEL_LOOK: Duration = Duration::from_millis(50);
+/// How often a cancelled task is polled. A task that is not stopping a child process by then waits for something that
+/// is no longer needed, and is dropped.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Seconds each task took, of those that started.
+    /// Duration in seconds of each task that started.
     pub seconds: BTreeMap<String, f64>,
-    /// How each ended.
+    /// The outcome of each task.
     pub outcomes: BTreeMap<String, Outcome>,
-    /// The first failure, with the task it happened in.
+    /// The first failure, with its task.
     pub failure: Option<(Option<String>, Box<Failure>)>,
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn run(jobs: Vec<Job>, run: &Run) -> Report {
             () = expired => {
                 let reasons = last_reasons.borrow().clone();
                 let mut failure = (None, Box::new(run_timeout(run, &reasons)));
-                // Why, if that shows; of several tasks that wait the first in the list is the deepest.
+                // The cause, if it is known; of several waiting tasks the first in the list has the root cause.
                 for job in jobs.iter().filter(|job| reasons.contains_key(&job.spec.id)) {
                     if let Some(cause) = job.cause().await {
                         failure = (Some(job.spec.id.clone()), under_limit(*cause, &failure.1));
@@ -135,7 +135,7 @@ pub(crate) async fn run(jobs: Vec<Job>, run: &Run) -> Report {
     report
 }
 
-/// The failure of a run that another command has replaced.
+/// The failure of a run whose Lease another command has taken over.
 pub(crate) fn lease_lost() -> Box<Failure> {
     Box::new(
         Failure::new(crate::errors::LEASE_LOST, Kind::Locked, "another command has taken over the namespace")
@@ -144,7 +144,7 @@ pub(crate) fn lease_lost() -> Box<Failure> {
     )
 }
 
-/// The failure of a run that a signal stopped.
+/// The failure of a run that was stopped by a signal.
 pub(crate) fn interrupted(kind: Kind) -> Box<Failure> {
     let how = if kind == Kind::Interrupted { "interrupted" } else { "terminated" };
     Box::new(Failure::new(errors::INTERRUPTED, kind, format!("the run was {how}")))
@@ -163,7 +163,7 @@ fn run_timeout(run: &Run, reasons: &BTreeMap<String, String>) -> Failure {
     failure.hint("allow more time with --timeout")
 }
 
-/// A cause that came to light at the run's limit.
+/// A cause that was found when the run's limit expired.
 fn under_limit(cause: Failure, limit: &Failure) -> Box<Failure> {
     let failure = Failure { kind: Kind::Timeout, ..cause };
     Box::new(limit.hints.iter().fold(failure.because(&limit.message), |f, hint| f.hint(hint)))
@@ -179,7 +179,7 @@ struct Scope {
 }
 
 impl Scope {
-    /// Tell a reason when it is a new one.
+    /// Report a reason if it is new.
     fn reason(&self, id: &str, reason: &str) {
         if self.last_reasons.borrow().get(id).is_some_and(|r| r == reason) {
             return;
@@ -203,7 +203,7 @@ async fn run_job(job: Job, scope: Scope) -> Ended {
         scope.cancel.cancelled().await;
         let latest = tokio::time::Instant::now() + GRACE + Duration::from_secs(2);
         loop {
-            tokio::time::sleep(CANCEL_LOOK).await;
+            tokio::time::sleep(CANCEL_POLL).await;
             if !(scope.stopping)() || tokio::time::Instant::now() >= latest {
                 break;
             }
@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    /// A task that is done `after` its run was called and the clock has moved on.
+    /// A task that is done `after` its run was called and the clock has advanced.
     struct Step {
         id: &'static str,
         needs: Vec<&'static str>,
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_world_already_shows_is_not_run() {
+    fn a_task_that_is_already_done_is_not_run() {
         let (report, order, events) = go(vec![Step { already: true, ..step("a", &[], 1) }], None);
         assert!(order.is_empty());
         assert_eq!(report.outcomes["a"], Outcome::AlreadyDone);
@@ -429,7 +429,7 @@ mod tests {
             (Kind::Timeout, &["late: not yet".to_owned()][..])
         );
 
-        // Why, if somebody knows; the first of the list is the deepest.
+        // The cause, if a task knows it; the first in the list has the root cause.
         let knowing = |id| Step { knows: true, ..step(id, &[], 60_000) };
         let (report, ..) = go(
             vec![step("late", &[], 60_000), knowing("first"), knowing("second")],

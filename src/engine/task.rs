@@ -8,16 +8,16 @@ use async_trait::async_trait;
 use crate::event::TaskInfo;
 use crate::failure::{Failure, Result};
 
-/// A task's place in the plan: known before anything is run.
+/// A task's place in the plan: known before anything runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
     /// Stable id: lower-case, in events, the journal and `plan`.
     pub id: String,
-    /// For people: `Kafka brokers`.
+    /// Title in messages: `Kafka brokers`.
     pub title: String,
     /// Ids of the tasks that must be done before it starts.
     pub needs: Vec<String>,
-    /// Limit from its start; passing it is a failure that names the last reason.
+    /// Time limit from its start; exceeding it is a failure that names the last reason.
     pub timeout: Duration,
 }
 
@@ -35,18 +35,18 @@ impl From<&Spec> for TaskInfo {
     }
 }
 
-/// The state of what a task is for.
+/// The state of what a task creates.
 #[derive(Debug)]
 pub(crate) enum Doneness {
     /// Nothing to do; what exists: `Strimzi 1.2.0 operator is available`.
     Done(String),
-    /// Work or waiting is left, and why: `broker my-cluster-dual-role-0: pulling image`.
+    /// Something must be done or waited for, and why: `broker my-cluster-dual-role-0: pulling image`.
     Pending(String),
-    /// Something that kstrim did not create has its name; refused with this failure.
+    /// A foreign object has its name; the failure of the task.
     Foreign(Box<Failure>),
 }
 
-/// What a task does. `C` is the context it works with; the engine only passes it on.
+/// The work of a task. `C` is its context; the engine only passes it on.
 ///
 /// While the engine runs a method, [`crate::event::current_task`] is the id of the job: progress, warnings and
 /// commands are attributed to it without the task naming itself.
@@ -60,12 +60,12 @@ pub(crate) trait Task<C> {
     /// Do the work. Must be safe to repeat after any interruption.
     async fn run(&self, cx: &C) -> Result<()>;
 
-    /// How it waits, where that is shared with other tasks: the three methods that follow ask it.
+    /// How it waits, if other tasks wait in the same way: the next three methods use it.
     fn wait(&self) -> Option<&dyn Wait<C>> {
         None
     }
 
-    /// Returns when another check may give a different result.
+    /// Returns when another check may have a different result.
     async fn changed(&self, cx: &C) {
         match self.wait() {
             Some(wait) => wait.changed(cx).await,
@@ -73,7 +73,7 @@ pub(crate) trait Task<C> {
         }
     }
 
-    /// The deepest known cause when the task's own limit has passed.
+    /// The root cause, as far as it is known, after the task's own limit has expired.
     async fn explain_timeout(&self, cx: &C, timeout: Timeout<'_>) -> Option<Box<Failure>> {
         match self.wait() {
             Some(wait) => Some(wait.timed_out(cx, timeout.limit)),
@@ -81,8 +81,7 @@ pub(crate) trait Task<C> {
         }
     }
 
-    /// The deepest cause of the wait that shows now, certain or not: for a run whose own limit has
-    /// passed while this task was under way.
+    /// The current root cause of the wait, certain or not: for a run whose own limit expires during this task.
     async fn cause(&self, cx: &C) -> Option<Box<Failure>> {
         self.wait().and_then(|wait| wait.cause(cx))
     }
@@ -94,12 +93,12 @@ pub(crate) trait Task<C> {
     }
 }
 
-/// A task's limit that has passed.
+/// A task's limit that has expired.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeout<'a> {
     /// The limit.
     pub limit: Duration,
-    /// The last reason for which the task was pending.
+    /// The last reason why the task was pending.
     pub last: &'a str,
 }
 
@@ -114,7 +113,7 @@ pub(crate) trait Wait<C> {
     fn cause(&self, cx: &C) -> Option<Box<Failure>>;
 }
 
-/// A task in a plan, with the context it works with. Jobs of one plan may have different contexts.
+/// A task in a plan, with its context. Jobs of one plan may have different contexts.
 #[derive(Clone)]
 pub(crate) struct Job {
     /// Its place in the plan.
@@ -123,7 +122,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// A job that does `task` with `cx`.
+    /// A job that runs `task` with `cx`.
     pub(crate) fn new<C: 'static>(spec: Spec, task: impl Task<C> + 'static, cx: &Rc<C>) -> Self {
         Self::bound(spec, Rc::new(task), cx)
     }
@@ -165,7 +164,7 @@ impl Job {
     }
 }
 
-/// Tasks in the order in which they are listed to people, before there is a context to work with.
+/// Tasks in the order of display, before their context exists.
 pub(crate) struct Plan<C>(Vec<(Spec, Rc<dyn Task<C>>)>);
 
 impl<C> Default for Plan<C> {
@@ -180,23 +179,23 @@ impl<C: 'static> Plan<C> {
         self.0.push((spec, Rc::new(task)));
     }
 
-    /// The tasks as the first event of a run lists them.
+    /// The tasks as listed in a run's first event.
     pub(crate) fn infos(&self) -> Vec<TaskInfo> {
         self.0.iter().map(|(spec, _)| TaskInfo::from(spec)).collect()
     }
 
-    /// The jobs that do the tasks with `cx`.
+    /// The jobs that run the tasks with `cx`.
     pub(crate) fn jobs(self, cx: &Rc<C>) -> Vec<Job> {
         self.0.into_iter().map(|(spec, task)| Job::bound(spec, task, cx)).collect()
     }
 }
 
-/// Jobs as the first event of a run lists them.
+/// Jobs as listed in a run's first event.
 pub(crate) fn infos(jobs: &[Job]) -> Vec<TaskInfo> {
     jobs.iter().map(|job| TaskInfo::from(&job.spec)).collect()
 }
 
-/// A task bound to its context: one that needs none.
+/// A task with its context.
 struct Bound<C> {
     task: Rc<dyn Task<C>>,
     cx: Rc<C>,

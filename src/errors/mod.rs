@@ -126,7 +126,7 @@ pub struct Entry {
     pub remedy: &'static str,
 }
 
-/// Where the catalogue can be read in a browser.
+/// The address of the catalogue for a browser.
 const PAGE: &str = "https://github.com/kstrim/kstrim/blob/main/docs/errors.md";
 
 include!(concat!(env!("OUT_DIR"), "/errors.rs"));

@@ -1,4 +1,4 @@
-//! The pages that are made from the catalogue. `cargo xtask docs` writes them, by `UPDATE_DOCS`.
+//! The pages that are generated from the catalogue. `cargo xtask docs` writes them, by `UPDATE_DOCS`.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ fn link(id: Id) -> String {
     format!("[{id}](#{})", id.as_str().to_ascii_lowercase())
 }
 
-/// The ids in a text as links; those in code are left alone.
+/// Turn the ids in a text into links; those in code are left unchanged.
 fn linked(text: &str) -> String {
     let mut out = String::new();
     for (at, part) in text.split('`').enumerate() {
@@ -88,7 +88,7 @@ fn codes_table() -> String {
     table
 }
 
-/// Hold a file of the repository to what it has to be, or write it.
+/// Compare a file of the repository with its expected content, or write it.
 fn same(path: &str, wanted: &str) {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -99,7 +99,7 @@ fn same(path: &str, wanted: &str) {
 }
 
 #[test]
-fn the_page_of_errors_is_made_from_the_catalogue() {
+fn the_page_of_errors_is_generated_from_the_catalogue() {
     same("docs/errors.md", &errors_page());
 }
 

@@ -4,18 +4,18 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-/// Why a run is being stopped. The first reason stays.
+/// Why a run is being stopped. The first reason is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// A task failed; its siblings stop.
+    /// A task failed; the others stop.
     Sibling,
     /// SIGINT (Ctrl-C).
     Interrupted,
     /// SIGTERM or a closed terminal.
     Terminated,
-    /// The limit of the whole run passed.
+    /// The limit of the whole run expired.
     Deadline,
-    /// Another command took over the namespace's Lease: this one was considered dead.
+    /// Another command took over the namespace's Lease because it considered this one dead.
     LeaseLost,
 }
 
@@ -30,8 +30,8 @@ impl Default for Cancel {
 }
 
 impl Cancel {
-    /// Ask for the stop; a later reason does not replace an earlier one, but for a person's
-    /// signal over a sibling's failure or the deadline: it then decides the exit code.
+    /// Request cancellation; a later reason does not replace an earlier one, except that a signal replaces another
+    /// task's failure or the deadline: it then decides the exit code.
     pub(crate) fn cancel(&self, reason: Reason) {
         self.0.send_if_modified(|current| {
             let replace = matches!(
@@ -54,7 +54,7 @@ impl Cancel {
         *self.0.borrow()
     }
 
-    /// Ends when a signal has asked for the stop, whatever else has before.
+    /// Completes when a signal has requested cancellation, whatever else did before.
     pub(crate) async fn signalled(&self) {
         let mut receiver = self.0.subscribe();
         let asked =
@@ -65,7 +65,7 @@ impl Cancel {
         }
     }
 
-    /// Ends when the stop has been asked for.
+    /// Completes when cancellation was requested.
     pub(crate) async fn cancelled(&self) -> Reason {
         let mut receiver = self.0.subscribe();
         // The sender lives in `self`, so waiting cannot fail.

@@ -1,8 +1,9 @@
-//! The command of `kstrim run`: a child with kstrim's own streams and environment, which may use the terminal.
+//! The command of `kstrim run`: a child process with kstrim's own streams and environment, which may use the
+//! terminal.
 //!
-//! It leads a process group as every child does. On a terminal that group becomes the foreground group: Ctrl-C, Ctrl-Z
-//! and the terminal's size then reach the command alone, and it may read. Sharing kstrim's group instead would send it
-//! each signal of the terminal twice, once from the terminal and once from kstrim.
+//! It leads a process group like every child process. On a terminal that group becomes the foreground group: Ctrl-C,
+//! Ctrl-Z and changes of the terminal's size then reach only the command, and it may read. If it shared kstrim's
+//! group, it would receive each signal of the terminal twice, once from the terminal and once from kstrim.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -19,16 +20,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::system::{exit_of, through_supervisor};
 use super::{Exit, supervise};
 
-/// A command that runs.
+/// A running command.
 pub(crate) struct Foreground {
     child: Child,
     group: Pid,
-    /// kstrim's own group, if the terminal was taken from it.
+    /// kstrim's own group, if it was the terminal's foreground group before.
     lent: Option<Pid>,
 }
 
 impl Foreground {
-    /// Start `program` with kstrim's streams; `env` is added to kstrim's environment, `without` is left out of it.
+    /// Start `program` with kstrim's streams; `env` is added to kstrim's environment, `without` is removed from it.
     pub(crate) fn start(
         program: &Path,
         args: &[OsString],
@@ -51,18 +52,18 @@ impl Foreground {
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let group = id.ok_or_else(|| io::Error::other("it ended at once"))?;
         let mut started = Self { child, group, lent: None };
-        started.lend();
+        started.give_terminal();
         Ok(started)
     }
 
-    /// Its process id, which is that of its group.
+    /// Its process id, which is also its group's id.
     pub(crate) fn pid(&self) -> Pid {
         self.group
     }
 
-    /// Make the command's group the terminal's foreground group, if kstrim's is. One that was faster and was stopped
-    /// because it read as a background process continues.
-    fn lend(&mut self) {
+    /// Make the command's group the terminal's foreground group, if kstrim's is. A command that was stopped because
+    /// it read before this, as a background process, continues.
+    fn give_terminal(&mut self) {
         let (stdin, own) = (io::stdin(), getpgrp());
         if !stdin.is_terminal() || tcgetpgrp(&stdin).ok() != Some(own) {
             return;
@@ -73,11 +74,11 @@ impl Foreground {
         }
     }
 
-    /// Make kstrim's group the foreground group again: what waits for kstrim, such as a shell script, is in it.
-    fn take_back(&mut self) {
+    /// Make kstrim's group the foreground group again: whatever waits for kstrim, such as a shell script, is in it.
+    fn reclaim_terminal(&mut self) {
         let Some(own) = self.lent.take() else { return };
-        // From a background group this would stop kstrim, unless the signal is blocked. The mask is restored at once:
-        // children inherit it.
+        // As a background group this would stop kstrim, unless the signal is blocked. The mask is restored at once:
+        // child processes inherit it.
         let mut stop = SigSet::empty();
         stop.add(Blocked::SIGTTOU);
         if stop.thread_block().is_ok() {
@@ -97,18 +98,18 @@ impl Foreground {
             }
             if self.lent.is_some() && self.is_stopped() {
                 let own = getpgrp();
-                self.take_back();
+                self.reclaim_terminal();
                 let _ = kill_process_group(own, Signal::TSTP);
-                // Continued by the shell, in the foreground or not.
-                self.lend();
+                // The shell continued it, in the foreground or not.
+                self.give_terminal();
                 let _ = kill_process_group(self.group, Signal::CONT);
             }
         };
-        self.take_back();
+        self.reclaim_terminal();
         status.map(exit_of)
     }
 
-    /// Whether it has been stopped since this was last called. Never reaps it.
+    /// Whether it was stopped since the last call. Never reaps it.
     fn is_stopped(&self) -> bool {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
         waitid(WaitId::Pid(self.group), options).ok().flatten().is_some()
@@ -119,8 +120,8 @@ impl Foreground {
 pub(crate) struct Detached(Child);
 
 impl Detached {
-    /// Start this program again with these arguments: without streams, in a process group of its own, and not tied to
-    /// kstrim's life. It has to end by itself.
+    /// Start this program again with these arguments: without streams, in its own process group, and independent of
+    /// kstrim's lifetime. It has to end by itself.
     pub(crate) fn start(args: &[&OsStr]) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(args).process_group(0);
@@ -128,7 +129,7 @@ impl Detached {
         command.spawn().map(Self)
     }
 
-    /// Whether it runs; if it has ended, it is reaped.
+    /// Whether it is running; if it has ended, it is reaped.
     pub(crate) fn runs(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
     }

@@ -31,7 +31,7 @@ pub(crate) struct Cmd {
     pub env: BTreeMap<String, String>,
     /// Variables that are not inherited.
     pub without: BTreeSet<String>,
-    /// The child is stopped (signal, grace, kill) when this has passed.
+    /// The child is stopped (signal, grace period, kill) when this time has passed.
     pub timeout: Duration,
 }
 
@@ -111,8 +111,8 @@ impl fmt::Display for Cmd {
     }
 }
 
-/// Find a program: a path as it is, a bare name in the directories of PATH. Relative directories among them (`.`, an empty
-/// entry) are skipped: a file in the working directory is not one that the user chose.
+/// Find a program: a path unchanged, a bare name in the directories of PATH. Relative directories in PATH (`.`, an
+/// empty entry) are skipped: the user did not choose to run files in the working directory.
 pub(crate) fn find(program: &OsStr) -> Option<PathBuf> {
     if Path::new(program).components().count() > 1 {
         return which::which(program).ok();
@@ -122,7 +122,7 @@ pub(crate) fn find(program: &OsStr) -> Option<PathBuf> {
     which::which_in(program, std::env::join_paths(folders).ok(), "/").ok()
 }
 
-/// How a child ended.
+/// How a child process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It exited with this code.
@@ -147,12 +147,12 @@ impl fmt::Display for Exit {
     }
 }
 
-/// What a finished child left.
+/// The output of a finished child process.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     /// How it ended.
     pub exit: Exit,
-    /// Its stdout, whole (an error beyond [`STDOUT_LIMIT`]).
+    /// Its complete stdout (more than [`STDOUT_LIMIT`] is an error).
     pub stdout: Vec<u8>,
     /// The last [`STDERR_LIMIT`] bytes of its stderr.
     pub stderr: String,
@@ -166,23 +166,23 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// The last non-blank line of stderr: in kubectl's and minikube's output the one for people.
+    /// The last non-blank line of stderr: in kubectl's and minikube's output the one that is meant for the user.
     pub(crate) fn last_stderr_line(&self) -> &str {
         self.stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or("")
     }
 }
 
-/// Most bytes of a child's stdout that are kept, 64 MiB.
+/// Maximum size of a child's stdout, 64 MiB.
 pub(crate) const STDOUT_LIMIT: usize = 64 << 20;
-/// Bytes of a child's stderr that are kept, its end, 64 KiB.
+/// Bytes of a child's stderr that are kept, from its end, 64 KiB.
 pub(crate) const STDERR_LIMIT: usize = 64 << 10;
 
-/// Why a child could not be run to its end. An exit code other than 0 is no error here.
+/// Why a child process could not complete. An exit code other than 0 is not an error here.
 #[derive(Debug)]
 pub enum ExecError {
     /// It could not be started.
     Start(std::io::Error),
-    /// Its limit passed; it was stopped.
+    /// Its time limit expired; it was stopped.
     TimedOut(Duration),
     /// Its stdout was larger than [`STDOUT_LIMIT`]; it was stopped.
     Flooded,
@@ -211,9 +211,9 @@ impl std::error::Error for ExecError {}
 /// A boxed future, so that [`Runner`] can be a trait object.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs children. Dropping a returned future or [`Lines`] stops the child and its process group.
+/// Runs child processes. Dropping a returned future or [`Lines`] stops the child and its process group.
 pub(crate) trait Runner {
-    /// Run to the end and keep what it printed.
+    /// Run until it ends, and keep its output.
     fn run<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Output, ExecError>>;
     /// Start it and read stdout line by line.
     fn stream<'a>(&'a self, cmd: &'a Cmd) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>>;
@@ -221,8 +221,8 @@ pub(crate) trait Runner {
 
 /// A running child's stdout, line by line.
 pub(crate) trait Lines {
-    /// The next line without its end, or `None` when stdout is closed. A last line without a
-    /// line end is returned too (a JSON line cut in half is the caller's to judge).
+    /// The next line without its line end, or `None` when stdout is closed. A last line without a line end is
+    /// returned, too (the caller must handle a truncated JSON line).
     fn next(&mut self) -> BoxFuture<'_, Result<Option<String>, ExecError>>;
     /// Wait for the end: [`Output::stdout`] is empty.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<Output, ExecError>>;
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shown_command_can_be_pasted() {
+    fn a_printed_command_can_be_pasted() {
         let cmd = Cmd::new("kubectl").args(["get", "--raw", "/api?x=1&y"]).arg("it's").env("A", "b c");
         assert_eq!(cmd.to_string(), r"A='b c' kubectl get --raw '/api?x=1&y' 'it'\''s'");
         let cmd = Cmd::new("docker").arg("ps").env("A", "b").without("B").without("C");
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shown_command_has_no_secrets() {
+    fn a_printed_command_has_no_secrets() {
         let cmd = Cmd::new("minikube")
             .args(["start", "-p", "kstrim", "--docker-env=HTTPS_PROXY=http://ada:hunter2@proxy:3128"])
             .args(["--docker-env", "DB_PASSWORD=hunter2", "--token", "hunter2", "--docker-opt=a=b"])

@@ -1,27 +1,25 @@
-//! The moment between our fork and the child's program: `kstrim __exec PID PROGRAM ARG...`.
+//! The step between our fork and the child's program: `kstrim __exec PID PROGRAM ARG...`.
 //!
-//! A SIGKILL of kstrim must not leave a `minikube start` running that the next run would trip
-//! over. On Linux the kernel can end a child with its parent, but the wish has to be made in
-//! the child itself; doing that after `fork` in our own process needs `unsafe`, doing it in a
-//! fresh process image does not. So a child begins as kstrim, makes the wish and becomes the
-//! program. It costs about a millisecond: the verb is looked for
-//! before the command line is parsed.
+//! A SIGKILL of kstrim must not leave a `minikube start` running that the next run would conflict with. On Linux the
+//! kernel can end a child with its parent, but the child itself must request that; doing so after `fork` in our own
+//! process needs `unsafe`, doing it in a new process does not. So a child starts as kstrim, makes the request and
+//! becomes the program. It costs about a millisecond: this command is handled before the command line is parsed.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
 
-/// The hidden verb.
+/// The hidden command.
 pub(crate) const VERB: &str = "__exec";
 
-/// Become `program`, to be killed when the process `parent` ends. Returns only on failure.
+/// Become `program`, which is killed when the process `parent` ends. Returns only on failure.
 pub(crate) fn exec(parent: u32, program: OsString, args: Vec<OsString>) -> io::Result<Infallible> {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt;
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        // The parent may have gone before the wish was made.
+        // The parent may have ended before the request was made.
         if std::os::unix::process::parent_id() != parent {
             return Err(io::Error::other("kstrim ended first"));
         }

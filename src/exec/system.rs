@@ -1,8 +1,8 @@
-//! The one place that starts processes.
+//! The only place that starts processes.
 //!
-//! Each child leads its own process group, so that a Ctrl-C in the terminal reaches kstrim
-//! alone and kstrim stops its children in order: SIGTERM, [`GRACE`], SIGKILL, reap. SIGTERM
-//! because a child may have inherited an ignored SIGINT (nohup, `&`, some CI runners).
+//! Each child process leads its own process group, so that a Ctrl-C in the terminal reaches only kstrim, which stops
+//! its children in order: SIGTERM, [`GRACE`], SIGKILL, reap. SIGTERM because a child may have inherited an ignored
+//! SIGINT (nohup, `&`, some CI runners).
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -25,15 +25,15 @@ use crate::paths;
 /// How long a child may take to end after SIGTERM.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// Longest line of a stream that is kept whole, 16 MiB: a watch event of a large object.
+/// Maximum length of a stream's line, 16 MiB: a watch event of a large object.
 const LINE_LIMIT: usize = 16 << 20;
 
-/// How much rubbish a Go program may have before it collects it, in percent of what it needs; Go's own default is
-/// 100. minikube and kubectl live for a moment: collecting is a fifth of what a kubectl costs (31 ms of processor
-/// time instead of 40, by 1 MB more).
+/// How much garbage a Go program may have before it collects it, in percent of its live memory; Go's own default is
+/// 100. minikube and kubectl run only for a moment, and garbage collection is a fifth of the cost of a kubectl (31 ms
+/// of CPU time instead of 40, with 1 MB more memory).
 const GOGC: (&str, &str) = ("GOGC", "400");
 
-/// Whether children can start through [`supervise::exec`] on this system.
+/// Whether child processes can be started through [`supervise::exec`] on this system.
 pub(super) const fn through_supervisor() -> bool {
     cfg!(target_os = "linux")
 }
@@ -53,8 +53,8 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// A runner whose children stop when `cancel` does. `supervised`: the running executable is
-    /// kstrim itself and understands [`supervise::VERB`], so children also end with a killed kstrim.
+    /// A runner whose child processes stop when `cancel` is triggered. `supervised`: the running executable is kstrim
+    /// itself and supports [`supervise::VERB`], so children also end if kstrim is killed.
     pub(crate) fn new(cancel: Cancel, supervised: bool) -> Self {
         Self {
             cancel,
@@ -72,7 +72,7 @@ impl System {
         self
     }
 
-    /// A runner for work that must go on after the run was cancelled (evidence, clean-up).
+    /// A runner for work that must continue after the run was cancelled (evidence, clean-up).
     #[must_use]
     pub(crate) fn detached(&self) -> Self {
         Self { cancel: Cancel::default(), ..self.clone() }
@@ -85,7 +85,7 @@ impl System {
         }
     }
 
-    /// Whether children are being stopped in order at this moment.
+    /// Whether child processes are being stopped at this moment.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get() > 0
     }
@@ -123,7 +123,7 @@ impl System {
         let guard = Group { pid, live: self.live.clone(), stopping: self.stopping.clone() };
         guard.live.borrow_mut().insert(pid);
         if let (Some(bytes), Some(mut stdin)) = (cmd.stdin.clone(), child.stdin.take()) {
-            // A child that does not read its stdin must not block us; its exit tells the rest.
+            // A child that does not read its stdin must not block us; its exit status shows any error.
             tokio::task::spawn_local(async move {
                 let _ = stdin.write_all(&bytes).await;
             });
@@ -133,36 +133,35 @@ impl System {
     }
 }
 
-/// Become another program, with this process's streams: for `kstrim kubectl`. Returns only when
-/// that fails.
+/// Replace this process with another program, with the same streams: for `kstrim kubectl`. Returns only on failure.
 pub(crate) fn replace_process(program: &std::path::Path, argv: &[std::ffi::OsString]) -> io::Error {
     use std::os::unix::process::CommandExt;
     std::process::Command::new(program).args(argv).envs(missing_home().map(|home| ("HOME", home))).exec()
 }
 
-/// The home directory for a child if the environment names none: without one minikube and kubectl write into
-/// the working directory.
+/// The home directory for a child if the environment has none: without it minikube and kubectl write into the working
+/// directory.
 fn missing_home() -> Option<PathBuf> {
     let named = std::env::var_os("HOME").is_some_and(|home| std::path::Path::new(&home).is_absolute());
     (!named).then(paths::home)
 }
 
-/// Signal a process group; one that is gone already is no error.
+/// Signal a process group; it is not an error if it no longer exists.
 fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process_group(pid, signal);
     }
 }
 
-/// Kills what is left of the group when dropped: also the grandchildren of a finished child
-/// that still hold its group.
+/// Kills what is left of the group when dropped, including grandchildren of a finished child that are still in its
+/// group.
 struct Group {
     pid: i32,
     live: Live,
     stopping: Rc<Cell<usize>>,
 }
 
-/// Counts a child that is being stopped, also if nobody waits for its end any more.
+/// Counts a child that is being stopped, even if nobody waits for it.
 struct Stopping(Rc<Cell<usize>>);
 
 impl Stopping {
@@ -195,7 +194,7 @@ struct Started {
 }
 
 impl Started {
-    /// SIGTERM, grace, SIGKILL, reap.
+    /// SIGTERM, grace period, SIGKILL, reap.
     async fn stop(&mut self) {
         let _counted = Stopping::begin(&self.guard.stopping);
         signal(self.guard.pid, Signal::TERM);
@@ -208,7 +207,7 @@ impl Started {
     async fn reaped(mut self, status: ExitStatus, stdout: Vec<u8>) -> Output {
         let took = self.began.elapsed();
         let stderr = match self.stderr.take() {
-            // A grandchild may keep stderr open: give the reader a moment, not for ever.
+            // A grandchild may keep stderr open: wait only briefly for the reader.
             Some(mut reader) => match tokio::time::timeout(Duration::from_millis(500), &mut reader).await {
                 Ok(text) => text.unwrap_or_default(),
                 Err(_) => {
@@ -231,7 +230,7 @@ pub(super) fn exit_of(status: ExitStatus) -> Exit {
     }
 }
 
-/// The last [`STDERR_LIMIT`] bytes of a stream, however much comes.
+/// The last [`STDERR_LIMIT`] bytes of a stream.
 async fn tail(mut stream: impl tokio::io::AsyncRead + Unpin) -> String {
     let mut kept: Vec<u8> = Vec::new();
     let mut chunk = vec![0; 16 << 10];
@@ -314,7 +313,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Cancel-safe: what was read of a line stays in `partial` when the future is dropped.
+    /// Cancel-safe: the part of a line that was read stays in `partial` when the future is dropped.
     async fn read_line(&mut self) -> Result<Option<String>, ExecError> {
         loop {
             let chunk = self.stdout.fill_buf().await.map_err(ExecError::Io)?;
@@ -434,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn the_half_line_at_the_end_is_given_too() {
+    fn an_incomplete_last_line_is_returned() {
         let lines = on(async {
             let mut lines = system().stream(&sh("echo one; printf '{\"two'")).await.expect("starts");
             let mut seen = Vec::new();
@@ -448,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_told_apart() {
+    fn a_missing_program_has_its_own_error() {
         let ended = on(async { system().run(&Cmd::new("/no/such/program")).await });
         assert!(matches!(ended, Err(ExecError::Start(_))), "{ended:?}");
     }

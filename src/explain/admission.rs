@@ -1,7 +1,7 @@
 //! Pods that are not created because admission rejects them, as reported by their owners.
 //!
-//! A Deployment tells in its condition `ReplicaFailure` (which its ReplicaSet has first), a StatefulSet and a Job in
-//! events `FailedCreate`, a StrimziPodSet in its condition `Error`: the operator makes those pods itself.
+//! A Deployment reports it in its condition `ReplicaFailure` (copied from its ReplicaSet), a StatefulSet and a Job in
+//! events `FailedCreate`, a StrimziPodSet in its condition `Error`: the operator creates those pods itself.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     find: not_created,
 }];
 
-/// Ids of what admission refuses.
+/// Ids of rejections by admission.
 pub(super) const IDS: [Id; 8] = [
     errors::ADMISSION_QUOTA,
     errors::ADMISSION_LIMITS,
@@ -47,35 +47,35 @@ pub(super) const IDS: [Id; 8] = [
     errors::ADMISSION_REFUSED,
 ];
 
-/// The webhooks of policy engines, by the beginning of their names, and what shows their policies.
+/// The webhooks of policy engines, by the prefix of their names, and the command that lists their policies.
 const ENGINES: [(&str, &str, &str); 2] = [
     ("validate.kyverno.svc", "Kyverno", "get clusterpolicies,policies -A"),
     ("validation.gatekeeper.sh", "Gatekeeper", "get constraints"),
 ];
 
-/// The events of controllers that could not make a pod.
+/// The events of controllers that could not create a pod.
 const FAILED_CREATE: &str = "FailedCreate";
-/// How long such an event tells of the present, seconds: controllers try again after growing pauses of up to
-/// 1000 s.
+/// How long such an event describes the present, in seconds: controllers retry after increasing delays of up to 1000
+/// s.
 const FRESH: i64 = 1200;
 
-/// What a refusal means.
-pub(super) struct Told {
+/// The meaning of a rejection.
+pub(super) struct Meaning {
     pub(super) id: Id,
     /// Why, as a sentence about "it".
     pub(super) sentence: String,
     pub(super) hints: Vec<String>,
-    /// For how many seconds it must hold before waiting is in vain.
+    /// How many seconds it must persist before waiting is considered useless.
     seconds: u64,
 }
 
-/// What a refusal means. `configuration` has the webhook: `KIND/NAME`.
-pub(super) fn explain_refusal(refusal: &Refusal, configuration: Option<&str>, expect: &Expect) -> Told {
+/// The meaning of a rejection. `configuration` contains the webhook: `KIND/NAME`.
+pub(super) fn explain_refusal(refusal: &Refusal, configuration: Option<&str>, expect: &Expect) -> Meaning {
     let why = short(&refusal.why);
     let inside = |words| expect.inside(expect.kubectl(words));
-    let explained = |id, sentence, hints, seconds| Told { id, sentence, hints, seconds };
+    let explained = |id, sentence, hints, seconds| Meaning { id, sentence, hints, seconds };
     match &refusal.by {
-        // A rolling update may make room.
+        // A rolling update may free some quota.
         By::Quota { name, unspecified: false } => explained(
             errors::ADMISSION_QUOTA,
             match name.as_str() {
@@ -153,7 +153,7 @@ pub(super) fn explain_refusal(refusal: &Refusal, configuration: Option<&str>, ex
             let hints = vec![see, "the owner of the rule can exclude this namespace".into()];
             explained(id, sentence, hints, 4)
         }
-        // The pod behind it may be on its way.
+        // The webhook's pod may be starting.
         By::BrokenWebhook { name } => {
             let remove = match configuration {
                 Some(configuration) => format!(
@@ -169,7 +169,7 @@ pub(super) fn explain_refusal(refusal: &Refusal, configuration: Option<&str>, ex
             );
             explained(errors::WEBHOOK_FAILED, sentence, hints, 15)
         }
-        // Applied with the pods' owner, it may come a moment later.
+        // If it was applied together with the pods' owner, it may be created a moment later.
         By::ServiceAccount => explained(
             errors::ADMISSION_ACCOUNT,
             format!("its service account does not exist: {why}"),
@@ -201,7 +201,7 @@ fn see_configuration(configuration: Option<&str>, expect: &Expect) -> String {
     }
 }
 
-/// An owner whose pods are not made.
+/// An owner whose pods are not created.
 struct Owner<'a> {
     object: &'a str,
     title: String,
@@ -261,11 +261,12 @@ fn not_created(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// How many seconds an owner has to try again, if it has not tried since this run began to wait. A ReplicaSet doubles its
-/// back-off with each refusal; Strimzi's operator reconciles every two minutes.
+/// How many seconds an owner has for another attempt, if there was none since this run began to wait. A ReplicaSet
+/// doubles its back-off with each rejection; Strimzi's operator reconciles every two minutes.
 const RETRIES: i64 = 150;
 
-/// A refusal from before this run may no longer apply; it ends the wait only if the owner does not try again in time.
+/// A rejection from before this run may no longer apply; it ends the wait only if the owner does not try again in
+/// time.
 fn tried(scene: &Scene<'_>, finding: Finding, last: Option<Timestamp>) -> Finding {
     let waits = scene.expect.waits_since;
     if Scene::answers_to(last, waits) || scene.age(waits) > RETRIES {
@@ -274,7 +275,7 @@ fn tried(scene: &Scene<'_>, finding: Finding, last: Option<Timestamp>) -> Findin
     Finding { certain_after: Some(Duration::MAX), ..finding }
 }
 
-/// When a ReplicaSet of the Deployment was last refused a pod.
+/// When a ReplicaSet of the Deployment last failed to create a pod.
 fn last_refusal(scene: &Scene<'_>, deployment: &str) -> Option<Timestamp> {
     let set = format!("{deployment}-");
     let refused = |e: &Event<'_>| {
@@ -283,7 +284,7 @@ fn last_refusal(scene: &Scene<'_>, deployment: &str) -> Option<Timestamp> {
     scene.snapshot.all(Kind::Event).map(Event).filter(refused).filter_map(|e| e.last()).max()
 }
 
-/// What keeps an owner's pods from being made.
+/// What prevents the creation of an owner's pods.
 fn finding(scene: &Scene<'_>, owner: &Owner<'_>, name: &str, message: &str) -> Finding {
     let subject = format!("{}/{name}", owner.object);
     let depth = if owner.operator { 86 } else { 73 };
@@ -350,8 +351,8 @@ fn deployments<'a>(scene: &Scene<'a>) -> Vec<Deployment<'a>> {
     scene.snapshot.all(Kind::Deployment).filter(|d| !d.deleting()).map(Deployment).filter(matters).collect()
 }
 
-/// Events of StatefulSets and Jobs that could not make a pod and have none. A ReplicaSet's are in its Deployment's
-/// condition, which goes when the failure does.
+/// Events of StatefulSets and Jobs that could not create a pod and have none. A ReplicaSet's are in its Deployment's
+/// condition, which disappears with the failure.
 fn events<'a>(scene: &Scene<'a>) -> Vec<Event<'a>> {
     if scene.expect.scope == Scope::Operator {
         return Vec::new();
@@ -432,13 +433,13 @@ mod tests {
             "involvedObject": {"kind": kind, "name": name, "uid": "u"}})
     }
 
-    const QUOTA_SAYS: &str =
+    const QUOTA_MESSAGE: &str =
         r#"pods "x" is forbidden: failed quota: team: must specify limits.cpu for: strimzi-cluster-operator"#;
-    const SECURITY_SAYS: &str = r#"pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false"#;
-    const WEBHOOK_SAYS: &str = r#"Internal error occurred: failed calling webhook "a.b.c": failed to call webhook: Post "https://p.s.svc:443/?timeout=3s": service "p" not found"#;
+    const SECURITY_MESSAGE: &str = r#"pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false"#;
+    const WEBHOOK_MESSAGE: &str = r#"Internal error occurred: failed calling webhook "a.b.c": failed to call webhook: Post "https://p.s.svc:443/?timeout=3s": service "p" not found"#;
 
     #[test]
-    fn each_owner_tells_why_it_has_no_pod() {
+    fn each_owner_reports_why_it_has_no_pod() {
         let by_client = |says: &str| {
             format!(
                 "Failure executing: POST at: https://10.96.0.1:443/api/v1/namespaces/kafka/pods. Message: {says}. \
@@ -451,25 +452,33 @@ mod tests {
         let policy = r#"pods "x" is forbidden: ValidatingAdmissionPolicy 'freeze' with binding 'all' denied request: no"#;
         let kyverno = r#"admission webhook "validate.kyverno.svc-fail" denied the request: blocked"#;
         for (object, id, subject) in [
-            (operator(QUOTA_SAYS), errors::ADMISSION_QUOTA, "deployment/strimzi-cluster-operator"),
-            (entity(SECURITY_SAYS), errors::ADMISSION_POD_SECURITY, "deployment/my-cluster-entity-operator"),
+            (operator(QUOTA_MESSAGE), errors::ADMISSION_QUOTA, "deployment/strimzi-cluster-operator"),
+            (
+                entity(SECURITY_MESSAGE),
+                errors::ADMISSION_POD_SECURITY,
+                "deployment/my-cluster-entity-operator",
+            ),
             (entity(policy), errors::ADMISSION_POLICY, "deployment/my-cluster-entity-operator"),
             (entity(kyverno), errors::ADMISSION_POLICY, "deployment/my-cluster-entity-operator"),
-            (entity(WEBHOOK_SAYS), errors::WEBHOOK_FAILED, "deployment/my-cluster-entity-operator"),
+            (entity(WEBHOOK_MESSAGE), errors::WEBHOOK_FAILED, "deployment/my-cluster-entity-operator"),
             (
-                pod_set(&by_client(SECURITY_SAYS)),
+                pod_set(&by_client(SECURITY_MESSAGE)),
                 errors::ADMISSION_POD_SECURITY,
                 "strimzipodset/my-cluster-dual-role",
             ),
-            (pod_set(&by_client(WEBHOOK_SAYS)), errors::WEBHOOK_FAILED, "strimzipodset/my-cluster-dual-role"),
+            (
+                pod_set(&by_client(WEBHOOK_MESSAGE)),
+                errors::WEBHOOK_FAILED,
+                "strimzipodset/my-cluster-dual-role",
+            ),
             (pod_set("Connection reset"), errors::POD_NOT_CREATED, "strimzipodset/my-cluster-dual-role"),
             (
-                failed_create("StatefulSet", "my-cluster-kafka", &in_set(SECURITY_SAYS)),
+                failed_create("StatefulSet", "my-cluster-kafka", &in_set(SECURITY_MESSAGE)),
                 errors::ADMISSION_POD_SECURITY,
                 "statefulset/my-cluster-kafka",
             ),
             (
-                failed_create("Job", "my-cluster-proof", &format!("Error creating: {QUOTA_SAYS}")),
+                failed_create("Job", "my-cluster-proof", &format!("Error creating: {QUOTA_MESSAGE}")),
                 errors::ADMISSION_QUOTA,
                 "job/my-cluster-proof",
             ),
@@ -484,21 +493,21 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_that_the_tuning_trips_over_has_a_hint_with_the_targets_flags() {
-        let told = found(Scope::Operator, &[operator(QUOTA_SAYS)]);
+    fn a_quota_that_conflicts_with_the_tuning_has_a_hint_with_the_targets_flags() {
+        let told = found(Scope::Operator, &[operator(QUOTA_MESSAGE)]);
         assert!(told[0].hints[0].ends_with(": kstrim up --stock --profile hunt"), "{told:?}");
-        // Where the limit is there, or it is not the operator, tuning is not the reason.
-        let mut stock = operator(QUOTA_SAYS);
+        // If the limit is set, or it is not the operator, tuning is not the reason.
+        let mut stock = operator(QUOTA_MESSAGE);
         stock["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] = json!("1");
-        for object in [stock, entity(QUOTA_SAYS)] {
+        for object in [stock, entity(QUOTA_MESSAGE)] {
             let told = found(Scope::Everything, &[object]);
             assert!(!told[0].hints.iter().any(|h| h.contains("--stock")), "{told:?}");
         }
     }
 
-    /// Found by a run that began to wait a minute after the refusal, or long ago.
+    /// Found by a run that began to wait a minute after the rejection, or long ago.
     #[test]
-    fn a_refusal_of_before_the_run_ends_no_wait_until_it_is_repeated() {
+    fn a_rejection_from_before_the_run_ends_the_wait_only_if_repeated() {
         let certain = |objects: &[Value], waits: &str, now: &str| {
             let snapshot = Snapshot::of(objects.iter().cloned().map(Object::new));
             let mut expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Everything).located(&snapshot);
@@ -510,10 +519,10 @@ mod tests {
             told.certain_at(now)
         };
         let waits = "2026-11-22T20:01:00Z";
-        let old = operator(QUOTA_SAYS);
+        let old = operator(QUOTA_MESSAGE);
         let again = |at: &str| {
             json!({"kind": "Event", "metadata": {"name": "e.1", "namespace": "kafka"}, "type": "Warning",
-                "reason": "FailedCreate", "message": QUOTA_SAYS, "firstTimestamp": T0, "lastTimestamp": at,
+                "reason": "FailedCreate", "message": QUOTA_MESSAGE, "firstTimestamp": T0, "lastTimestamp": at,
                 "involvedObject": {"kind": "ReplicaSet", "name": "strimzi-cluster-operator-1", "uid": "u"}})
         };
         assert!(!certain(std::slice::from_ref(&old), waits, "2026-11-22T20:01:20Z"));
@@ -523,31 +532,31 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_is_told_with_its_configuration_once_that_is_known() {
-        let told = found(Scope::Kafka, &[entity(WEBHOOK_SAYS)]);
+    fn a_webhook_is_reported_with_its_configuration() {
+        let told = found(Scope::Kafka, &[entity(WEBHOOK_MESSAGE)]);
         let probe = Probe::Webhook { name: "a.b.c".into() };
         assert_eq!(told[0].probes, std::slice::from_ref(&probe));
         let answers = Answers::from([(probe, "validatingwebhookconfiguration/left-over".to_owned())]);
-        let told = look(Scope::Kafka, &[entity(WEBHOOK_SAYS)], &answers);
+        let told = look(Scope::Kafka, &[entity(WEBHOOK_MESSAGE)], &answers);
         assert!(told[0].sentence.contains("a.b.c of validatingwebhookconfiguration left-over"), "{told:?}");
         let remove = "kstrim kubectl --profile hunt -- delete validatingwebhookconfiguration left-over";
         assert!(told[0].hints.iter().any(|h| h.ends_with(remove)), "{told:?}");
     }
 
     #[test]
-    fn what_does_not_matter_or_is_over_is_none() {
+    fn irrelevant_and_resolved_rejections_are_ignored() {
         assert_eq!(
-            found(Scope::Operator, &[entity(QUOTA_SAYS), pod_set(QUOTA_SAYS)]).len(),
+            found(Scope::Operator, &[entity(QUOTA_MESSAGE), pod_set(QUOTA_MESSAGE)]).len(),
             0,
             "not waited for"
         );
-        let mut other = entity(QUOTA_SAYS);
+        let mut other = entity(QUOTA_MESSAGE);
         other["metadata"]["labels"]["strimzi.io/cluster"] = json!("other");
         assert_eq!(found(Scope::Everything, &[other]).len(), 0, "another Kafka's");
-        let mut over = entity(QUOTA_SAYS);
+        let mut over = entity(QUOTA_MESSAGE);
         over["status"]["conditions"][0]["status"] = json!("False");
         assert_eq!(found(Scope::Everything, &[over]).len(), 0, "it was made since");
-        let set = failed_create("StatefulSet", "my-cluster-kafka", QUOTA_SAYS);
+        let set = failed_create("StatefulSet", "my-cluster-kafka", QUOTA_MESSAGE);
         let pod = json!({"kind": "Pod", "metadata": {"name": "my-cluster-kafka-0", "namespace": "kafka",
             "ownerReferences": [{"kind": "StatefulSet", "name": "my-cluster-kafka", "uid": "u"}]}});
         assert_eq!(found(Scope::Everything, &[set.clone(), pod]).len(), 0, "it has one by now");
@@ -555,7 +564,7 @@ mod tests {
         old["lastTimestamp"] = json!("2026-11-22T19:00:00Z");
         assert_eq!(found(Scope::Everything, &[old]).len(), 0, "an hour ago");
         assert_eq!(
-            found(Scope::Everything, &[entity(QUOTA_SAYS), pod_set(QUOTA_SAYS)]).len(),
+            found(Scope::Everything, &[entity(QUOTA_MESSAGE), pod_set(QUOTA_MESSAGE)]).len(),
             1,
             "one cause"
         );

@@ -26,14 +26,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[errors::CONNECTOR_FAILED], family: Family::Component, find: connectors },
 ];
 
-/// Kinds of resources, the component type of their pods, and what they are called.
+/// Kinds of resources, the component type of their pods, and their names in messages.
 const KINDS: [(Kind, &str, &str); 3] = [
     (Kind::KafkaConnect, "kafka-connect", "Kafka Connect"),
     (Kind::KafkaMirrorMaker2, "kafka-mirror-maker-2", "MirrorMaker 2"),
     (Kind::KafkaBridge, "kafka-bridge", "the HTTP bridge"),
 ];
 
-/// Whether the pods' component type is what is looked for.
+/// Whether this component is in scope.
 fn matters(scene: &Scene<'_>, part: &str) -> bool {
     match scene.expect.scope {
         Scope::Component(wanted) => wanted == part,
@@ -41,8 +41,8 @@ fn matters(scene: &Scene<'_>, part: &str) -> bool {
     }
 }
 
-/// `NotReady` with an exception's name, at the current generation and after the last change: what the
-/// operator says of a Kafka it says of these too (`StatusUtils.setStatusConditionAndObservedGeneration`).
+/// `NotReady` with an exception's name, at the current generation and after the last change: the operator reports it
+/// as for a Kafka resource (`StatusUtils.setStatusConditionAndObservedGeneration`).
 fn not_ready<'a>(scene: &Scene<'_>, object: &'a Object) -> Option<Condition<'a>> {
     let status = object.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating")?;
     let changed = last_change([object], "kstrim").max(scene.expect.changed_at);
@@ -90,7 +90,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
             .hint(pods)
             .certain_after(20),
-            // The operator tries again by itself; some of these pass.
+            // The operator retries by itself; some of these errors are transient.
             reason => finding(
                 errors::COMPONENT_NOT_READY,
                 24,
@@ -103,7 +103,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// A resource that somebody has paused, or that asks for no pods: time changes nothing.
+/// A resource that is paused or requests no pods: waiting changes nothing.
 fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for (kind, _, title) in KINDS.into_iter().filter(|(_, part, _)| matters(scene, part)) {
         let Some(object) = scene.snapshot.get(kind, &scene.expect.namespace, &scene.expect.cluster) else {
@@ -145,7 +145,7 @@ fn bare(message: &str) -> &str {
     message.trim_end_matches('.')
 }
 
-/// Connectors of a MirrorMaker 2, which are in its own status.
+/// Connectors of a MirrorMaker 2 are in its own status.
 fn failed_of(object: &Object, title: &str, found: &mut Vec<Finding>) {
     for connector in list(object.json(), "/status/connectors") {
         let name = text(connector, "/name");
@@ -172,7 +172,7 @@ fn connectors(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let says = object.json().pointer("/status/connectorStatus").and_then(failed);
         let told = match (says, not_ready(scene, object)) {
             (Some((what, trace)), _) => Some((trace, format!("status.connectorStatus: {what} FAILED"))),
-            // The worker refuses a connector's configuration before there is a connector.
+            // The worker rejects a connector's configuration before the connector exists.
             (None, Some(c)) if !c.reason.contains("Timeout") => {
                 Some((short(c.message), format!("NotReady=True {}", c.reason)))
             }
@@ -191,7 +191,7 @@ fn failure(subject: String, sentence: String, evidence: &str) -> Finding {
     Finding::new(errors::CONNECTOR_FAILED, 70, subject, sentence).evidence(evidence).certain_after(2)
 }
 
-/// What of a connector has failed, and the first line of its trace: Connect's REST API of a connector.
+/// What has failed in a connector, and the first line of its trace, from the status in Connect's REST API.
 fn failed(status: &Value) -> Option<(String, String)> {
     let is_failed = |v: &Value| v["state"] == "FAILED";
     let trace = |v: &Value| {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_word_is_told_by_its_reason() {
+    fn the_operators_errors_are_distinguished_by_their_reason() {
         let rows = [
             (
                 "KafkaConnect",
@@ -277,7 +277,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{reason}: {found:?}");
             assert!(found[0].0 == id.as_str() && found[0].1.contains(words) && found[0].2, "{found:?}");
         }
-        // One on its way, an older generation's word, and another component's are none.
+        // One in progress, one of an older generation, and another component's are ignored.
         let creating = says("KafkaConnect", "Creating", "");
         assert_eq!(look(Scope::Everything, &[creating]), []);
         let mut old = says("KafkaConnect", "InvalidResourceException", "x");
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_paused_or_scaled_to_0_never_comes() {
+    fn a_paused_or_scaled_down_component_is_reported() {
         let ids =
             |json: Value| look(Scope::Everything, &[json]).into_iter().map(|(id, ..)| id).collect::<Vec<_>>();
         let mut paused = resource("KafkaConnect", json!({}));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connector_is_told_by_the_first_line_of_its_trace() {
+    fn a_connector_is_reported_with_the_first_line_of_its_trace() {
         let trace = "org.apache.kafka.connect.errors.ConnectException: no such file\n\tat a.b.C(D.java:1)";
         let task = json!({"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "FAILED", "trace": trace}]});
         let found = look(
@@ -312,13 +312,13 @@ mod tests {
         );
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].1.ends_with("ConnectException: no such file"), "{found:?}");
-        // MirrorMaker 2 has them in its own status.
+        // Those of a MirrorMaker 2 are in its own status.
         let mut own = task.clone();
         own["name"] = json!("source->target.MirrorSourceConnector");
         let status = json!({"observedGeneration": 1, "connectors": [own]});
         let found = look(Scope::Everything, &[resource("KafkaMirrorMaker2", status)]);
         assert!(found[0].1.contains("MirrorSourceConnector"), "{found:?}");
-        // What runs is none, and a refused configuration is one.
+        // A running connector is no finding, and a rejected configuration is one.
         let runs = json!({"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "RUNNING"}]});
         let runs = resource("KafkaConnector", json!({"observedGeneration": 1, "connectorStatus": runs}));
         assert_eq!(look(Scope::Everything, &[runs]), []);

@@ -8,58 +8,60 @@ use super::scene::Probe;
 pub use crate::errors::Severity;
 use crate::failure::{Failure, Id, Kind};
 
-/// How a finding of severity [`Severity::Heal`] is fixed while `up` waits.
+/// How `up` recovers from a finding of severity [`Severity::Heal`] while it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cure {
-    /// Delete the operator's pod: a new one begins with a clear head.
+pub enum Recovery {
+    /// Delete the operator's pod, so that a new one starts.
     RestartOperator,
-    /// Apply the operator's objects again: something of them was changed or removed.
+    /// Apply the operator's objects again: some of them were changed or removed.
     ApplyOperator,
-    /// Touch the Kafka, so that the operator looks at it now and not at its next round.
-    LookAgain,
-    /// Take Strimzi's own finalizer off this topic, which goes with its namespace: nobody serves it any more.
+    /// Annotate the Kafka resource, so that the operator reconciles it now instead of in its next periodic
+    /// reconciliation.
+    Reconcile,
+    /// Remove Strimzi's own finalizer from this topic, which is deleted with its namespace: no topic operator manages
+    /// it any more.
     ReleaseTopic(String),
-    /// Delete this pod of the operator or of Kafka: it is held back by the failures of an earlier
-    /// run (Kubernetes doubles the pause between tries up to five minutes), whose cause may be gone.
+    /// Delete this pod of the operator or of Kafka: its restart is delayed by the failures of an earlier run
+    /// (Kubernetes doubles the back-off up to five minutes), whose cause may be gone.
     RestartPod(String),
 }
 
-/// A cause, or a symptom for want of a deeper one.
+/// A cause, or a symptom if no cause is known.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// Stable id.
     pub id: Id,
     /// What kstrim may do about it.
     pub severity: Severity,
-    /// What it is about, as `pod/my-cluster-dual-role-0`; with the id it is the finding's identity.
+    /// Its subject, such as `pod/my-cluster-dual-role-0`; together with the id it identifies the finding.
     pub subject: String,
     /// The cause, one sentence without a final stop.
     pub sentence: String,
-    /// The field that proved it, as `pods/NAME status....reason=ErrImagePull`.
+    /// The field that proves it, such as `pods/NAME status....reason=ErrImagePull`.
     pub evidence: String,
-    /// The last lines of the log that tells most, for somebody who knows the program.
+    /// The last lines of the most relevant log, for someone who knows the program.
     pub lines: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
-    /// Since when, if the objects tell (the API server's clock).
+    /// Since when, if the objects show it (the API server's clock).
     pub since: Option<Timestamp>,
-    /// How long it must hold before it stops a wait; `None`: it never does by itself.
+    /// How long it must persist before it ends a wait; `None`: it never does by itself.
     pub certain_after: Option<Duration>,
-    /// Whether it is what somebody has set: no time changes it, so that a single look at the cluster is certain of it.
+    /// Whether somebody configured it: waiting does not change it, so a single look at the cluster is certain.
     pub stands: bool,
-    /// Younger than that it is what every start goes through: a look at the cluster does not tell of it, a run
-    /// that ends just then does.
+    /// Until it has persisted this long it is part of every start: `doctor` does not report it, but a run that ends
+    /// at this moment does.
     pub usual_for: Option<Duration>,
-    /// How near the root it is: of several findings the deepest is the cause. 0 to 99.
+    /// How close to the root cause it is: of several findings the deepest is the cause. 0 to 99.
     pub depth: u8,
-    /// How kstrim may put it right by itself.
-    pub cure: Option<Cure>,
-    /// Questions whose answers would say more. The caller may answer them read-only.
+    /// How kstrim can recover from it.
+    pub recovery: Option<Recovery>,
+    /// Probes whose results would show more. The caller may run them; they are read-only.
     pub probes: Vec<Probe>,
 }
 
 impl Finding {
-    /// A finding of its id's severity that stops no wait.
+    /// A finding with its id's severity that ends no wait.
     pub fn new(id: Id, depth: u8, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self {
             id,
@@ -74,33 +76,33 @@ impl Finding {
             stands: false,
             usual_for: None,
             depth,
-            cure: None,
+            recovery: None,
             probes: Vec::new(),
         }
     }
 
-    /// Set another severity than that of the id: this once less, or more, can be done.
+    /// Set another severity than that of the id, if more or less can be done in this case.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }
 
-    /// kstrim can put it right, so.
+    /// Set how kstrim can recover from it.
     #[must_use]
-    pub fn cure(mut self, cure: Cure) -> Self {
-        self.cure = Some(cure);
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = Some(recovery);
         self
     }
 
-    /// A pod that an earlier run left so may be given a new start; the severity stays.
+    /// Allow a restart of a pod that an earlier run left in this state; the severity stays.
     #[must_use]
     pub fn new_start(mut self, pod: &str) -> Self {
-        self.cure = Some(Cure::RestartPod(pod.to_owned()));
+        self.recovery = Some(Recovery::RestartPod(pod.to_owned()));
         self
     }
 
-    /// Set the proof.
+    /// Set the evidence.
     #[must_use]
     pub fn evidence(mut self, evidence: impl Into<String>) -> Self {
         self.evidence = evidence.into();
@@ -121,48 +123,48 @@ impl Finding {
         self
     }
 
-    /// It stands until somebody changes it; a wait leaves them `seconds` for that.
+    /// It persists until somebody changes it; a wait allows `seconds` for that.
     #[must_use]
     pub fn set_by_hand(mut self, seconds: u64) -> Self {
         self.stands = true;
         self.certain_after(seconds)
     }
 
-    /// Set since when.
+    /// Set since when it persists.
     #[must_use]
     pub fn since(mut self, since: Option<Timestamp>) -> Self {
         self.since = since;
         self
     }
 
-    /// It stops a wait when it held for this many seconds.
+    /// It ends a wait after it has persisted for this many seconds.
     #[must_use]
     pub fn certain_after(mut self, seconds: u64) -> Self {
         self.certain_after = Some(Duration::from_secs(seconds));
         self
     }
 
-    /// It is nothing unusual for so many seconds.
+    /// It is normal for this many seconds.
     #[must_use]
     pub fn usual_for(mut self, seconds: u64) -> Self {
         self.usual_for = Some(Duration::from_secs(seconds));
         self
     }
 
-    /// Whether it is nothing unusual at `now`.
+    /// Whether it is normal at `now`.
     pub fn usual_at(&self, now: Timestamp) -> bool {
         self.usual_for.is_some_and(|usual| !self.held_for(usual, now))
     }
 
-    /// Add a question.
+    /// Add a probe.
     #[must_use]
     pub fn probe(mut self, probe: Probe) -> Self {
         self.probes.push(probe);
         self
     }
 
-    /// Whether it is certain at `now`, if it was first seen then or, going by the objects'
-    /// times, earlier. For a single look; a wait asks the [`super::Judge`].
+    /// Whether it is certain at `now`, if it was first seen then or, according to the objects' times, earlier. For a
+    /// single look; a wait uses the [`super::Judge`].
     pub fn certain_at(&self, now: Timestamp) -> bool {
         self.certain_after.is_some_and(|after| self.held_for(after, now))
     }

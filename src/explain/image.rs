@@ -41,7 +41,7 @@ fn image(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     format!("{}: \"{}\" is not a valid image name", watched.title(), container.image()),
                 )
                 .certain_after(2),
-                // Both mean the same and take turns.
+                // Both mean the same and alternate.
                 "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnavailable" => {
                     let cause = pulls::cause(message);
                     Finding::new(

@@ -8,34 +8,33 @@ use super::finding::Finding;
 use super::scene::{Probe, Scene};
 use crate::failure::Id;
 
-/// Remembers since when each finding holds. One per wait; ask it at every change of what is
-/// observed and about once a second besides, since certainty comes with time.
+/// Remembers since when each finding persists. One per wait; call it at every change of the observed state and also
+/// about once a second, because findings become certain with time.
 #[derive(Debug, Default)]
 pub struct Judge {
-    /// By our own clock: the cluster's may go wrong, and graces are short.
+    /// Our own clock: the cluster's may be wrong, and the periods are short.
     first_seen: BTreeMap<(Id, String), Timestamp>,
 }
 
-/// The judge's word.
+/// The result of [`Judge::look`].
 #[derive(Debug, Clone, Default)]
 pub struct Verdict {
-    /// The cause that stops the wait, if there is one.
+    /// The cause that ends the wait, if there is one.
     pub terminal: Option<Finding>,
-    /// All that shows, the deepest first, certain or not.
+    /// All findings, the deepest first, certain or not.
     pub findings: Vec<Finding>,
-    /// Questions whose answers would say more, not answered yet.
+    /// Probes that were not run yet and whose results would show more.
     pub probes: Vec<Probe>,
 }
 
 impl Judge {
-    /// A judge who has seen nothing.
+    /// A judge without any findings yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Look at the scene. As soon as one finding is certain, the deepest of all that may stop
-    /// a wait is named: a crash loop that is certain after a while is named by the
-    /// out-of-memory kill that shows beside it.
+    /// Evaluate the scene. As soon as one finding is certain, the deepest of all that may end a wait is reported: a
+    /// crash loop that becomes certain after a while is reported as the out-of-memory kill that was found with it.
     pub fn look(&mut self, scene: &Scene<'_>) -> Verdict {
         let findings = super::findings(scene);
         let key = |f: &Finding| (f.id, f.subject.clone());

@@ -1,7 +1,7 @@
 //! What the operator reports about the Kafka resource and its node pools.
 
 use super::finding::short;
-use super::finding::{Cure, Finding, Severity};
+use super::finding::{Finding, Recovery, Severity};
 use super::scene::Scene;
 use super::{Family, Rule};
 use crate::errors;
@@ -27,8 +27,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[errors::KAFKA_PAUSED], family: Family::Kafka, find: paused },
 ];
 
-/// `NotReady` with an exception's name. Only at the current generation, and only if it came
-/// after the last change: a refusal stands in the status until the cluster is up again.
+/// `NotReady` with an exception's name. Only at the current generation, and only if it was reported after the last
+/// change: the error stays in the status until the cluster runs again.
 fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = scene.expect.cluster.as_str();
     let Some(kafka) = scene.kafka().filter(|k| k.0.observed() && !k.0.deleting()) else { return };
@@ -52,15 +52,15 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let mut f = finding(
                 errors::KAFKA_VERSION,
                 76,
-                format!("this Strimzi release does not support Kafka {}", kafka.wanted_version()),
+                format!("this Strimzi release does not support Kafka {}", kafka.requested_version()),
             );
             if let Some(versions) = supported {
                 f = f.hint(format!("use one of Kafka {versions}, or another Strimzi release"));
             }
             f.certain_after(1)
         }
-        // A release that has ZooKeeper takes such a resource; one that refuses it does not. While it migrates, it refuses
-        // other things.
+        // A release with ZooKeeper accepts such a resource; one that rejects it has none. During a migration, it
+        // rejects other things.
         reason
             if kafka.0.annotation("strimzi.io/kraft") != Some("migration")
                 && (reason.starts_with("Invalid") || reason.starts_with("Unsupported"))
@@ -79,7 +79,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
             .certain_after(1)
         }
-        // A pool is there by now: the operator has only not looked again.
+        // A pool exists by now, but the operator has not reconciled since.
         _ if pool_says && scene.pools().next().is_some() => return,
         _ if pool_says => {
             pool_hints(finding(errors::NO_NODE_POOL, 77, no_pool_sentence(scene)), scene).certain_after(1)
@@ -99,7 +99,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .hint(hint)
         .certain_after(1),
         // The end of the operator's own wait: true, but never the cause.
-        "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" if all_up(scene) => finding(
+        "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" if all_nodes_ready(scene) => finding(
             errors::KAFKA_TIMEOUT,
             5,
             format!(
@@ -108,7 +108,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ),
         )
         .severity(Severity::Heal)
-        .cure(Cure::LookAgain)
+        .recovery(Recovery::Reconcile)
         .hint("it reconciles it again within two minutes")
         .certain_after(3),
         "StrimziTimeoutException" | "TimeoutException" | "FatalProblem" => finding(
@@ -121,7 +121,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             scene.command("get pods -l", format!("strimzi.io/cluster={cluster}"))
         ))
         .certain_after(20),
-        // The operator tries again by itself; some of these pass.
+        // The operator retries by itself; some of these errors are transient.
         reason => finding(
             errors::KAFKA_NOT_READY,
             25,
@@ -132,15 +132,15 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     });
 }
 
-/// Whether every node that the pools have is there and ready: a verdict that says otherwise is of the past.
-fn all_up(scene: &Scene<'_>) -> bool {
+/// Whether every node of the pools exists and is ready: then an error in the status is outdated.
+fn all_nodes_ready(scene: &Scene<'_>) -> bool {
     let wanted = scene.kafka().map_or(0, |kafka| kafka.nodes(scene.pools()).all.len());
     let ready = scene.nodes().filter(|p| p.ready() && !p.0.deleting()).count();
     wanted > 0 && ready == wanted && scene.nodes().count() == wanted
 }
 
-/// Whether only a Kafka resource of the time before node pools and KRaft has this field.
-pub(super) fn of_zookeepers_days(field: &str) -> bool {
+/// Whether only a Kafka resource from before node pools and KRaft has this field.
+pub(super) fn is_zookeeper_field(field: &str) -> bool {
     ["spec.zookeeper", "spec.kafka.replicas", "spec.kafka.storage"].contains(&field)
 }
 
@@ -148,12 +148,12 @@ fn no_pool_sentence(scene: &Scene<'_>) -> String {
     format!("no KafkaNodePool has the label strimzi.io/cluster: {}", scene.expect.cluster)
 }
 
-/// The label's typo is the usual reason; the pools that are there show it.
+/// A typo in the label is the usual reason; the existing pools show it.
 fn pool_hints(mut finding: Finding, scene: &Scene<'_>) -> Finding {
     let cluster = &scene.expect.cluster;
     for pool in scene.snapshot.pools(&scene.expect.namespace).filter(|p| p.cluster() != Some(cluster)) {
         let label = pool.cluster().unwrap_or("no such label");
-        // Somebody claims it: it is another cluster's.
+        // Its status has node ids, so it belongs to another cluster.
         if !pool.0.has_status() {
             let name = pool.0.name();
             finding = finding.hint(format!(
@@ -165,7 +165,7 @@ fn pool_hints(mut finding: Finding, scene: &Scene<'_>) -> Finding {
     finding.hint(format!("apply a KafkaNodePool with the label strimzi.io/cluster: {cluster}"))
 }
 
-/// The same from structure: no pool carries the label, whatever the status says.
+/// The same, from the objects: no pool has the label, whatever the status says.
 fn no_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting()) else { return };
     if !kafka.uses_pools() || !scene.synced(Kind::KafkaNodePool) || scene.pools().next().is_some() {

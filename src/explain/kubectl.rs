@@ -11,8 +11,8 @@ use crate::words;
 
 const ZOOKEEPER: Id = errors::KAFKA_ZOOKEEPER;
 
-/// Causes of a server that seems not to answer, which kubectl's words tell.
-pub(crate) const KNOWS_BETTER: [Id; 4] =
+/// Causes of a server that does not respond, which kubectl's message names.
+pub(crate) const MORE_SPECIFIC: [Id; 4] =
     [errors::PROXY_RANGES, errors::CONTEXT_WRONG, errors::CERTIFICATE_EXPIRED, errors::API_UNAUTHORIZED];
 
 pub(crate) fn ids() -> Vec<Id> {
@@ -38,7 +38,7 @@ pub(crate) fn ids() -> Vec<Id> {
     ids
 }
 
-/// Why kubectl failed at `doing` ("apply the operator") on the cluster of `profile`.
+/// Why kubectl failed at `doing` ("apply the operator") in the cluster of `profile`.
 pub fn explain(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failure {
     if let Some(refusal) = error.refusal() {
         let told = admission::explain_refusal(&refusal, error.configuration.as_deref(), expect);
@@ -67,7 +67,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
     let failure = |id, kind, why: &str| {
         Failure::new(id, kind, format!("cannot {doing}: {why}")).because(&error.message)
     };
-    // Somebody's own cluster is not fixed by minikube.
+    // minikube commands do not fix a cluster that minikube did not create.
     let mend = |failure: Failure, what: &str, words| match is_context(profile) {
         true => failure,
         false => failure.hint(format!("{what}: {}", CommandLine::minikube(words, profile))),
@@ -135,7 +135,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
         .hint(
             "install a Strimzi release at least as new as the one that was installed, or use another profile",
         ),
-        ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::of_zookeepers_days) => failure(
+        ApiErrorKind::Invalid if error.field().is_some_and(super::kafka::is_zookeeper_field) => failure(
             ZOOKEEPER,
             Kind::Usage,
             "it is written for ZooKeeper, which this Strimzi release no longer supports",
@@ -167,7 +167,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
         ApiErrorKind::TimedOut => {
             Failure { kind: Kind::Timeout, ..failure(errors::KUBECTL, Kind::Timeout, "it timed out") }
         }
-        // Told by its refusal.
+        // The rejection is explained separately.
         ApiErrorKind::Admission
         | ApiErrorKind::Expired
         | ApiErrorKind::Malformed
@@ -176,7 +176,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
     }
 }
 
-/// Go's client gives the proxy's answer to CONNECT by its bare HTTP status text.
+/// Go's HTTP client reports a proxy's response to CONNECT as its bare HTTP status text.
 fn by_proxy(message: &str) -> bool {
     let rest = words::UNREACHABLE[0].after(message).and_then(|rest| rest.strip_prefix(": ")).unwrap_or("");
     words::PROXY_CONNECT.said(rest) || words::PROXY_STATUS.contains(&rest)
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_field_is_named_and_the_stored_version_told_apart() {
+    fn the_field_is_named_and_a_stored_version_is_distinguished() {
         let read = |text: &str| {
             explain(
                 &ApiError::from_stderr(text),

@@ -1,12 +1,12 @@
 //! An operator that is running but does nothing: it has no permission, or is waiting.
 //!
-//! While it waits up to 300 s for a pod that will never be ready, it holds the lock of that
-//! cluster's name: a corrected or re-created resource is not looked at. No field says so; that it is so
-//! follows from generations, a stuck pod and what its log says it is at.
+//! While it waits up to 300 s for a pod that will never be ready, it holds the lock for that cluster's name: a
+//! corrected or re-created resource is not reconciled. No field shows this; it follows from generations, a stuck pod
+//! and the reconciliation that is open in its log.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::finding::{Cure, Finding};
+use super::finding::{Finding, Recovery};
 use super::scene::{OPERATOR, Probe, Scene};
 use super::working::{self, Open};
 use super::{Family, Rule};
@@ -45,8 +45,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[errors::KAFKA_UNOBSERVED], family: Family::Kafka, find: pool_change },
 ];
 
-/// The question whether the operator may do its work at all.
-fn may_it(scene: &Scene<'_>, operator: Deployment<'_>) -> Probe {
+/// Probes whether the operator has its permissions.
+fn permission_probe(scene: &Scene<'_>, operator: Deployment<'_>) -> Probe {
     let account = Some(operator.service_account()).filter(|a| !a.is_empty()).unwrap_or("default");
     Probe::AuthCanI {
         verb: "list".to_owned(),
@@ -56,13 +56,13 @@ fn may_it(scene: &Scene<'_>, operator: Deployment<'_>) -> Probe {
     }
 }
 
-/// A Kafka without any status beside an operator that is up. A working one says `Creating`
-/// within a second, also 18 s before it is `Available`.
+/// A Kafka resource without any status, while an operator is running. A working one reports `Creating` within a
+/// second, even 18 s before it is `Available`.
 fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let expect = scene.expect;
     let Some(kafka) = scene.kafka().filter(|k| !k.0.has_status() && !k.0.deleting()) else { return };
     let Some(operator) = scene.operator().filter(|o| o.available().is_some()) else { return };
-    let probe = may_it(scene, operator);
+    let probe = permission_probe(scene, operator);
     let subject = format!("kafka/{}", expect.cluster);
     let evidence =
         format!("kafkas/{} has no status, deployments/{} Available=True", expect.cluster, expect.operator);
@@ -77,13 +77,13 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 subject,
                 format!("the operator waits up to 300 s for an earlier Kafka {}", expect.cluster),
             )
-            .cure(Cure::RestartOperator)
+            .recovery(Recovery::RestartOperator)
             .hint(scene.restart_operator());
             let evidence = match earlier {
-                Some(open) => format!("{evidence}; {}", words(open)),
+                Some(open) => format!("{evidence}; {}", log_lines(open)),
                 None => evidence,
             };
-            // A busy machine's operator may need half a minute to begin; one that hangs writes nothing.
+            // The operator of a busy machine may need half a minute to start; one that hangs logs nothing.
             let after = if earlier.is_some() { 10 } else { 30 };
             asking(scene, finding.evidence(evidence)).certain_after(after)
         }
@@ -101,8 +101,8 @@ fn silent(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(finding.since(kafka.0.created()));
 }
 
-/// The question what the operator is at, of its newest pod that runs.
-fn what_it_is_at(scene: &Scene<'_>) -> Option<Probe> {
+/// Probes what the newest running operator pod is doing.
+fn log_probe(scene: &Scene<'_>) -> Option<Probe> {
     let pods = scene.operator_pods();
     let pod = pods.iter().filter(|p| p.phase() == "Running").max_by_key(|p| p.0.created())?;
     Some(Probe::Reconciliations {
@@ -112,9 +112,9 @@ fn what_it_is_at(scene: &Scene<'_>) -> Option<Probe> {
     })
 }
 
-/// The newest answer to it.
+/// The newest result of it.
 fn answered<'a>(scene: &Scene<'a>) -> Option<&'a str> {
-    let Some(Probe::Reconciliations { pod, .. }) = what_it_is_at(scene) else { return None };
+    let Some(Probe::Reconciliations { pod, .. }) = log_probe(scene) else { return None };
     scene.newest(|p| match p {
         Probe::Reconciliations { pod: of, look, .. } if *of == pod => Some(*look),
         _ => None,
@@ -125,26 +125,26 @@ fn at_work(scene: &Scene<'_>) -> Option<Open> {
     working::open(answered(scene)?, &scene.expect.namespace, &scene.expect.cluster)
 }
 
-/// Ask what it is at, once more if the answer has aged.
+/// Probe what it is doing, again if the result is too old.
 fn asking(scene: &Scene<'_>, finding: Finding) -> Finding {
-    match what_it_is_at(scene) {
+    match log_probe(scene) {
         Some(probe) => finding.probe(probe),
         None => finding,
     }
 }
 
-/// What the operator's log says of an open reconciliation.
-fn words(open: Open) -> String {
+/// The operator's log lines about an open reconciliation.
+fn log_lines(open: Open) -> String {
     let since = open.since.map_or(String::new(), |at| format!(" began at {at} and"));
     format!("the operator's log: reconciliation #{}{since} is not finished", open.number)
 }
 
-/// The operator may not do its work: its bindings say why.
+/// The operator lacks permissions: its bindings show why.
 fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
     let (namespace, home) = (&scene.expect.namespace, &scene.expect.operator_namespace);
     let bindings = Probe::Bindings { namespace: namespace.clone() };
     let up = scene.expect.kstrim("up");
-    // `BINDING NAMESPACE`, of the operator's own bindings.
+    // `BINDING NAMESPACE`, for the operator's own bindings.
     let of_it = |line: &&str| line.starts_with(OPERATOR);
     let elsewhere = scene.answers.get(&bindings).and_then(|answer| {
         let mut others = answer.lines().filter(of_it).filter_map(|l| l.split_once(' '));
@@ -169,14 +169,14 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
         .probe(bindings)
         .hint(format!("its role or its RoleBindings were changed or removed; to apply them correctly: {up}")),
     };
-    // kstrim gives its permissions to its own operator only, which is in the Kafka's namespace.
+    // kstrim grants permissions only to its own operator, which is in the Kafka cluster's namespace.
     match home == namespace {
-        true => finding.cure(Cure::ApplyOperator).certain_after(1),
+        true => finding.recovery(Recovery::ApplyOperator).certain_after(1),
         false => finding.certain_after(1),
     }
 }
 
-/// The answer to [`Probe::Bindings`] from the API server's list.
+/// The result of [`Probe::Bindings`] from the API server's list.
 pub fn subjects(list: &serde_json::Value) -> String {
     let mut lines = String::new();
     for binding in list["items"].as_array().into_iter().flatten() {
@@ -190,15 +190,15 @@ pub fn subjects(list: &serde_json::Value) -> String {
     lines
 }
 
-/// A change that an operator does not take up, while no broker is being rolled for it: it may have
-/// lost its permissions, or hang.
+/// A change that an operator does not reconcile, while no broker is being rolled for it: it may have lost its
+/// permissions, or hang.
 fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
     let changed = |object: &Object| object.has_status() && !object.deleting() && !object.observed();
     let Some(object) = objects(scene).find(|object| changed(object)) else { return };
-    // The Kafka comes first among them.
+    // The Kafka resource comes first.
     let of_kafka = !kafka.0.observed();
-    // The first reconciliation says 0 until it is through; its troubles are those of its pods.
+    // The first reconciliation reports generation 0 until it has finished; its problems are those of its pods.
     if kafka.0.observed_generation().unwrap_or(0) == 0 || kafka.paused().is_some() {
         return;
     }
@@ -206,7 +206,7 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if scene.nodes().any(|p| p.0.deleting() || !p.ready()) {
         return;
     }
-    let probe = may_it(scene, operator);
+    let probe = permission_probe(scene, operator);
     let cluster = &scene.expect.cluster;
     let subject = format!("kafka/{cluster}");
     if scene.answers.get(&probe).is_some_and(|a| a.trim() == "no") {
@@ -226,17 +226,18 @@ fn unobserved(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         object.generation().unwrap_or(0),
         object.observed_generation().unwrap_or(0)
     ))
-    .cure(Cure::RestartOperator)
+    .recovery(Recovery::RestartOperator)
     .hint(scene.restart_operator())
     .since(scene.changed_at().max(object.spec_written().filter(|_| !of_kafka)))
     .certain_after(60);
-    // It takes seconds when all is well.
+    // Normally it takes seconds.
     let late = scene.age(scene.changed_at()) > 10;
     found.push(if late { finding.probe(probe) } else { finding });
 }
 
-/// A correction beside a pod that was stuck before it and still is. That the operator is at work since
-/// before the correction only its log tells: one that is merely slow has nothing open, and is let be.
+/// A correction after a pod got stuck, while it is still stuck. Only the operator's log shows that it has been
+/// reconciling since before the correction: an operator that is merely slow has no open reconciliation, and is not
+/// restarted.
 fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
     if kafka.paused().is_some() || scene.operator_available().is_none() {
@@ -254,7 +255,7 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             let Some(since) = open.since else { return false };
             let made_by_it = pod.0.created().is_some_and(|created| created >= since);
             let last = objects(scene).filter_map(Object::spec_written).max();
-            // What set it off was written after the one before began, and is no longer there.
+            // The change that triggered it was written after the previous one began, and no longer exists.
             let seen = open.before.unwrap_or(since - NO_TRACE);
             made_by_it && last.is_none_or(|last| last < seen)
         }
@@ -268,7 +269,7 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let evidence = format!("{}; pods/{} is of an earlier specification", behind.join(", "), pod.0.name());
     let (subject, pod_name) = (format!("kafka/{cluster}"), pod.0.name());
     let open = open.filter(before);
-    // Its log cannot be read, but the correction was seen.
+    // Its log cannot be read, but the status shows that it saw the correction.
     let unread = answered(scene).is_none() && matches!(change, Change::At(_));
     if open.is_none() && !unread {
         let says = format!("the operator has not reconciled the last change of Kafka {cluster} yet");
@@ -281,9 +282,9 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let says = format!(
         "the operator is still waiting for {pod_name} as it was before the correction, for up to 300 s"
     );
-    let evidence = open.map_or(evidence.clone(), |open| format!("{evidence}; {}", words(open)));
+    let evidence = open.map_or(evidence.clone(), |open| format!("{evidence}; {}", log_lines(open)));
     let finding = Finding::new(errors::OPERATOR_LOCK, 80, subject, says)
-        .cure(Cure::RestartOperator)
+        .recovery(Recovery::RestartOperator)
         .evidence(evidence)
         .hint(scene.restart_operator())
         .since(match change {
@@ -294,8 +295,8 @@ fn ignored_fix(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(asking(scene, finding));
 }
 
-/// A node pool that was created again while the operator waits for pods of the one before, which are gone with it (seen with
-/// 1.2.0: five minutes).
+/// A node pool that was re-created while the operator waits for pods of the deleted one, which no longer exist (seen
+/// with 1.2.0: five minutes).
 fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| !k.0.deleting() && k.0.has_status()) else { return };
     if kafka.paused().is_some()
@@ -304,9 +305,10 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     {
         return;
     }
-    // With a new Kafka cluster, a pool without a status is nothing to wonder at.
-    let later =
-        |pool: &Object| pool.created().zip(kafka.0.created()).is_some_and(|(p, k)| p.duration_since(k) > NEW);
+    // With a new Kafka cluster, a pool without a status is normal.
+    let later = |pool: &Object| {
+        pool.created().zip(kafka.0.created()).is_some_and(|(p, k)| p.duration_since(k) > CREATED_LATER)
+    };
     let mut pools = scene.pools().map(|pool| pool.0);
     let Some(pool) = pools.find(|pool| !pool.has_status() && !pool.deleting() && later(pool)) else { return };
     let (cluster, name) = (&scene.expect.cluster, pool.name());
@@ -321,8 +323,8 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                  does not reconcile it for up to 300 s"
             ),
         )
-        .cure(Cure::RestartOperator)
-        .evidence(format!("{evidence}; {}", words(open)))
+        .recovery(Recovery::RestartOperator)
+        .evidence(format!("{evidence}; {}", log_lines(open)))
         .hint(scene.restart_operator())
         .certain_after(10),
         None => {
@@ -333,27 +335,27 @@ fn ignored_pool(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     found.push(asking(scene, finding).since(pool.created()));
 }
 
-/// Whether the operator is at work on a node pool that was changed after the Kafka said that it is ready. The pool's own
-/// status says only that the work has begun, and a change of a pool is none of the Kafka's generation.
-pub(crate) fn works_on_a_pool(scene: &Scene<'_>) -> bool {
+/// Whether the operator is reconciling a node pool that was changed after the Kafka resource became ready. The pool's
+/// own status only shows that it has started, and a change of a pool does not change the Kafka resource's generation.
+pub(crate) fn is_reconciling_pool(scene: &Scene<'_>) -> bool {
     let Some(written) = changed_pool(scene) else { return false };
     match answered(scene) {
         Some(_) => at_work(scene).is_some(),
-        // The answer takes a moment; a log that cannot be read tells nothing.
-        None => what_it_is_at(scene).is_some() && scene.age(Some(written)) < ANSWERS,
+        // The result takes a moment; a log that cannot be read shows nothing.
+        None => log_probe(scene).is_some() && scene.age(Some(written)) < LOG_READ_WITHIN,
     }
 }
 
-/// When the spec of a node pool was last written, if that was after the Kafka became ready and not long ago.
+/// When the spec of a node pool was last written, if that was after the Kafka resource became ready and not long ago.
 fn changed_pool(scene: &Scene<'_>) -> Option<Timestamp> {
     let ready = scene.kafka()?.ready()?.last_transition?;
     let written = scene.pools().filter_map(|pool| pool.0.spec_written()).max()?;
-    (written > ready && scene.age(Some(written)) < SEEN).then_some(written)
+    (written > ready && scene.age(Some(written)) < RECONCILED_WITHIN).then_some(written)
 }
 
-/// Ask what the operator is at, where [`works_on_a_pool`] has to know.
+/// Probe what the operator is doing, if [`is_reconciling_pool`] needs it.
 fn pool_change(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    if !works_on_a_pool(scene) {
+    if !is_reconciling_pool(scene) {
         return;
     }
     let says = "the operator is reconciling the last change of a node pool".to_owned();
@@ -362,31 +364,31 @@ fn pool_change(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 }
 
 /// Seconds within which the operator's log is read.
-const ANSWERS: i64 = 15;
-/// Seconds after which every change has been seen: the operator looks at everything every 120 s.
-const SEEN: i64 = 600;
+const LOG_READ_WITHIN: i64 = 15;
+/// Seconds after which every change has been reconciled: the operator reconciles everything every 120 s.
+const RECONCILED_WITHIN: i64 = 600;
 
-/// How much later than its Kafka a node pool is that was not created with it.
-const NEW: SignedDuration = SignedDuration::from_secs(15);
+/// How much later than its Kafka resource a node pool that was not created with it is created.
+const CREATED_LATER: SignedDuration = SignedDuration::from_secs(15);
 
-/// The Kafka and its pools.
+/// The Kafka resource and its pools.
 fn objects<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Object> {
     scene.kafka().map(|k| k.0).into_iter().chain(scene.pools().map(|p| p.0))
 }
 
-/// A change that a stuck pod does not show.
+/// A change that a stuck pod does not reflect.
 #[derive(Clone, Copy)]
 enum Change {
-    /// Written at this time, after the pod was made.
+    /// Written at this time, after the pod was created.
     At(Timestamp),
-    /// Of the pod's pool, whose status the operator writes as soon as it begins (0.7 s, recording 16).
+    /// In the pod's node pool, whose status the operator writes as soon as it starts (0.7 s, recording 16).
     Unseen,
-    /// Two changes since the operator was last through, the first of which may have been taken back.
+    /// Two changes since the operator last finished, the first of which may have been reverted.
     TakenBack,
 }
 
-/// How much older than a reconciliation the last trace of a change must be, for the change that set it off
-/// to have been taken back without a trace; for a log that does not tell of the reconciliation before.
+/// How much older than a reconciliation the last visible change must be to conclude that the change that triggered it
+/// was reverted without a trace; for a log that does not show the previous reconciliation.
 const NO_TRACE: SignedDuration = SignedDuration::from_secs(60);
 
 fn changed_since(scene: &Scene<'_>, kafka: Kafka<'_>, pod: Pod<'_>) -> Option<Change> {
@@ -398,7 +400,7 @@ fn changed_since(scene: &Scene<'_>, kafka: Kafka<'_>, pod: Pod<'_>) -> Option<Ch
     if kafka.0.observed() && scene.pools().all(|p| p.0.observed()) {
         return None;
     }
-    // Only a write after the last verdict is a correction nobody answered to.
+    // Only a write after the last status update is a correction that was not handled.
     let verdict = kafka.not_ready().or(kafka.ready()).and_then(|c| c.last_transition);
     let written = scene.changed_at().max(objects(scene).filter_map(Object::spec_written).max());
     if let Some(changed) = written
@@ -411,7 +413,7 @@ fn changed_since(scene: &Scene<'_>, kafka: Kafka<'_>, pod: Pod<'_>) -> Option<Ch
     (begun(kafka.0) && missed >= 2).then_some(Change::TakenBack)
 }
 
-/// Whether a pod will not start without help: it ended twice, or once with a cause that its log tells.
+/// Whether a pod will not start without help: it ended twice, or once with a cause that its log shows.
 fn is_stuck(scene: &Scene<'_>, pod: Pod<'_>) -> bool {
     pod.unschedulable().is_some()
         || pod.containers().any(|c| {
@@ -431,8 +433,8 @@ mod tests {
     use crate::explain::{Answers, Expect};
     use crate::kube::Snapshot;
 
-    /// What `look` finds at 20:30 where the Kafka is ready since 20:01, the pool was created and written then, and the
-    /// operator's log is this; `None`: it cannot be read.
+    /// What `look` finds at 20:30, if the Kafka resource has been ready since 20:01, the pool was created and written
+    /// then, and the operator's log is this; `None`: it cannot be read.
     fn scene<T>(pool: (&str, &str), status: bool, log: Option<&str>, look: fn(&Scene<'_>) -> T) -> T {
         let operator = json!({"kind": "Deployment", "metadata": {"name": OPERATOR, "namespace": "kafka", "generation": 1},
             "spec": {"template": {"spec": {"containers": [{"name": "o"}]}}},
@@ -474,12 +476,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_came_again_waits_for_an_operator_that_waits_for_the_one_before() {
+    fn a_recreated_pool_waits_for_an_operator_that_waits_for_the_deleted_one() {
         let found = |created: &str, log: &str| {
             scene((created, created), false, Some(log), |scene| {
                 let mut found = Vec::new();
                 ignored_pool(scene, &mut found);
-                found.iter().map(|f| (f.id.as_str(), f.cure.is_some())).collect::<Vec<_>>()
+                found.iter().map(|f| (f.id.as_str(), f.recovery.is_some())).collect::<Vec<_>>()
             })
         };
         let again = "2026-11-22T20:29:00Z";
@@ -489,11 +491,11 @@ mod tests {
         assert_eq!(found("2026-11-22T20:00:02Z", &began("20:00:00")), [], "created with its Kafka");
     }
 
-    /// Seen with 1.2.0: the pool's status is written before any pod is restarted, and the Kafka stays ready.
+    /// Seen with 1.2.0: the pool's status is written before any pod is restarted, and the Kafka resource stays ready.
     #[test]
-    fn a_change_of_a_pool_is_through_when_the_operator_is() {
+    fn a_change_of_a_pool_is_done_when_the_reconciliation_is() {
         let works = |written: &str, log: Option<&str>| {
-            scene(("2026-11-22T20:00:00Z", written), true, log, works_on_a_pool)
+            scene(("2026-11-22T20:00:00Z", written), true, log, is_reconciling_pool)
         };
         let (just, ended) = (
             "2026-11-22T20:29:55Z",

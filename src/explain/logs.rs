@@ -5,17 +5,17 @@ use crate::failure::Id;
 use crate::words::{self, Words};
 
 /// A cause found in a log.
-pub(crate) struct Told {
+pub(crate) struct LogCause {
     /// Its id.
     pub id: Id,
     /// The cause, one sentence.
     pub sentence: String,
-    /// The line that says it.
+    /// The line that shows it.
     pub line: String,
 }
 
-/// What a broker's or controller's log says of its end.
-pub(crate) fn broker(log: &str) -> Option<Told> {
+/// The cause of a broker's or controller's end in its log.
+pub(crate) fn broker(log: &str) -> Option<LogCause> {
     let lines = of_its_end(log);
     let find = |said: &[Words]| lines.iter().rposition(|line| words::any(said, line));
     let other_cluster = lines.iter().rev().find_map(|line| {
@@ -29,7 +29,7 @@ pub(crate) fn broker(log: &str) -> Option<Told> {
         );
         return Some(finding_of(errors::CLUSTER_ID, sentence, line));
     }
-    // With its frames, which tell what was written where.
+    // With its stack frames, which show what was being written.
     let unpacks = |at: usize| lines[at..].iter().take(8).any(|line| words::any(&words::UNPACKS_NATIVE, line));
     if let Some(at) = find(&[words::NO_SPACE]).filter(|at| !unpacks(*at)) {
         return Some(finding_of(errors::VOLUME_FULL, "the volume is full".to_owned(), lines[at]));
@@ -41,8 +41,8 @@ pub(crate) fn broker(log: &str) -> Option<Told> {
     Some(finding_of(errors::BROKER_CONFIG, "Kafka rejects its configuration".to_owned(), lines[at]))
 }
 
-/// The lines of a log that may tell why its program ended: errors with their stack traces, and what has no level, such
-/// as a JVM's own last words. What was logged as a warning or less was survived.
+/// The lines of a log that may show why its program ended: errors with their stack traces, and lines without a level,
+/// such as a JVM's last messages. The program continued after whatever it logged as a warning or less.
 fn of_its_end(log: &str) -> Vec<&str> {
     let mut counts = true;
     let lines = log.lines().filter(|line| {
@@ -60,9 +60,9 @@ fn of_its_end(log: &str) -> Vec<&str> {
     lines.map(str::trim).collect()
 }
 
-/// What the operator's log says of its end.
-pub(crate) fn operator(log: &str) -> Option<Told> {
-    // The Kubernetes client of releases up to 0.45 knows no field of newer servers' /version.
+/// The cause of the operator's end in its log.
+pub(crate) fn operator(log: &str) -> Option<LogCause> {
+    // The Kubernetes client of releases up to 0.45 does not support a field of newer servers' /version.
     if let Some(line) = find(log, &words::EMULATION) {
         let sentence = "this Strimzi release does not support such a new Kubernetes version".to_owned();
         return Some(finding_of(errors::OPERATOR_KUBERNETES, sentence, line));
@@ -72,23 +72,23 @@ pub(crate) fn operator(log: &str) -> Option<Told> {
     Some(finding_of(errors::OPERATOR_FORBIDDEN, sentence, line))
 }
 
-/// The last line of a log that says something of its end, for want of a known cause.
-pub(crate) fn last_words(log: &str) -> Option<&str> {
+/// The last line of a log that is related to its end, if the cause is not known.
+pub(crate) fn last_relevant_line(log: &str) -> Option<&str> {
     const ENDS: [&str; 5] = ["Exception", "ERROR", "FATAL", "error:", "Caused by:"];
-    let lines = || speaking(log).rev();
+    let lines = || relevant(log).rev();
     lines().find(|l| ENDS.iter().any(|w| l.contains(w))).or_else(|| lines().next())
 }
 
-/// The last lines of a log, without stack frames and blank ones.
+/// The last lines of a log, without stack frames and blank lines.
 pub(crate) fn last_lines(log: &str) -> Vec<String> {
     const MOST: usize = 5;
-    let lines: Vec<&str> = speaking(log).collect();
+    let lines: Vec<&str> = relevant(log).collect();
     let short = |line: &&str| line.chars().take(200).collect();
     lines[lines.len().saturating_sub(MOST)..].iter().map(short).collect()
 }
 
-/// The lines of a log that are neither blank nor remarks of a JVM or an operator about how it ends.
-fn speaking(log: &str) -> impl DoubleEndedIterator<Item = &str> {
+/// The lines of a log that are neither blank nor messages of a JVM or an operator about its shutdown.
+fn relevant(log: &str) -> impl DoubleEndedIterator<Item = &str> {
     let remark =
         |line: &str| words::any(&words::JVM_REMARKS, line) || words::any(&words::SHUTDOWN_REMARKS, line);
     log.lines().map(str::trim).filter(move |l| !l.is_empty() && !remark(l))
@@ -98,9 +98,9 @@ fn find<'a>(log: &'a str, said: &[Words]) -> Option<&'a str> {
     log.lines().rev().find(|l| words::any(said, l)).map(str::trim)
 }
 
-fn finding_of(id: Id, sentence: String, line: &str) -> Told {
+fn finding_of(id: Id, sentence: String, line: &str) -> LogCause {
     let line = line.chars().take(300).collect();
-    Told { id, sentence, line }
+    LogCause { id, sentence, line }
 }
 
 #[cfg(test)]
@@ -108,18 +108,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stack_frames_are_no_last_words() {
+    fn stack_frames_are_not_the_last_relevant_line() {
         let log = "a=b\nException in thread \"main\" java.lang.X: why\n\tat y.Z\n\tat z.A\n";
-        assert_eq!(last_words(log), Some("Exception in thread \"main\" java.lang.X: why"));
-        assert_eq!(last_words("one\ntwo\n\n"), Some("two"));
-        assert_eq!(last_words(""), None);
+        assert_eq!(last_relevant_line(log), Some("Exception in thread \"main\" java.lang.X: why"));
+        assert_eq!(last_relevant_line("one\ntwo\n\n"), Some("two"));
+        assert_eq!(last_relevant_line(""), None);
         assert_eq!(last_lines(log), ["a=b", "Exception in thread \"main\" java.lang.X: why"]);
         assert_eq!(last_lines("1\n2\n3\n4\n5\n6\n7\n"), ["3", "4", "5", "6", "7"]);
     }
 
-    /// As a Strimzi 0.47 ended whose agent for Kafka was built for another Jetty.
+    /// The end of a Strimzi 0.47 whose agent for Kafka was built for another Jetty version.
     #[test]
-    fn the_cause_is_above_what_a_jvm_says_of_itself() {
+    fn the_cause_is_found_above_the_messages_of_a_jvm() {
         let log = "Exception in thread \"main\" java.lang.reflect.InvocationTargetException\n\
             \tat java.base/a.B.c(B.java:77)\n\
             Caused by: java.lang.NoClassDefFoundError: org/eclipse/jetty/server/Handler$Abstract\n\
@@ -129,13 +129,13 @@ mod tests {
             Native frames: (J=compiled Java code, j=interpreted, Vv=VM code, C=native code)\n\
             V  [libjvm.so+0x8b0022]  jni_FatalError+0xb2\nC  [libjli.so+0x389f]  JavaMain+0x8f\n\n";
         let cause = "Caused by: java.lang.NoClassDefFoundError: org/eclipse/jetty/server/Handler$Abstract";
-        assert_eq!(last_words(log), Some(cause));
+        assert_eq!(last_relevant_line(log), Some(cause));
         assert_eq!(last_lines(log).last().map(String::as_str), Some(cause));
     }
 
-    /// As the operator of Strimzi 0.40.0 ended on Kubernetes 1.34.
+    /// The end of the operator of Strimzi 0.40.0 on Kubernetes 1.34.
     #[test]
-    fn the_cause_is_above_what_a_shutdown_prints() {
+    fn the_cause_is_found_above_the_output_of_a_shutdown() {
         let log = "2026-11-29 05:51:07 ERROR Main:104 - Unable to start operator for 1 or more namespace\n\
             io.fabric8.kubernetes.client.KubernetesClientException: An error has occurred.\n\tat a.B.c(B.java:1)\n\
             Caused by: com.x.UnrecognizedPropertyException: why\n\tat a.B.c(B.java:1)\n\
@@ -144,17 +144,17 @@ mod tests {
             io.vertx.core.VertxException: Thread blocked\n\
             2026-11-29 05:51:18 ERROR ShutdownHook:73 - Timed out while waiting for Vert.x close\n\
             2026-11-29 05:51:18 INFO  ShutdownHook:41 - Shutdown hook completed\n";
-        assert_eq!(last_words(log), Some("Caused by: com.x.UnrecognizedPropertyException: why"));
+        assert_eq!(last_relevant_line(log), Some("Caused by: com.x.UnrecognizedPropertyException: why"));
     }
 
     #[test]
-    fn a_printed_configuration_is_no_cause() {
+    fn a_printed_configuration_is_not_a_cause() {
         assert!(broker("log.retention.hours=24\nStarted\n").is_none());
         assert!(operator("INFO  Main: ClusterOperator 1.2.0 is starting\n").is_none());
     }
 
     #[test]
-    fn what_was_survived_is_no_cause() {
+    fn warnings_are_not_a_cause() {
         let id = |log: &str| broker(log).map(|told| told.id.as_str());
         let end = "2026-11-29 06:00:01 ERROR [main] KafkaRaftServer$: Unable to load keystore\n";
         for survived in [
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn told_causes() {
+    fn causes_found_in_logs() {
         let id = |log: &str| broker(log).map(|t| t.id.as_str());
         assert_eq!(
             id("x\norg.apache.kafka.common.config.ConfigException: Invalid value\n"),

@@ -16,19 +16,18 @@ use crate::words;
 /// An error event of `minikube ... -o json`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Error<'a> {
-    /// `data.name`: `PROVIDER_DOCKER_NOT_RUNNING`; empty on remarks.
+    /// `data.name`: `PROVIDER_DOCKER_NOT_RUNNING`; empty for warnings without a name.
     pub name: &'a str,
     /// `data.message`.
     pub message: &'a str,
 }
 
-/// Kubernetes does not come up.
-/// `minikube start` went on and on.
-/// What to do about it; the ranges are those of minikube's own advice.
+/// Kubernetes does not start: `minikube start` did not end. What to do about it; the ranges are those of minikube's
+/// own advice.
 pub(super) const PROXY_HINT: &str = "export NO_PROXY=$NO_PROXY,localhost,127.0.0.1,10.96.0.0/12,192.168.59.0/24,192.168.49.0/24,192.168.39.0/24";
 
 struct Row {
-    /// Beginning of the error's name: a whole one, or a family that ends in `_`.
+    /// Prefix of the error's name: a complete name, or a family that ends in `_`.
     name: &'static str,
     id: Id,
     kind: Kind,
@@ -46,8 +45,8 @@ const fn row(
     Row { name, id, kind, sentence, hints }
 }
 
-/// Own words, never minikube's advice: that may hold unrendered templates, or send people the
-/// wrong way. `{p}` is the profile, `{delete}` and `{logs}` are minikube's commands on it. The first row that fits counts.
+/// Our own sentences, never minikube's advice, which may contain unrendered templates or be misleading. `{p}` is the
+/// profile, `{delete}` and `{logs}` are minikube's commands for it. The first matching row counts.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     row("PROVIDER_DOCKER_NOT_RUNNING", errors::ENGINE_DOWN, Kind::Prerequisite, "Docker is installed but not running",
@@ -143,7 +142,7 @@ const ROWS: &[Row] = &[
     row("MK_", errors::MINIKUBE, Kind::Task, "minikube itself failed", &[]),
 ];
 
-/// No name of its own: it hides in a `GUEST_PROVISION` or `MK_...`.
+/// It has no name of its own, but is part of a `GUEST_PROVISION` or `MK_...`.
 const SUBNET: Row = row(
     "",
     errors::NETWORK_SUBNET,
@@ -155,7 +154,7 @@ const SUBNET: Row = row(
     ],
 );
 
-/// Nor have these: minikube says them in the middle of other errors.
+/// These have no name either: minikube prints them inside other errors.
 const NOT_TRUSTED: Row = row(
     "",
     errors::NETWORK_TLS,
@@ -172,21 +171,21 @@ const PROXIED: Row = row(
     &[PROXY_HINT],
 );
 
-/// minikube failed and named nothing that is known.
+/// minikube failed without an error that is known.
 const UNKNOWN: Row = row("", errors::MINIKUBE, Kind::Task, "minikube failed", &["show its log: {logs}"]);
 
-/// Why a minikube command on `profile` failed. Call it only if the exit code says so: named
-/// errors come on success too. `stderr` serves where no event was printed (a usage error).
+/// Why a minikube command on `profile` failed. Call it only if the exit code is not 0: named errors also occur on
+/// success. `stderr` is used if no event was printed (a usage error).
 ///
-/// The first named error is the cause: with `--force` a second one (`MK_USAGE` after
-/// `PROVIDER_DOCKER_NOT_RUNNING`) and its exit code mislead.
+/// The first named error is the cause: with `--force` a second one (`MK_USAGE` after `PROVIDER_DOCKER_NOT_RUNNING`)
+/// and its exit code are misleading.
 pub(crate) fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &str) -> Failure {
     let error = errors.iter().find(|e| !e.name.is_empty());
     let row = error.map_or(&UNKNOWN, |e| {
         let fits = |r: &&Row| e.name == r.name || r.name.ends_with('_') && e.name.starts_with(r.name);
         let says = |words: &str| e.message.contains(words);
         let family = |names: &[&str]| names.iter().any(|n| e.name.starts_with(n));
-        // A remark of minikube's on the way, which explains a cluster that then does not respond.
+        // A warning that minikube printed earlier, which explains why the cluster then does not respond.
         let proxied = errors.iter().any(|e| e.name.is_empty() && no_proxy_remark(e.message));
         if says("no free private network subnets") {
             &SUBNET
@@ -207,25 +206,25 @@ pub(crate) fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &
     let mut failure = Failure::new(row.id, row.kind, fill(row.sentence));
     match error {
         Some(error) => {
-            failure = failure.because(format!("minikube: {} ({})", readable(error.message), error.name))
+            failure =
+                failure.because(format!("minikube: {} ({})", without_template(error.message), error.name))
         }
         None => {
             let last = errors.iter().rev().map(|e| e.message).find(|m| !m.trim().is_empty());
             let line = last.unwrap_or_else(|| last_line(stderr));
-            failure = failure.because(readable(line)).because(format!("minikube ended with {exit}"));
+            failure = failure.because(without_template(line)).because(format!("minikube ended with {exit}"));
         }
     }
     row.hints.iter().fold(failure, |failure, hint| failure.hint(fill(hint)))
 }
 
-/// Whether minikube remarks that `NO_PROXY` lacks the cluster's address (1.38,
-/// `pkg/minikube/node/start.go`).
+/// Whether minikube warns that `NO_PROXY` lacks the cluster's address (1.38, `pkg/minikube/node/start.go`).
 pub(crate) fn no_proxy_remark(message: &str) -> bool {
     words::NO_PROXY.said(message)
 }
 
-/// The container engine cannot be asked; `words` are its client's. Whether it is down or only denied is
-/// told by the rights of the socket that it names, and by its words where there is none to look at.
+/// The container engine does not respond; `words` is its client's message. Whether it is down or access is denied is
+/// determined by the permissions of its socket, or by the message if there is no socket to examine.
 pub(crate) fn engine_down(words: &str, profile: &str) -> Failure {
     let socket = words.split("unix://").nth(1).map(|rest| {
         let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
@@ -240,7 +239,7 @@ pub(crate) fn engine_down(words: &str, profile: &str) -> Failure {
     explain(&[Error { name, message: words }], Exit::Code(7), "", profile)
 }
 
-/// Whether this user may not write to a socket; `None` if that cannot be told of it.
+/// Whether this user may not write to a socket; `None` if that cannot be determined.
 fn denied(socket: &Path) -> Option<bool> {
     match rustix::fs::access(socket, Access::WRITE_OK) {
         Ok(()) => Some(false),
@@ -249,8 +248,7 @@ fn denied(socket: &Path) -> Option<bool> {
     }
 }
 
-/// `minikube start` goes on and on: it has not come to its end within the limit of `up`'s task. `last` is
-/// what it told last.
+/// `minikube start` did not end within the limit of `up`'s task. `last` is its last message.
 pub(crate) fn stalled(last: &str, profile: &str) -> Failure {
     let told = if last.is_empty() { "it reported nothing".to_owned() } else { format!("last step: {last}") };
     Failure::new(errors::MINIKUBE_STALLED, Kind::Timeout, "minikube start did not finish")
@@ -259,8 +257,8 @@ pub(crate) fn stalled(last: &str, profile: &str) -> Failure {
         .hint("a slow network can need more time; minikube keeps what it has downloaded")
 }
 
-/// The node runs and nothing in it starts its API server: the `file` is gone by which its kubelet would.
-/// `cmd` writes it again.
+/// The node is running but nothing in it starts its API server: the kubelet's `file` for it no longer exists. `cmd`
+/// writes it again.
 pub(crate) fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
     let sentence = format!("nothing starts the API server in the node of profile {profile}");
     Failure::new(errors::APISERVER_MISSING, Kind::Task, sentence)
@@ -272,7 +270,7 @@ pub(crate) fn server_lost(file: &str, cmd: &Cmd, profile: &str) -> Failure {
         ))
 }
 
-/// klog lines (`E1122 ...`) are noise even on success.
+/// klog lines (`E1122 ...`) occur even on success.
 fn last_line(stderr: &str) -> &str {
     let klog = |l: &str| {
         l.len() > 5 && l.starts_with(['I', 'W', 'E', 'F']) && l[1..].starts_with(|c: char| c.is_ascii_digit())
@@ -280,9 +278,9 @@ fn last_line(stderr: &str) -> &str {
     stderr.lines().rev().map(str::trim).find(|l| !l.is_empty() && !klog(l)).unwrap_or("")
 }
 
-/// minikube's words without the quoted command of a probe, whose template it may fail to fill
-/// (`{{.Server.Os}}`, `<no value>`).
-fn readable(message: &str) -> String {
+/// minikube's message without the quoted command of a probe, whose template it may fail to fill (`{{.Server.Os}}`,
+/// `<no value>`).
+fn without_template(message: &str) -> String {
     let message = short(message);
     let template = |text: &str| text.contains("{{") || words::NO_VALUE.said(text);
     if !template(&message) {

@@ -89,7 +89,7 @@ fn bad_requests() {
 }
 
 #[test]
-fn no_unfilled_template_reaches_anybody() {
+fn unfilled_templates_are_not_printed() {
     for recording in ["22-mk-start-again", "24-mk-engine-down", "25-mk-bad-request", "27-mk-container-gone"] {
         for (argv, failure) in recorded(recording) {
             let text = format!("{failure:?}");
@@ -117,7 +117,7 @@ fn rows_are_reachable() {
     let tls = "Get \"https://dl.k8s.io/x\": tls: failed to verify certificate: x509: certificate signed by unknown authority";
     assert_eq!(named("INET_CACHE_KUBECTL", tls), "KS-NETWORK-TLS");
     assert_eq!(named("INET_CACHE_KUBECTL", "connection reset by peer"), "KS-NETWORK");
-    // A remark names nothing by itself, and explains a cluster that then does not respond.
+    // A warning names no cause by itself, but explains a cluster that then does not respond.
     let remark = Error {
         name: "",
         message: "You appear to be using a proxy, but your NO_PROXY environment does not include the minikube IP (192.168.49.2).",
@@ -129,14 +129,14 @@ fn rows_are_reachable() {
 }
 
 #[test]
-fn an_engine_that_is_denied_is_not_down() {
+fn denied_access_is_distinguished_from_an_engine_that_is_down() {
     let down = |words: &str| engine_down(words, "p").id.as_str();
     let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
     assert_eq!(down(&denied.replace("/var/run", "/no/such/place")), "KS-ENGINE-PERMISSION");
     let gone = "Cannot connect to the Docker daemon at unix:///no/such/place/docker.sock. Is the docker daemon running?";
     assert_eq!(down(gone), "KS-ENGINE-DOWN");
     assert_eq!(down("error during connect: EOF"), "KS-ENGINE-DOWN");
-    // The socket's own rights count more than words. Root may write everything.
+    // The socket's permissions take precedence over the message. Root may write everywhere.
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("docker.sock");
     fs::write(&socket, "").expect("a file");
@@ -150,12 +150,12 @@ fn an_engine_that_is_denied_is_not_down() {
 }
 
 #[test]
-fn a_start_that_stalls_is_told_with_its_last_step() {
+fn a_stalled_start_is_reported_with_its_last_step() {
     let failure = stalled("Pulling base image", "p");
     assert_eq!((failure.id.as_str(), failure.kind), ("KS-MINIKUBE-STALLED", Kind::Timeout));
     assert_eq!(failure.causes, ["last step: Pulling base image"]);
     assert_eq!(stalled("", "p").causes, ["it reported nothing"]);
-    // Look-alikes: a start that came to an end, whatever it had said before.
+    // Similar cases: a start that ended, whatever it had printed before.
     let named = [Error { name: "GUEST_PROVISION", message: "timed out waiting" }];
     assert_eq!(explain(&named, Exit::Code(80), "", "p").id.as_str(), "KS-PROFILE-BROKEN");
     assert_eq!(explain(&[], Exit::Signal(9), "", "p").id.as_str(), "KS-MINIKUBE");

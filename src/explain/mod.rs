@@ -1,20 +1,18 @@
 //! From symptoms to causes: a table of rules, each from structured fields first.
 //!
-//! A [`Rule`] looks at a [`Scene`] (what was observed, what is expected, answers to extra
-//! questions) and gives [`Finding`]s. The [`Judge`] remembers since when each holds and says
-//! which one, if any, is certain: the deepest cause of those that show. Rules are pure; the
-//! judge is the only memory. `docs/errors.md` has a section for every id.
+//! A [`Rule`] examines a [`Scene`] (what was observed, what is expected, results of probes) and returns [`Finding`]s.
+//! The [`Judge`] remembers since when each persists and determines which one, if any, is certain: the deepest cause of
+//! the current findings. Rules are pure; only the judge has state. `docs/errors.md` has a section for every id.
 //!
 //! ```text
-//! Scene (snapshot, expectation, answers) ─> Rules ─> Findings ─> Judge ─> Verdict: certain cause, questions to ask
+//! Scene (snapshot, expectation, results) ─> Rules ─> Findings ─> Judge ─> Verdict: certain cause, probes to run
 //! ```
 //! Pitfalls: much looks like a failure on the way to success (warning events, a first failed probe, a pull that succeeds
-//! the second time), so each rule says how long its finding must stand; names come back, so events are matched by uid
+//! the second time), so each rule defines how long its finding must persist; names are reused, so events are matched by uid
 //! and time; a condition counts only for the current generation, and only if it is younger than our own change.
 //!
-//! minikube's and kubectl's own errors are no observation of the cluster: [`minikube`] and
-//! [`kubectl`] turn them into a [`Failure`](crate::failure::Failure) directly. [`pulls`] reads a container runtime's
-//! words.
+//! minikube's and kubectl's own errors are not observations of the cluster: [`minikube`] and [`kubectl`] convert them to a
+//! [`Failure`](crate::failure::Failure) directly. [`pulls`] interprets a container runtime's messages.
 
 mod admission;
 mod component;
@@ -40,10 +38,10 @@ mod working;
 
 use crate::failure::Id;
 
-pub use finding::{Cure, Finding, Severity};
+pub use finding::{Finding, Recovery, Severity};
 pub use judge::{Judge, Verdict};
+pub(crate) use lock::is_reconciling_pool;
 pub use lock::subjects;
-pub(crate) use lock::works_on_a_pool;
 pub(crate) use operator::rivals;
 pub(crate) use scene::LOG_LINES;
 pub(crate) use scene::Workload;
@@ -55,7 +53,7 @@ pub use unknown::timed_out;
 pub(crate) use working::LINES as OPERATOR_LINES;
 pub use working::reconciliations;
 
-/// A family of rules; a file each.
+/// A family of rules; one file each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// The cluster operator.
@@ -68,19 +66,19 @@ pub enum Family {
     Storage,
     /// Topics and users.
     Topic,
-    /// What stands beside Kafka: Connect, MirrorMaker 2, the bridge, connectors.
+    /// Components that run in addition to Kafka: Connect, MirrorMaker 2, the bridge, connectors.
     Component,
-    /// Namespaces, CRDs and finalizers on their way out.
+    /// Namespaces, CRDs and finalizers that are being deleted.
     Teardown,
 }
 
-/// A rule: looks at a scene, adds what it finds.
+/// A rule: examines a scene and returns findings.
 pub struct Rule {
-    /// Ids it may give.
+    /// Ids of its possible findings.
     pub ids: &'static [Id],
     /// Its family.
     pub family: Family,
-    /// How to find them.
+    /// Finds them.
     pub find: fn(&Scene<'_>, &mut Vec<Finding>),
 }
 
@@ -103,7 +101,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     .flatten()
 }
 
-/// Everything the rules find in `scene`, the deepest cause first.
+/// All findings in `scene`, the deepest cause first.
 pub fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in rules().filter(|r| scene.expect.scope.covers(r.family)) {

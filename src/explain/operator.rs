@@ -42,7 +42,7 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     if operator.serves(&expect.namespace, scene.kafka().map(|kafka| kafka.0)) {
         return;
     }
-    let (name, watched) = (operator.0.name(), operator.watched().join(","));
+    let (name, watched) = (operator.0.name(), operator.watched_namespaces().join(","));
     if operator.watches(&expect.namespace) {
         found.push(ignores(scene, operator));
         return;
@@ -61,7 +61,7 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     );
 }
 
-/// An operator that looks only at resources with labels that the Kafka does not have.
+/// An operator with a label selector that the Kafka resource does not match.
 fn ignores(scene: &Scene<'_>, operator: Deployment<'_>) -> Finding {
     let (expect, name) = (scene.expect, operator.0.name());
     let labels: Vec<String> = operator.selector().iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -77,9 +77,9 @@ fn ignores(scene: &Scene<'_>, operator: Deployment<'_>) -> Finding {
         .certain_after(3)
 }
 
-/// An operator that somebody has stopped.
+/// An operator that was scaled to 0.
 fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
-    let Some(operator) = scene.operator().filter(|o| o.wanted() == 0) else { return };
+    let Some(operator) = scene.operator().filter(|o| o.requested_replicas() == 0) else { return };
     let (name, namespace) = (operator.0.name(), operator.0.namespace());
     found.push(
         Finding::new(
@@ -125,8 +125,8 @@ fn against_each_other(second: &str, homes: &[&str], namespace: &str) -> Finding 
     .hint("remove all but one, or restrict them with STRIMZI_NAMESPACE")
 }
 
-/// The operators of other namespaces that look at the Kafka's, beside the one that is to be in its
-/// own: of all of the cluster.
+/// Operators in other namespaces that watch the Kafka resource's namespace in addition to its own operator, in the
+/// whole cluster.
 pub(crate) fn rivals(operators: &[Value], snapshot: &Snapshot, expect: &Expect) -> Option<Finding> {
     let kafka = snapshot.kafka(&expect.namespace, &expect.cluster).map(|kafka| kafka.0);
     let objects: Vec<Object> = operators.iter().cloned().map(Object::new).collect();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn where_an_operator_looks() {
+    fn an_operator_that_watches_another_namespace_is_found() {
         let own = || json!({"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
         let set = |v: &str| json!({"name": "STRIMZI_NAMESPACE", "value": v});
         assert!(ids(vec![operator("kafka", own())]).is_empty());
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_elsewhere_that_looks_here_is_a_rival() {
+    fn a_second_operator_that_watches_the_namespace_is_a_rival() {
         let env = |v: &str| json!({"name": "STRIMZI_NAMESPACE", "value": v});
         let own = || json!({"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}});
         let expect = Expect::kafka("kafka", "my-cluster");

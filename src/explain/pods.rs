@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[errors::POD_EVICTED], family: Family::Pods, find: evicted },
 ];
 
-/// A pod that matters, and what to call it.
+/// A pod in scope, and its title.
 pub(super) struct Watched<'a> {
     pub(super) pod: Pod<'a>,
     pub(super) operator: bool,
@@ -68,13 +68,13 @@ impl Watched<'_> {
         format!("pod/{}", self.pod.0.name())
     }
 
-    /// Without an operator there are no brokers: its troubles are nearer the root.
+    /// Without an operator there are no brokers: its problems are closer to the root cause.
     pub(super) fn depth(&self, depth: u8) -> u8 {
         depth + if self.operator { 15 } else { 0 }
     }
 }
 
-/// Pods being deleted, or that ended for good, are no news.
+/// Pods that are being deleted, or that completed, are ignored.
 pub(super) fn watched<'a>(scene: &Scene<'a>) -> Vec<Watched<'a>> {
     // The operator's own pods are another task's to wait for.
     let operator = if scene.workload().is_some() { Vec::new() } else { scene.operator_pods() };
@@ -123,7 +123,7 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     .certain_after(3),
             );
         }
-        let kept_away = |key| kept_away(scene, message, key);
+        let kept_away = |key| repelled(scene, message, key);
         if kept_away("node.kubernetes.io/disk-pressure") || kept_away("node.kubernetes.io/memory-pressure") {
             found.push(
                 finding(
@@ -137,7 +137,7 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         } else if kept_away("node.kubernetes.io/not-ready") || kept_away("node.kubernetes.io/unreachable") {
             found.push(not_ready(scene, finding(errors::NODE_NOT_READY, 65, "the node is not ready")));
         } else if !memory && !cpu && !words::UNBOUND.said(message) {
-            // Where no node has a taint any more, the scheduler has not looked again yet.
+            // If no node has a taint any more, the scheduler has not retried yet.
             let outdated = words::SOME_TAINT.said(message) && !scene.snapshot.nodes().any(|n| blocks(&n));
             let seconds = if outdated { 120 } else { 15 };
             found.push(
@@ -148,18 +148,18 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a taint of this key keeps a pod away. Since Kubernetes 1.34 the scheduler does not name it, and the nodes
-/// have to be asked; before: `untolerated taint {node.kubernetes.io/not-ready: }`.
-fn kept_away(scene: &Scene<'_>, message: &str, key: &str) -> bool {
-    let has = |node: Node<'_>| node.taints().iter().any(|taint| taint.key == key && taint.keeps_away());
+/// Whether a taint with this key repels a pod. Since Kubernetes 1.34 the scheduler does not name it, and the nodes
+/// must be examined; before: `untolerated taint {node.kubernetes.io/not-ready: }`.
+fn repelled(scene: &Scene<'_>, message: &str, key: &str) -> bool {
+    let has = |node: Node<'_>| node.taints().iter().any(|taint| taint.key == key && taint.repels_pods());
     message.contains(key) || words::SOME_TAINT.said(message) && scene.snapshot.nodes().any(has)
 }
 
 fn blocks(node: &Node<'_>) -> bool {
-    node.taints().iter().any(Taint::keeps_away)
+    node.taints().iter().any(Taint::repels_pods)
 }
 
-/// With what the kubelet says. A node just made is not ready for some seconds; longer, where its network comes out of
+/// With the kubelet's message. A new node is not ready for some seconds; longer if its network plugin is pulled from
 /// a registry.
 fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
     for node in scene.snapshot.nodes().filter(|n| !n.ready()) {
@@ -176,7 +176,7 @@ fn not_ready(scene: &Scene<'_>, mut finding: Finding) -> Finding {
     finding.certain_after(120)
 }
 
-/// The finding with what the node reports of itself.
+/// The finding with the node's own conditions.
 fn with_node(scene: &Scene<'_>, finding: Finding, node: Node<'_>, ready: &Condition<'_>) -> Finding {
     let (name, reason) = (node.0.name(), ready.reason);
     finding
@@ -241,7 +241,7 @@ fn crashed(
              cover the heap plus about half as much again",
         )
         .since(end.finished);
-        // One such end may be fixed by a restart; the second says it will not be.
+        // A restart may fix the first such end; after a second one it will not.
         found.push(finding.new_start(watched.pod.0.name()).certain_after(if crashes >= 2 { 0 } else { 15 }));
     }
     let log = asked(watched.pod, container, scene);
@@ -259,8 +259,9 @@ fn crashed(
         }
         found.push(finding);
     }
-    let words =
-        log.and_then(logs::last_words).map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
+    let words = log
+        .and_then(logs::last_relevant_line)
+        .map_or(String::new(), |w| format!("; last log lines: {}", short(w)));
     let lines = log.map(logs::last_lines).unwrap_or_default();
     let mut finding = Finding::new(
         errors::CRASH_LOOP,
@@ -283,8 +284,8 @@ fn crashed(
     .new_start(watched.pod.0.name())
     .since(end.finished);
     finding = finding.probe(question(watched.pod, container));
-    // Once may be chance. Twice is a loop, but one that may still end by itself (a controller
-    // that came before its peers); after the second restart it will not.
+    // Once may be chance. Twice is a loop, but it may still end by itself (a controller that started before its
+    // peers); after the second restart it will not.
     finding = match crashes {
         0 | 1 => finding,
         _ if container.restarts() >= 2 => finding.certain_after(2),
@@ -293,8 +294,8 @@ fn crashed(
     found.push(finding);
 }
 
-/// While a container waits to be started again or has just ended, its last log is the one of
-/// the run that failed; `--previous` is that only once it runs again.
+/// While a container waits to be restarted or has just ended, its current log is that of the failed run; `--previous`
+/// shows that only once it runs again.
 pub(super) fn question(pod: Pod<'_>, container: &Container<'_>) -> Probe {
     Probe::PodLog {
         namespace: pod.0.namespace().to_owned(),
@@ -305,7 +306,7 @@ pub(super) fn question(pod: Pod<'_>, container: &Container<'_>) -> Probe {
     }
 }
 
-/// The newest answer about this container's log. An answer about an earlier end still tells.
+/// The newest result for this container's log. A result for an earlier end is still useful.
 pub(super) fn asked<'a>(pod: Pod<'_>, container: &Container<'_>, scene: &Scene<'a>) -> Option<&'a str> {
     let about = |p: &&Probe| {
         matches!(p, Probe::PodLog { namespace, pod: name, container: of, .. }
@@ -337,7 +338,7 @@ fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     )
                     .evidence(format!("{} container {} waits: {reason}", watched.subject(), container.name()))
                     .since(watched.pod.0.created())
-                    // A secret or config map may come a little later than the pod.
+                    // A Secret or ConfigMap may be created a little later than the pod.
                     .certain_after(15),
                 );
             }
@@ -345,7 +346,7 @@ fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// A volume that names a Secret or ConfigMap which is not there: the kubelet tries for ever.
+/// A volume that references a Secret or ConfigMap that does not exist: the kubelet retries forever.
 fn mounts(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for watched in watched(scene).iter().filter(|w| !w.pod.ready()) {
         let last = scene.snapshot.events_of(watched.pod.0).max_by_key(Event::last);
@@ -363,13 +364,13 @@ fn mounts(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
             .evidence(format!("event FailedMount of {}: {message}", watched.subject()))
             .since(event.first())
-            // Secrets and ConfigMaps may come a little later than the pod.
+            // Secrets and ConfigMaps may be created a little later than the pod.
             .certain_after(30),
         );
     }
 }
 
-/// A Secret to pull images with that is not there. The kubelet tries without it, and says no more of it than this.
+/// A pull secret that does not exist. The kubelet tries without it and reports only this.
 fn pull_secret(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for watched in watched(scene) {
         let pulling = |c: &Container<'_>| {
@@ -442,7 +443,7 @@ mod tests {
     use crate::kube::{Object, Snapshot};
 
     #[test]
-    fn a_secret_that_is_missing_is_named() {
+    fn a_missing_secret_is_named() {
         let told = |reason: &str, event: (&str, &str)| {
             let objects: [Value; 2] = [
                 json!({"kind": "Pod", "metadata": {"name": "p", "namespace": "kafka", "uid": "p",
@@ -463,7 +464,7 @@ mod tests {
         let secret = "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.";
         let (id, says) = told("ImagePullBackOff", ("FailedToRetrieveImagePullSecret", secret)).expect("one");
         assert!(id == "KS-PULL-SECRET" && says.ends_with(": regcred"), "{id} {says}");
-        // A pull that works needs none; and a pull may fail for other reasons.
+        // A pull that succeeds needs none; and a pull may fail for other reasons.
         assert_eq!(told("ContainerCreating", ("FailedToRetrieveImagePullSecret", secret)), None);
         assert_ne!(told("ErrImagePull", ("Failed", "denied")).expect("one").0, "KS-PULL-SECRET");
         let mount = r#"MountVolume.SetUp failed for volume "tls" : secret "gone" not found"#;

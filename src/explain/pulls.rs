@@ -5,18 +5,18 @@ use crate::errors;
 use crate::failure::Id;
 use crate::words::{self, Words};
 
-/// What registry or network said.
+/// What the registry or network reported.
 pub(super) struct Cause {
     pub(super) id: Id,
-    /// To be put after a sentence.
+    /// The end of a sentence.
     pub(super) words: &'static str,
     pub(super) hint: &'static str,
-    /// For how many seconds it must stand before waiting is in vain: what the registry said will be
-    /// said again, a network may come back.
+    /// How many seconds it must persist before waiting is considered useless: a registry's response will not change,
+    /// a network may recover.
     pub(super) seconds: u64,
 }
 
-/// The cause in a runtime's words.
+/// The cause in a runtime's message.
 pub(super) fn cause(message: &str) -> Cause {
     let said = without_names(message);
     let says = |all: &[Words]| words::any(all, &said);
@@ -72,8 +72,8 @@ pub(super) fn cause(message: &str) -> Cause {
     }
 }
 
-/// A runtime's words without what they quote: names of images and hosts, addresses and digests may contain any word and
-/// any number.
+/// A runtime's message without what it quotes: names of images and hosts, addresses and digests may contain any word
+/// and any number.
 fn without_names(message: &str) -> String {
     let plain = message.replace('\\', "");
     let outside = plain.split('"').step_by(2).collect::<Vec<_>>().join(" ");
@@ -98,7 +98,7 @@ pub(crate) fn id(words: &str) -> Id {
     cause(words).id
 }
 
-/// The cause and the runtime's words behind it, to be put after a sentence.
+/// The cause and the runtime's message, as the end of a sentence.
 pub(crate) fn cause_with_message(words: &str) -> String {
     let cause = cause(words).words;
     match (cause, words.trim()) {
@@ -108,13 +108,13 @@ pub(crate) fn cause_with_message(words: &str) -> String {
     }
 }
 
-/// What `minikube image pull` or `image load` complains of. Both exit with 0 when a node's runtime
-/// refuses (minikube's `pkg/machine/cache_images.go`: "live pushes are not considered a failure");
-/// the reason is a warning in minikube's log, with the runtime's own output on the lines after it.
+/// The error of `minikube image pull` or `image load`. Both exit with 0 if a node's runtime fails (minikube's
+/// `pkg/machine/cache_images.go`: "live pushes are not considered a failure"); the reason is a warning in minikube's
+/// log, with the runtime's own output on the following lines.
 pub(crate) fn complaint(stderr: &str) -> Option<String> {
     let lines: Vec<&str> = stderr.lines().map(str::trim).collect();
     if let Some(at) = lines.iter().position(|l| words::any(&words::NOT_PULLED, l)) {
-        // The runtime's last word is the nearest to the cause.
+        // The runtime's last message is closest to the cause.
         let runtime = lines[at..].iter().rev().find_map(|line| described(line));
         return Some(runtime.or_else(|| of_command(&lines[at..])).unwrap_or_else(|| plain(lines[at])));
     }
@@ -122,10 +122,10 @@ pub(crate) fn complaint(stderr: &str) -> Option<String> {
     lines.iter().find(marked).map(|line| (*line).to_owned())
 }
 
-/// The description in a gRPC error as containerd's clients print it: `... desc = TEXT" image="...`.
+/// The description in a gRPC error as printed by containerd's clients: `... desc = TEXT" image="...`.
 fn described(line: &str) -> Option<String> {
     let (_, text) = line.rsplit_once(words::DESCRIBED.text())?;
-    // Quoted by the logger: it ends with the first quote that is not escaped.
+    // Quoted by the logger: it ends at the first quote that is not escaped.
     let mut told = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -144,7 +144,7 @@ fn of_command(lines: &[&str]) -> Option<String> {
     lines[at + 1..].iter().rev().find(|line| !line.is_empty()).map(|line| (*line).to_owned())
 }
 
-/// A line of klog without its head.
+/// A line of klog without its header.
 fn plain(line: &str) -> String {
     line.split_once("] ").map_or(line, |(_, text)| text).to_owned()
 }
@@ -153,7 +153,7 @@ fn plain(line: &str) -> String {
 mod tests {
     use super::*;
 
-    /// minikube 1.38.1 with containerd, in a network without any registry.
+    /// minikube 1.38.1 with containerd, in a network without a registry.
     const PULL: &str = r#"W1125 21:25:16.270347   13944 cache_images.go:599] Failed to pull images for profile images-1 error pulling images: crictl: sudo /usr/local/bin/crictl pull quay.io/strimzi/operator:9: Process exited with status 1
 stdout:
 
@@ -161,7 +161,7 @@ stderr:
 E1125 21:25:16.199215    1958 log.go:32] "PullImage from image service failed" err="rpc error: code = Unknown desc = failed to pull and unpack image \"quay.io/strimzi/operator:9\": failed to resolve reference \"quay.io/strimzi/operator:9\": failed to do request: Head \"https://quay.io/v2/strimzi/operator/manifests/9\": dial tcp: lookup quay.io on 192.168.58.1:53: read udp 192.168.58.2:56147->192.168.58.1:53: i/o timeout" image="quay.io/strimzi/operator:9"
 time="2026-11-25T21:25:16Z" level=fatal msg="pulling image: failed to pull and unpack image \"quay.io/strimzi/operator:9\": failed to resolve reference \"quay.io/strimzi/operator:9\": failed to do request: Head \"https://quay.io/v2/strimzi/operator/manifests/9\": dial tcp: lookup quay.io on 192.168.58.1:53: read udp 192.168.58.2:56147->192.168.58.1:53: i/o timeout"
 "#;
-    /// The same minikube and a file that is no archive.
+    /// The same minikube with a file that is not an archive.
     const LOAD: &str = r#"W1125 21:25:17.915663   14586 cache_images.go:254] Failed to load cached images for "images-1": loading images: containerd load /var/lib/minikube/images/bad.tar: ctr images import: sudo ctr -n=k8s.io images import /var/lib/minikube/images/bad.tar: Process exited with status 1
 stdout:
 
@@ -170,7 +170,7 @@ ctr: unexpected EOF
 "#;
 
     #[test]
-    fn the_runtimes_words_are_found_below_minikubes() {
+    fn the_runtimes_message_is_found_below_minikubes() {
         let words = complaint(PULL).expect("a complaint");
         assert!(
             words.starts_with("failed to pull and unpack image \"quay.io/strimzi/operator:9\": failed"),
@@ -186,7 +186,7 @@ ctr: unexpected EOF
     }
 
     #[test]
-    fn what_is_said_on_success_is_no_complaint() {
+    fn output_of_a_successful_pull_is_not_an_error() {
         for fine in [
             "",
             "W1125 21:11:00.1 1 cache_images.go:349] error getting status for m02: gone",
@@ -219,7 +219,7 @@ ctr: unexpected EOF
                 "rate limit",
             ),
             ("pulling from host h failed with status code [manifests 1]: 401 Unauthorized", "denies access"),
-            // What stands in a name, an address or a digest says nothing.
+            // Words in a name, an address or a digest do not count.
             (
                 "failed to resolve reference \"registry.example:4013/a/b:1\": registry.example:4013/a/b:1: not found",
                 "does not exist in the registry",

@@ -1,8 +1,8 @@
-//! Pure predicates on what was observed: ready, not yet ready and why, or failed.
+//! Pure predicates on the observed state: ready, not yet ready and why, or failed.
 //!
-//! Two guards hold everywhere. A condition counts only if its controller has seen the current
-//! generation; and a cluster counts only with its pods: while a broker is rolled, scaled or
-//! killed the Kafka says `Ready=True` all along.
+//! Two guards apply everywhere. A condition counts only if its controller has seen the current generation; and a
+//! cluster counts only together with its pods: while a broker is rolled, scaled or killed the Kafka resource has
+//! `Ready=True` all along.
 
 use crate::explain::{self, Finding, Scene, Verdict};
 use crate::kube::Snapshot;
@@ -11,17 +11,17 @@ use crate::kube::pod::{Pod, State};
 use crate::kube::strimzi::pauses;
 use crate::words;
 
-/// How far something is.
+/// The state of a resource.
 #[derive(Debug, Clone)]
 pub enum Readiness {
-    /// As required.
+    /// As requested.
     Ready,
-    /// On the way, as far as anybody can tell.
+    /// In progress, as far as is known.
     Progressing {
-        /// Short, for the live line: `broker my-cluster-dual-role-0: pulling image`.
+        /// Short, for the live list: `broker my-cluster-dual-role-0: pulling image`.
         why: String,
     },
-    /// It will not get there without help.
+    /// It will not become ready without help.
     Failed(Box<Finding>),
 }
 
@@ -31,12 +31,12 @@ impl Readiness {
         matches!(self, Readiness::Ready)
     }
 
-    /// On the way because of `why`.
+    /// In progress because of `why`.
     pub fn progressing(why: impl Into<String>) -> Self {
         Readiness::Progressing { why: why.into() }
     }
 
-    /// What shows decides before what is suspected: something ready has not failed.
+    /// The observed state takes precedence over the suspected one: something that is ready has not failed.
     #[must_use]
     pub fn or_failed(self, verdict: &Verdict) -> Self {
         match (&self, &verdict.terminal) {
@@ -46,10 +46,9 @@ impl Readiness {
     }
 }
 
-/// The operator's deployment is up in its current revision.
+/// Whether the operator's Deployment is available in its current revision.
 ///
-/// Not needed before Kafka resources are applied: the operator works about 18 s before its
-/// readiness probe passes.
+/// Not required before Kafka resources are applied: the operator works about 18 s before its readiness probe passes.
 pub fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     operator_state(scene).or_failed(verdict)
 }
@@ -58,7 +57,7 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
     let Some(operator) = scene.operator() else {
         return Readiness::progressing("operator: does not exist yet");
     };
-    if operator.wanted() == 0 {
+    if operator.requested_replicas() == 0 {
         return Readiness::progressing("operator: scaled to 0");
     }
     if operator.complete() && !operator.0.deleting() {
@@ -81,7 +80,7 @@ fn operator_state(scene: &Scene<'_>) -> Readiness {
     })
 }
 
-/// The Kafka is ready at the current generation, with all its pods.
+/// Whether the Kafka resource is ready at the current generation, with all its pods.
 pub fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     kafka_state(scene).or_failed(verdict)
 }
@@ -103,10 +102,10 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
         return Readiness::progressing(why);
     }
     let current = kafka.0.observed() && kafka.0.observed_generation() >= scene.expect.generation;
-    // The annotation counts before the operator has seen it: until then its status says Ready.
+    // The annotation counts before the operator has seen it: until then the status says Ready.
     let paused = kafka.paused().is_some() || pauses(kafka.0);
     if current && kafka.ready().is_some() && !paused {
-        return beneath(scene, &kafka);
+        return missing_below(scene, &kafka);
     }
     if paused {
         return Readiness::progressing("Kafka: reconciliation is paused");
@@ -127,8 +126,9 @@ fn kafka_state(scene: &Scene<'_>) -> Readiness {
     })
 }
 
-/// What stands beneath a Kafka that says it is ready: it says so until the operator looks again, whatever has gone.
-fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
+/// What is missing below a ready Kafka resource: it stays Ready until the operator reconciles again, whatever was
+/// deleted.
+fn missing_below(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
     let cluster = scene.expect.cluster.as_str();
     for (part, title) in kafka.parts() {
         let pods: Vec<Pod<'_>> =
@@ -146,16 +146,16 @@ fn beneath(scene: &Scene<'_>, kafka: &Kafka<'_>) -> Readiness {
     Readiness::Ready
 }
 
-/// All nodes of all pools are ready and as requested, so that clients may come. The entity
-/// operator, and so the Kafka's own `Ready`, may take 25 s longer.
+/// Whether all nodes of all pools are ready and as requested, so that clients can connect. The entity operator, and
+/// therefore the Kafka resource's own `Ready`, may take 25 s longer.
 pub fn brokers(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     brokers_state(scene).or_failed(verdict)
 }
 
 fn brokers_state(scene: &Scene<'_>) -> Readiness {
     let Some(kafka) = scene.kafka() else { return Readiness::progressing("Kafka: does not exist yet") };
-    // A cluster that was reconciled before may be rolled for a change not yet taken up; a new
-    // one (observedGeneration 0) has nothing older to show.
+    // A cluster that was reconciled before may be rolled for a change that was not reconciled yet; a new one
+    // (observedGeneration 0) has no older state.
     if kafka.0.observed_generation().is_some_and(|seen| seen > 0) && !kafka.0.observed() {
         let rolling = scene.nodes().find(|p| !p.ready());
         return Readiness::progressing(match rolling {
@@ -167,7 +167,7 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
         return Readiness::progressing("Kafka: waiting for its node pool");
     }
     for pool in scene.pools().filter(|_| kafka.uses_pools()) {
-        if let Some(why) = unsettled(&pool) {
+        if let Some(why) = node_ids_unknown(&pool) {
             return Readiness::progressing(why);
         }
     }
@@ -180,11 +180,11 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
     if let Some((pod, why)) = nodes.iter().find_map(|p| Some((p, unsteady(scene, *p)?))) {
         return Readiness::progressing(format!("broker {}: {why}", pod.0.name()));
     }
-    if explain::works_on_a_pool(scene) {
+    if explain::is_reconciling_pool(scene) {
         return Readiness::progressing("Kafka: the operator is reconciling the change");
     }
     match nodes.len() {
-        0 => Readiness::progressing(before_brokers(scene)),
+        0 => Readiness::progressing(waiting_for_zookeeper(scene)),
         there if there < wanted => Readiness::progressing(format!("brokers: {there} of {wanted} exist")),
         there if there > wanted => {
             Readiness::progressing(format!("brokers: {there} exist, {wanted} are requested"))
@@ -193,8 +193,8 @@ fn brokers_state(scene: &Scene<'_>) -> Readiness {
     }
 }
 
-/// What brokers wait for that are not there yet: where there is a ZooKeeper the operator creates them once it is ready.
-fn before_brokers(scene: &Scene<'_>) -> String {
+/// What brokers that do not exist yet wait for: with ZooKeeper, the operator creates them once that is ready.
+fn waiting_for_zookeeper(scene: &Scene<'_>) -> String {
     let starting = scene.zookeeper().filter(|p| !p.ready()).min_by_key(|p| p.0.name().to_owned());
     match starting {
         Some(pod) => format!("ZooKeeper {}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod)),
@@ -202,18 +202,18 @@ fn before_brokers(scene: &Scene<'_>) -> String {
     }
 }
 
-/// Why it is open which nodes a pool has.
-fn unsettled(pool: &KafkaNodePool<'_>) -> Option<String> {
+/// Why it is not known which nodes a pool has.
+fn node_ids_unknown(pool: &KafkaNodePool<'_>) -> Option<String> {
     let ids = pool.node_ids().len();
     if !pool.0.observed() {
         return Some(format!("node pool {}: waiting for the operator to reconcile it", pool.0.name()));
     }
-    let all = i64::try_from(ids).unwrap_or(0) == pool.wanted();
-    (!all).then(|| format!("node pool {}: {ids} of {} nodes", pool.0.name(), pool.wanted()))
+    let all = i64::try_from(ids).unwrap_or(0) == pool.requested_replicas();
+    (!all).then(|| format!("node pool {}: {ids} of {} nodes", pool.0.name(), pool.requested_replicas()))
 }
 
-/// Why a pod that is ready may soon be no more: a container of it has crashed again and again, and has not run for
-/// longer than the last time.
+/// Why a pod that is ready may soon not be: one of its containers has crashed repeatedly, and has not run longer than
+/// the last time.
 pub(crate) fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
     let container = pod.unsteady(scene.now)?;
     Some(format!(
@@ -227,7 +227,7 @@ fn broker(scene: &Scene<'_>, pod: Pod<'_>) -> String {
     format!("broker {}: {}", pod.0.name(), pod_state_in(scene.snapshot, pod))
 }
 
-/// What a pod that is not ready is at, in a few words.
+/// The state of a pod that is not ready, in a few words.
 pub(crate) fn pod_state(pod: Pod<'_>) -> String {
     if pod.0.deleting() {
         return "stopping".to_owned();
@@ -264,7 +264,7 @@ pub(crate) fn pod_state(pod: Pod<'_>) -> String {
     "starting".to_owned()
 }
 
-/// The same with what else is known: its node, and events, which alone tell that an image is being pulled.
+/// The same with more information: its node, and events, which alone show that an image is being pulled.
 pub(crate) fn pod_state_in(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     if let Some(node) = snapshot.nodes().find(|node| node.0.name() == pod.node() && !node.ready()) {
         return format!("the node {} is not ready", node.0.name());
@@ -289,7 +289,7 @@ pub(crate) fn workload(why: &str) -> impl Fn(&Scene<'_>, &Verdict) -> Readiness 
     }
 }
 
-/// The topic is there as requested.
+/// Whether the topic exists as requested.
 pub fn topic(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     let Some(name) = scene.expect.topic.as_deref() else { return Readiness::Ready };
     let state = match scene.snapshot.topic(&scene.expect.namespace, name) {
@@ -307,8 +307,8 @@ pub fn topic(scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     state.or_failed(verdict)
 }
 
-/// These CRDs (`kafkas.kafka.strimzi.io`) take resources of `version` (`v1`). A new one has
-/// `conditions: null` for some tenths of a second; one on its way out takes none.
+/// Whether these CRDs (`kafkas.kafka.strimzi.io`) accept resources of `version` (`v1`). A new one has `conditions:
+/// null` for some tenths of a second; one that is being deleted accepts none.
 pub fn crds_established(snapshot: &Snapshot, names: &[&str], version: Option<&str>) -> Readiness {
     for name in names {
         let Some(crd) = snapshot.crd(name) else {
@@ -350,7 +350,7 @@ mod tests {
                 "containerStatuses": [{"name": "c", "ready": ready, "image": "i", "state": {"running": {}}}]}})
     }
 
-    /// What is waited for in a world of these objects.
+    /// What is waited for, with these objects.
     fn why(objects: BTreeMap<Kind, Vec<Value>>, look: fn(&Scene<'_>, &Verdict) -> Readiness) -> String {
         let store = Store::new();
         for (kind, objects) in objects {
@@ -365,9 +365,9 @@ mod tests {
         }
     }
 
-    /// The Deployment's status comes after its pod's: nothing is replaced then.
+    /// The Deployment's status follows its pod's: nothing is being replaced then.
     #[test]
-    fn an_old_pod_is_replaced_only_where_there_is_one() {
+    fn a_replacement_is_reported_only_if_an_old_pod_exists() {
         let operator = |hash: &str, name: &str| {
             let labels =
                 json!({"name": OPERATOR, "strimzi.io/kind": "cluster-operator", "pod-template-hash": hash});
@@ -400,9 +400,9 @@ mod tests {
         assert_eq!(why(world(true), brokers), "brokers: waiting for the operator to create them");
     }
 
-    /// As on Strimzi's own operator, which takes some seconds to see it.
+    /// As with Strimzi's own operator, which takes some seconds to see it.
     #[test]
-    fn an_annotation_pauses_before_the_operator_says_so() {
+    fn the_pause_annotation_counts_before_the_operator_reports_it() {
         let kafka = json!({"metadata": {"namespace": "kafka", "name": "my-cluster", "generation": 1,
                 "annotations": {(crate::kube::strimzi::PAUSE): "True"}}, "spec": {"kafka": {}},
             "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}});
@@ -415,9 +415,9 @@ mod tests {
         assert_eq!(why(BTreeMap::from(world), super::kafka), "Kafka: reconciliation is paused");
     }
 
-    /// A pod in a crash loop is ready for some seconds, each time, and the Kafka says `Ready=True` all along.
+    /// A pod in a crash loop is ready for some seconds, each time, and the Kafka resource has `Ready=True` all along.
     #[test]
-    fn what_crashes_again_and_again_is_not_ready_at_once() {
+    fn a_pod_in_a_crash_loop_is_not_ready_immediately() {
         let world = |part: &str, restarts: i64, runs_for: i64, ran_for: i64| {
             let ago = |seconds: i64| (Timestamp::now() - SignedDuration::from_secs(seconds)).to_string();
             let node = |name: &str, part: &str| {

@@ -13,22 +13,22 @@ use crate::kube::kafka::{Kafka, KafkaNodePool};
 use crate::kube::pod::Pod;
 use crate::kube::{Kind, Object, Snapshot};
 
-/// What is waited for; which causes matter.
+/// What is waited for; it determines which causes matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The operator's deployment.
     Operator,
     /// The Kafka cluster.
     Kafka,
-    /// A topic (the name of its resource is [`Expect::topic`]) of that cluster.
+    /// A topic of that cluster ([`Expect::topic`] is the name of its resource).
     Topic,
-    /// What stands beside that cluster: the label `strimzi.io/component-type` of its pods.
+    /// Components of that cluster: the label `strimzi.io/component-type` of their pods.
     Component(&'static str),
     /// One workload of the user's ([`Expect::workload`]).
     Workload,
-    /// Everything gone.
+    /// That everything is deleted.
     Teardown,
-    /// Nothing in particular: every family, as `doctor` and `diagnose` want it.
+    /// Nothing in particular: every family, for `doctor` and `diagnose`.
     Everything,
 }
 
@@ -88,37 +88,37 @@ impl Workload {
 /// What is expected, and where.
 #[derive(Debug, Clone)]
 pub struct Expect {
-    /// Namespace of the Kafka.
+    /// Namespace of the Kafka resource.
     pub namespace: String,
     /// Namespace of the operator.
     pub operator_namespace: String,
     /// Name of the operator's Deployment.
     pub operator: String,
-    /// Name of the Kafka.
+    /// Name of the Kafka resource.
     pub cluster: String,
-    /// Name of the KafkaTopic's resource, in scope [`Scope::Topic`].
+    /// Name of the KafkaTopic resource, in scope [`Scope::Topic`].
     pub topic: Option<String>,
     /// The workload, in scope [`Scope::Workload`].
     pub workload: Option<Workload>,
     /// What is waited for.
     pub scope: Scope,
-    /// The Kafka's generation our change led to, if known: an older one is not our answer.
+    /// The Kafka resource's generation after our change, if known: the status of an older one is not about it.
     pub generation: Option<i64>,
-    /// When we last changed something that the operator answers to (by the API server's clock
-    /// where possible). Creations and kstrim's own writes are found in the objects as well, so
-    /// `None` is fine; it helps where a change leaves no trace in them.
+    /// When we last changed something that the operator reacts to (by the API server's clock if possible). Creations
+    /// and kstrim's own writes are found in the objects as well, so `None` is fine; it helps if a change leaves no
+    /// trace in them.
     pub changed_at: Option<Timestamp>,
     /// When this run began to wait. A failure that an owner of pods reported before that may no longer apply: owners
-    /// try again only after a back-off. `None` if nothing is waited for.
+    /// retry only after a back-off. `None` if nothing is waited for.
     pub waits_since: Option<Timestamp>,
-    /// The flags of kstrim that name this cluster, for commands in hints.
+    /// The flags of kstrim that select this cluster, for commands in hints.
     pub aims: Vec<Aim>,
-    /// The minikube profile through which kubectl reaches this cluster where kstrim's own kubeconfig does not.
+    /// The minikube profile whose kubectl reaches this cluster, if kstrim's own kubeconfig does not.
     pub by_minikube: Option<String>,
 }
 
 impl Expect {
-    /// Expect the Kafka `cluster` and its operator in one namespace.
+    /// Expect the Kafka resource `cluster` and its operator in one namespace.
     pub fn kafka(namespace: impl Into<String>, cluster: impl Into<String>) -> Self {
         let namespace = namespace.into();
         Self {
@@ -137,12 +137,12 @@ impl Expect {
         }
     }
 
-    /// A command of kstrim on this cluster, for hints: `up`.
+    /// A kstrim command for this cluster, for hints: `up`.
     pub fn kstrim(&self, words: &'static str) -> CommandLine {
         CommandLine::aimed("kstrim", self.aims.clone()).args(words.split_whitespace())
     }
 
-    /// A command of kubectl on this cluster, for hints: `get storageclass`.
+    /// A kubectl command for this cluster, for hints: `get storageclass`.
     pub fn kubectl(&self, words: &'static str) -> CommandLine {
         let kubectl = match &self.by_minikube {
             Some(profile) => CommandLine::minikube("kubectl --", profile),
@@ -151,12 +151,12 @@ impl Expect {
         kubectl.args(words.split_whitespace())
     }
 
-    /// A command of kubectl in the Kafka's namespace.
+    /// A kubectl command in the Kafka resource's namespace.
     pub fn inside(&self, command: CommandLine) -> CommandLine {
         command.arg("-n").arg(&self.namespace)
     }
 
-    /// The same with the operator that looks after the namespace, wherever it is and whatever its name.
+    /// The same with the operator that watches the namespace, wherever it is and whatever its name.
     #[must_use]
     pub fn located(mut self, snapshot: &Snapshot) -> Self {
         if let Some(operator) = snapshot.operator_of(&self.namespace, &self.cluster) {
@@ -174,11 +174,11 @@ impl Expect {
     }
 }
 
-/// A question beyond what is watched. All are read-only.
+/// A query beyond what is watched. All are read-only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Probe {
-    /// `kubectl auth can-i VERB RESOURCE --as=system:serviceaccount:NS:NAME -n NAMESPACE`; the
-    /// answer is stdout: `yes` or `no` (exit code 1 on `no`).
+    /// `kubectl auth can-i VERB RESOURCE --as=system:serviceaccount:NS:NAME -n NAMESPACE`; the result is stdout:
+    /// `yes` or `no` (exit code 1 with `no`).
     AuthCanI {
         /// `list`.
         verb: String,
@@ -189,13 +189,13 @@ pub enum Probe {
         /// Where.
         namespace: String,
     },
-    /// Whom the operator's role bindings in a namespace let do its work: the answer has a line
-    /// `BINDING NAMESPACE` for each subject.
+    /// The subjects of the operator's role bindings in a namespace: the result has a line `BINDING NAMESPACE` for
+    /// each.
     Bindings {
         /// Where.
         namespace: String,
     },
-    /// The end of a container's log, [`LOG_LINES`]; the answer is stdout.
+    /// The end of a container's log, [`LOG_LINES`]; the result is stdout.
     PodLog {
         /// Namespace.
         namespace: String,
@@ -203,39 +203,40 @@ pub enum Probe {
         pod: String,
         /// Container.
         container: String,
-        /// Of the run before this one. While the container is down, the log without
-        /// `--previous` is of the same run: ask it if there is no previous one.
+        /// The log of the previous run. While the container is down, the log without `--previous` is that of the same
+        /// run: use it if there is no previous one.
         previous: bool,
-        /// Which end of the container it is about, so that a later one is asked again.
+        /// Which end of the container it is about, so that it is run again after a later one.
         restarts: i64,
     },
-    /// What the operator is at: of the end of its log the lines that
-    /// [`reconciliations`](super::reconciliations) picks.
+    /// What the operator is doing: the lines at the end of its log that [`reconciliations`](super::reconciliations)
+    /// selects.
     Reconciliations {
         /// Namespace.
         namespace: String,
         /// The operator's pod.
         pod: String,
-        /// Which look it is, so that it is asked again after some seconds.
+        /// A counter, so that it is repeated after some seconds.
         look: i64,
     },
     /// The storage classes: a line `NAME default` or `NAME -` for each.
     StorageClasses {
-        /// Which look it is, as above.
+        /// A counter, as above.
         look: i64,
     },
-    /// The configuration that has a webhook, as `KIND/NAME`; empty if none is found.
+    /// The configuration that contains a webhook, as `KIND/NAME`; empty if none is found.
     Webhook {
         /// The webhook's name.
         name: String,
     },
 }
 
-/// How much of a container's log is read for what ended it. An operator whose start fails prints its stack traces, then for
-/// ten seconds what its shutdown waits for, about 300 lines; a broker prints its whole configuration before the error.
+/// How many lines of a container's log are read to find why it ended. An operator that fails to start prints its
+/// stack traces, then for ten seconds what its shutdown waits for, about 300 lines; a broker prints its whole
+/// configuration before the error.
 pub(crate) const LOG_LINES: u32 = 500;
 
-/// The question as the command that answers it.
+/// The command that answers the probe.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -258,71 +259,71 @@ impl fmt::Display for Probe {
     }
 }
 
-/// Answers so far.
+/// Results so far.
 pub type Answers = BTreeMap<Probe, String>;
 
-/// What the rules look at.
+/// The input of the rules.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     /// What was observed.
     pub snapshot: &'a Snapshot,
     /// What is expected.
     pub expect: &'a Expect,
-    /// Answers to probes.
+    /// Results of probes.
     pub answers: &'a Answers,
-    /// The present, by our own clock.
+    /// The current time, by our own clock.
     pub now: Timestamp,
 }
 
-/// How long an answer to a question about the present is taken for it, seconds.
+/// How long the result of a probe about the present is considered current, in seconds.
 const FRESH: i64 = 10;
 
-/// The deployment's name in every Strimzi release's install files.
+/// The Deployment's name in the install files of every Strimzi release.
 pub(crate) const OPERATOR: &str = crate::kube::cluster::OPERATOR;
 
-/// Coarsest time the API server writes (creationTimestamp): whole seconds, cut off.
+/// Resolution of the API server's times (creationTimestamp): whole seconds, truncated.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 impl<'a> Scene<'a> {
-    /// The expected Kafka.
+    /// The expected Kafka resource.
     pub fn kafka(&self) -> Option<Kafka<'a>> {
         self.snapshot.kafka(&self.expect.namespace, &self.expect.cluster)
     }
 
-    /// The number of a look at something that changes: another one every few seconds.
+    /// The counter of a repeated probe: it increases every few seconds.
     pub fn look(&self) -> i64 {
         self.now.as_second() / FRESH
     }
 
-    /// The newest answer to a question about the present; while the next is asked for, the last one still
-    /// tells. `look_of`: the look of a probe that is this question.
+    /// The newest result of a repeated probe; while the next one runs, the last one is used. `look_of`: the counter
+    /// of a probe, if it is this one.
     pub fn newest(&self, look_of: impl Fn(&Probe) -> Option<i64>) -> Option<&'a str> {
         let recent = |p: &Probe| look_of(p).filter(|look| *look + 2 >= self.look());
         let newest = self.answers.keys().filter(|p| recent(p).is_some()).max_by_key(|p| recent(p))?;
         self.answers.get(newest).map(String::as_str)
     }
 
-    /// The expected Kafka's node pools.
+    /// The expected Kafka cluster's node pools.
     pub fn pools(&self) -> impl Iterator<Item = KafkaNodePool<'a>> {
         let cluster = self.expect.cluster.as_str();
         self.snapshot.pools(&self.expect.namespace).filter(move |p| p.cluster() == Some(cluster))
     }
 
-    /// The expected Kafka's nodes (brokers and controllers), those being deleted too.
+    /// The expected Kafka cluster's nodes (brokers and controllers), including those being deleted.
     pub fn nodes(&self) -> impl Iterator<Item = Pod<'a>> {
         let cluster = self.expect.cluster.as_str();
         self.snapshot.pods(&self.expect.namespace).filter(move |p| p.is_kafka_node_of(cluster))
     }
 
-    /// The pods of the expected Kafka's ZooKeeper.
+    /// The ZooKeeper pods of the expected Kafka cluster.
     pub fn zookeeper(&self) -> impl Iterator<Item = Pod<'a>> {
         let cluster = self.expect.cluster.as_str();
         self.snapshot.pods(&self.expect.namespace).filter(move |p| p.is_zookeeper_of(cluster))
     }
 
-    /// The pods that matter of the expected Kafka: its nodes, the entity operator and what else the operator
-    /// makes of the Kafka; or the nodes and a component; or those of a
-    /// workload; or, where everything matters, all of them.
+    /// The pods in scope of the expected Kafka cluster: its nodes, the entity operator and whatever else the operator
+    /// creates for it; or the nodes and a component; or those of a
+    /// workload; or, if everything is in scope, all of them.
     pub fn cluster_pods(&self) -> impl Iterator<Item = Pod<'a>> {
         let (scene, cluster) = (*self, self.expect.cluster.as_str());
         self.snapshot
@@ -346,7 +347,7 @@ impl<'a> Scene<'a> {
                 object.label("strimzi.io/name") == Some(&node)
                     || object.label("strimzi.io/component-type") == Some(part)
             }
-            // Connect, MirrorMaker 2 and the bridge have the Kafka's name, and its label.
+            // Connect, MirrorMaker 2 and the bridge have the Kafka cluster's name, and its label.
             _ => object.label("strimzi.io/kind").is_none_or(|kind| kind == "Kafka"),
         }
     }
@@ -363,7 +364,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// The operator that looks after the Kafka.
+    /// The operator that manages the Kafka resource.
     pub fn operator(&self) -> Option<Deployment<'a>> {
         self.snapshot.deployment(&self.expect.operator_namespace, &self.expect.operator)
     }
@@ -374,8 +375,8 @@ impl<'a> Scene<'a> {
             && deployment.0.name() == self.expect.operator
     }
 
-    /// The operator's pods of the newest revision. While a broken revision is being replaced
-    /// its pod stays until the new one is ready: it says nothing of the present.
+    /// The operator's pods of the newest revision. While a broken revision is being replaced its pod stays until the
+    /// new one is ready: it is no longer relevant.
     pub fn operator_pods(&self) -> Vec<Pod<'a>> {
         let all = || self.all_operator_pods().filter(|p| !p.0.deleting());
         let revision = |p: &Pod<'a>| p.0.label("pod-template-hash").unwrap_or("");
@@ -383,20 +384,20 @@ impl<'a> Scene<'a> {
         all().filter(|p| revision(p) == revision(&newest)).collect()
     }
 
-    /// The operator's pods of every revision, those being deleted too.
+    /// The operator's pods of every revision, including those being deleted.
     pub fn all_operator_pods(&self) -> impl Iterator<Item = Pod<'a>> {
         self.snapshot.pods(&self.expect.operator_namespace).filter(Pod::is_operator)
     }
 
-    /// When the Kafka or its pools last changed, as far as can be told; a verdict from before
-    /// is about another state.
+    /// When the Kafka resource or its pools last changed, as far as is known; an earlier status is about another
+    /// state.
     pub fn changed_at(&self) -> Option<Timestamp> {
         let objects = self.kafka().map(|k| k.0).into_iter().chain(self.pools().map(|p| p.0));
         latest_change(objects).max(self.expect.changed_at)
     }
 
-    /// Whether a condition that last changed at `transition` may be an answer to a change at
-    /// `changed`. The clocks agree (both are the cluster's), but one of them counts whole seconds.
+    /// Whether a condition that last changed at `transition` may be the result of a change at `changed`. Both times
+    /// are the cluster's, but one of them is in whole seconds.
     pub fn answers_to(transition: Option<Timestamp>, changed: Option<Timestamp>) -> bool {
         match (transition, changed) {
             (Some(transition), Some(changed)) => transition + SECOND > changed,
@@ -409,17 +410,17 @@ impl<'a> Scene<'a> {
         time.map_or(0, |t| self.now.duration_since(t).as_secs().max(0))
     }
 
-    /// Whether the operator is up, and since when.
+    /// Whether the operator is available, and since when.
     pub fn operator_available(&self) -> Option<Timestamp> {
         self.operator()?.available()?.last_transition
     }
 
-    /// Whether absence of this kind's objects means something.
+    /// Whether the absence of this kind's objects is meaningful.
     pub fn synced(&self, kind: Kind) -> bool {
         self.snapshot.synced(kind)
     }
 
-    /// A kubectl command about one thing in the user's namespace, for hints.
+    /// A kubectl command about one object in the user's namespace, for hints.
     pub fn command(&self, words: &'static str, name: impl fmt::Display) -> CommandLine {
         self.expect.inside(self.expect.kubectl(words).arg(name))
     }

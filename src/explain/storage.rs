@@ -1,4 +1,4 @@
-//! Claims without a volume, and volumes with the wrong content.
+//! Claims without a volume, and volumes with wrong content.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for claim in claims(scene).filter(Claim::pending) {
         let name = claim.0.name();
         let subject = format!("pvc/{name}");
-        // `FailedBinding`, that there is no class at all, is a `Normal` event (kube-controller-manager).
+        // `FailedBinding`, if there is no class at all, is a `Normal` event (kube-controller-manager).
         let last = scene
             .snapshot
             .events_of(claim.0)
@@ -56,9 +56,9 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 ))
                 .evidence(evidence(&says))
                 .since(last.and_then(|e| e.first()).or(claim.0.created()))
-                // An event alone may be older than a class that somebody has made since.
+                // An event alone may be older than a class that was created since.
                 .probe(classes(scene))
-                .certain_after(if claim.storage_class().is_none() && young(scene) {
+                .certain_after(if claim.storage_class().is_none() && just_created(scene) {
                     60
                 } else {
                     3
@@ -91,7 +91,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             )
             .hint(format!("show it: {}", scene.command("describe pvc", name)))
             .evidence(evidence(&says.unwrap_or_default()))
-            // The controller repeats this event for as long as there is no class: an old one no longer holds.
+            // The controller repeats this event as long as there is no class: an old one no longer applies.
             .since(if words::NO_CLASS_SET.said(event.message()) { event.last() } else { event.first() })
             .certain_after(30),
         );
@@ -102,13 +102,13 @@ fn classes(scene: &Scene<'_>) -> Probe {
     Probe::StorageClasses { look: scene.look() }
 }
 
-/// Whether the cluster was only just made: minikube adds its storage class some seconds after the API
-/// server answers, and claims that name none get it then.
-fn young(scene: &Scene<'_>) -> bool {
+/// Whether the cluster was only just created: minikube adds its storage class some seconds after the API server
+/// responds, and claims that name none get it then.
+fn just_created(scene: &Scene<'_>) -> bool {
     scene.snapshot.nodes().any(|n| n.0.created().is_some() && scene.age(n.0.created()) < 120)
 }
 
-/// The storage classes there are, if they were asked for.
+/// The existing storage classes, if they were queried.
 fn known_classes<'a>(scene: &Scene<'a>) -> Option<&'a str> {
     scene.newest(|p| match p {
         Probe::StorageClasses { look } => Some(*look),
@@ -116,7 +116,7 @@ fn known_classes<'a>(scene: &Scene<'a>) -> Option<&'a str> {
     })
 }
 
-/// Which storage class a claim lacks, by the classes there are, or by the words of its event.
+/// Which storage class a claim lacks, according to the existing classes, or to the message of its event.
 fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -> Option<String> {
     let wanted = claim.storage_class();
     let lacking = || match wanted {
@@ -127,7 +127,7 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
         let there = |class: &str| classes.lines().filter_map(|l| l.split_once(' ')).any(|(n, _)| n == class);
         let default = || classes.lines().any(|l| l.ends_with(" default"));
         // An event may be older than the class: a claim that names none gets the default one within half a minute of
-        // its coming (the controller's resync).
+        // its creation (the controller's resync).
         match wanted {
             None => return (!default()).then(lacking),
             Some("") => {}
@@ -140,7 +140,7 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
     (not_found || none_set).then(lacking)
 }
 
-/// The storage classes of the API server's list by name, each with whether it is the default.
+/// The storage classes in the API server's list by name, each with whether it is the default.
 pub(crate) fn storage_classes(list: &Value) -> Vec<(&str, bool)> {
     const DEFAULT: [&str; 2] =
         ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
@@ -151,14 +151,14 @@ pub(crate) fn storage_classes(list: &Value) -> Vec<(&str, bool)> {
         .collect()
 }
 
-/// The answer to [`Probe::StorageClasses`] from the API server's list.
+/// The result of [`Probe::StorageClasses`] from the API server's list.
 pub(crate) fn storage_answer(list: &Value) -> String {
     let line = |(name, default)| format!("{name} {}\n", if default { "default" } else { "-" });
     storage_classes(list).into_iter().map(line).collect()
 }
 
-/// A claim older than its Kafka holds an earlier cluster's data, and a broker refuses that.
-/// Foretold, never certain: somebody may have restored the very status the data belongs to.
+/// A claim older than its Kafka resource contains an earlier cluster's data, and a broker refuses that. Predicted,
+/// never certain: somebody may have restored the very status that the data belongs to.
 fn older_volume(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let Some(kafka) = scene.kafka().filter(|k| k.ready().is_none() && k.paused().is_none()) else { return };
     for claim in claims(scene).filter(|c| c.0.created() < kafka.0.created() && c.0.created().is_some()) {
@@ -184,7 +184,7 @@ fn older_volume(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// What helps against another cluster's data.
+/// How to recover from another cluster's data.
 pub(super) fn cluster_id_hints(finding: Finding, scene: &Scene<'_>) -> Finding {
     let cluster = &scene.expect.cluster;
     finding

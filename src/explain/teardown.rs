@@ -1,7 +1,7 @@
 //! What cannot be deleted, and what is being deleted although it is needed.
 
 use super::finding::short;
-use super::finding::{Cure, Finding, Severity};
+use super::finding::{Finding, Recovery, Severity};
 use super::scene::{Expect, Scene, Scope};
 use super::{Family, Rule};
 use crate::command_line::CommandLine;
@@ -12,10 +12,10 @@ use crate::kube::cluster::Crd;
 use crate::kube::pod::Pod;
 use crate::words;
 
-/// The topic operator's finalizer; it goes with the topic operator's own work only.
+/// The topic operator's finalizer; only the topic operator removes it.
 const FINALIZER: &str = "strimzi.io/topic-operator";
 
-/// CRDs no Kafka can do without. Any other that hangs is told of and stops nothing.
+/// CRDs that every Kafka cluster needs. Any other one that is stuck is reported, but ends no wait.
 const NEEDED: [&str; 4] = [
     "kafkas.kafka.strimzi.io",
     "kafkanodepools.kafka.strimzi.io",
@@ -66,10 +66,10 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let held: Vec<&str> = list
         .split(',')
         .filter_map(|part| part.split_whitespace().next())
-        // A claim in use goes as soon as its pod has gone.
+        // A claim in use is deleted as soon as its pod no longer exists.
         .filter(|f| *f != "kubernetes.io/pvc-protection")
         .collect();
-    // The condition lags: it stands for some seconds after the last such topic has gone.
+    // The condition lags: it persists for some seconds after the last such topic was deleted.
     let topics = || scene.snapshot.all(Observed::KafkaTopic).filter(|t| t.namespace() == name);
     let gone = scene.synced(Observed::KafkaTopic) && !topics().any(|t| t.finalizers().contains(&FINALIZER));
     let held: Vec<&str> = held.into_iter().filter(|f| !(gone && *f == FINALIZER)).collect();
@@ -89,7 +89,9 @@ fn namespace_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .evidence(format!("namespaces/{name} NamespaceFinalizersRemaining=True: {}", short(condition.message)))
     .since(condition.last_transition);
     found.push(if ours {
-        finding.hint(format!("remove it from each object: {}", take_off(scene, "NAME"))).certain_after(3)
+        finding
+            .hint(format!("remove it from each object: {}", remove_finalizers(scene, "NAME")))
+            .certain_after(3)
     } else {
         finding
             .severity(Severity::Explain)
@@ -127,23 +129,27 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             "kafkatopics/{name} deletionTimestamp set, finalizers {}",
             topic.finalizers().join(", ")
         ))
-        .hint(format!("remove it: {}", take_off(scene, name)))
+        .hint(format!("remove it: {}", remove_finalizers(scene, name)))
         .since(topic.deletion())
         .certain_after(if nobody { 3 } else { 30 });
-        // With the namespace it is lost whatever happens; alone it might be wanted back.
+        // With the namespace it is lost whatever happens; a topic alone might be needed again.
         let going = scene.snapshot.namespace(namespace).is_some_and(|n| n.terminating());
-        found.push(if nobody && going { finding.cure(Cure::ReleaseTopic(name.to_owned())) } else { finding });
+        found.push(if nobody && going {
+            finding.recovery(Recovery::ReleaseTopic(name.to_owned()))
+        } else {
+            finding
+        });
     }
 }
 
-/// The command that takes the finalizers off a topic.
-fn take_off(scene: &Scene<'_>, name: &str) -> CommandLine {
+/// The command that removes the finalizers of a topic.
+fn remove_finalizers(scene: &Scene<'_>, name: &str) -> CommandLine {
     let patch = r#"{"metadata":{"finalizers":null}}"#;
     let command = scene.expect.kubectl("patch kafkatopic").args([name, "--type=merge", "-p", patch]);
     scene.expect.inside(command)
 }
 
-/// Something that was deleted and is there still, for want of a cause with a name of its own.
+/// Something that was deleted and still exists, if no cause with its own id is known.
 pub fn held(object: &serde_json::Value, expect: &Expect) -> Failure {
     let text = |pointer: &str| object.pointer(pointer).and_then(|t| t.as_str()).unwrap_or_default();
     let (kind, name, namespace) =

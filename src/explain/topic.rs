@@ -30,13 +30,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         ids: &[errors::TOPIC_LABEL, errors::TOPIC_UNSERVED, errors::USER_LABEL, errors::USER_UNSERVED],
         family: Family::Topic,
-        find: unheard,
+        find: without_status,
     },
     Rule { ids: &[errors::RESOURCE_PAUSED], family: Family::Topic, find: left_alone },
     Rule { ids: &[errors::USER_REFUSED], family: Family::Topic, find: user },
 ];
 
-/// The topics that matter: the expected one, or all of the namespace if none is.
+/// The topics in scope: the expected one, or all of the namespace if none is.
 fn topics<'a>(scene: &Scene<'a>) -> impl Iterator<Item = KafkaTopic<'a>> {
     let (namespace, wanted) = (scene.expect.namespace.as_str(), scene.expect.topic.as_deref());
     let mine = move |o: &&Object| {
@@ -45,14 +45,14 @@ fn topics<'a>(scene: &Scene<'a>) -> impl Iterator<Item = KafkaTopic<'a>> {
     scene.snapshot.all(Kind::KafkaTopic).filter(mine).map(KafkaTopic)
 }
 
-/// Whether this one was asked for. Others are told of but stop nothing.
+/// Whether this one is waited for. Others are reported but end no wait.
 fn expected(scene: &Scene<'_>) -> bool {
     scene.expect.topic.is_some()
 }
 
 fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for topic in topics(scene) {
-        let Some(refusal) = topic.refused() else { continue };
+        let Some(refusal) = topic.rejection() else { continue };
         if !Scene::answers_to(refusal.last_transition, last_change([topic.0], "kstrim")) {
             continue;
         }
@@ -60,8 +60,8 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         let message = short(refusal.message);
         let status = format!("check whether the brokers are running: {}", scene.expect.kstrim("status"));
         let (id, sentence, hint) = match refusal.reason {
-            // No refusal: the topic operator gave up asking, as it does while brokers are down, or none was heard
-            // of for a moment ("All brokers are currently fenced").
+            // Not a rejection: the topic operator timed out, as it does while brokers are down, or while none was
+            // registered for a moment ("All brokers are currently fenced").
             "KafkaError" if words::any(&words::TOPIC_UNANSWERED, &message) => (
                 errors::TOPIC_UNSERVED,
                 format!("topic {name} is not managed: the brokers do not respond to the topic operator"),
@@ -100,9 +100,9 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             ))
             .hint(hint)
             .since(refusal.last_transition);
-        // The verdict of a topic operator that is gone, as that of a Kafka that was created again: the one that has come
-        // since looks at every topic when it starts.
-        let later = serves_since(scene).filter(|since| refusal.last_transition < Some(*since));
+        // The status of a topic operator that no longer exists, or of a Kafka cluster that was re-created: the new
+        // one reconciles every topic when it starts.
+        let later = ready_since(scene).filter(|since| refusal.last_transition < Some(*since));
         let finding = match later {
             Some(since) => finding.since(Some(since)),
             None => finding,
@@ -113,9 +113,9 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether the topic operator has had its chance: its pod is ready, or the operator has nothing left to start. It
-/// comes after the brokers, and after Cruise Control where that is asked for, which takes minutes; what keeps it from
-/// starting has rules of its own.
+/// Whether the topic operator could have reconciled: its pod is ready, or the operator has nothing left to start. It
+/// starts after the brokers, and after Cruise Control if that is requested, which takes minutes; other rules cover
+/// what prevents it from starting.
 fn operator_serves(scene: &Scene<'_>) -> bool {
     let mut pods = entity_operators(scene).peekable();
     match pods.peek() {
@@ -124,8 +124,8 @@ fn operator_serves(scene: &Scene<'_>) -> bool {
     }
 }
 
-/// When the newest container of the entity operator that is ready now started.
-fn serves_since(scene: &Scene<'_>) -> Option<Timestamp> {
+/// When the newest ready container of the entity operator started.
+fn ready_since(scene: &Scene<'_>) -> Option<Timestamp> {
     let containers = entity_operators(scene).filter(Pod::ready).flat_map(|pod| pod.containers());
     containers.filter_map(|c| if let State::Running { started } = c.state() { started } else { None }).max()
 }
@@ -136,10 +136,10 @@ fn entity_operators<'a>(scene: &Scene<'a>) -> impl Iterator<Item = Pod<'a>> {
     scene.cluster_pods().filter(move |p| entity(p) && !p.0.deleting())
 }
 
-/// What tells a topic from a user.
-struct Kindred {
+/// The differences between topics and users.
+struct Resource {
     what: &'static str,
-    /// As kubectl calls the resource.
+    /// kubectl's name of the resource.
     kind: &'static str,
     entity: Entity,
     operator: &'static str,
@@ -148,7 +148,7 @@ struct Kindred {
     unserved: Id,
 }
 
-const A_TOPIC: Kindred = Kindred {
+const A_TOPIC: Resource = Resource {
     what: "topic",
     kind: "kafkatopic",
     entity: Entity::Topic,
@@ -158,7 +158,7 @@ const A_TOPIC: Kindred = Kindred {
     unserved: errors::TOPIC_UNSERVED,
 };
 
-const A_USER: Kindred = Kindred {
+const A_USER: Resource = Resource {
     what: "user",
     kind: "kafkauser",
     entity: Entity::User,
@@ -168,8 +168,8 @@ const A_USER: Kindred = Kindred {
     unserved: errors::USER_UNSERVED,
 };
 
-/// The topics that matter, and the users where no topic is waited for.
-fn both<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'static Kindred, &'a Object)> {
+/// The topics in scope, and the users if no topic is waited for.
+fn both<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'static Resource, &'a Object)> {
     let namespace = scene.expect.namespace.as_str();
     let users =
         scene.snapshot.all(Kind::KafkaUser).filter(move |o| o.namespace() == namespace && !o.deleting());
@@ -177,16 +177,16 @@ fn both<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'static Kindred, &'a Ob
     topics(scene).map(|topic| (&A_TOPIC, topic.0)).chain(users)
 }
 
-/// A topic or user nobody looks at has no status, for ever.
-fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
+/// A topic or user that no operator watches never gets a status.
+fn without_status(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = scene.expect.cluster.as_str();
     for (of, object) in both(scene).filter(|(_, o)| !o.has_status()) {
-        let Kindred { what, kind, operator, .. } = *of;
+        let Resource { what, kind, operator, .. } = *of;
         let name = object.name();
         let subject = format!("{what}/{name}");
         let finding = match object.label("strimzi.io/cluster") {
             Some(label) if label == cluster => {
-                let operated = scene.kafka().map(|k| k.operates(of.entity));
+                let operated = scene.kafka().map(|k| k.managed_namespace(of.entity));
                 let here = scene.expect.namespace.as_str();
                 let wants = operated.is_none_or(|namespace| namespace == Some(here));
                 // A user operator that is only slow has no id of its own.
@@ -215,7 +215,7 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                     .since(object.created())
                     .certain_after(if wants { 30 } else { 3 })
             }
-            // Another Kafka's, and that one's to serve.
+            // It belongs to another Kafka cluster, which manages it.
             Some(other) if scene.snapshot.kafka(&scene.expect.namespace, other).is_some() => continue,
             label => {
                 let has = label.map_or("no label".to_owned(), |l| format!("the value {l}"));
@@ -235,30 +235,29 @@ fn unheard(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// The command that makes a resource one of the Kafka's.
+/// The command that assigns a resource to the Kafka cluster.
 pub(super) fn label_as(scene: &Scene<'_>, kind: &str, name: &str) -> CommandLine {
     let label = format!("strimzi.io/cluster={}", scene.expect.cluster);
     scene.expect.inside(scene.expect.kubectl("label --overwrite").arg(kind).arg(name).arg(label))
 }
 
-/// The command that takes an annotation off.
+/// The command that removes an annotation.
 pub(super) fn annotate(scene: &Scene<'_>, kind: &str, name: &str, annotation: &str) -> CommandLine {
     let command = scene.expect.kubectl("annotate").arg(kind).arg(name).arg(format!("{annotation}-"));
     scene.expect.inside(command)
 }
 
-/// Topics and users that somebody has paused, or taken from the topic operator. Only those that are not ready: what
-/// is there stays there.
+/// Topics and users that are paused or unmanaged. Only those that are not ready: existing ones stay.
 fn left_alone(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     let cluster = Some(scene.expect.cluster.as_str());
     let ready = |o: &Object| o.observed() && o.condition("Ready").is_some_and(|c| c.is_true());
-    for (Kindred { what, kind, entity, .. }, object) in both(scene) {
+    for (Resource { what, kind, entity, .. }, object) in both(scene) {
         if object.label("strimzi.io/cluster") != cluster {
             continue;
         }
         let left_alone = match entity {
-            Entity::Topic => KafkaTopic(object).left_alone(),
-            Entity::User => KafkaUser(object).left_alone(),
+            Entity::Topic => KafkaTopic(object).pausing_annotation(),
+            Entity::User => KafkaUser(object).pausing_annotation(),
         };
         let Some((annotation, value)) = left_alone else { continue };
         if ready(object) {
@@ -321,9 +320,9 @@ mod tests {
         findings(&scene).into_iter().filter(ours).map(|f| (f.id.as_str(), f.certain_at(now))).collect()
     }
 
-    /// As where a Kafka was created again, and the topic operator of the one before was still stopping.
+    /// As if a Kafka cluster was re-created while the topic operator of the previous one was still stopping.
     #[test]
-    fn the_verdict_of_a_topic_operator_that_is_gone_does_not_count() {
+    fn the_status_of_a_deleted_topic_operator_does_not_count() {
         let told = |message: &str, started: Option<&str>| {
             let topic = json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "uid": "t",
                     "creationTimestamp": "2026-11-22T19:59:00Z", "labels": {"strimzi.io/cluster": "my-cluster"}},
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_looks_after_never_comes() {
+    fn an_unwatched_topic_is_reported() {
         let kafka = |operators: Value| {
             json!({"kind": "Kafka", "metadata": {"name": "my-cluster", "namespace": "kafka"},
                 "spec": {"entityOperator": operators},

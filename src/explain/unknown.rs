@@ -1,4 +1,4 @@
-//! "I don't know", with the facts.
+//! The failure with an unknown cause, with the facts.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::failure::{Failure, Kind};
 use crate::kube::Kind as ObjectKind;
 use crate::kube::pod::Event;
 
-/// Most facts that are listed of one sort.
+/// Maximum number of facts of one kind.
 const MOST: usize = 5;
 
-/// `what` ("Kafka my-cluster") was not ready in `limit`. Names the deepest finding if any
-/// shows, certain or not; otherwise says that the cause is not known, and what is seen.
+/// `what` ("Kafka my-cluster") was not ready within `limit`. Names the deepest finding, if there is one, certain or
+/// not; otherwise says that the cause is not known, and lists the facts.
 pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
     let findings = super::findings(scene);
     let waited = format!("{what} was not ready after {} s", limit.as_secs());
-    // A foretold trouble is a guess until it happened.
+    // A predicted problem is a guess until it happens.
     if let Some(cause) = findings.iter().find(|f| f.certain_after.is_some()) {
         let failure = Failure { kind: Kind::Timeout, ..cause.failure() };
         return failure.because(waited);
@@ -35,7 +35,7 @@ pub fn timed_out(scene: &Scene<'_>, what: &str, limit: Duration) -> Failure {
         .hint(format!("show the operator's log: {}", scene.operator_log()))
 }
 
-/// What is seen, without a judgement.
+/// The observed facts, without an interpretation.
 fn facts(scene: &Scene<'_>) -> Vec<String> {
     let mut facts = Vec::new();
     let cluster = &scene.expect.cluster;

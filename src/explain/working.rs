@@ -1,9 +1,9 @@
 //! What the operator is doing, from its log: no field shows that it is still reconciling an earlier state.
 //!
-//! Its lines, from the recordings of 1.2.0 (`operator.log`); 0.30 has the same words:
-//! `2026-11-22 20:25:13 INFO  AbstractOperator:242 - Reconciliation #2(watch) Kafka(kafka/my-cluster): Kafka
-//! my-cluster will be checked for creation or modification`, each minute `Reconciliation is in progress`,
-//! at the end `reconciled`, `Failed to reconcile` or `... has been paused`.
+//! Its lines, from the recordings of 1.2.0 (`operator.log`); 0.30 uses the same words: `2026-11-22 20:25:13 INFO
+//! AbstractOperator:242 - Reconciliation #2(watch) Kafka(kafka/my-cluster): Kafka my-cluster will be checked for
+//! creation or modification`, each minute `Reconciliation is in progress`, at the end `reconciled`, `Failed to
+//! reconcile` or `... has been paused`.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -11,28 +11,28 @@ use jiff::tz::TimeZone;
 
 use crate::words;
 
-/// How much of the log's end is read, lines: in a wait of 300 s it writes some 110 (recording 07).
+/// How many lines of the log's end are read: in a wait of 300 s it writes some 110 (recording 07).
 pub(crate) const LINES: u32 = 500;
 
-/// A reconciliation of one Kafka that has begun and not ended: it holds the lock of the name.
+/// A reconciliation of one Kafka resource that has started and not ended: it holds the lock for the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Open {
-    /// The operator's own number of it.
+    /// The operator's number for it.
     pub number: u64,
-    /// When it began, in whole seconds by the operator's clock, which is the node's; `None` if the log
-    /// read does not reach so far back.
+    /// When it started, in whole seconds by the operator's clock, which is the node's; `None` if that is not in the
+    /// part of the log that was read.
     pub since: Option<Timestamp>,
-    /// When the one before began, which is through: whatever was written before then it has seen.
+    /// When the previous one, which has ended, started: the operator has seen everything written before that.
     pub before: Option<Timestamp>,
 }
 
-/// Lines of an operator's log that tell what it is at, of any Kafka.
+/// Lines of an operator's log about reconciliations, of any Kafka resource.
 pub fn reconciliations(log: &str) -> String {
     let tells = |line: &&str| line.contains(" Kafka(") && parse_line(line).is_some();
     log.lines().filter(tells).fold(String::new(), |all, line| all + line + "\n")
 }
 
-/// The reconciliation of this Kafka that is going on, if the log tells of one.
+/// The open reconciliation of this Kafka resource, if the log shows one.
 pub(super) fn open(log: &str, namespace: &str, cluster: &str) -> Option<Open> {
     let subject = format!(" Kafka({namespace}/{cluster}): ");
     let (mut open, mut before): (Option<Open>, _) = (None, None);
@@ -80,7 +80,7 @@ fn number(head: &str) -> Option<u64> {
     rest.split_once('(')?.0.parse().ok()
 }
 
-/// The time a line begins with; containers have no zone but UTC.
+/// The time at the beginning of a line; containers use UTC.
 fn time(line: &str) -> Option<Timestamp> {
     let at: DateTime = line.get(..19)?.parse().ok()?;
     Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp())
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_is_open_until_it_ends() {
+    fn a_reconciliation_is_open_until_it_ends() {
         let since = "2026-11-22T20:25:13Z".parse().ok();
         assert_eq!(of(BEGINS), Some(Open { number: 2, since, before: None }));
         assert_eq!(of(&format!("{BEGINS}{GOES_ON}")), Some(Open { number: 2, since, before: None }));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_and_other_clusters_are_no_sign() {
+    fn other_lines_and_other_clusters_are_ignored() {
         let modified = "2026-11-26 00:26:53 INFO  KafkaAssemblyOperator:812 - Reconciliation #38(watch) Kafka(kafka/my-cluster): KafkaNodePool dual-role in namespace kafka was MODIFIED\n";
         assert_eq!(of(modified), None);
         assert_eq!(of(&BEGINS.replace("my-cluster", "other")), None);

@@ -29,20 +29,20 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct NewTopic {
     /// Its name.
     pub name: String,
-    /// Partitions; -1 takes the broker's `num.partitions`.
+    /// Partitions; -1 for the broker's `num.partitions`.
     pub partitions: i32,
-    /// Replicas of each; -1 takes the broker's `default.replication.factor`.
+    /// Replicas of each; -1 for the broker's `default.replication.factor`.
     pub replication_factor: i16,
     /// Its configuration, `retention.ms` and the like.
     pub config: BTreeMap<String, String>,
 }
 
-/// What came of [`Client::create_topic`].
+/// The result of [`Client::create_topic`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Created {
-    /// It is new.
+    /// It was created.
     New,
-    /// It was there; nothing was changed.
+    /// It existed already; nothing was changed.
     AlreadyExists,
 }
 
@@ -66,7 +66,7 @@ impl End {
 }
 
 impl Client {
-    /// Create a topic. Its partitions may still be without leaders: see [`Client::topic`].
+    /// Create a topic. Its partitions may not have leaders yet: see [`Client::topic`].
     pub(crate) async fn create_topic(&mut self, new: &NewTopic, deadline: Instant) -> Result<Created> {
         let request = |_| {
             let configs = new.config.iter().map(|(name, value)| {
@@ -93,12 +93,12 @@ impl Client {
             match result.error_code {
                 0 => return Ok(Created::New),
                 code::TOPIC_ALREADY_EXISTS => return Ok(Created::AlreadyExists),
-                // With ZooKeeper (Kafka 3) only the controller creates; with KRaft any broker
-                // passes it on.
+                // With ZooKeeper (Kafka 3) only the controller creates topics; with KRaft any broker forwards the
+                // request.
                 code::NOT_CONTROLLER if pause.wait().await => {
                     node = if node == self.controller() { self.any_node() } else { self.controller() };
                 }
-                code::INVALID_REPLICATION_FACTOR if says_fenced(result) && pause.wait().await => {}
+                code::INVALID_REPLICATION_FACTOR if is_fenced(result) && pause.wait().await => {}
                 other => {
                     let words = result.error_message.as_ref().map(StrBytes::as_str);
                     return Err(KafkaError::broker(other, format!("creating topic {}", new.name), words));
@@ -120,8 +120,8 @@ impl Client {
         }
     }
 
-    /// Delete a topic. `false` if there was none. With an `id`, only the topic with that id is deleted, not another
-    /// one of its name (Kafka 2.8 and later).
+    /// Delete a topic. `false` if it does not exist. With an `id`, only the topic with that id is deleted, not
+    /// another one with its name (Kafka 2.8 and later).
     pub(crate) async fn delete_topic(
         &mut self,
         name: &str,
@@ -163,7 +163,7 @@ impl Client {
         }
     }
 
-    /// The nodes that hold each partition's replicas, by topic: internal topics too.
+    /// The nodes of each partition's replicas, by topic, including internal topics.
     pub(crate) async fn replicas(&mut self, deadline: Instant) -> Result<BTreeMap<String, Vec<Vec<i32>>>> {
         let request = |_| {
             let mut request = MetadataRequest::default();
@@ -188,7 +188,7 @@ impl Client {
         Ok(topics)
     }
 
-    /// All settings that a broker knows, and of each whether the broker reads it only when it starts.
+    /// All settings of a broker, and for each whether the broker reads it only when it starts.
     pub(crate) async fn settings(&mut self, deadline: Instant) -> Result<BTreeMap<String, bool>> {
         const BROKER: i8 = 4;
         let node = self.any_node();
@@ -200,7 +200,7 @@ impl Client {
                 .with_configuration_keys(None);
             DescribeConfigsRequest::default().with_resources(vec![resource])
         };
-        // A broker tells of itself only.
+        // A broker describes only itself.
         let (_, answer) = self.call(id, VersionRange { min: 1, max: 4 }, deadline, request).await?;
         let Some(result) = answer.results.into_iter().next() else {
             return Err(KafkaError::Protocol("DescribeConfigs left out the broker".to_owned()));
@@ -215,7 +215,7 @@ impl Client {
     /// The offset at one end of every partition, by partition number.
     ///
     /// # Errors
-    /// The broker's; a leader that moved is looked up again until `deadline`.
+    /// The broker's. After a leader changed, it is looked up again until `deadline`.
     pub(crate) async fn list_offsets(
         &mut self,
         topic: &mut Topic,
@@ -225,7 +225,7 @@ impl Client {
         let mut pause = Pause::until(deadline);
         loop {
             match self.list_offsets_now(topic, end, deadline).await {
-                Err(e) if e.is_refusal_that_passes() && pause.wait().await => {
+                Err(e) if e.is_retriable() && pause.wait().await => {
                     self.look_up_again(topic, e, deadline).await?;
                 }
                 result => return result,
@@ -253,9 +253,10 @@ impl Client {
         Ok(found)
     }
 
-    /// The offset at one end of those of `partitions` whose leader answers now.
+    /// The offset at one end of those of `partitions` whose leader responds now.
     ///
     /// # Errors
+    ///
     /// The broker's, except transient ones: a partition without a leader, a broker that is unavailable.
     pub(crate) async fn list_offsets_in_part(
         &mut self,
@@ -268,12 +269,12 @@ impl Client {
         let (groups, _) = spread(topic, partitions);
         for (leader, partitions) in groups {
             let answers = match self.offsets_at(topic, leader, &partitions, end, deadline).await {
-                Err(e) if e.is_refusal_that_passes() || e.leaves_open() => continue,
+                Err(e) if e.is_retriable() || e.is_append_result_unknown() => continue,
                 answers => answers?,
             };
             for (partition, offset) in answers {
                 match offset {
-                    Err(e) if e.is_refusal_that_passes() => {}
+                    Err(e) if e.is_retriable() => {}
                     offset => drop(found.insert(partition, offset?)),
                 }
             }
@@ -316,12 +317,12 @@ impl Client {
         Ok(answer.topics.iter().flat_map(|t| &t.partitions).map(offset).collect())
     }
 
-    /// Delete every record before the given offset, by partition number. Returns each
-    /// partition's new first offset.
+    /// Delete every record before the specified offset, by partition number. Returns each partition's new first
+    /// offset.
     ///
     /// # Errors
-    /// The broker's: `POLICY_VIOLATION` for a topic that is only compacted,
-    /// `OFFSET_OUT_OF_RANGE` for an offset past the end.
+    /// The broker's: `POLICY_VIOLATION` for a topic that is only compacted, `OFFSET_OUT_OF_RANGE` for an offset past
+    /// the end.
     pub(crate) async fn delete_records(
         &mut self,
         topic: &Topic,
@@ -358,7 +359,7 @@ impl Client {
     }
 }
 
-/// Partitions grouped by the node that leads them.
+/// Partitions grouped by their leader.
 pub(super) fn by_leader(
     topic: &Topic,
     partitions: impl IntoIterator<Item = i32>,
@@ -370,7 +371,7 @@ pub(super) fn by_leader(
     Ok(groups)
 }
 
-/// The same for those that have a leader; and the error of the first of the others.
+/// The same for those that have a leader, and the error of the first of the others.
 pub(super) fn spread(
     topic: &Topic,
     partitions: impl IntoIterator<Item = i32>,
@@ -385,8 +386,8 @@ pub(super) fn spread(
     (groups, lacks)
 }
 
-/// Whether the controller has not heard of its brokers for a moment, as on a busy machine: they come back ("All
-/// brokers are currently fenced", Kafka's `StripedReplicaPlacer`).
-fn says_fenced(result: &CreatableTopicResult) -> bool {
+/// Whether the controller has no registered brokers at the moment, as on a busy machine: they will register again
+/// ("All brokers are currently fenced", Kafka's `StripedReplicaPlacer`).
+fn is_fenced(result: &CreatableTopicResult) -> bool {
     result.error_message.as_ref().is_some_and(|words| crate::words::FENCED.said(words))
 }

@@ -1,4 +1,4 @@
-//! A client of a whole cluster: which broker leads what, and a connection to each.
+//! A client of a whole cluster: the leader of each partition, and a connection to each broker.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +18,7 @@ use super::security::Security;
 use super::turns::Turns;
 use crate::exec::BoxFuture;
 
-/// A broker as it advertises itself.
+/// A broker's advertised address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BrokerAddr {
     /// Its node id; -1 when not yet known.
@@ -30,8 +30,8 @@ pub(crate) struct BrokerAddr {
 }
 
 impl BrokerAddr {
-    /// The name of the broker's pod: the host's first label, which is what Strimzi advertises
-    /// on internal listeners. An IP address is returned whole.
+    /// The name of the broker's pod: the host's first label, which is what Strimzi advertises on internal listeners.
+    /// An IP address is returned unchanged.
     pub(crate) fn pod(&self) -> &str {
         if self.host.parse::<std::net::IpAddr>().is_ok() {
             return &self.host;
@@ -53,20 +53,19 @@ impl std::fmt::Display for BrokerAddr {
     }
 }
 
-/// How a broker is reached from here.
+/// How a broker is reached.
 pub(crate) trait Dial {
-    /// The host and port to connect to for `broker`. Called once a connection; what is opened
-    /// for it (a port-forward) must last as long as the [`Dial`].
+    /// The host and port to connect to for `broker`. Called once per connection; what is opened for it (a
+    /// port-forward) must last as long as the [`Dial`].
     fn dial<'a>(&'a self, broker: &'a BrokerAddr) -> BoxFuture<'a, io::Result<(String, u16)>>;
 
-    /// A connection that was dialled for `broker` broke or hung: what leads there may be stale and
-    /// is not to be used again.
+    /// A connection to `broker` broke or timed out: its port-forward may be stale and must not be used again.
     fn broke(&self, broker: &BrokerAddr) {
         let _ = broker;
     }
 }
 
-/// Brokers that can be reached where they say they are.
+/// Brokers that can be reached at their advertised addresses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Direct;
 
@@ -76,21 +75,21 @@ impl Dial for Direct {
     }
 }
 
-/// What a [`Client`] can be told.
+/// Options of a [`Client`].
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// Shown in the broker's log and metrics.
     pub client_id: String,
     /// The limit of one request, within the caller's deadline.
     pub request_timeout: Duration,
-    /// Highest version to use, by API key: for a broker that mistreats a newer one.
+    /// Highest version to use, by API key: for a broker with a bug in a newer one.
     pub highest: BTreeMap<i16, i16>,
     /// Whether compressed batches are decompressed. Otherwise they are [`super::records::Entry::Opaque`].
     pub decompress: bool,
     /// Whether only committed transactions are read (Kafka's `isolation.level=read_committed`). Kafka's own
     /// consumer reads all by default, and so does this client.
     pub committed: bool,
-    /// What the listener asks for.
+    /// The security settings of the listener.
     pub security: Security,
 }
 
@@ -107,7 +106,7 @@ impl Default for Options {
     }
 }
 
-/// A topic and who leads its partitions, as the cluster last said.
+/// A topic and its partitions' leaders, from the latest metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Topic {
     /// Its name.
@@ -150,15 +149,15 @@ impl Topic {
     }
 }
 
-/// The key of the bootstrap connection until it is known which broker that is.
+/// The key of the bootstrap connection until its broker's id is known.
 const BOOTSTRAP: i32 = -1;
 
-/// First pause before asking again.
+/// First pause before a retry.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// Longest pause before asking again.
+/// Longest pause before a retry.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What a try takes at most, but for a broker that does not respond.
+/// The maximum duration of an attempt, unless a broker does not respond.
 const ROOM: Duration = Duration::from_millis(250);
 
 /// A client of a Kafka cluster.
@@ -173,8 +172,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connect to one broker and learn of the others. A connection that is refused or closed
-    /// at once is tried again until `deadline`: a port-forward is there before the broker.
+    /// Connect to one broker and read the addresses of the others. A connection that is refused or closed immediately
+    /// is retried until `deadline`: a port-forward exists before the broker does.
     pub(crate) async fn connect(
         bootstrap: BrokerAddr,
         dial: Rc<dyn Dial>,
@@ -199,18 +198,18 @@ impl Client {
         }
     }
 
-    /// The brokers, by node id, as the cluster last said.
+    /// The brokers by node id, from the latest metadata.
     pub(crate) fn brokers(&self) -> &BTreeMap<i32, BrokerAddr> {
         &self.brokers
     }
 
-    /// A topic all of whose partitions have a leader. A topic that is not there (yet), or has a
-    /// partition without a leader, is asked for again until `deadline`.
+    /// A topic all of whose partitions have a leader. A topic that does not exist (yet), or has a partition without a
+    /// leader, is looked up again until `deadline`.
     pub(crate) async fn topic(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         self.topic_with(name, deadline, Topic::all_led).await
     }
 
-    /// A topic with at least one partition that has a leader: the others are no reason to wait. Otherwise as
+    /// A topic with at least one partition that has a leader, without waiting for the others. Otherwise like
     /// [`Client::topic`].
     pub(crate) async fn topic_in_part(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         self.topic_with(name, deadline, Topic::any_led).await
@@ -226,9 +225,9 @@ impl Client {
         loop {
             let found = self.topic_as_is(name, deadline).await;
             match found.and_then(|topic| enough(&topic).map(|()| topic)) {
-                Err(e) if (e.is_refusal_that_passes() || e.is_connection()) && pause.wait().await => {
+                Err(e) if (e.is_retriable() || e.is_connection()) && pause.wait().await => {
                     if e.is_connection() {
-                        self.ask_another();
+                        self.rotate_first_broker();
                     }
                 }
                 result => return result,
@@ -236,7 +235,7 @@ impl Client {
         }
     }
 
-    /// Look a topic up again after `refusal`, which stays the reason if the time is over meanwhile.
+    /// Look a topic up again after `refusal`, which is returned if the deadline passes in the meantime.
     pub(super) async fn look_up_again(
         &mut self,
         topic: &mut Topic,
@@ -250,14 +249,14 @@ impl Client {
         Ok(())
     }
 
-    /// Like [`Client::topic`], asking once.
+    /// Like [`Client::topic`], with a single request.
     pub(crate) async fn topic_now(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         let topic = self.topic_as_is(name, deadline).await?;
         topic.all_led()?;
         Ok(topic)
     }
 
-    /// Like [`Client::topic_now`], also where partitions have no leader.
+    /// Like [`Client::topic_now`], but also if partitions have no leader.
     pub(crate) async fn topic_as_is(&mut self, name: &str, deadline: Instant) -> Result<Topic> {
         let answer = self.metadata(Some(name), deadline).await?;
         let asked = |t: &&MetadataResponseTopic| t.name.as_ref().is_some_and(|n| n.0.as_str() == name);
@@ -270,7 +269,7 @@ impl Client {
         let mut leaders = vec![-1; found.partitions.len()];
         for partition in &found.partitions {
             let what = format!("topic {name}, partition {}", partition.partition_index);
-            // A replica that is down is told by an error beside a leader that works.
+            // A replica that is down is reported as an error, together with a working leader.
             const LEADERLESS: [i16; 3] = [0, code::REPLICA_NOT_AVAILABLE, code::LEADER_NOT_AVAILABLE];
             if !LEADERLESS.contains(&partition.error_code) {
                 return Err(KafkaError::broker(partition.error_code, what, None));
@@ -287,11 +286,11 @@ impl Client {
         Ok(Topic { name: name.to_owned(), id: found.topic_id, leaders })
     }
 
-    /// Ask for the brokers and, if named, a topic. Topics are never created by asking.
+    /// Request the brokers and, if specified, a topic. This never creates the topic.
     async fn metadata(&mut self, topic: Option<&str>, deadline: Instant) -> Result<MetadataResponse> {
-        // Any broker knows; prefer one that is connected.
+        // Any broker can respond; prefer one that is connected.
         let node = self.any_node();
-        // Version 4 is the first that can ask without creating the topic.
+        // Version 4 is the first that can avoid creating the topic.
         let handled = VersionRange { min: 4, max: 13 };
         let (_, answer) = self
             .call(node, handled, deadline, |_| {
@@ -317,7 +316,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Give the bootstrap connection the id of its broker, so that it serves as that one's.
+    /// Assign its broker's id to the bootstrap connection, so that it is used for that broker.
     fn name_bootstrap(&mut self) {
         let Some(broker) = self.brokers.values().find(|b| b.is_same_broker(&self.bootstrap)) else { return };
         let id = broker.id;
@@ -326,8 +325,8 @@ impl Client {
         }
     }
 
-    /// Begin with the next known broker: the one that was begun with may be down for long.
-    fn ask_another(&mut self) {
+    /// Start with the next known broker: the first one may be down for a long time.
+    fn rotate_first_broker(&mut self) {
         let current = self.brokers.values().find(|b| b.is_same_broker(&self.bootstrap)).map(|b| b.id);
         let after = self.brokers.values().find(|b| current.is_some_and(|c| b.id > c));
         if let Some(next) = after.or(self.brokers.values().next()) {
@@ -335,7 +334,7 @@ impl Client {
         }
     }
 
-    /// Whether compressed batches are looked into.
+    /// Whether compressed batches are decompressed.
     pub(super) fn decompresses(&self) -> bool {
         self.options.decompress
     }
@@ -345,18 +344,18 @@ impl Client {
         self.options.committed
     }
 
-    /// A node to ask what every broker knows.
+    /// A node for requests that every broker can handle.
     pub(super) fn any_node(&self) -> i32 {
         let connected = self.conns.iter().find(|(_, conn)| conn.is_usable()).map(|(id, _)| *id);
         connected.unwrap_or(BOOTSTRAP)
     }
 
-    /// The controller, or whoever forwards to it.
+    /// The controller, or a broker that forwards to it.
     pub(super) fn controller(&self) -> i32 {
         self.controller
     }
 
-    /// Send the request that `build` makes for the version agreed on, and wait for its answer.
+    /// Send the request that `build` creates for the negotiated version, and wait for the response.
     pub(super) async fn call<R: Request>(
         &mut self,
         node: i32,
@@ -367,7 +366,7 @@ impl Client {
         let deadline = deadline.min(Instant::now() + self.options.request_timeout);
         let highest = self.options.highest.get(&R::KEY).copied().unwrap_or(i16::MAX);
         let handled = VersionRange { min: handled.min, max: handled.max.min(highest) };
-        // Taken out, so that a call that is dropped midway takes its connection along.
+        // Removed here, so that a call that is dropped midway also drops its connection.
         let mut conn = match self.conns.remove(&node) {
             Some(conn) if conn.is_usable() => conn,
             _ => self.open(node, deadline).await?,
@@ -413,7 +412,7 @@ impl Client {
     }
 }
 
-/// A name in the form the messages want.
+/// A name in the form that messages require.
 pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
@@ -422,13 +421,13 @@ fn named_topic(name: &str) -> MetadataRequestTopic {
     MetadataRequestTopic::default().with_name(Some(topic_name(name)))
 }
 
-/// A request's own limit, milliseconds, so that the broker does not work longer than we wait.
+/// A request's own limit in milliseconds, so that the broker does not work longer than we wait.
 pub(super) fn millis_until(deadline: Instant, at_most: Duration) -> i32 {
     let left = deadline.saturating_duration_since(Instant::now()).min(at_most);
     i32::try_from(left.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// Growing pauses up to a deadline.
+/// Increasing pauses up to a deadline.
 pub(super) struct Pause {
     next: Duration,
     deadline: Instant,
@@ -439,8 +438,8 @@ impl Pause {
         Self { next: FIRST_PAUSE, deadline }
     }
 
-    /// Pause; `false`, without pausing, if the deadline would pass meanwhile or during the next try: its end
-    /// by the deadline would hide the reason why the last one failed.
+    /// Pause; `false`, without pausing, if the deadline would pass during the pause or the next attempt: a timeout
+    /// would hide the reason why the last attempt failed.
     pub(super) async fn wait(&mut self) -> bool {
         let end = Instant::now() + self.next;
         if end + ROOM >= self.deadline {

@@ -17,14 +17,14 @@ use super::error::{KafkaError, Result, code};
 use super::scram::{Exchange, MECHANISM};
 use super::security::{Login, Security, Wire, secured};
 
-/// Largest answer that is read, bytes: Kafka's own limit for a request
-/// (`socket.request.max.bytes`). What talks TLS or HTTP announces more.
+/// Maximum size of a response, in bytes: Kafka's own limit for a request (`socket.request.max.bytes`). A TLS or HTTP
+/// response would be interpreted as a larger size.
 pub(crate) const MAX_FRAME: usize = 100 << 20;
 
-/// An open connection whose broker has told which versions it speaks.
+/// An open connection to a broker whose supported versions are known.
 ///
-/// One request at a time. A call that is dropped or fails midway leaves the stream at an
-/// unknown place; the connection then says so by [`Conn::is_usable`] and takes no more calls.
+/// One request at a time. A call that is dropped or fails midway leaves the stream at an unknown position; then
+/// [`Conn::is_usable`] is false and no more calls are accepted.
 #[derive(Debug)]
 pub(crate) struct Conn {
     stream: Box<dyn Wire>,
@@ -36,8 +36,8 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Connect to `address` (where the broker can be reached), ask for its versions and, where there is
-    /// one, prove the password. `peer` is the broker's name in errors, `host` the one its certificate has.
+    /// Connect to `address` (where the broker can be reached), request its versions and, if there is a password,
+    /// authenticate. `peer` is the broker's name in errors, `host` the one in its certificate.
     pub(crate) async fn open(
         address: (&str, u16),
         (peer, host): (&str, &str),
@@ -51,7 +51,7 @@ impl Conn {
             Ok(Err(source)) => return Err(KafkaError::Connect { to: peer.to_owned(), source }),
             Ok(Ok(stream)) => stream,
         };
-        // Small requests that wait for their answer: Nagle's delay would be all there is to see.
+        // Small requests that wait for their response: Nagle's algorithm would dominate the latency.
         stream.set_nodelay(true).map_err(|source| KafkaError::Connect { to: peer.to_owned(), source })?;
         let stream: Box<dyn Wire> = match &security.tls {
             None => Box::new(stream),
@@ -75,7 +75,7 @@ impl Conn {
         Ok(conn)
     }
 
-    /// Prove the password: Kafka's frames round SCRAM's messages.
+    /// Authenticate: SCRAM messages in Kafka's frames.
     async fn log_in(&mut self, login: &Login, deadline: Instant) -> Result<()> {
         let version = self.pick::<SaslHandshakeRequest>(VersionRange { min: 1, max: 1 })?;
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(MECHANISM));
@@ -116,7 +116,7 @@ impl Conn {
         self.usable
     }
 
-    /// The highest version of `R` that the broker, the message definitions and `handled` share.
+    /// The highest version of `R` that the broker, the message definitions and `handled` support.
     pub(crate) fn pick<R: Request>(&self, handled: VersionRange) -> Result<i16> {
         let theirs = self.versions.get(&R::KEY).copied().unwrap_or(VersionRange { min: 0, max: -1 });
         let both = theirs.intersect(&R::VERSIONS).intersect(&handled);
@@ -131,7 +131,7 @@ impl Conn {
         Ok(both.max)
     }
 
-    /// Send `request` and wait for its answer, at most until `deadline`.
+    /// Send `request` and wait for its response, at most until `deadline`.
     pub(crate) async fn call<R: Request>(
         &mut self,
         request: &R,
@@ -142,8 +142,8 @@ impl Conn {
         decode::<R::Response>(body, version, &self.peer, R::KEY)
     }
 
-    /// The handshake of KIP-511: ask with version 3; a broker that knows less answers in
-    /// version 0 with `UNSUPPORTED_VERSION`, and its own range if it is kind.
+    /// The handshake of KIP-511: send version 3; an older broker responds in version 0 with `UNSUPPORTED_VERSION`,
+    /// possibly with its supported range.
     async fn handshake(&mut self, deadline: Instant) -> Result<BTreeMap<i16, VersionRange>> {
         let mut version = 3;
         loop {
@@ -173,7 +173,7 @@ impl Conn {
         }
     }
 
-    /// Send a request and return the answer's body, its header taken off.
+    /// Send a request and return the response's body, without its header.
     async fn exchange<R: Request>(&mut self, request: &R, version: i16, deadline: Instant) -> Result<Bytes> {
         let during = api_name(R::KEY);
         if !self.usable {
@@ -182,7 +182,7 @@ impl Conn {
         self.next_id = self.next_id.wrapping_add(1);
         let id = self.next_id;
         let frame = encode(request, version, id, &self.client_id)?;
-        // Stays false if this future is dropped before the answer was read.
+        // Stays false if this future is dropped before the response was read.
         self.usable = false;
         let answer = timeout_at(deadline, async {
             self.stream.write_all(&frame).await?;

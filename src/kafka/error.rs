@@ -1,4 +1,4 @@
-//! What can go wrong between kstrim and a broker.
+//! Errors between kstrim and a broker.
 
 use std::{fmt, io};
 
@@ -9,40 +9,40 @@ use super::records::{BadRecords, MAX_RECORD};
 /// The result of every call to a broker.
 pub(crate) type Result<T, E = KafkaError> = std::result::Result<T, E>;
 
-/// Why a call to a broker gave no result.
+/// Why a call to a broker failed.
 #[derive(Debug)]
 pub(crate) enum KafkaError {
-    /// No connection could be made.
+    /// The connection could not be opened.
     Connect {
         /// The broker, `host:port` as it advertises itself.
         to: String,
         /// Why.
         source: io::Error,
     },
-    /// The connection ended before the answer was whole.
+    /// The connection ended before the response was complete.
     Closed {
         /// The broker.
         peer: String,
-        /// The request that was under way, or `connecting`.
+        /// The current request, or `connecting`.
         during: String,
-        /// Why, if the system said.
+        /// Why, if the system reported it.
         source: Option<io::Error>,
     },
-    /// The deadline passed first.
+    /// The deadline passed.
     Timeout {
         /// The broker.
         peer: String,
-        /// The request that was under way, or `connecting`.
+        /// The current request, or `connecting`.
         during: String,
     },
-    /// The broker does not take the credentials.
+    /// The broker rejected the credentials.
     Refused {
         /// The broker.
         peer: String,
-        /// Its words.
+        /// Its message.
         why: String,
     },
-    /// The broker did not prove that it is one of the cluster's.
+    /// The broker did not prove that it belongs to the cluster.
     Untrusted {
         /// The broker.
         peer: String,
@@ -58,20 +58,20 @@ pub(crate) enum KafkaError {
         /// The offset at which it can continue.
         after: i64,
     },
-    /// What came back is not what Kafka's protocol says.
+    /// The response violates Kafka's protocol.
     Protocol(String),
-    /// The broker answered with an error.
+    /// The broker responded with an error.
     Broker {
         /// Kafka's error code, [`code`].
         code: i16,
         /// The code's name in Kafka, `NOT_LEADER_OR_FOLLOWER`.
         name: String,
-        /// What it was about, and the broker's own words if it gave any.
+        /// What it was about, and the broker's own message, if any.
         message: String,
     },
 }
 
-/// The error codes this client acts on (`org.apache.kafka.common.protocol.Errors`).
+/// The error codes that this client handles (`org.apache.kafka.common.protocol.Errors`).
 pub(crate) mod code {
     #![allow(missing_docs)]
     pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
@@ -106,7 +106,7 @@ pub(crate) mod code {
 }
 
 impl KafkaError {
-    /// A broker's error `code` about `what`, with the broker's own words if it gave any.
+    /// A broker's error `code` about `what`, with the broker's own message, if any.
     pub(crate) fn broker(code: i16, what: impl fmt::Display, words: Option<&str>) -> Self {
         let message = match words.map(str::trim).filter(|w| !w.is_empty()) {
             Some(words) => format!("{what}: {words}"),
@@ -127,7 +127,7 @@ impl KafkaError {
         }
     }
 
-    /// The broker's error code, if a broker answered.
+    /// The broker's error code, if a broker responded.
     pub(crate) fn code(&self) -> Option<i16> {
         match self {
             KafkaError::Broker { code, .. } => Some(*code),
@@ -135,10 +135,9 @@ impl KafkaError {
         }
     }
 
-    /// Whether asking again, after fresh metadata, can help and cannot do harm: the broker
-    /// refused before it did anything. An append that timed out is not among them, a second
-    /// try could write the records twice.
-    pub(crate) fn is_refusal_that_passes(&self) -> bool {
+    /// Whether a retry after new metadata can help and is safe: the broker rejected the request before it did
+    /// anything. An append that timed out is not included, because a retry could write the records twice.
+    pub(crate) fn is_retriable(&self) -> bool {
         matches!(
             self.code(),
             Some(
@@ -157,14 +156,14 @@ impl KafkaError {
         )
     }
 
-    /// Whether it is open what came of an append: it may have been written.
-    pub(crate) fn leaves_open(&self) -> bool {
+    /// Whether the result of an append is unknown: it may have been written.
+    pub(crate) fn is_append_result_unknown(&self) -> bool {
         self.is_connection()
             || matches!(self, KafkaError::Timeout { .. })
             || matches!(self.code(), Some(code::REQUEST_TIMED_OUT | code::NOT_ENOUGH_REPLICAS_AFTER_APPEND))
     }
 
-    /// Whether the user's rules do not allow it.
+    /// Whether the user's access rules do not allow it.
     pub(crate) fn is_denied(&self) -> bool {
         matches!(
             self.code(),
@@ -177,13 +176,13 @@ impl KafkaError {
         )
     }
 
-    /// Whether there was no connection, or it broke.
+    /// Whether the connection could not be opened or broke.
     pub(crate) fn is_connection(&self) -> bool {
         matches!(self, KafkaError::Connect { .. } | KafkaError::Closed { .. })
     }
 }
 
-/// A code's name as Kafka writes it; `UNKNOWN_ERROR_123` for one this client has not heard of.
+/// A code's name in Kafka; `UNKNOWN_ERROR_123` for one that this client does not know.
 pub(crate) fn code_name(code: i16) -> String {
     match ResponseError::try_from_code(code) {
         None => "NONE".to_owned(),
@@ -245,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn an_append_that_timed_out_is_not_tried_again() {
-        assert!(KafkaError::broker(code::NOT_LEADER_OR_FOLLOWER, "t", None).is_refusal_that_passes());
+    fn an_append_that_timed_out_is_not_retried() {
+        assert!(KafkaError::broker(code::NOT_LEADER_OR_FOLLOWER, "t", None).is_retriable());
         // REQUEST_TIMED_OUT and NOT_ENOUGH_REPLICAS_AFTER_APPEND
-        assert!(!KafkaError::broker(7, "t", None).is_refusal_that_passes());
-        assert!(!KafkaError::broker(20, "t", None).is_refusal_that_passes());
+        assert!(!KafkaError::broker(7, "t", None).is_retriable());
+        assert!(!KafkaError::broker(20, "t", None).is_retriable());
     }
 }

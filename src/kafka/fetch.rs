@@ -17,14 +17,14 @@ use super::client::{Client, Pause, Topic, millis_until, topic_name};
 use super::error::{KafkaError, Result, code};
 pub(crate) use super::records::{Entry, Fetched, Records, Step};
 
-/// Most bytes of one answer, and of one partition in it. A single larger batch still comes
-/// through, brokers never leave a reader stuck.
+/// Maximum size of one response, and of one partition in it, in bytes. A single larger batch is still returned:
+/// brokers never leave a reader stuck.
 pub(crate) const ANSWER_BYTES: usize = 8 << 20;
 const PARTITION_BYTES: i32 = 1 << 20;
 /// How much longer than its share one of several brokers may take.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// A part of one partition.
+/// The part of one partition.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     /// The partition.
@@ -33,14 +33,14 @@ pub(crate) struct Chunk {
     pub high_watermark: i64,
     /// The oldest record's offset; -1 if out of range, or from a broker older than 1.0.
     pub log_start: i64,
-    /// The offset asked for is before the log's start or after its end.
+    /// The requested offset is before the log's start or after its end.
     pub out_of_range: bool,
     /// The log was truncated since it was read (an unclean leader election): from this offset on its records differ
     /// from those that were read.
     pub diverged: Option<i64>,
-    /// Why it cannot be read now, when other partitions can.
+    /// Why it cannot be read now, if other partitions can.
     pub refused: Option<String>,
-    /// What was read. It also knows where to continue.
+    /// The records. It also knows where to continue.
     pub records: Records,
 }
 
@@ -65,9 +65,9 @@ impl Chunk {
 }
 
 impl Client {
-    /// Read from the given offsets (by partition number) what there is, waiting up to
-    /// `max_wait` for the first byte. Transaction markers are skipped, and with `Options::committed` what was
-    /// written in an aborted transaction.
+    /// Read the available records from the specified offsets on (by partition number), waiting up to `max_wait` for
+    /// the first byte. Transaction markers are skipped, and with `Options::committed` what was written in an aborted
+    /// transaction.
     ///
     /// A partition that has no leader, or whose broker is unavailable, is [`Chunk::refused`] and does not block the
     /// others. A partition may be missing from the result: it comes first the next time.
@@ -90,14 +90,14 @@ impl Client {
                 Some(_) if any => {
                     if self.turns.may_look() {
                         let soon = deadline.min(Instant::now() + SLOW);
-                        // If nobody answers, the next fetch finds out.
+                        // If no broker responds, the next fetch reports it.
                         if let Ok(found) = self.topic_as_is(&topic.name, soon).await {
                             *topic = found;
                         }
                     }
                     return Ok(chunks);
                 }
-                Some(e) if e.is_refusal_that_passes() && pause.wait().await => {
+                Some(e) if e.is_retriable() && pause.wait().await => {
                     self.look_up_again(topic, e, deadline).await?;
                 }
                 Some(e) => return Err(e),
@@ -111,8 +111,8 @@ impl Client {
         self.turns.read_to(&topic.name, partition, offset, epoch);
     }
 
-    /// Ask each leader once for what it has, and if none has anything, each to wait for its share of the time.
-    /// Also returns a refusal, if there was one.
+    /// Query each leader once for available records, and if there are none, let each wait for its share of the time.
+    /// Also returns a rejection, if there was one.
     async fn fetch_now(
         &mut self,
         topic: &Topic,
@@ -133,7 +133,7 @@ impl Client {
         groups.sort_by_key(|(_, partitions)| {
             partitions.iter().map(|p| self.turns.last(&topic.name, *p)).min().unwrap_or(0)
         });
-        // A broker that was unavailable is asked again a little later, unless there is no other.
+        // A broker that was unavailable is queried again a little later, unless there is no other.
         if groups.iter().any(|(leader, _)| !self.turns.rests(*leader)) {
             groups.retain(|(leader, partitions)| {
                 let rests = self.turns.rests(*leader);
@@ -147,7 +147,7 @@ impl Client {
             });
         }
         let count = u32::try_from(groups.len().max(1)).unwrap_or(1);
-        // The connections are used one after the other: none may delay the rest.
+        // The connections are used one after another: none may delay the others.
         let waits: &[Duration] = if count == 1 { &[max_wait] } else { &[Duration::ZERO, max_wait / count] };
         let mut room = ANSWER_BYTES;
         for wait in waits {
@@ -169,7 +169,7 @@ impl Client {
                             refusal = refusal.or(refused);
                         }
                     }
-                    Err(e) if e.is_refusal_that_passes() || e.leaves_open() => {
+                    Err(e) if e.is_retriable() || e.is_append_result_unknown() => {
                         self.turns.rest(*leader);
                         chunks.extend(partitions.iter().map(|p| Chunk::refused(*p, from[p], &e)));
                         refusal.get_or_insert(e);
@@ -195,7 +195,7 @@ impl Client {
         (wait, room): (Duration, usize),
         deadline: Instant,
     ) -> Result<FetchResponse> {
-        // From version 13 on a topic is named by its id only.
+        // From version 13 on a topic is identified only by its id.
         let handled = VersionRange { min: 4, max: if topic.id.is_nil() { 12 } else { 18 } };
         let epochs: Vec<i32> =
             partitions.iter().map(|p| self.turns.epoch(&topic.name, *p, from[p])).collect();
@@ -244,7 +244,7 @@ impl Client {
         if part.error_code != 0 && !chunk.out_of_range {
             let what = format!("reading topic {}, partition {partition}", topic.name);
             let error = KafkaError::broker(part.error_code, what, None);
-            if !error.is_refusal_that_passes() {
+            if !error.is_retriable() {
                 return Err(error);
             }
             chunk.refused = Some(error.to_string());
@@ -267,9 +267,8 @@ impl Client {
         Ok((Some(chunk), None))
     }
 
-    /// Read from the given offsets until `want` records were handed to `each` or `deadline`
-    /// passed; `from` is moved on. Returns how many were read; opaque batches count with all
-    /// their records.
+    /// Read from the specified offsets until `want` records were passed to `each` or `deadline` passed; `from` is
+    /// advanced. Returns how many were read; opaque batches count with all their records.
     #[cfg(test)]
     pub(crate) async fn read(
         &mut self,

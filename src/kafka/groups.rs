@@ -1,4 +1,4 @@
-//! Consumer groups and what they have committed.
+//! Consumer groups and their committed offsets.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use super::error::{KafkaError, Result, code};
 pub(crate) type Committed = BTreeMap<(String, i32), i64>;
 
 impl Client {
-    /// What every group that this client may see has committed. A coordinator that has just come is asked again until
-    /// `deadline`.
+    /// The committed offsets of every group that this client may see. A coordinator that is still loading is queried
+    /// again until `deadline`.
     pub(crate) async fn committed(&mut self, deadline: Instant) -> Result<BTreeMap<String, Committed>> {
         let mut pause = Pause::until(deadline);
         loop {
@@ -54,10 +54,11 @@ impl Client {
         Ok(all)
     }
 
-    /// Delete a group with what it has committed. A consumer that ended without a word is a member until its session
-    /// times out: such members are removed first. A group that does not exist is as good as deleted.
+    /// Delete a group with its committed offsets. A consumer that ended without leaving remains a member until its
+    /// session times out: such members are removed first. A group that does not exist counts as deleted.
     ///
     /// # Errors
+    ///
     /// The broker's, such as `NON_EMPTY_GROUP` while a consumer is active; those of the connection.
     pub(crate) async fn delete_group(&mut self, name: &str, deadline: Instant) -> Result<()> {
         let mut pause = Pause::until(deadline);
@@ -95,8 +96,8 @@ impl Client {
         Ok(None)
     }
 
-    /// Remove the members of a group with the classic protocol. Those with the newer one leave when their session
-    /// times out.
+    /// Remove the members of a group with the classic protocol. Those with the newer protocol leave when their
+    /// session times out.
     async fn remove_members(&mut self, name: &str, deadline: Instant) -> Result<()> {
         let Some((node, group)) = self.coordinator(name, deadline).await? else { return Ok(()) };
         let request = |_| DescribeGroupsRequest::default().with_groups(vec![group.clone()]);
@@ -112,7 +113,7 @@ impl Client {
         }
         let request =
             |_| LeaveGroupRequest::default().with_group_id(group.clone()).with_members(members.clone());
-        // Whether each has left shows when the group is deleted.
+        // Deleting the group shows whether each has left.
         self.call(node, VersionRange { min: 3, max: 4 }, deadline, request).await.map(drop)
     }
 
@@ -146,7 +147,7 @@ impl Client {
     }
 }
 
-/// Whether a group's coordinator is coming or has moved.
+/// Whether a group's coordinator is loading or has moved.
 fn moves(error: &KafkaError) -> bool {
     let passing =
         [code::COORDINATOR_LOAD_IN_PROGRESS, code::COORDINATOR_NOT_AVAILABLE, code::NOT_COORDINATOR];

@@ -1,4 +1,4 @@
-//! A smoke test's result as JUnit XML, the form CI systems read.
+//! A smoke test's result as JUnit XML, the format that CI systems read.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::failure::Id;
 /// The cases, in the order of the test.
 const CASES: [&str; 5] = ["produce", "consume", "count", "content", "order"];
 
-/// The case that a finding's id is about, as an index of [`CASES`].
+/// The test case of a finding's id, as an index of [`CASES`].
 fn case_of(id: Id) -> usize {
     match id {
         errors::SMOKE_EMPTY => 1,
@@ -23,10 +23,9 @@ fn case_of(id: Id) -> usize {
     }
 }
 
-/// The result as a document of one suite named `smoke-test`, with a case each for produce,
-/// consume, count, content and order. `seconds` is the whole test's time. A case fails by a
-/// finding about it, or by the failure that stopped the test there; those after it are skipped.
-/// `beside`: a case each for what stands beside Kafka.
+/// The result as a document with one suite named `smoke-test`, with a case each for produce, consume, count, content
+/// and order. `seconds` is the duration of the whole test. A case fails if there is a finding about it, or a failure
+/// that stopped the test in it; the cases after it are skipped. `beside`: one case per component.
 pub(crate) fn to_xml(run: &Run, beside: &[ComponentReport], seconds: f64) -> String {
     let report = &run.report;
     let times = [report.produce_ms, report.consume_ms, 0, 0, 0];
@@ -85,7 +84,7 @@ pub(crate) fn to_xml(run: &Run, beside: &[ComponentReport], seconds: f64) -> Str
     let mut document = Report::new("kstrim");
     document.set_time(seconds_of(seconds));
     document.add_test_suite(suite);
-    // Writing to memory fails only for text XML cannot hold, and quick-junit drops that.
+    // Writing to memory fails only for text that XML cannot contain, and quick-junit drops that.
     document.to_string().unwrap_or_default()
 }
 

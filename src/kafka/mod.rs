@@ -1,18 +1,18 @@
-//! A small Kafka wire client, enough to prove that messages go through, without a JVM.
+//! A small Kafka wire client, sufficient to verify that messages are delivered, without a JVM.
 //!
 //! - [`conn`]: one TCP connection: frames, correlation ids, the version handshake.
-//! - [`client`]: brokers and topics by name; a [`client::Dial`] says how a broker is reached (kstrim
-//!   goes through a port-forward to the broker's pod).
-//! - [`admin`], [`produce`], [`fetch`]: what can be asked of a [`Client`].
-//! - [`groups`]: what consumer groups have committed.
+//! - [`client`]: brokers and topics by name; a [`client::Dial`] defines how a broker is reached (kstrim uses a
+//!   port-forward to the broker's pod).
+//! - [`admin`], [`produce`], [`fetch`]: the operations of a [`Client`].
+//! - [`groups`]: consumer groups' committed offsets.
 //! - [`records`]: record batches, read and written.
 //! - [`security`], [`scram`]: TLS, client certificates, passwords.
-//! - [`partition`]: which partition a key goes to.
-//! - [`smoke`]: send, read back, compare. [`junit`]: the result for a CI system.
+//! - [`partition`]: the partition of a key.
+//! - [`smoke`]: produce, consume, compare. [`junit`]: the result for a CI system.
 //!
-//! The messages are those of the `kafka-protocol` crate, generated from Kafka's own
-//! definitions. For every request the highest version both sides know is used, so brokers
-//! from Kafka 2.1 on answer; tested are 3.9 and 4.3.
+//! The messages are those of the `kafka-protocol` crate, generated from Kafka's own definitions. Every request uses
+//! the highest version that both sides support, so it works with brokers from Kafka 2.1 on; it is tested with 3.9 and
+//! 4.3.
 
 pub(crate) mod admin;
 pub(crate) mod client;

@@ -1,7 +1,7 @@
-//! Which partition a keyed message goes to: as Kafka's own clients decide.
+//! The partition of a message with a key, chosen as in Kafka's own clients.
 
-/// The partition of `key` among `count`, as the Java client chooses it
-/// (`BuiltInPartitioner.partitionForKey`). A `count` of 0 gives 0.
+/// The partition of `key` among `count`, as the Java client chooses it (`BuiltInPartitioner.partitionForKey`). 0 if
+/// `count` is 0.
 pub(crate) fn for_key(key: &[u8], count: u32) -> i32 {
     let positive = u32::from_ne_bytes(murmur2(key).to_ne_bytes()) & 0x7fff_ffff;
     i32::try_from(positive.checked_rem(count).unwrap_or(0)).unwrap_or(0)
@@ -11,7 +11,7 @@ pub(crate) fn for_key(key: &[u8], count: u32) -> i32 {
 pub(crate) fn murmur2(data: &[u8]) -> i32 {
     const SEED: u32 = 0x9747_b28c;
     const M: u32 = 0x5bd1_e995;
-    // Kafka takes the length as a 32-bit number; longer keys cannot be sent.
+    // Kafka uses a 32-bit length; longer keys cannot be sent.
     #[allow(clippy::cast_possible_truncation)]
     let mut h = SEED ^ (data.len() as u32);
     let mut words = data.chunks_exact(4);
@@ -38,7 +38,7 @@ pub(crate) fn murmur2(data: &[u8]) -> i32 {
 mod tests {
     use super::*;
 
-    /// The vectors of Kafka's own `UtilsTest.testMurmur2`.
+    /// The test vectors of Kafka's own `UtilsTest.testMurmur2`.
     #[test]
     fn hashes_as_kafka_does() {
         for (text, hash) in [

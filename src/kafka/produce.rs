@@ -14,13 +14,13 @@ use super::client::{Client, Pause, Topic, millis_until, topic_name};
 use super::error::{KafkaError, Result, code};
 use super::records;
 
-/// Most bytes of keys, values and headers in one batch, unless a single message is larger.
-/// With what a batch adds it stays below Kafka's default `message.max.bytes`, 1,048,588.
+/// Maximum size of keys, values and headers in one batch, in bytes, unless a single message is larger. With the
+/// batch's overhead it stays below Kafka's default `message.max.bytes`, 1,048,588.
 pub(crate) const BATCH_BYTES: usize = 1_000_000;
 
 /// The broker's own limit for replicating an append.
 const PRODUCE_LIMIT: Duration = Duration::from_secs(30);
-/// Most bytes a record adds to its key, value and headers.
+/// Maximum overhead of a record in addition to its key, value and headers, in bytes.
 const RECORD_OVERHEAD: usize = 40;
 
 /// A message to append.
@@ -35,7 +35,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The most bytes that it takes in a batch.
+    /// Its maximum size in a batch, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let len = |b: &Option<Bytes>| b.as_ref().map_or(0, Bytes::len);
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + len(value) + 10).sum();
@@ -43,19 +43,18 @@ impl Message {
     }
 }
 
-/// An acknowledged batch: its messages have the offsets from `base_offset` on.
+/// An acknowledged batch: the offsets of its messages start at `base_offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ack {
     /// The partition.
     pub partition: i32,
     /// The offset of the batch's first message.
     pub base_offset: i64,
-    /// How many messages.
+    /// The number of messages.
     pub count: usize,
 }
 
-/// What marks a producer's batches, so that brokers know one that is sent again (Kafka's idempotent
-/// producer, KIP-98).
+/// Identifies a producer's batches, so that brokers detect duplicates (Kafka's idempotent producer, KIP-98).
 #[derive(Debug)]
 pub(crate) struct Stamp {
     id: i64,
@@ -69,7 +68,7 @@ impl Stamp {
         self.numbers.get(&partition).copied().unwrap_or(0)
     }
 
-    /// Numbers go on after the largest at 0.
+    /// After the largest number they continue at 0.
     fn acknowledged(&mut self, partition: i32, messages: usize) {
         let number = self.numbers.entry(partition).or_default();
         *number = number.wrapping_add(i32::try_from(messages).unwrap_or(0)) & i32::MAX;
@@ -77,16 +76,17 @@ impl Stamp {
 }
 
 impl Client {
-    /// Ask for a [`Stamp`].
+    /// Request a [`Stamp`].
     ///
     /// # Errors
-    /// The broker's; a coordinator that is not there yet is asked again until `deadline`.
+    ///
+    /// The broker's; a coordinator that is not available yet is queried again until `deadline`.
     pub(crate) async fn stamp(&mut self, deadline: Instant) -> Result<Stamp> {
         let mut pause = Pause::until(deadline);
         loop {
             let node = self.any_node();
             let request = |_| {
-                // The message's own default is an empty id, which Kafka refuses.
+                // The message's default is an empty id, which Kafka rejects.
                 let request = InitProducerIdRequest::default().with_transactional_id(None);
                 let request = request.with_producer_id((-1).into()).with_producer_epoch(-1);
                 request.with_transaction_timeout_ms(i32::MAX)
@@ -108,13 +108,11 @@ impl Client {
 type Queues = BTreeMap<i32, VecDeque<Vec<Message>>>;
 
 impl Client {
-    /// Append messages, each to the partition given with it; within a partition they keep
-    /// their order. `acks` gets an entry a batch, in offset order within a partition, and is
-    /// right also when an error is returned.
+    /// Append messages, each to its specified partition; within a partition they keep their order. `acks` receives an
+    /// entry per batch, in offset order within a partition, and is complete even if an error is returned.
     ///
-    /// What a broker refuses before writing (a leader that moved, too few in-sync replicas) is
-    /// tried again until `deadline`; what may have been written is not, so nothing is written
-    /// twice by this client.
+    /// What a broker rejects before writing (the leader changed, too few in-sync replicas) is retried until
+    /// `deadline`; what may have been written is not, so this client writes nothing twice.
     pub(crate) async fn produce(
         &mut self,
         topic: &mut Topic,
@@ -125,13 +123,14 @@ impl Client {
         self.produce_stamped(topic, messages, acks, None, deadline).await
     }
 
-    /// The same with a [`Stamp`], by which brokers know a batch that they have already: then also
-    /// what may have been written is sent again until `deadline`, over new connections where the old
-    /// ones broke, and nothing is written twice.
+    /// The same with a [`Stamp`], by which brokers recognize a batch that they already have: then a batch that may
+    /// have been written is also sent again until `deadline`, over new connections if the old ones broke, and nothing
+    /// is written twice.
     ///
     /// # Errors
-    /// As [`Client::produce`]; the last reason at the deadline. Kafka's `OUT_OF_ORDER_SEQUENCE_NUMBER`
-    /// tells that a broker has lost what it had acknowledged.
+    ///
+    /// As [`Client::produce`]; the last reason at the deadline. Kafka's `OUT_OF_ORDER_SEQUENCE_NUMBER` means that a
+    /// broker has lost what it had acknowledged.
     pub(crate) async fn produce_once(
         &mut self,
         topic: &mut Topic,
@@ -168,8 +167,8 @@ impl Client {
         Ok(())
     }
 
-    /// Send the first batch of every partition, a request a leader. Returns a refusal that may
-    /// pass; the batches it hit are still queued.
+    /// Send the first batch of every partition, one request per leader. Returns a transient rejection; its batches
+    /// are still queued.
     async fn produce_round(
         &mut self,
         topic: &Topic,
@@ -180,7 +179,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<Option<KafkaError>> {
         let mut refusal = None;
-        // Version 13 names a topic by its id only.
+        // Version 13 identifies a topic only by its id.
         let handled = VersionRange { min: 3, max: if topic.id.is_nil() { 12 } else { 13 } };
         for (leader, partitions) in groups {
             let mut data = Vec::with_capacity(partitions.len());
@@ -206,8 +205,8 @@ impl Client {
             };
             let answer = match self.call(leader, handled, deadline, request).await {
                 Ok((_, answer)) => answer,
-                // Told by this client itself: the leader is not among the known brokers.
-                Err(e) if e.is_refusal_that_passes() || stamp.is_some() && e.leaves_open() => {
+                // Reported by this client itself: the leader is not among the known brokers.
+                Err(e) if e.is_retriable() || stamp.is_some() && e.is_append_result_unknown() => {
                     refusal = Some(e);
                     continue;
                 }
@@ -230,8 +229,8 @@ impl Client {
                             stamp.acknowledged(answer.index, batch.len());
                         }
                     }
-                    // A topic may allow less than the broker's default: halve, as Kafka's
-                    // own producer does.
+                    // A topic's limit may be lower than the broker's default: halve the batch, as Kafka's own
+                    // producer does.
                     code::MESSAGE_TOO_LARGE if batch.len() > 1 => {
                         let mut batch = batch;
                         let second = batch.split_off(batch.len() / 2);
@@ -242,11 +241,11 @@ impl Client {
                         let what = format!("appending to topic {}, partition {}", topic.name, answer.index);
                         let words = answer.error_message.as_ref().map(StrBytes::as_str);
                         let error = KafkaError::broker(other, what, words);
-                        if error.is_refusal_that_passes() || stamp.is_some() && error.leaves_open() {
+                        if error.is_retriable() || stamp.is_some() && error.is_append_result_unknown() {
                             queue.push_front(batch);
                             refusal = Some(error);
                         } else {
-                            // Other partitions' acknowledgements may follow in this answer.
+                            // Acknowledgements of other partitions may follow in this response.
                             failure.get_or_insert(error);
                         }
                     }
@@ -291,7 +290,7 @@ fn batches(messages: Vec<(i32, Message)>) -> Queues {
     queues
 }
 
-/// One record batch, stamped with the time.
+/// One record batch with the current time.
 fn encode_batch(messages: &[Message], stamp: Option<(i64, i16, i32)>) -> Bytes {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     records::encode(messages, stamp, i64::try_from(now.as_millis()).unwrap_or(i64::MAX))

@@ -1,8 +1,8 @@
-//! SCRAM-SHA-512 (RFC 5802) as Kafka speaks it: a password is proved without being sent.
+//! SCRAM-SHA-512 (RFC 5802) as implemented by Kafka: it proves knowledge of a password without sending it.
 //!
-//! Own code upon ring's primitives, which TLS brings anyway: Kafka takes names and passwords as their
-//! bytes, without the preparation of RFC 5802 that SASL libraries do, so theirs would refuse or change what
-//! Kafka takes (`org.apache.kafka.common.security.scram.internals.ScramFormatter`).
+//! Our own code on ring's primitives, which TLS needs anyway: Kafka uses names and passwords as bytes, without the
+//! preparation of RFC 5802 that SASL libraries perform, so these would reject or change what Kafka accepts
+//! (`org.apache.kafka.common.security.scram.internals.ScramFormatter`).
 
 use std::num::NonZeroU32;
 
@@ -14,9 +14,9 @@ use ring::{digest, hmac, pbkdf2, rand};
 /// The mechanism's name in Kafka.
 pub(crate) const MECHANISM: &str = "SCRAM-SHA-512";
 
-/// Fewer rounds than Kafka's least (`ScramMechanism`) would give the password away cheaply.
+/// Fewer iterations than Kafka's minimum (`ScramMechanism`) would make the password easy to guess.
 const LEAST_ROUNDS: u32 = 4096;
-/// More rounds than this keep a client busy for nothing; Kafka's most are 16,384.
+/// More iterations than this would keep a client busy for nothing; Kafka's maximum is 16,384.
 const MOST_ROUNDS: u32 = 1_000_000;
 /// `n,,` in base64: no channel binding.
 const HEADER: &str = "n,,";
@@ -29,7 +29,7 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// A new one with a nonce of its own.
+    /// A new one with its own nonce.
     pub(crate) fn new(user: &'a str, password: &'a str) -> Result<Self, String> {
         let mut bytes = [0; 24];
         rand::SystemRandom::new()
@@ -49,10 +49,11 @@ impl<'a> Exchange<'a> {
         format!("{HEADER}{}", self.bare())
     }
 
-    /// The client's second message in answer to the server's first, and what the server must answer to that.
+    /// The client's second message, for the server's first, and what the server must respond to it.
     ///
     /// # Errors
-    /// When the server's message is none, or asks for what a client should not do.
+    ///
+    /// If the server's message is invalid, or requests what a client should not do.
     pub(crate) fn second(&self, server: &str) -> Result<(String, String), String> {
         let nonce = attribute(server, 'r')?;
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
@@ -77,7 +78,7 @@ impl<'a> Exchange<'a> {
         Ok((format!("{last},p={}", STANDARD.encode(proof)), STANDARD.encode(server)))
     }
 
-    /// Whether the server's last message proves that it knows the password, too.
+    /// Whether the server's last message proves that it also knows the password.
     pub(crate) fn verify(server: &str, expected: &str) -> Result<(), String> {
         if attribute(server, 'v')? == expected {
             return Ok(());
@@ -90,7 +91,7 @@ fn keyed(key: &[u8], message: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, key), message)
 }
 
-/// `r=...` of a message; an error that the server tells (`e=...`) where it is told in its place.
+/// `r=...` of a message; an error that the server reports instead (`e=...`).
 fn attribute(message: &str, name: char) -> Result<&str, String> {
     let of = |name: char| {
         message.split(',').find_map(|part| part.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
@@ -110,9 +111,9 @@ mod tests {
         Exchange { user: "user", password: "pencil", nonce: "fyko+d2lbbFgONRv9qkxdawL".into() }
     }
 
-    /// An exchange reckoned by Python's hashlib and hmac.
+    /// An exchange computed with Python's hashlib and hmac.
     #[test]
-    fn the_proof_is_that_of_another_implementation() {
+    fn the_proof_matches_another_implementation() {
         let server = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096";
         let (second, expected) = exchange().second(server).unwrap();
         assert_eq!(second, include_str!("../../tests/fixtures/scram-second.txt").trim_end());
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_none_is_refused() {
+    fn a_server_that_does_not_know_the_password_is_rejected() {
         for server in [
             "r=another,s=QSXCR+Q6sek8bf92,i=4096",
             "r=fyko+d2lbbFgONRv9qkxdawL,s=QSXCR+Q6sek8bf92,i=4096",

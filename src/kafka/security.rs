@@ -14,10 +14,10 @@ use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore, crypto};
 
 use super::error::{KafkaError, Result};
 
-/// What a listener asks of its clients. Nothing by default.
+/// The security settings of a listener. None by default.
 #[derive(Clone, Default)]
 pub(crate) struct Security {
-    /// TLS with this trust, and perhaps a client certificate.
+    /// TLS with these trusted authorities, and optionally a client certificate.
     pub tls: Option<Rc<Tls>>,
     /// Name and password for SCRAM-SHA-512.
     pub login: Option<Rc<Login>>,
@@ -25,9 +25,9 @@ pub(crate) struct Security {
 
 /// A name and a password.
 pub(crate) struct Login {
-    /// Whose.
+    /// The user's name.
     pub user: String,
-    /// Never shown.
+    /// The password. Never printed.
     pub password: String,
 }
 
@@ -41,14 +41,15 @@ impl fmt::Debug for Security {
     }
 }
 
-/// A way to speak TLS.
+/// A TLS configuration.
 pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// Trust the authorities of `ca`, PEM; come with a certificate and its key, PEM both, if there are any.
+    /// Trust the authorities of `ca`, PEM; use a client certificate and its key, both PEM, if there are any.
     ///
     /// # Errors
-    /// A sentence without secrets, when one of them cannot be read.
+    ///
+    /// A sentence without secrets, if one of them cannot be read.
     pub(crate) fn new(ca: &str, identity: Option<(&str, &str)>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for cert in CertificateDer::pem_slice_iter(ca.as_bytes()) {
@@ -58,7 +59,7 @@ impl Tls {
         if roots.is_empty() {
             return Err("there is no authority's certificate".into());
         }
-        // ring is what downloads use, too: one implementation in the program.
+        // Downloads use ring, too: one implementation in the program.
         let builder = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
@@ -69,7 +70,7 @@ impl Tls {
                 let certs: std::result::Result<Vec<_>, _> =
                     CertificateDer::pem_slice_iter(cert.as_bytes()).collect();
                 let certs = certs.map_err(|e| format!("the user's certificate cannot be read: {e}"))?;
-                // The error of a key may hold a part of it.
+                // The error of a key may contain a part of it.
                 let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
                     .map_err(|_| "the user's key cannot be read".to_owned())?;
                 builder
@@ -80,7 +81,7 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
-    /// TLS over a connection to the broker that goes by `name`.
+    /// TLS over a connection to the broker with this `name`.
     pub(super) async fn wrap(&self, stream: TcpStream, name: &str, peer: &str) -> Result<Box<dyn Wire>> {
         let name = ServerName::try_from(name.to_owned()).map_err(|e| KafkaError::Untrusted {
             peer: peer.to_owned(),
@@ -93,11 +94,11 @@ impl Tls {
     }
 }
 
-/// What bytes go over.
+/// The byte stream of a connection.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + fmt::Debug {}
 impl<T: AsyncRead + AsyncWrite + Unpin + fmt::Debug> Wire for T {}
 
-/// An error of a connection that may have been TLS's.
+/// An error of a connection that may be a TLS error.
 pub(super) fn secured(peer: &str, during: &str, error: io::Error) -> KafkaError {
     let peer = peer.to_owned();
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {

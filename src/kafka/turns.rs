@@ -1,16 +1,16 @@
-//! Which partitions and brokers are asked first, and how far each was read.
+//! Which partitions and brokers are queried first, and how far each was read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long to skip a broker that did not answer while others do.
+/// How long to skip a broker that did not respond while others do.
 const REST: Duration = Duration::from_secs(2);
-/// How often at most to look up a topic again because some of its partitions are refused.
+/// The minimum interval between look-ups of a topic because some of its partitions are rejected.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What a client remembers from one fetch to the next.
+/// The state of a client between two fetches.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     /// When each partition last returned records, as a counter.
@@ -24,7 +24,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Partitions, those that have waited longest first: brokers fill a response in the order of the request, so the
-    /// last of many would starve (Kafka's consumer, too, moves a partition to the end when it has returned records).
+    /// last of many would starve (Kafka's consumer also moves a partition to the end after it returned records).
     pub(crate) fn in_turn(&self, topic: &str, mut partitions: Vec<i32>) -> Vec<i32> {
         partitions.sort_by_key(|p| (self.last(topic, *p), *p));
         partitions
@@ -35,13 +35,13 @@ impl Turns {
         self.served.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
     }
 
-    /// It returned records.
+    /// Record that a partition returned records.
     pub(crate) fn gave(&mut self, topic: &str, partition: i32) {
         self.count += 1;
         self.served.insert((topic.to_owned(), partition), self.count);
     }
 
-    /// It was read up to `offset`.
+    /// Record that it was read up to `offset`.
     pub(crate) fn read_to(&mut self, topic: &str, partition: i32, offset: i64, epoch: Option<i32>) {
         let key = (topic.to_owned(), partition);
         match epoch {
@@ -50,13 +50,13 @@ impl Turns {
         }
     }
 
-    /// The epoch of what was read before `offset`; -1 if unknown.
+    /// The epoch of the records before `offset`; -1 if unknown.
     pub(crate) fn epoch(&self, topic: &str, partition: i32, offset: i64) -> i32 {
         let known = self.epochs.get(&(topic.to_owned(), partition));
         known.filter(|(at, _)| *at == offset).map_or(-1, |(_, epoch)| *epoch)
     }
 
-    /// A broker did not answer.
+    /// Record that a broker did not respond.
     pub(crate) fn rest(&mut self, broker: i32) {
         self.resting.insert(broker, Instant::now() + REST);
     }
@@ -66,7 +66,7 @@ impl Turns {
         self.resting.get(&broker).is_some_and(|until| Instant::now() < *until)
     }
 
-    /// It answered.
+    /// Record that a broker responded.
     pub(crate) fn answered(&mut self, broker: i32) {
         self.resting.remove(&broker);
     }

@@ -1,20 +1,20 @@
-//! What admission rejects, and which part of it.
+//! What admission rejects, and which part of it rejected.
 //!
-//! The refusal of a quota, a limit range, pod security or a policy is a 403 or 422 like any other, and a webhook that
-//! does not respond is a 500: `reason` does not tell them apart, their messages do. The same messages come by kubectl,
-//! in the condition `ReplicaFailure`, in events `FailedCreate` and in what Strimzi's operator says of its pod sets,
-//! each with something of its own before them.
+//! A rejection by a quota, a limit range, pod security or a policy is a 403 or 422 like any other, and a webhook that
+//! does not respond is a 500: `reason` does not distinguish them, their messages do. The same messages arrive through
+//! kubectl, in the condition `ReplicaFailure`, in events `FailedCreate` and in the operator's status of its pod sets,
+//! each with its own prefix.
 
 use crate::words;
 
-/// Who refuses.
+/// What rejects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum By {
     /// A ResourceQuota.
     Quota {
-        /// Its name; empty where a quota is missing that would permit it.
+        /// Its name; empty if no quota exists that would permit it.
         name: String,
-        /// Whether it is refused for not saying what the quota counts.
+        /// Whether the object lacks values that the quota counts.
         unspecified: bool,
     },
     /// A LimitRange.
@@ -24,12 +24,12 @@ pub enum By {
         /// `restricted:latest`.
         level: String,
     },
-    /// A webhook that answered no: a policy engine (Kyverno, Gatekeeper), somebody's own.
+    /// A webhook that rejected: a policy engine (Kyverno, Gatekeeper), or a user's own.
     Webhook {
         /// The webhook's name in its configuration.
         name: String,
     },
-    /// A webhook that gave no answer and must be asked (`failurePolicy: Fail`).
+    /// A webhook that did not respond and is required (`failurePolicy: Fail`).
     BrokenWebhook {
         /// The webhook's name in its configuration.
         name: String,
@@ -45,19 +45,19 @@ pub enum By {
     Other,
 }
 
-/// A refusal of admission.
+/// A rejection by admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Who refuses.
+    /// What rejects.
     pub by: By,
-    /// The API server's own message, without what others put before and after it.
+    /// The API server's own message, without what others added before and after it.
     pub message: String,
-    /// What it refuses for: the part of the message that follows the refuser's name.
+    /// The reason: the part of the message that follows the rejecter's name.
     pub why: String,
 }
 
 impl Refusal {
-    /// The webhook that refuses, or does not respond.
+    /// The webhook that rejects or does not respond.
     pub fn webhook(&self) -> Option<&str> {
         match &self.by {
             By::Webhook { name } | By::BrokenWebhook { name } => Some(name),
@@ -66,25 +66,25 @@ impl Refusal {
     }
 }
 
-/// The refusal that a message tells of; `None` if it is something else, such as RBAC's.
+/// The rejection in a message; `None` if it is something else, such as RBAC's.
 pub(crate) fn refusal(message: &str) -> Option<Refusal> {
-    let message = own(message);
+    let message = without_context(message);
     let (by, why) = read(message)?;
     Some(Refusal { by, message: message.to_owned(), why: why.trim().to_owned() })
 }
 
-/// Whether a message says that the namespace takes nothing new, as it is being deleted.
+/// Whether a message says that the namespace accepts nothing new, because it is being deleted.
 pub(super) fn terminating(message: &str) -> bool {
-    words::IS_FORBIDDEN.after(own(message)).is_some_and(|rest| words::TERMINATING.said(rest))
+    words::IS_FORBIDDEN.after(without_context(message)).is_some_and(|rest| words::TERMINATING.said(rest))
 }
 
-/// Whether a message refuses an object, or a kind of them: `pods "x" is forbidden: ...`.
+/// Whether a message rejects an object, or a kind of objects: `pods "x" is forbidden: ...`.
 pub(super) fn forbidden(message: &str) -> bool {
-    words::IS_FORBIDDEN.before(own(message)).is_some_and(|what| !what.contains(": "))
+    words::IS_FORBIDDEN.before(without_context(message)).is_some_and(|what| !what.contains(": "))
 }
 
-/// A message without what controllers, the operator's client and kubectl put around it.
-fn own(text: &str) -> &str {
+/// A message without what controllers, the operator's client and kubectl add to it.
+fn without_context(text: &str) -> &str {
     let mut text = text.trim();
     if let Some(rest) = words::CREATING.after(text) {
         text = rest;
@@ -147,7 +147,7 @@ fn read(message: &str) -> Option<(By, &str)> {
     if words::POLICY.said(message) {
         return policy(message);
     }
-    // `pods "x" is forbidden: ...`, of an object and not of what somebody quotes.
+    // `pods "x" is forbidden: ...`, about an object, not quoted inside another message.
     let (what, rest) = message.split_once(words::IS_FORBIDDEN.text())?;
     if what.contains(": ") || words::RBAC.said(rest) || words::TERMINATING.said(rest) {
         return None;
@@ -187,10 +187,10 @@ fn policy(message: &str) -> Option<(By, &str)> {
 mod tests {
     use super::*;
 
-    /// What the API server says, what it means, and the part that is shown.
+    /// The API server's message, its meaning, and the part that is printed.
     type Row = (&'static str, fn(&By) -> bool, &'static str);
 
-    /// What Kubernetes 1.34 says: `pkg/quota/v1/install`, `plugin/pkg/admission/{limitranger,serviceaccount}`,
+    /// Messages of Kubernetes 1.34: `pkg/quota/v1/install`, `plugin/pkg/admission/{limitranger,serviceaccount}`,
     /// `staging/src/k8s.io/{pod-security-admission,apiserver/pkg/admission/plugin}`.
     const TABLE: &[Row] = &[
         (
@@ -276,7 +276,7 @@ mod tests {
     ];
 
     #[test]
-    fn whoever_refuses_is_told_however_it_comes() {
+    fn the_rejecter_is_recognized_in_every_form_of_message() {
         let around: [(&str, &str); 8] = [
             ("", ""),
             ("Error creating: ", ""),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn others_refusals_and_quoted_words_are_none() {
+    fn other_errors_and_quoted_messages_are_no_rejections() {
         for message in [
             "",
             r#"pods is forbidden: User "x" cannot create resource "pods" in API group "" in the namespace "kafka""#,

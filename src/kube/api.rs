@@ -13,59 +13,59 @@ use crate::words;
 pub(crate) trait Api {
     /// The JSON at `path`, such as `/api/v1/namespaces/kafka/pods`.
     fn get<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Value, ApiError>>;
-    /// A watch: one JSON object `{"type", "object"}` a line, until the server or somebody ends it.
+    /// A watch: one JSON object `{"type", "object"}` per line, until it ends.
     fn watch<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Box<dyn Lines>, ExecError>>;
 }
 
-/// What kind of refusal it was.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ApiErrorKind {
-    /// The object is not there.
+    /// The object does not exist.
     NotFound,
-    /// The server does not serve this kind or version (no CRD, or not of this version).
+    /// The server does not serve this kind or version (no CRD, or not with this version).
     NoSuchKind,
-    /// RBAC says no.
+    /// Denied by RBAC.
     Forbidden,
-    /// Admission says no, or a webhook that it must ask does not respond: see [`ApiError::refusal`].
+    /// Rejected by admission, or a required webhook does not respond: see [`ApiError::refusal`].
     Admission,
     /// Not logged in, or the certificate expired.
     Unauthorized,
-    /// Another field manager owns a field, or the object changed meanwhile.
+    /// Another field manager owns a field, or the object was changed in the meantime.
     Conflict,
-    /// It is there already.
+    /// It exists already.
     AlreadyExists,
     /// The namespace or the object is being deleted.
     Terminating,
-    /// The object does not fit its schema or a rule: see [`ApiError::field`].
+    /// The object violates its schema or a rule: see [`ApiError::field`].
     Invalid,
     /// The resource version is too old: list again.
     Expired,
-    /// Nobody answers: refused, no route, TLS handshake timed out ...
+    /// The server does not respond: connection refused, no route, TLS handshake timed out ...
     Unreachable,
-    /// The kubeconfig has no such context, or is missing.
+    /// The kubeconfig does not have this context, or is missing.
     NoContext,
-    /// kubectl itself waited too long for a condition.
+    /// kubectl itself timed out waiting for a condition.
     TimedOut,
-    /// The answer was no JSON.
+    /// The response was not JSON.
     Malformed,
-    /// kubectl could not be run to its end.
+    /// kubectl did not run to completion.
     Exec,
     /// Anything else.
     Other,
 }
 
-/// A refused or failed request.
+/// A rejected or failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// What kind.
+    /// Its kind.
     pub kind: ApiErrorKind,
-    /// The sentence for people, at most [`MESSAGE_LIMIT`] characters.
+    /// The sentence for the user, at most [`MESSAGE_LIMIT`] characters.
     pub message: String,
-    /// The configuration of the webhook that refuses or does not respond, as `KIND/NAME`, where it was looked up.
+    /// The configuration of the webhook that rejects or does not respond, as `KIND/NAME`, if it was looked up.
     pub configuration: Option<String>,
 }
 
-/// Most characters of an [`ApiError::message`]. An `Invalid` quotes the whole patch otherwise.
+/// Maximum length of an [`ApiError::message`], in characters. An `Invalid` would otherwise quote the whole patch.
 pub(crate) const MESSAGE_LIMIT: usize = 500;
 
 impl ApiError {
@@ -74,14 +74,14 @@ impl ApiError {
         Self { kind, message: cut(message.into()), configuration: None }
     }
 
-    /// What the API server's own `Status` says; `None` if it is none, as when somebody else answered.
+    /// From the API server's own `Status`; `None` if it is not one, for example if another program responded.
     pub fn from_status(status: &Value) -> Option<Self> {
         if text(status, "/kind") != "Status" || text(status, "/status") == "Success" {
             return None;
         }
         let (reason, message) = (text(status, "/reason"), text(status, "/message"));
         let kind = match (reason, text(status, "/details/name")) {
-            // A path of no kind names no object.
+            // A path that is not served names no object.
             ("NotFound", "") => ApiErrorKind::NoSuchKind,
             _ => by_reason(reason, message).unwrap_or(ApiErrorKind::Other),
         };
@@ -89,25 +89,25 @@ impl ApiError {
         Some(Self::new(kind, format!("Error from server{reason}: {message}")))
     }
 
-    /// Who of admission refuses, if it is that.
+    /// The rejection by admission, if it is one.
     pub fn refusal(&self) -> Option<Refusal> {
         (self.kind == ApiErrorKind::Admission).then(|| admission::refusal(&self.message)).flatten()
     }
 
-    /// Read kubectl's stderr. There is no JSON error even with `-o json`; the sentence for
-    /// people is the last line (klog lines come first), or the first line that begins like an
-    /// error when advice follows it.
+    /// From kubectl's stderr. There is no JSON error even with `-o json`; the sentence for the user is the last line
+    /// (klog lines come first), or the first line that begins like an error if advice follows it.
     pub fn from_stderr(stderr: &str) -> Self {
         let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
         let telling = |l: &str| {
-            words::any(&words::TELLING, l) && (!words::INVALID_OBJECT.said(l) || answered(l) || away(l))
+            words::any(&words::TELLING, l)
+                && (!words::INVALID_OBJECT.said(l) || answered(l) || is_unreachable(l))
         };
         let plain = |l: &&&str| !klog(l) && !words::any(&words::REMARKS, l);
         let first = lines.iter().position(|l| telling(l));
         let message = match first {
             Some(at) => {
-                // Fields follow on indented lines, or on those of a list; a head ending in a colon goes on, after
-                // whole patches, at "from server" or "for:".
+                // Fields follow on indented lines, or as a list; a line that ends with a colon continues, after whole
+                // patches, at "from server" or "for:".
                 let head = lines[at].trim();
                 let rest = &lines[at + 1..];
                 let webhook = words::WEBHOOK_SAYS.said(head);
@@ -140,7 +140,7 @@ impl ApiError {
         before.rsplit(' ').next().map(|f| f.trim_start_matches('['))
     }
 
-    /// Whether asking again soon may help.
+    /// Whether a retry may help.
     pub fn transient(&self) -> bool {
         matches!(
             self.kind,
@@ -183,8 +183,8 @@ fn cut(mut message: String) -> String {
     message
 }
 
-/// The API's reason in `Error from server (Reason): message`, and the message. The reason of a 422 has no brackets
-/// where kubectl gives its causes one by one; an unknown one is empty.
+/// The API's reason in `Error from server (Reason): message`, and the message. The reason of a 422 has no parentheses
+/// if kubectl prints its causes one by one; an unknown one is empty.
 fn structured(message: &str) -> Option<(&str, &str)> {
     if words::any(&words::FROM_SERVER, message) {
         let (head, body) = message.split_once(": ").unwrap_or((message, ""));
@@ -194,18 +194,18 @@ fn structured(message: &str) -> Option<(&str, &str)> {
     answered(message).then_some(("Invalid", message))
 }
 
-/// Whether a line gives the causes of a 422: `The Kafka "x" is invalid: ...`.
+/// Whether a line contains the causes of a 422: `The Kafka "x" is invalid: ...`.
 fn answered(line: &str) -> bool {
     words::REQUEST_INVALID.said(line)
         || words::INVALID_OBJECT.said(line) && words::IS_INVALID.said(&format!("{line} "))
 }
 
-/// Whether kubectl reached nobody.
-fn away(line: &str) -> bool {
+/// Whether kubectl could not connect.
+fn is_unreachable(line: &str) -> bool {
     words::any(&words::UNREACHABLE, line)
 }
 
-/// What the API's reason means, except where the same reason covers different things; `None` if it has none.
+/// The kind for the API's reason, except where the same reason has several meanings; `None` if there is none.
 fn by_reason(reason: &str, message: &str) -> Option<ApiErrorKind> {
     if admission::refusal(message).is_some() {
         return Some(ApiErrorKind::Admission);
@@ -228,7 +228,7 @@ fn by_reason(reason: &str, message: &str) -> Option<ApiErrorKind> {
     })
 }
 
-/// The API's own reason decides where kubectl gives one; only without it the words do.
+/// The API's own reason decides if kubectl prints one; only otherwise the message does.
 fn classify(message: &str, stderr: &str) -> ApiErrorKind {
     let answer = structured(message);
     if let Some(kind) = by_reason(answer.map_or("", |(reason, _)| reason), message) {
@@ -252,14 +252,14 @@ fn classify(message: &str, stderr: &str) -> ApiErrorKind {
         ApiErrorKind::Conflict
     } else if admission::forbidden(body) {
         ApiErrorKind::Forbidden
-    } else if words::LOGGED_IN.said(body) || away(body) && words::EXPIRED.said(body) {
+    } else if words::LOGGED_IN.said(body) || is_unreachable(body) && words::EXPIRED.said(body) {
         ApiErrorKind::Unauthorized
     } else if words::UNTYPED.said(body) || words::STRICT.said(body) {
         ApiErrorKind::Invalid
     } else if answer.is_some() {
-        // Whatever it says, somebody answered.
+        // Whatever the message, a server responded.
         ApiErrorKind::Other
-    } else if away(body) || any(&words::NO_ANSWER) {
+    } else if is_unreachable(body) || any(&words::NO_ANSWER) {
         ApiErrorKind::Unreachable
     } else if words::TIMED_OUT.said(body) {
         ApiErrorKind::TimedOut
@@ -281,7 +281,7 @@ mod tests {
         (error.kind, error.message)
     }
 
-    /// What the first failed kubectl of a recording said whose argv and note hold `what`.
+    /// The stderr of the first failed kubectl of a recording whose argv and note contain `what`.
     fn recorded(recording: &str, what: &str) -> ApiError {
         let path = format!("{}/tests/recordings/{recording}/commands.jsonl", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
@@ -293,9 +293,9 @@ mod tests {
             .unwrap_or_else(|| panic!("{recording} has no {what}"))
     }
 
-    /// As Kyverno 1.13 refuses, which puts blank lines between.
+    /// A rejection by Kyverno 1.13, which contains blank lines.
     #[test]
-    fn a_webhook_says_as_many_lines_as_it_likes() {
+    fn a_webhooks_message_may_have_several_lines() {
         let stderr = "Error from server: admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\n\
                       resource KafkaTopic/kafka/x was blocked due to the following policies \n\n\
                       require-labels:\n  check-team: 'validation error: label team is required'\n";
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_errors_are_told_apart() {
+    fn recorded_errors_have_their_kind() {
         use ApiErrorKind as K;
         for (recording, what, kind, words) in [
             ("29-kubectl-errors", "unknown context", K::NoContext, "specified context: nope"),
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_at_fault_is_found() {
+    fn the_invalid_field_is_found() {
         for (what, field) in [
             ("unknown-field.yaml\",\"--dry-run=server\",\"--validate=st", "spec.kafka.metadataVerzion"),
             ("server side, default validation", "spec.kafka.replicas"),
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_not_the_message() {
+    fn other_output_is_not_part_of_the_message() {
         let stderr = "E1122 20:32:18.4 16711 memcache.go:265] noise\nWarning: x\nsomething odd\n";
         assert_eq!(read(stderr), (ApiErrorKind::Other, "something odd".into()));
         assert_eq!(read(""), (ApiErrorKind::Other, String::new()));

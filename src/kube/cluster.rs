@@ -8,13 +8,13 @@ use crate::words;
 /// Name of the operator's Deployment in the install files of every Strimzi release.
 pub(crate) const OPERATOR: &str = "strimzi-cluster-operator";
 
-/// The operator's variable with the namespaces that it looks at.
+/// The operator's variable with the namespaces that it watches.
 const WATCHED: &str = "STRIMZI_NAMESPACE";
 
 /// The cluster operator's variable with the image of each Kafka version; it does not start without it.
 const KAFKA_IMAGES: &str = "STRIMZI_KAFKA_IMAGES";
 
-/// The operator's variable with the labels of the resources that it looks at: `co-name=first,team=a`.
+/// The operator's variable with the label selector of its resources: `co-name=first,team=a`.
 const SELECTOR: &str = "STRIMZI_CUSTOM_RESOURCE_SELECTOR";
 
 /// A deployment.
@@ -22,19 +22,20 @@ const SELECTOR: &str = "STRIMZI_CUSTOM_RESOURCE_SELECTOR";
 pub struct Deployment<'a>(pub &'a Object);
 
 impl<'a> Deployment<'a> {
-    /// Condition `Available=True`, of whatever revision.
+    /// Condition `Available=True`, of any revision.
     pub fn available(&self) -> Option<Condition<'a>> {
         self.0.condition("Available").filter(Condition::is_true)
     }
 
-    /// Why pods of it cannot be made: condition `ReplicaFailure=True`, which its ReplicaSet has first.
+    /// Why its pods cannot be created: condition `ReplicaFailure=True`, copied from its ReplicaSet.
     pub fn replica_failure(&self) -> Option<Condition<'a>> {
         self.0.condition("ReplicaFailure").filter(Condition::is_true)
     }
 
-    /// Whether it runs Strimzi's cluster operator. Helm, OLM and people give the Deployment names of their own; its
-    /// labels, or those of its pods, tell. Of what Strimzi installs with `app: strimzi` (a topic or user operator by
-    /// itself, Drain Cleaner) only the cluster operator has the images of Kafka in its environment.
+    /// Whether it runs Strimzi's cluster operator. Helm, OLM and users give the Deployment other names; it is
+    /// recognized by its labels, or those of its pods. Of the Deployments that Strimzi installs with `app: strimzi`
+    /// (a standalone topic or user operator, Drain Cleaner) only the cluster operator has the images of Kafka in its
+    /// environment.
     pub fn is_cluster_operator(&self) -> bool {
         let pods = self.0.json().pointer("/spec/template/metadata/labels");
         let label = |name: &str| self.0.label(name).or_else(|| pods?.get(name)?.as_str());
@@ -43,8 +44,8 @@ impl<'a> Deployment<'a> {
             || label("app") == Some("strimzi") && self.variable(KAFKA_IMAGES).is_some()
     }
 
-    /// The namespaces that this operator looks at; empty: all of them.
-    pub fn watched(&self) -> Vec<&'a str> {
+    /// The namespaces that this operator watches; empty: all of them.
+    pub fn watched_namespaces(&self) -> Vec<&'a str> {
         let home = self.0.namespace();
         let annotation = |path: &str| {
             let name = path.strip_prefix("metadata.annotations['")?.strip_suffix("']")?;
@@ -54,23 +55,23 @@ impl<'a> Deployment<'a> {
         let set = match variable
             .map(|v| (v.get("value").and_then(Value::as_str), text(v, "/valueFrom/fieldRef/fieldPath")))
         {
-            // Without a value it looks everywhere (Strimzi's ClusterOperatorConfig).
+            // Without a value it watches all namespaces (Strimzi's ClusterOperatorConfig).
             None => "",
             Some((Some(value), _)) => value,
             // OLM's: empty for all namespaces.
             Some((None, path)) if path.starts_with("metadata.annotations[") => annotation(path).unwrap_or(""),
             // The install files': its own, by fieldRef.
             Some((None, "metadata.namespace")) => home,
-            // Out of a ConfigMap or Secret: it may be any.
+            // From a ConfigMap or Secret: it may be any.
             Some((None, _)) => "",
         };
         let all: Vec<&str> = set.split(',').map(str::trim).filter(|n| !n.is_empty()).collect();
         if all.contains(&"*") { Vec::new() } else { all }
     }
 
-    /// Whether this operator looks at a namespace.
+    /// Whether this operator watches a namespace.
     pub fn watches(&self, namespace: &str) -> bool {
-        let watched = self.watched();
+        let watched = self.watched_namespaces();
         watched.is_empty() || watched.contains(&namespace)
     }
 
@@ -80,8 +81,8 @@ impl<'a> Deployment<'a> {
         set.split(',').filter_map(|label| label.split_once('=')).map(|(k, v)| (k.trim(), v.trim())).collect()
     }
 
-    /// Whether this operator looks after a Kafka: at its namespace, and at what has its labels. One that kstrim is
-    /// yet to create will have no labels of anybody's.
+    /// Whether this operator manages a Kafka resource: whether it watches its namespace, and its selector matches. A
+    /// resource that kstrim is yet to create has no custom labels.
     pub fn serves(&self, namespace: &str, kafka: Option<&Object>) -> bool {
         let label = |name| kafka.and_then(|kafka| kafka.label(name));
         self.watches(namespace) && self.selector().iter().all(|(name, value)| label(name) == Some(*value))
@@ -92,8 +93,8 @@ impl<'a> Deployment<'a> {
         containers.flat_map(|c| list(c, "/env")).find(|e| text(e, "/name") == name)
     }
 
-    /// Replicas asked for; the API's default is 1.
-    pub fn wanted(&self) -> i64 {
+    /// Requested replicas; the API's default is 1.
+    pub fn requested_replicas(&self) -> i64 {
         number(self.0.json(), "/spec/replicas").unwrap_or(1)
     }
 
@@ -102,23 +103,23 @@ impl<'a> Deployment<'a> {
         number(self.0.json(), "/status/updatedReplicas").unwrap_or(0)
     }
 
-    /// Replicas that are available, of whatever revision.
+    /// Replicas that are available, of any revision.
     pub fn available_replicas(&self) -> i64 {
         number(self.0.json(), "/status/availableReplicas").unwrap_or(0)
     }
 
-    /// Whether the current revision is up and the old one is gone.
+    /// Whether the current revision is available and no pods of an old one remain.
     pub fn complete(&self) -> bool {
         let all = number(self.0.json(), "/status/replicas").unwrap_or(0);
         self.0.observed()
             && self.available().is_some()
-            && self.updated() >= self.wanted()
-            && self.available_replicas() >= self.wanted()
+            && self.updated() >= self.requested_replicas()
+            && self.available_replicas() >= self.requested_replicas()
             && all <= self.updated()
     }
 
-    /// The plain value of an environment variable of its first container; `None` if it is not
-    /// set or comes from a field or a secret.
+    /// The plain value of an environment variable of its first container; `None` if it is not set or comes from a
+    /// field or a Secret.
     pub fn env(&self, name: &str) -> Option<&'a str> {
         list(self.0.json(), "/spec/template/spec/containers/0/env")
             .iter()
@@ -143,12 +144,12 @@ impl<'a> Deployment<'a> {
 pub struct Crd<'a>(pub &'a Object);
 
 impl<'a> Crd<'a> {
-    /// Whether its resources can be created: `Established=True` and not on its way out.
+    /// Whether its resources can be created: `Established=True` and not being deleted.
     pub fn established(&self) -> bool {
         !self.0.deleting() && self.0.condition("Established").is_some_and(|c| c.is_true())
     }
 
-    /// `status.storedVersions`: versions objects may still be stored in.
+    /// `status.storedVersions`: versions that objects may still be stored in.
     pub fn stored_versions(&self) -> Vec<&'a str> {
         texts(self.0.json(), "/status/storedVersions")
     }
@@ -178,7 +179,7 @@ impl<'a> Namespace<'a> {
         self.0.phase() == "Terminating" || self.0.deleting()
     }
 
-    /// Condition `NamespaceFinalizersRemaining=True`: whose message names the finalizers.
+    /// Condition `NamespaceFinalizersRemaining=True`, whose message names the finalizers.
     pub fn finalizers_remaining(&self) -> Option<Condition<'a>> {
         self.0.condition("NamespaceFinalizersRemaining").filter(Condition::is_true)
     }
@@ -188,7 +189,7 @@ impl<'a> Namespace<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a>(pub &'a Object);
 
-/// A taint that keeps pods away.
+/// A taint that repels pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taint<'a> {
     /// `node.kubernetes.io/not-ready` ...
@@ -198,21 +199,21 @@ pub struct Taint<'a> {
 }
 
 impl Taint<'_> {
-    /// Whether no pod is put here that does not tolerate it.
-    pub fn keeps_away(&self) -> bool {
+    /// Whether pods that do not tolerate it are not scheduled here.
+    pub fn repels_pods(&self) -> bool {
         self.effect != "PreferNoSchedule"
     }
 }
 
 impl<'a> Node<'a> {
-    /// Whether the kubelet is well and pods may be put here. `minikube start` ends before.
+    /// Whether the node is ready and accepts pods. `minikube start` ends before.
     pub fn ready(&self) -> bool {
         self.0.condition("Ready").is_some_and(|c| c.is_true())
             && !self.taints().iter().any(|t| t.key == "node.kubernetes.io/not-ready")
     }
 
-    /// Whether the kubelet waits for its runtime to have a network. The word is its own, what follows the runtime's:
-    /// `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:...`.
+    /// Whether the kubelet waits until its runtime has a network. The prefix is the kubelet's, the rest is the
+    /// runtime's: `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:...`.
     pub fn lacks_network(&self) -> bool {
         let ready = self.0.condition("Ready");
         ready.is_some_and(|c| !c.is_true() && words::NO_NETWORK.said(c.message))
@@ -226,20 +227,20 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// Names of the images it holds; the kubelet reports the 50 largest only.
+    /// Names of the images on it; the kubelet reports only the 50 largest.
     pub fn images(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         list(self.0.json(), "/status/images")
             .iter()
             .flat_map(|i| list(i, "/names").iter().filter_map(Value::as_str))
     }
 
-    /// Memory pods may ask for, as a Kubernetes quantity (`24683632Ki`). With minikube's docker
-    /// driver it is the machine's, not what `--memory` says.
+    /// Memory that pods may request, as a Kubernetes quantity (`24683632Ki`). With minikube's docker driver it is the
+    /// machine's, not the value of `--memory`.
     pub fn allocatable_memory(&self) -> &'a str {
         text(self.0.json(), "/status/allocatable/memory")
     }
 
-    /// CPUs pods may ask for, as a Kubernetes quantity (`2`).
+    /// CPUs that pods may request, as a Kubernetes quantity (`2`).
     pub fn allocatable_cpu(&self) -> &'a str {
         text(self.0.json(), "/status/allocatable/cpu")
     }
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_is_known_by_its_labels_and_by_what_it_watches() {
+    fn an_operator_is_recognized_by_its_labels_and_its_watched_namespaces() {
         let set = |v: &str| json!([{"name": "STRIMZI_NAMESPACE", "value": v}]);
         let field = |path: &str| json!([{"name": "STRIMZI_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": path}}}]);
         let images = |mut env: Value| {
@@ -293,7 +294,7 @@ mod tests {
         ] {
             let object = operator(metadata, template, env);
             let found = Deployment(&object);
-            let told = found.is_cluster_operator().then(|| found.watched());
+            let told = found.is_cluster_operator().then(|| found.watched_namespaces());
             assert_eq!(told, watched, "{}", object.json());
             if let Some(watched) = watched {
                 assert_eq!(found.watches("b"), watched.is_empty() || watched.contains(&"b"));
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_with_a_selector_serves_only_what_has_its_labels() {
+    fn an_operator_with_a_selector_manages_only_matching_resources() {
         let env = json!([{"name": "STRIMZI_NAMESPACE", "value": "*"},
             {"name": "STRIMZI_CUSTOM_RESOURCE_SELECTOR", "value": "co-name=first, team=a"}]);
         let object = operator(json!({"name": "o", "namespace": "home"}), json!({}), env);

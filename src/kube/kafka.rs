@@ -1,5 +1,5 @@
-//! A live Kafka with its node pools, whoever wrote it. Every verb and check reads it here: the presets describe only
-//! what kstrim writes.
+//! A live Kafka resource with its node pools, whoever wrote it. All commands and checks use these views: the presets
+//! describe only what kstrim writes.
 
 use std::collections::BTreeSet;
 
@@ -9,19 +9,19 @@ use super::object::{Condition, Object, list, number, text, texts};
 use super::pod::Pod;
 use crate::names::Version;
 
-/// A Kafka. A failed one says `NotReady=True` with the exception as the reason, a paused one
-/// neither `Ready` nor `NotReady`; `Ready=False` does not occur.
+/// A Kafka resource. A failed one has `NotReady=True` with the exception as the reason, a paused one neither `Ready`
+/// nor `NotReady`; `Ready=False` does not occur.
 #[derive(Debug, Clone, Copy)]
 pub struct Kafka<'a>(pub &'a Object);
 
-/// An address in a Kafka's status.
+/// An address in a Kafka resource's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address<'a> {
     /// Name of its listener in the spec: `plain`.
     pub name: &'a str,
-    /// The listener in the spec; `None` if the spec no longer has it.
+    /// The listener in the spec; `None` if the spec no longer contains it.
     pub listener: Option<Listener<'a>>,
-    /// `host:port` to give to clients.
+    /// `host:port` for clients.
     pub bootstrap: &'a str,
 }
 
@@ -45,30 +45,30 @@ impl<'a> Listener<'a> {
         text(self.0, "/type")
     }
 
-    /// Whether clients speak TLS to it.
+    /// Whether it uses TLS.
     pub fn tls(&self) -> bool {
         self.0["tls"] == true
     }
 
-    /// The type of its authentication: `tls`, `scram-sha-512`, `oauth` ...; `None` if it asks for none.
+    /// The type of its authentication: `tls`, `scram-sha-512`, `oauth` ...; `None` without authentication.
     pub fn authentication(&self) -> Option<&'a str> {
         let authentication = self.0.get("authentication").filter(|a| !a.is_null())?;
         Some(text(authentication, "/type"))
     }
 
-    /// Whether its brokers show a certificate of the user's own, which the cluster's CA did not sign.
-    pub fn has_own_certificate(&self) -> bool {
+    /// Whether its brokers have a certificate of the user's own, which the cluster's CA did not sign.
+    pub fn has_custom_certificate(&self) -> bool {
         self.0.pointer("/configuration/brokerCertChainAndKey").is_some_and(Value::is_object)
     }
 
-    /// What the listener changes for single brokers: `configuration.brokers`.
+    /// The listener's overrides for single brokers: `configuration.brokers`.
     pub fn overrides(&self) -> &'a [Value] {
         list(self.0, "/configuration/brokers")
     }
 
-    /// Whether it is an internal one whose brokers advertise their pods' names and its own port: what a port-forward to
-    /// each of them serves.
-    pub fn is_inner(&self) -> bool {
+    /// Whether it is an internal listener whose brokers advertise their pods' names and its own port: then a
+    /// port-forward to each of them is sufficient.
+    pub fn advertises_pods(&self) -> bool {
         const HERE: [&str; 2] = ["advertisedHost", "advertisedPort"];
         const TEMPLATES: [&str; 2] = ["advertisedHostTemplate", "advertisedPortTemplate"];
         let configuration = self.0.get("configuration");
@@ -97,14 +97,15 @@ impl Entity {
     }
 }
 
-/// How a Kafka decides what a client may do.
+/// The authorization of a Kafka cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authorization<'a> {
     /// `simple`, `opa`, `keycloak`, `custom`.
     pub kind: &'a str,
-    /// Whether the rules of KafkaUsers reach it: the user operator writes them through Kafka's Admin API.
+    /// Whether the ACLs of KafkaUsers are applied: the user operator writes them through Kafka's Admin API.
     pub takes_rules: bool,
-    /// Whether clients without a user may do everything: they are a super user, or what has no rules is free.
+    /// Whether clients without a user may do everything: they are a super user, or resources without ACLs are
+    /// unrestricted.
     pub admits_anonymous: bool,
 }
 
@@ -114,46 +115,46 @@ impl<'a> Kafka<'a> {
         self.0.condition("Ready").filter(Condition::is_true)
     }
 
-    /// Condition `NotReady=True`, of a failure or reason `Creating`.
+    /// Condition `NotReady=True`, after a failure or with reason `Creating`.
     pub fn not_ready(&self) -> Option<Condition<'a>> {
         self.0.condition("NotReady").filter(Condition::is_true)
     }
 
-    /// Whether the operator says that it leaves this resource alone.
+    /// Whether the operator reports that reconciliation is paused.
     pub fn paused(&self) -> Option<Condition<'a>> {
         self.0.condition("ReconciliationPaused").filter(Condition::is_true)
     }
 
-    /// Messages of `Warning` conditions; they come with success too.
+    /// Messages of `Warning` conditions; they also occur on success.
     pub fn warnings(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.0.conditions().filter(|c| c.kind == "Warning").map(|c| c.message)
     }
 
-    /// Listeners the spec asks for, in its order.
+    /// The listeners in the spec, in its order.
     pub fn listeners(&self) -> impl Iterator<Item = Listener<'a>> + use<'a> {
         list(self.0.json(), "/spec/kafka/listeners").iter().map(Listener)
     }
 
-    /// Addresses in the status, in its order.
+    /// The addresses in the status, in its order.
     pub fn addresses(&self) -> impl Iterator<Item = Address<'a>> + use<'a> {
         let kafka = *self;
         list(self.0.json(), "/status/listeners").iter().map(move |l| {
-            // `type` was the listener's name before releases that have `name` in the status.
+            // The field was named `type` in releases that do not have `name` in the status.
             let name = Some(text(l, "/name")).filter(|n| !n.is_empty()).unwrap_or(text(l, "/type"));
             let listener = kafka.listeners().find(|s| s.name() == name);
             Address { name, listener, bootstrap: text(l, "/bootstrapServers") }
         })
     }
 
-    /// What to give to clients of a listener: `host:port`; `None` before the status has it.
+    /// A listener's bootstrap server for clients: `host:port`; `None` before the status contains it.
     pub fn bootstrap(&self, listener: &Listener<'_>) -> Option<&'a str> {
         let address = self.addresses().find(|a| a.listener.as_ref() == Some(listener))?;
         Some(address.bootstrap).filter(|bootstrap| !bootstrap.is_empty())
     }
 
-    /// The first internal listener that asks clients for nothing, through which kstrim reaches the brokers.
+    /// The first internal listener without TLS and authentication, through which kstrim connects to the brokers.
     pub fn plain_listener(&self) -> Option<Listener<'a>> {
-        self.listeners().find(|l| l.is_inner() && !l.tls() && l.authentication().is_none())
+        self.listeners().find(|l| l.advertises_pods() && !l.tls() && l.authentication().is_none())
     }
 
     /// `spec.kafka.authorization`; `None` if every client may do everything.
@@ -179,7 +180,7 @@ impl<'a> Kafka<'a> {
         })
     }
 
-    /// What the names of its users' Secrets begin with.
+    /// The prefix of the names of its users' Secrets.
     pub fn user_secret_prefix(&self) -> &'a str {
         text(self.0.json(), "/spec/entityOperator/userOperator/secretPrefix")
     }
@@ -189,7 +190,7 @@ impl<'a> Kafka<'a> {
         self.0.json().pointer("/spec/kafka/config")?.as_object()
     }
 
-    /// A setting of `spec.kafka.config` in Kafka's own words.
+    /// A setting of `spec.kafka.config` as text.
     pub fn option(&self, name: &str) -> Option<String> {
         Some(crate::names::plain(self.config()?.get(name)?))
     }
@@ -199,12 +200,12 @@ impl<'a> Kafka<'a> {
         self.0.json().pointer("/spec/kafka/tieredStorage").is_some_and(Value::is_object)
     }
 
-    /// Whether its spec has a ZooKeeper, which releases from 0.46 on refuse.
+    /// Whether its spec has a ZooKeeper, which releases from 0.46 on reject.
     pub fn zookeeper(&self) -> bool {
         self.0.json().pointer("/spec/zookeeper").is_some_and(Value::is_object)
     }
 
-    /// Whether it runs a ZooKeeper. One that was migrated has none, also while its spec still says so.
+    /// Whether it runs ZooKeeper. A migrated one does not, even while its spec still has one.
     pub fn has_zookeeper(&self) -> bool {
         self.zookeeper()
             && match text(self.0.json(), "/status/kafkaMetadataState") {
@@ -223,8 +224,8 @@ impl<'a> Kafka<'a> {
         text(self.0.json(), "/status/clusterId")
     }
 
-    /// The Kafka version asked for, empty for the operator's default.
-    pub fn wanted_version(&self) -> &'a str {
+    /// The requested Kafka version, empty for the operator's default.
+    pub fn requested_version(&self) -> &'a str {
         text(self.0.json(), "/spec/kafka/version")
     }
 
@@ -233,9 +234,9 @@ impl<'a> Kafka<'a> {
         text(self.0.json(), "/status/kafkaVersion")
     }
 
-    /// The Kafka version it is meant to run: the one asked for, or the one that the operator chose.
-    pub fn runs(&self) -> Option<Version> {
-        [self.wanted_version(), self.version()].into_iter().find_map(|version| version.parse().ok())
+    /// The target Kafka version: the requested one, or the one that the operator chose.
+    pub fn target_version(&self) -> Option<Version> {
+        [self.requested_version(), self.version()].into_iter().find_map(|version| version.parse().ok())
     }
 
     /// The operator release of the last successful reconciliation.
@@ -243,15 +244,15 @@ impl<'a> Kafka<'a> {
         text(self.0.json(), "/status/operatorLastSuccessfulVersion")
     }
 
-    /// Whether node pools describe its nodes. Before they were the only way, a Kafka with a ZooKeeper, or one that a
-    /// gate alone made KRaft, had its brokers in its own spec unless an annotation said otherwise.
+    /// Whether node pools describe its nodes. Before they were the only way, a Kafka resource with ZooKeeper, or one
+    /// that only a feature gate made KRaft, had its brokers in its own spec unless an annotation said otherwise.
     pub fn uses_pools(&self) -> bool {
         self.0.annotation("strimzi.io/node-pools") == Some("enabled")
             || self.own_replicas().is_none()
             || !self.zookeeper()
     }
 
-    /// Brokers asked for here, which only a Kafka without node pools has.
+    /// Requested brokers in its own spec, which only a Kafka resource without node pools has.
     pub fn replicas(&self) -> Option<i64> {
         self.own_replicas().filter(|_| !self.uses_pools())
     }
@@ -260,7 +261,7 @@ impl<'a> Kafka<'a> {
         number(self.0.json(), "/spec/kafka/replicas")
     }
 
-    /// Its nodes, of the pools that are its own.
+    /// Its nodes, from its node pools.
     pub fn nodes<'p>(&self, pools: impl IntoIterator<Item = KafkaNodePool<'p>>) -> Nodes {
         let mut nodes = Nodes::default();
         if let Some(replicas) = self.replicas() {
@@ -270,35 +271,35 @@ impl<'a> Kafka<'a> {
             nodes.all = nodes.brokers.clone();
             return nodes;
         }
-        for pool in pools.into_iter().filter(|pool| pool.is_of(self)) {
+        for pool in pools.into_iter().filter(|pool| pool.belongs_to(self)) {
             nodes.all.extend(pool.node_ids());
             if pool.has_brokers() {
                 nodes.brokers.extend(pool.node_ids());
-                nodes.brokers_wanted += u32::try_from(pool.wanted()).unwrap_or(0);
+                nodes.brokers_wanted += u32::try_from(pool.requested_replicas()).unwrap_or(0);
             }
         }
         nodes
     }
 
-    /// Whether the spec asks for an entity operator (topic or user operator).
+    /// Whether the spec has an entity operator (topic or user operator).
     pub fn wants_entity_operator(&self) -> bool {
-        [Entity::Topic, Entity::User].into_iter().any(|entity| self.operates(entity).is_some())
+        [Entity::Topic, Entity::User].into_iter().any(|entity| self.managed_namespace(entity).is_some())
     }
 
-    /// The namespace whose topics or users are looked after; `None` if the spec asks for no such operator.
-    pub fn operates(&self, entity: Entity) -> Option<&'a str> {
+    /// The namespace whose topics or users are managed; `None` if the spec has no such operator.
+    pub fn managed_namespace(&self, entity: Entity) -> Option<&'a str> {
         let spec =
             self.0.json().pointer("/spec/entityOperator")?.get(entity.field()).filter(|o| o.is_object())?;
         let named = spec.get("watchedNamespace").and_then(Value::as_str).filter(|n| !n.is_empty());
         Some(named.unwrap_or(self.0.namespace()))
     }
 
-    /// Whether topics or users in the Kafka's own namespace are looked after.
-    pub fn operates_here(&self, entity: Entity) -> bool {
-        self.operates(entity) == Some(self.0.namespace())
+    /// Whether topics or users in the Kafka resource's own namespace are managed.
+    pub fn manages_own_namespace(&self, entity: Entity) -> bool {
+        self.managed_namespace(entity) == Some(self.0.namespace())
     }
 
-    /// The parts besides its nodes that the spec asks for, by the name in their pods' labels, with their titles.
+    /// The components of the spec besides its nodes, by the name in their pods' labels, with their titles.
     pub fn parts(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<'a> {
         let (spec, entity_operator) = (self.0.json().get("spec"), self.wants_entity_operator());
         let zookeeper = self.has_zookeeper();
@@ -313,20 +314,20 @@ impl<'a> Kafka<'a> {
     }
 }
 
-/// The nodes of a Kafka.
+/// The nodes of a Kafka cluster.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
-    /// How many brokers are asked for.
+    /// The number of requested brokers.
     pub brokers_wanted: u32,
-    /// Ids of the brokers, as far as the operator has numbered them.
+    /// Ids of the brokers, as far as the operator has assigned them.
     pub brokers: BTreeSet<i32>,
     /// Ids of all nodes, brokers or controllers.
     pub all: BTreeSet<i32>,
 }
 
 impl Nodes {
-    /// The brokers in words: `brokers 0, 1, 2`.
-    pub fn brokers_named(&self) -> String {
+    /// The brokers as text: `brokers 0, 1, 2`.
+    pub fn describe_brokers(&self) -> String {
         let ids: Vec<String> = self.brokers.iter().map(ToString::to_string).collect();
         match ids.as_slice() {
             [] => "its brokers".to_owned(),
@@ -336,8 +337,8 @@ impl Nodes {
     }
 }
 
-/// The parts of a Kafka besides its nodes, in the order in which the operator (1.2.0) reconciles them: the field of
-/// the spec that asks for one, the name in its pods' labels, its title.
+/// The parts of a Kafka cluster besides its nodes, in the order in which the operator (1.2.0) reconciles them: the
+/// field in the spec, the name in its pods' labels, its title.
 const PARTS: [(&str, &str, &str); 4] = [
     ("zookeeper", "zookeeper", "ZooKeeper"),
     ("cruiseControl", "cruise-control", "Cruise Control"),
@@ -345,48 +346,48 @@ const PARTS: [(&str, &str, &str); 4] = [
     ("kafkaExporter", "kafka-exporter", "the Kafka Exporter"),
 ];
 
-/// What a part of the Kafka `cluster` is called, if the pod is one of it: also of a part that the spec no longer asks
-/// for.
+/// The title of the part of the Kafka cluster `cluster` that the pod belongs to, even if the spec no longer contains
+/// that part.
 pub(crate) fn part_title(pod: &Pod<'_>, cluster: &str) -> Option<&'static str> {
     PARTS.into_iter().find_map(|(_, part, title)| pod.is_part_of(cluster, part).then_some(title))
 }
 
-/// The storages of a Kafka or a node pool, with the volumes of a `jbod`.
+/// The storages of a Kafka resource or a node pool, including the volumes of a `jbod`.
 pub(crate) fn storages(resource: &Value) -> impl Iterator<Item = &Value> {
     let all = ["/spec/storage", "/spec/kafka/storage", "/spec/zookeeper/storage"].into_iter();
     all.filter_map(|at| resource.pointer(at)).flat_map(with_volumes)
 }
 
-/// A storage, with the volumes of a `jbod`.
+/// A storage, including the volumes of a `jbod`.
 pub(crate) fn with_volumes(storage: &Value) -> impl Iterator<Item = &Value> {
     std::iter::once(storage).chain(list(storage, "/volumes"))
 }
 
-/// The annotation of a node pool that names the nodes that the operator removes first, instead of those with the
-/// highest ids.
+/// The annotation of a node pool with the nodes that the operator removes first, instead of those with the highest
+/// ids.
 pub(crate) const REMOVE_IDS: &str = "strimzi.io/remove-node-ids";
 
-/// A node pool. It has no `Ready`; without a status no Kafka has claimed it.
+/// A node pool. It has no `Ready`; without a status no Kafka resource uses it.
 #[derive(Debug, Clone, Copy)]
 pub struct KafkaNodePool<'a>(pub &'a Object);
 
 impl<'a> KafkaNodePool<'a> {
-    /// The Kafka it belongs to: label `strimzi.io/cluster`.
+    /// The Kafka cluster it belongs to: label `strimzi.io/cluster`.
     pub fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")
     }
 
-    /// Whether it belongs to this Kafka.
-    pub fn is_of(&self, kafka: &Kafka<'_>) -> bool {
+    /// Whether it belongs to this Kafka cluster.
+    pub fn belongs_to(&self, kafka: &Kafka<'_>) -> bool {
         self.cluster() == Some(kafka.0.name()) && self.0.namespace() == kafka.0.namespace()
     }
 
-    /// Nodes asked for.
-    pub fn wanted(&self) -> i64 {
+    /// Requested nodes.
+    pub fn requested_replicas(&self) -> i64 {
         number(self.0.json(), "/spec/replicas").unwrap_or(0)
     }
 
-    /// Ids of the nodes the operator gave it, ascending.
+    /// Node ids that the operator assigned, ascending.
     pub fn node_ids(&self) -> BTreeSet<i32> {
         let ids = list(self.0.json(), "/status/nodeIds").iter();
         ids.filter_map(|id| i32::try_from(id.as_i64()?).ok()).collect()
@@ -424,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_to_the_brokers_is_found_by_what_a_listener_is() {
+    fn the_listener_for_kstrim_is_found_by_its_properties() {
         let listener = |name: &str, port: u16, kind: &str, more: Value| {
             let mut listener = json!({"name": name, "port": port, "type": kind, "tls": false});
             for (key, value) in more.as_object().into_iter().flatten() {
@@ -447,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn only_some_authorizations_take_rules() {
+    fn only_some_authorizations_support_acls() {
         for (spec, found) in [
             (json!(null), None),
             (json!({"type": "simple"}), Some(("simple", true))),
@@ -463,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn topics_and_users_are_looked_after_where_the_operators_watch() {
+    fn topics_and_users_are_managed_in_the_watched_namespace() {
         for (spec, topics, here) in [
             (json!({}), None, false),
             (json!({"entityOperator": {"userOperator": {}}}), None, false),
@@ -474,13 +475,17 @@ mod tests {
         ] {
             let object = kafka(&spec);
             let kafka = Kafka(&object);
-            assert_eq!((kafka.operates(Entity::Topic), kafka.operates_here(Entity::Topic)), (topics, here));
+            assert_eq!(
+                (kafka.managed_namespace(Entity::Topic), kafka.manages_own_namespace(Entity::Topic)),
+                (topics, here)
+            );
         }
     }
 
-    /// Pools of any name, controllers of their own, another Kafka's pool, and a Kafka of the time before pools.
+    /// Pools with any name, dedicated controllers, another Kafka cluster's pool, and a Kafka resource from before
+    /// node pools.
     #[test]
-    fn nodes_are_those_of_its_pools_or_its_own() {
+    fn nodes_come_from_the_pools_or_the_kafka_resource() {
         let pool = |name: &str, cluster: &str, roles: &[&str], ids: &[i32]| {
             Object::new(json!({
                 "metadata": {"name": name, "namespace": "team-a", "labels": {"strimzi.io/cluster": cluster}},
@@ -495,10 +500,10 @@ mod tests {
         let pools = || pools.iter().map(KafkaNodePool);
         let nodes = |object: &Object| {
             let nodes = Kafka(object).nodes(pools());
-            (nodes.brokers_wanted, nodes.brokers_named(), nodes.all.len())
+            (nodes.brokers_wanted, nodes.describe_brokers(), nodes.all.len())
         };
         assert_eq!(nodes(&kafka(&json!({"kafka": {}}))), (3, "brokers 3, 5, 7".into(), 6));
-        // Releases before 0.46 require these fields of a KRaft cluster too, and ignore them.
+        // Releases before 0.46 also require these fields for a KRaft cluster, and ignore them.
         let ignored = kafka(&json!({"kafka": {"replicas": 9}}));
         assert_eq!(nodes(&ignored).0, 3);
         let own = json!({"kafka": {"replicas": 2}, "zookeeper": {"replicas": 1}});

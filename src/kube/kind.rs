@@ -22,10 +22,10 @@ impl Version {
         }
     }
 
-    /// Where the API server tells which versions it serves (Kubernetes' APIGroup).
+    /// The path with the served versions (Kubernetes' APIGroup).
     pub const GROUP: &str = "/apis/kafka.strimzi.io";
 
-    /// The one to ask for, of those in an APIGroup; `None` if it serves neither.
+    /// The version to use, of those in an APIGroup; `None` if it serves neither.
     pub fn served(group: &serde_json::Value) -> Option<Self> {
         let versions = group.get("versions")?.as_array()?;
         let serves = |version: &Version| versions.iter().any(|v| v["version"] == version.as_str());
@@ -66,7 +66,7 @@ pub enum Kind {
     KafkaBridge,
     /// kafka.strimzi.io KafkaConnector.
     KafkaConnector,
-    /// core.strimzi.io StrimziPodSet: the operator's own owner of pods.
+    /// core.strimzi.io StrimziPodSet: the operator's own controller for pods.
     StrimziPodSet,
 }
 
@@ -145,7 +145,7 @@ impl Kind {
         !matches!(self, Kind::Namespace | Kind::Node | Kind::Crd)
     }
 
-    /// Whether a CRD of Strimzi brings it, so that it may not be served yet.
+    /// Whether it is defined by one of Strimzi's CRDs, so that it may not be served yet.
     pub const fn custom(self) -> bool {
         matches!(
             self,

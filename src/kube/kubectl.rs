@@ -1,9 +1,8 @@
 //! kubectl, always with `--kubeconfig` and `--context`.
 //!
-//! Reads are `get --raw`: one request, no discovery (which costs up to five tries of its
-//! own against a dead server), and the API server's own JSON; where a verb reads much, they go through one
-//! `kubectl proxy` instead. Writes are server-side applies with
-//! the field manager `kstrim`.
+//! Reads are `get --raw`: one request, no discovery (which costs up to five tries of its own against a dead server),
+//! and the API server's own JSON; commands that read a lot send them through one `kubectl proxy` instead. Writes are
+//! server-side applies with the field manager `kstrim`.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -24,16 +23,16 @@ use crate::words;
 /// The field manager of everything kstrim applies.
 pub(crate) const FIELD_MANAGER: &str = "kstrim";
 
-/// Limit of one read. A paused or dead server never answers.
+/// Limit of one read. A paused or dead server never responds.
 const READ: Duration = Duration::from_secs(15);
 /// Limit of one write; an install manifest on a busy machine takes seconds.
 const WRITE: Duration = Duration::from_secs(120);
-/// Pauses, ms, between tries while the API server refuses connections: about 15 s in all.
+/// Pauses in ms between retries while the API server refuses connections: about 15 s in total.
 const RESTART: [u64; 7] = [200, 400, 800, 1600, 3000, 4000, 5000];
 /// How long a watch is kept before it is opened again.
 const WATCH: Duration = Duration::from_secs(1800);
 
-/// The kinds of configurations that have webhooks, and their plurals.
+/// The kinds of configurations that contain webhooks, and their plurals.
 const WEBHOOKS: [(&str, &str); 2] = [
     ("validatingwebhookconfiguration", "validatingwebhookconfigurations"),
     ("mutatingwebhookconfiguration", "mutatingwebhookconfigurations"),
@@ -41,7 +40,7 @@ const WEBHOOKS: [(&str, &str); 2] = [
 
 /// Environment variable that names the program's path.
 pub(crate) const VARIABLE: &str = "KSTRIM_KUBECTL";
-/// Where to get it.
+/// Where to download it.
 pub(crate) const PAGE: &str = "https://kubernetes.io/docs/tasks/tools/";
 
 /// Find kubectl.
@@ -67,21 +66,21 @@ impl Kubectl {
         Self { program: RefCell::new(program), kubeconfig, context, runner, patient: true, proxy: None }
     }
 
-    /// The same with its reads through one `kubectl proxy`, as long as that answers.
+    /// The same with its reads through one `kubectl proxy`, as long as that responds.
     #[must_use]
-    pub(crate) fn by_proxy(mut self) -> Self {
+    pub(crate) fn through_proxy(mut self) -> Self {
         self.proxy = Some(Rc::default());
         self
     }
 
-    /// The same without patience for an API server that is away: for a look, which tells that it is.
+    /// The same without retries if the API server does not respond: for commands that report that.
     #[must_use]
-    pub(crate) fn impatient(mut self) -> Self {
+    pub(crate) fn without_retries(mut self) -> Self {
         self.patient = false;
         self
     }
 
-    /// The same with commands run by `runner`, which does reads too.
+    /// The same with commands run by `runner`, including reads.
     #[must_use]
     pub(crate) fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
         Self { runner, proxy: None, patient: false, ..self.clone() }
@@ -92,7 +91,7 @@ impl Kubectl {
         self.program.borrow().clone()
     }
 
-    /// From now on it is another program.
+    /// Use another program from now on.
     pub(crate) fn set_program(&self, program: PathBuf) {
         *self.program.borrow_mut() = program;
     }
@@ -105,8 +104,8 @@ impl Kubectl {
             .timeout(READ)
     }
 
-    /// Whether the kubeconfig has the context at all; asks nobody.
-    pub(crate) fn knows_context(&self) -> bool {
+    /// Whether the kubeconfig has the context at all; sends no request.
+    pub(crate) fn has_context(&self) -> bool {
         self.in_context().is_some()
     }
 
@@ -143,7 +142,8 @@ impl Kubectl {
         Err(error)
     }
 
-    /// The configuration that has a webhook of this name, as `KIND/NAME`; `None` if none has, or none may be read.
+    /// The configuration that contains a webhook with this name, as `KIND/NAME`; `None` if there is none, or it may
+    /// not be read.
     pub(crate) async fn configuration_of(&self, webhook: &str) -> Option<String> {
         for (kind, plural) in WEBHOOKS {
             let found = self.list(&format!("/apis/admissionregistration.k8s.io/v1/{plural}")).await;
@@ -158,8 +158,8 @@ impl Kubectl {
         None
     }
 
-    /// The same with patience for an API server that restarts, as it does when its machine is
-    /// short of memory: whatever is asked or sent may be so twice.
+    /// The same with retries for an API server that restarts, as it does when its machine is short of memory: a
+    /// request may be sent twice.
     async fn run(&self, cmd: &Cmd) -> Result<Output, ApiError> {
         let mut pauses = RESTART.iter();
         loop {
@@ -198,28 +198,29 @@ impl Kubectl {
             })
     }
 
-    /// The command that builds a kustomization. It sends nothing to the API server; that it uses no other network is for
-    /// the caller to check (`user_manifests::kustomize`).
+    /// The command that builds a kustomization. It sends nothing to the API server; the caller must check that it
+    /// uses no other network (`user_manifests::kustomize`).
     pub(crate) fn kustomize_cmd(&self, directory: &Path) -> Cmd {
         // A path that begins with a dash is not a flag.
         self.cmd().args(["kustomize", "--"]).arg(directory.display().to_string())
     }
 
-    /// Build a kustomization; kubectl's own verdict is in the output.
+    /// Build a kustomization; the output contains kubectl's own errors.
     pub(crate) async fn kustomize(&self, directory: &Path) -> Result<Output> {
         let cmd = self.kustomize_cmd(directory);
         Ok(self.runner.run(&cmd).await.map_err(|e| exec_failure(&cmd, &e))?)
     }
 
-    /// Whether the API server says it is ready.
+    /// Whether the API server is ready.
     pub(crate) async fn ready(&self) -> Result<(), ApiError> {
         self.run_once(&self.readyz()).await.map(drop)
     }
 
-    /// The same in so much time.
+    /// The same with this time limit.
     ///
     /// # Errors
-    /// Why it does not, or that the time has passed.
+    ///
+    /// Why it is not ready, or that the time has passed.
     pub(crate) async fn ready_in(&self, limit: Duration) -> Result<(), ApiError> {
         self.run_once(&self.readyz().timeout(limit)).await.map(drop)
     }
@@ -228,12 +229,12 @@ impl Kubectl {
         self.cmd().args(["get", "--raw", "/readyz"])
     }
 
-    /// What a path says that is no JSON: `/readyz?verbose`. Not asked again where the server is away.
+    /// The text at a path that is not JSON: `/readyz?verbose`. No retries.
     pub(crate) async fn raw(&self, path: &str) -> Result<String, ApiError> {
         Ok(self.run_once(&self.cmd().args(["get", "--raw", path])).await?.text())
     }
 
-    /// One object or list; `Ok(None)` if there is none.
+    /// One object or list; `Ok(None)` if it does not exist.
     pub(crate) async fn find(&self, path: &str) -> Result<Option<Value>, ApiError> {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
@@ -242,7 +243,8 @@ impl Kubectl {
         }
     }
 
-    /// The items of a collection; none if the API server does not serve it. They have no `kind`: a list's items do not.
+    /// The items of a collection; empty if the API server does not serve it. They have no `kind`: a list's items do
+    /// not.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, ApiError> {
         let Some(mut list) = self.find(path).await? else { return Ok(Vec::new()) };
         match list.get_mut("items").map(Value::take) {
@@ -252,8 +254,7 @@ impl Kubectl {
         }
     }
 
-    /// The command that applies what is on its stdin. `force` takes over fields that another
-    /// manager owns.
+    /// The command that applies the manifests on its stdin. `force` takes over fields that another manager owns.
     pub(crate) fn apply_cmd(&self, force: bool) -> Cmd {
         let mut cmd = self.cmd().args(["apply", "--server-side"]);
         cmd = cmd.arg(format!("--field-manager={FIELD_MANAGER}"));
@@ -263,17 +264,17 @@ impl Kubectl {
         cmd.args(["-f", "-"]).timeout(WRITE)
     }
 
-    /// Apply a YAML stream. The result is what kubectl said on stderr: warnings also come with success.
+    /// Apply a YAML stream. The result is kubectl's stderr: warnings also occur on success.
     ///
     /// # Errors
-    /// What the API server refused; a part may have been applied.
+    ///
+    /// What the API server rejected; a part may have been applied.
     pub(crate) async fn apply(&self, yaml: &str, force: bool) -> Result<String, ApiError> {
         let output = self.run(&self.apply_cmd(force).stdin(yaml)).await?;
         Ok(output.stderr)
     }
 
-    /// Objects as they would be after an apply of this YAML; nothing is changed. `force`: also where another manager owns
-    /// a field.
+    /// The objects after an apply of this YAML, as a dry run. `force`: also if another manager owns a field.
     pub(crate) async fn preview(&self, yaml: &str, force: bool) -> Result<Vec<Value>, ApiError> {
         let cmd = self.apply_cmd(force).args(["--dry-run=server", "-o", "json"]);
         let output = self.run(&cmd.stdin(yaml)).await?;
@@ -289,7 +290,7 @@ impl Kubectl {
     /// An object that does not exist is no error. Called by `cluster::change` only.
     ///
     /// # Errors
-    /// What the API server refused: [`ApiErrorKind::Conflict`] if it is not the object of the preconditions.
+    /// What the API server rejected: [`ApiErrorKind::Conflict`] if it is not the object of the preconditions.
     pub(crate) async fn delete_at(&self, path: &str, options: &Value) -> Result<(), ApiError> {
         let cmd = self.cmd().args(["delete", "--raw", path, "-f", "-"]).timeout(WRITE);
         match self.run(&cmd.stdin(options.to_string())).await {
@@ -302,7 +303,7 @@ impl Kubectl {
     /// Create an object in the collection at `path`, and return it as it was stored.
     ///
     /// # Errors
-    /// What the API server refused: [`ApiErrorKind::AlreadyExists`] if an object of that name exists.
+    /// What the API server rejected: [`ApiErrorKind::AlreadyExists`] if an object with that name exists.
     pub(crate) async fn create_at(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
         let cmd = self.cmd().args(["create", "--raw", path, "-f", "-"]).timeout(WRITE);
         stored(path, &self.run(&cmd.stdin(object.to_string())).await?)
@@ -331,27 +332,28 @@ impl Kubectl {
         self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
     }
 
-    /// Whether the API server would take this YAML stream whole, every field of it known; nothing is changed.
+    /// Whether the API server would accept this whole YAML stream, with strict validation, as a dry run.
     pub(crate) async fn would_apply(&self, yaml: &str, force: bool) -> Result<(), ApiError> {
         self.run(&self.apply_cmd(force).arg("--dry-run=server").stdin(yaml)).await.map(drop)
     }
 
-    /// Write the objects that this YAML stream names as they are, so that they are stored again.
+    /// Write the objects that this YAML stream names unchanged, so that they are stored again.
     ///
     /// # Errors
-    /// What the API server refused; a part may have been written.
+    ///
+    /// What the API server rejected; a part may have been written.
     pub(crate) async fn touch(&self, names: &str) -> Result<(), ApiError> {
         let cmd = self.cmd().args(["patch", "-f", "-", "--type=merge", "-p", "{}"]).timeout(WRITE);
         self.run(&cmd.stdin(names)).await.map(drop)
     }
 
-    /// Merge `patch` into the status of an object that is in no namespace.
+    /// Merge `patch` into the status of a cluster-scoped object.
     pub(crate) async fn patch_status(&self, kind: &str, name: &str, patch: &Value) -> Result<(), ApiError> {
         let cmd = self.cmd().args(["patch", kind, name, "--subresource=status", "--type=merge"]);
         self.run(&cmd.args(["-p", &patch.to_string()]).timeout(WRITE)).await.map(drop)
     }
 
-    /// The end of a container's log; `previous` for the one before the last restart.
+    /// The end of a container's log; `previous` for that of the previous run.
     pub(crate) async fn logs(
         &self,
         namespace: &str,
@@ -398,7 +400,7 @@ impl Kubectl {
             Some(namespace) => cmd.args(["-n", namespace]),
             None => cmd.arg("--all-namespaces"),
         };
-        // kubectl warns on stderr of kinds that are not served yet, and answers all the same.
+        // kubectl warns on stderr about kinds that are not served yet, and responds nevertheless.
         let output = self.runner.run(&cmd).await.map_err(ApiError::from)?;
         match output.text().split_whitespace().next() {
             Some("yes") => Ok(true),
@@ -407,7 +409,7 @@ impl Kubectl {
         }
     }
 
-    /// One entry of a Secret, decoded; the others stay in the cluster. Empty if there is none.
+    /// One entry of a Secret, decoded; the others are not read. Empty if it does not exist.
     pub(crate) async fn secret_entry(
         &self,
         namespace: &str,
@@ -422,8 +424,9 @@ impl Kubectl {
     /// The names in a directory of a container.
     ///
     /// # Errors
-    /// When the container does not run, or has no such directory.
-    pub(crate) async fn folder(
+    ///
+    /// If the container is not running, or has no such directory.
+    pub(crate) async fn list_directory(
         &self,
         namespace: &str,
         pod: &str,
@@ -437,12 +440,13 @@ impl Kubectl {
     /// Forward a free local port to `port` of a pod. The forward ends when the result is dropped.
     ///
     /// # Errors
-    /// When kubectl cannot be run or says something else than the port.
+    ///
+    /// If kubectl cannot be run or does not print the port.
     pub(crate) async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward, ApiError> {
         self.forwarding(namespace, pod, &format!(":{port}"), WATCH).await
     }
 
-    /// Forward the local port `local`, for as long as anybody may want.
+    /// Forward the local port `local` without a time limit.
     pub(crate) async fn forward_from(
         &self,
         local: u16,
@@ -483,7 +487,7 @@ fn stored(path: &str, output: &Output) -> Result<Value, ApiError> {
         .map_err(|e| ApiError::new(ApiErrorKind::Malformed, format!("{path}: {e}")))
 }
 
-/// Not there, or of a kind that is not served.
+/// Does not exist, or its kind is not served.
 fn absent(error: &ApiError) -> bool {
     matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind)
 }
@@ -497,7 +501,8 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    /// Wait until it ends by itself. kubectl's word about each connection is read, so that it never waits.
+    /// Wait until it ends by itself. kubectl's output about each connection is read, so that its pipe does not fill
+    /// up.
     pub(crate) async fn ended(&mut self) {
         while matches!(self.lines.next().await, Ok(Some(_))) {}
     }

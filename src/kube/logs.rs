@@ -6,12 +6,12 @@ use crate::exec::{Cmd, Lines};
 use crate::kube::ApiError;
 use crate::kube::kubectl::Kubectl;
 
-/// How long one log is followed before it is asked for again.
+/// How long one log is followed before it is opened again.
 const FOLLOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// Limit of reading one log to its end.
 const READ: Duration = Duration::from_secs(30);
 
-/// Which log, and how much of it.
+/// Which log, and which part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LogRequest {
     /// Namespace of the pod.
@@ -20,17 +20,17 @@ pub(crate) struct LogRequest {
     pub pod: String,
     /// Its container.
     pub container: String,
-    /// Last lines only.
+    /// Only the last lines.
     pub tail: Option<u64>,
-    /// What is not older than this.
+    /// Only lines that are not older than this.
     pub since: Option<Duration>,
-    /// What is not older than this moment (RFC 3339); wins over `since`.
+    /// Only lines that are not older than this time (RFC 3339); takes precedence over `since`.
     pub since_time: Option<String>,
-    /// Of the run before the last restart.
+    /// Of the previous run.
     pub previous: bool,
-    /// Go on as it grows.
+    /// Follow it as it grows.
     pub follow: bool,
-    /// With the kubelet's time before each line.
+    /// With the kubelet's timestamp before each line.
     pub timestamps: bool,
 }
 
@@ -44,7 +44,7 @@ impl Kubectl {
         }
         match (&request.since_time, request.since) {
             (Some(time), _) => cmd = cmd.arg(format!("--since-time={time}")),
-            // Whole seconds; nothing is the same as no limit to kubectl.
+            // Whole seconds; for kubectl 0 means no limit.
             (None, Some(since)) => {
                 let seconds = since.as_secs() + u64::from(since.subsec_nanos() > 0);
                 cmd = cmd.arg(format!("--since={}s", seconds.max(1)));
@@ -63,7 +63,7 @@ impl Kubectl {
         cmd.timeout(if request.follow { FOLLOW } else { READ })
     }
 
-    /// A complete log. A log that is not available now is an error: nothing waits for it.
+    /// A complete log. No waiting: a log that is not available now is an error.
     pub(crate) async fn log(&self, request: &LogRequest) -> Result<String, ApiError> {
         Ok(self.run_once(&self.log_cmd(request)).await?.text())
     }

@@ -1,10 +1,9 @@
 //! The observed state of the cluster: typed views of its objects, and a watch that keeps them up to date.
 //!
-//! [`watch::Watcher`] lists and watches through an [`api::Api`], fills a [`store::Store`], and
-//! whoever waits takes a [`snapshot::Snapshot`] each time the store changed. Views
-//! ([`pod::Pod`], [`kafka::Kafka`] ...) borrow an [`object::Object`]; a missing or null field
-//! is an empty answer, never an error: a new custom resource has no status, a new CRD has
-//! `conditions: null`.
+//! [`watch::Watcher`] lists and watches through an [`api::Api`], fills a [`store::Store`], and every waiting task
+//! takes a [`snapshot::Snapshot`] each time the store changed. Views ([`pod::Pod`], [`kafka::Kafka`] ...) borrow an
+//! [`object::Object`]; a missing or null field is returned as empty, never as an error: a new custom resource has no
+//! status, a new CRD has `conditions: null`.
 
 pub(crate) mod admission;
 pub(crate) mod api;
@@ -31,5 +30,5 @@ pub use snapshot::Snapshot;
 pub use store::Store;
 pub(crate) use watch::Watcher;
 
-/// The limit of a child that lives as long as its run.
+/// The limit of a child process that lives as long as its run.
 const FOREVER: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);

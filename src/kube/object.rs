@@ -29,7 +29,7 @@ pub struct Condition<'a> {
     pub status: &'a str,
     /// One word, or empty.
     pub reason: &'a str,
-    /// For people, or empty.
+    /// A message, or empty.
     pub message: &'a str,
     /// When `status` last changed.
     pub last_transition: Option<Timestamp>,
@@ -93,7 +93,7 @@ impl Object {
         &self.0
     }
 
-    /// `kind`. Items of a list often have none: the API server leaves it to the list.
+    /// `kind`. Items of a list often have none: the API server omits it.
     pub fn kind(&self) -> &str {
         text(&self.0, "/kind")
     }
@@ -108,7 +108,7 @@ impl Object {
         text(&self.0, "/metadata/namespace")
     }
 
-    /// `metadata.uid`: a name comes back, a uid never does.
+    /// `metadata.uid`: a name may be reused, a uid never is.
     pub fn uid(&self) -> &str {
         text(&self.0, "/metadata/uid")
     }
@@ -123,12 +123,12 @@ impl Object {
         number(&self.0, "/metadata/generation")
     }
 
-    /// `status.observedGeneration`: the generation its controller last looked at.
+    /// `status.observedGeneration`: the generation that its controller last reconciled.
     pub fn observed_generation(&self) -> Option<i64> {
         number(&self.0, "/status/observedGeneration")
     }
 
-    /// Whether the controller has looked at the current spec. False without a status.
+    /// Whether the controller has seen the current spec. False without a status.
     pub fn observed(&self) -> bool {
         match (self.generation(), self.observed_generation()) {
             (Some(wanted), Some(seen)) => seen >= wanted,
@@ -137,7 +137,7 @@ impl Object {
         }
     }
 
-    /// Whether there is a status with anything in it.
+    /// Whether there is a status that is not empty.
     pub fn has_status(&self) -> bool {
         self.0.get("status").and_then(Value::as_object).is_some_and(|s| !s.is_empty())
     }
@@ -157,7 +157,7 @@ impl Object {
         time(&self.0, "/metadata/creationTimestamp")
     }
 
-    /// `metadata.deletionTimestamp`. For a pod it lies in the future: now plus its grace.
+    /// `metadata.deletionTimestamp`. For a pod it lies in the future: now plus its grace period.
     pub fn deletion(&self) -> Option<Timestamp> {
         time(&self.0, "/metadata/deletionTimestamp")
     }
@@ -189,8 +189,8 @@ impl Object {
             .max()
     }
 
-    /// When somebody, whoever it was, last wrote the specification, as far as that left a trace: who takes
-    /// back the only field that was theirs leaves none.
+    /// When anybody last wrote the specification, as far as that is recorded: a manager that removes the only field
+    /// it owned leaves no record.
     pub fn spec_written(&self) -> Option<Timestamp> {
         list(&self.0, "/metadata/managedFields")
             .iter()
@@ -199,7 +199,7 @@ impl Object {
             .max()
     }
 
-    /// `status.conditions`, in their order. One type may come twice (two `Warning`s of a Kafka).
+    /// `status.conditions`, in their order. A type may occur twice (two `Warning`s of a Kafka resource).
     pub fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
         list(&self.0, "/status/conditions").iter().map(Condition::of)
     }
@@ -215,7 +215,7 @@ impl Object {
     }
 }
 
-/// Take out of an object what the API server writes into its metadata, and its status.
+/// Remove the metadata that the API server sets, and the status.
 pub(crate) fn remove_server_fields(object: &mut Value) {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
@@ -236,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nulls_and_gaps_are_empty_answers() {
+    fn null_and_missing_fields_are_empty() {
         for status in [json!(null), json!({}), json!({"conditions": null}), json!({"conditions": []})] {
             let object = Object::new(json!({"metadata": {"generation": 1}, "status": status}));
             assert_eq!(object.conditions().count(), 0);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_writer_is_no_writer_of_the_spec() {
+    fn writing_the_status_is_not_writing_the_spec() {
         let object = Object::new(json!({"metadata": {"managedFields": [
             {"manager": "kstrim", "time": "2026-11-22T20:00:00Z"},
             {"manager": "kstrim", "subresource": "status", "time": "2026-11-22T21:00:00Z"},
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_wrote_the_spec_is_seen() {
+    fn any_write_of_the_spec_is_found() {
         let fields = |manager: &str, what: &str, time: &str| json!({"manager": manager, "fieldsV1": {what: {}}, "time": time});
         let object = Object::new(json!({"metadata": {"managedFields": [
             fields("kstrim", "f:spec", "2026-11-22T20:00:00Z"),

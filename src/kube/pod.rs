@@ -9,24 +9,24 @@ use super::object::{Condition, Object, list, number, text, time};
 #[derive(Debug, Clone, Copy)]
 pub struct Pod<'a>(pub &'a Object);
 
-/// What a container does now.
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State<'a> {
     /// Not reported yet.
     Unknown,
-    /// It waits: `ContainerCreating`, `ErrImagePull`, `ImagePullBackOff`, `CrashLoopBackOff` ...
+    /// Waiting: `ContainerCreating`, `ErrImagePull`, `ImagePullBackOff`, `CrashLoopBackOff` ...
     Waiting {
         /// One word.
         reason: &'a str,
-        /// For people, or empty.
+        /// A message, or empty.
         message: &'a str,
     },
-    /// It runs.
+    /// Running.
     Running {
         /// Since when.
         started: Option<Timestamp>,
     },
-    /// It ended.
+    /// Terminated.
     Terminated(Ended<'a>),
 }
 
@@ -35,11 +35,11 @@ pub enum State<'a> {
 pub struct Ended<'a> {
     /// `Completed`, `Error`, `OOMKilled` ...
     pub reason: &'a str,
-    /// For people, or empty.
+    /// A message, or empty.
     pub message: &'a str,
     /// Exit code; 137 is SIGKILL.
     pub exit_code: i64,
-    /// When that run began.
+    /// When that run started.
     pub started: Option<Timestamp>,
     /// When it ended.
     pub finished: Option<Timestamp>,
@@ -56,7 +56,7 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// Ended otherwise than with exit code 0.
+    /// Ended with an exit code other than 0.
     pub fn failed(&self) -> bool {
         self.exit_code != 0
     }
@@ -66,13 +66,13 @@ impl<'a> Ended<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Container<'a>(&'a Value);
 
-/// The kubelet's longest pause between restarts is 5 minutes, and it forgets after 10: two
-/// ends further apart are no loop.
+/// The kubelet's longest back-off between restarts is 5 minutes, and it is reset after 10: two ends further apart are
+/// not a crash loop.
 const SAME_LOOP: SignedDuration = SignedDuration::from_mins(10);
 
-/// What runs for less than this after it failed may do so again.
+/// A container that has run for less time than this since a failure may fail again.
 const STEADY: SignedDuration = SignedDuration::from_secs(20);
-/// What ran for longer than this before it failed is in no loop.
+/// A container that ran longer than this before it failed is not in a crash loop.
 const LONG_RUN: SignedDuration = SignedDuration::from_mins(2);
 
 impl<'a> Container<'a> {
@@ -81,15 +81,15 @@ impl<'a> Container<'a> {
         text(self.0, "/name")
     }
 
-    /// The image asked for.
+    /// The requested image.
     pub fn image(&self) -> &'a str {
         text(self.0, "/image")
     }
 
-    /// What runs under that name: the digest of the image in its registry (`quay.io/x@sha256:...`), for
-    /// one that was loaded from an archive that of its configuration (`sha256:...`). `None` before.
+    /// The image that is running: the digest of the image in its registry (`quay.io/x@sha256:...`), or, if it was
+    /// loaded from an archive, that of its configuration (`sha256:...`). `None` before.
     pub fn digest(&self) -> Option<&'a str> {
-        // Docker's own form has a scheme before it.
+        // Docker's own form has a scheme as prefix.
         let id = text(self.0, "/imageID");
         Some(id.strip_prefix("docker-pullable://").or(id.strip_prefix("docker://")).unwrap_or(id))
             .filter(|id| !id.is_empty())
@@ -100,12 +100,12 @@ impl<'a> Container<'a> {
         self.0.get("ready").and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// How often it was restarted in the pod's whole life. No sign of trouble by itself.
+    /// How often it was restarted in the pod's lifetime. Not a problem by itself.
     pub fn restarts(&self) -> i64 {
         number(self.0, "/restartCount").unwrap_or(0)
     }
 
-    /// What it does now.
+    /// Its current state.
     pub fn state(&self) -> State<'a> {
         let Some(state) = self.0.get("state") else { return State::Unknown };
         if let Some(w) = state.get("waiting") {
@@ -124,8 +124,8 @@ impl<'a> Container<'a> {
         self.0.pointer("/lastState/terminated").map(Ended::of)
     }
 
-    /// Its last failed end, if it is down because of it now: terminated, or waiting to be
-    /// started again. A container that runs is not down, whatever it went through.
+    /// Its last failed end, if it is down because of it now: terminated, or waiting to be restarted. A running
+    /// container is not down, whatever happened before.
     pub fn down(&self) -> Option<Ended<'a>> {
         match self.state() {
             State::Terminated(end) => Some(end).filter(Ended::failed),
@@ -134,8 +134,8 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Since when it runs, if it has failed again and again and has not yet run for longer than before its last end:
-    /// the readiness probe of a container in a crash loop passes for a while, each time.
+    /// Since when it has been running, if it has failed repeatedly and has not yet run longer than before its last
+    /// end: the readiness probe of a container in a crash loop passes for a while, each time.
     pub fn unsteady(&self, now: Timestamp) -> Option<Timestamp> {
         let last = self.last().filter(Ended::failed).filter(|_| self.restarts() > 1)?;
         let State::Running { started: Some(started) } = self.state() else { return None };
@@ -146,8 +146,7 @@ impl<'a> Container<'a> {
         (looping && now.duration_since(started) <= steady).then_some(started)
     }
 
-    /// Failed ends of the present loop: 0, 1 or 2 as far as the status remembers. A restart
-    /// count of long ago does not count.
+    /// Failed ends of the present crash loop: 0, 1 or 2 as far as the status shows. Old restarts do not count.
     pub fn crashes(&self) -> u8 {
         let Some(last) = self.last().filter(Ended::failed) else {
             return u8::from(self.down().is_some());
@@ -172,7 +171,7 @@ impl<'a> Pod<'a> {
         self.0.phase()
     }
 
-    /// The node it was put on, empty before.
+    /// Its node, empty before it is scheduled.
     pub fn node(&self) -> &'a str {
         text(self.0.json(), "/spec/nodeName")
     }
@@ -182,7 +181,7 @@ impl<'a> Pod<'a> {
         self.0.condition("PodScheduled")
     }
 
-    /// Why the scheduler finds no node for it, if so.
+    /// Why the scheduler finds no node for it, if that is so.
     pub fn unschedulable(&self) -> Option<Condition<'a>> {
         self.scheduled().filter(|c| c.is_false() && c.reason == "Unschedulable")
     }
@@ -192,7 +191,7 @@ impl<'a> Pod<'a> {
         !self.0.deleting() && self.0.condition("Ready").is_some_and(|c| c.is_true())
     }
 
-    /// Its first container that runs, and has failed again and again just before.
+    /// Its first running container that has failed repeatedly just before.
     pub fn unsteady(&self, now: Timestamp) -> Option<Container<'a>> {
         self.containers().find(|container| container.unsteady(now).is_some())
     }
@@ -211,7 +210,7 @@ impl<'a> Pod<'a> {
             .map(Container)
     }
 
-    /// The Kafka, Connect ... it belongs to: label `strimzi.io/cluster`.
+    /// The cluster (Kafka, Connect ...) it belongs to: label `strimzi.io/cluster`.
     pub fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")
     }
@@ -228,9 +227,9 @@ impl<'a> Pod<'a> {
             && self.0.label("strimzi.io/name").and_then(|n| n.strip_suffix("-zookeeper")) == Some(cluster)
     }
 
-    /// Whether it is a Kafka or ZooKeeper node whose volume is the pod's own (`type: ephemeral`): the data is lost
-    /// with the pod. Strimzi calls such volumes `data`, `data-0` ...
-    pub fn holds_data(&self) -> bool {
+    /// Whether it is a Kafka or ZooKeeper node with an ephemeral volume (`type: ephemeral`): the data is lost with
+    /// the pod. Strimzi names such volumes `data`, `data-0` ...
+    pub fn has_ephemeral_data(&self) -> bool {
         let volumes = self.0.json().pointer("/spec/volumes").and_then(Value::as_array);
         volumes.into_iter().flatten().any(|volume| {
             let name = volume["name"].as_str().unwrap_or_default();
@@ -238,26 +237,27 @@ impl<'a> Pod<'a> {
         })
     }
 
-    /// Whether it is a broker of `cluster`, and not only a controller. Strimzi sets a label for this; without it
-    /// (before node pools), every Kafka node is one.
+    /// Whether it is a broker of `cluster`, not only a controller. Strimzi sets a label for this; without it (before
+    /// node pools), every Kafka node is a broker.
     pub fn is_broker_of(&self, cluster: &str) -> bool {
         self.is_kafka_node_of(cluster)
             && self.0.label("strimzi.io/broker-role").is_none_or(|role| role == "true")
     }
 
-    /// Whether it is of a part of the Kafka `cluster` beside its nodes: `entity-operator`, `cruise-control` ...
+    /// Whether it belongs to a part of the Kafka cluster `cluster` other than its nodes: `entity-operator`,
+    /// `cruise-control` ...
     pub fn is_part_of(&self, cluster: &str, part: &str) -> bool {
         self.cluster() == Some(cluster)
             && self.0.label("strimzi.io/name").and_then(|n| n.strip_prefix(cluster)?.strip_prefix('-'))
                 == Some(part)
     }
 
-    /// Names of the Secrets that its images are pulled with.
+    /// Names of its image pull secrets.
     pub fn pull_secrets(&self) -> Vec<&'a str> {
         list(self.0.json(), "/spec/imagePullSecrets").iter().map(|s| text(s, "/name")).collect()
     }
 
-    /// Whether it is the cluster operator's.
+    /// Whether it is a cluster operator's pod.
     pub fn is_operator(&self) -> bool {
         self.0.label("name") == Some(super::cluster::OPERATOR)
             || self.0.label("strimzi.io/kind") == Some("cluster-operator")
@@ -269,7 +269,7 @@ impl<'a> Pod<'a> {
 pub struct Claim<'a>(pub &'a Object);
 
 impl<'a> Claim<'a> {
-    /// Whether it has its volume.
+    /// Whether it is bound to a volume.
     pub fn bound(&self) -> bool {
         self.0.phase() == "Bound"
     }
@@ -279,39 +279,38 @@ impl<'a> Claim<'a> {
         self.0.phase() == "Pending" && !self.0.deleting()
     }
 
-    /// The storage class asked for, if any is.
+    /// The requested storage class, if any.
     pub fn storage_class(&self) -> Option<&'a str> {
         self.0.json().pointer("/spec/storageClassName")?.as_str()
     }
 
-    /// The cluster it holds data of: label `strimzi.io/cluster`.
+    /// The cluster whose data it contains: label `strimzi.io/cluster`.
     pub fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")
     }
 }
 
-/// An event. It outlives what it speaks of, and names come back: match by
-/// [`about_uid`](Event::about_uid).
+/// An event. It may outlive its object, and names are reused: match by [`about_uid`](Event::about_uid).
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a>(pub &'a Object);
 
 impl<'a> Event<'a> {
-    /// Kind of the object it speaks of.
+    /// Kind of its object.
     pub fn about_kind(&self) -> &'a str {
         text(self.0.json(), "/involvedObject/kind")
     }
 
-    /// Name of the object it speaks of.
+    /// Name of its object.
     pub fn about_name(&self) -> &'a str {
         text(self.0.json(), "/involvedObject/name")
     }
 
-    /// Uid of the object it speaks of.
+    /// Uid of its object.
     pub fn about_uid(&self) -> &'a str {
         text(self.0.json(), "/involvedObject/uid")
     }
 
-    /// `Normal` or `Warning`. Warnings are normal in success.
+    /// `Normal` or `Warning`. Warnings also occur on success.
     pub fn kind(&self) -> &'a str {
         text(self.0.json(), "/type")
     }
@@ -365,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_restart_is_no_loop() {
+    fn an_old_restart_is_not_a_crash_loop() {
         let old = json!({"terminated": {"exitCode": 137, "finishedAt": "2026-11-20T10:00:00Z"}});
         let now = json!({"terminated": {"exitCode": 137, "startedAt": "2026-11-22T10:00:00Z", "finishedAt": "2026-11-22T10:10:00Z"}});
         let soon = json!({"terminated": {"exitCode": 137, "finishedAt": "2026-11-22T09:59:59Z"}});

@@ -1,9 +1,9 @@
-//! Many reads through one `kubectl proxy`: a kubectl of its own for each takes some 40 ms of CPU time before it
-//! asks anything, and `up` and `down` ask a hundred times.
+//! Many reads through one `kubectl proxy`: a separate kubectl for each needs some 40 ms of CPU time before it sends a
+//! request, and `up` and `down` send a hundred.
 //!
-//! The proxy listens on a socket that only this user can reach, lets nothing through but GET, and ends with the run.
-//! It gives sure answers only: an object, a list, a watch, or that there is none. Whatever else happens is nobody's
-//! answer; the caller asks again by `kubectl get --raw`, whose words are the ones that are explained.
+//! The proxy listens on a socket that only this user can access, allows only GET requests, and ends with the run. Its
+//! response is used only if it is unambiguous: an object, a list, a watch, or that it does not exist. In all other
+//! cases the caller repeats the read with `kubectl get --raw`, whose error messages can be explained.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -23,9 +23,9 @@ use crate::words;
 
 /// How long the proxy may take to listen; an idle machine needs 50 ms.
 const LISTENS_WITHIN: Duration = Duration::from_secs(3);
-/// How the name of a socket's directory begins; the process that made it follows.
+/// Prefix of the name of a socket's directory, followed by the id of the process that created it.
 const PREFIX: &str = "kstrim-api-";
-/// Most bytes of an answer's head.
+/// Maximum size of a response's head, in bytes.
 const HEAD_LIMIT: usize = 64 << 10;
 
 /// The reads of one run.
@@ -36,31 +36,31 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 enum State {
-    /// Nobody has asked yet, or the one that answered before has broken.
+    /// Not used yet, or the previous proxy failed.
     #[default]
     Idle,
     Serving(Serving),
-    /// It cannot be had here.
+    /// It cannot be used on this machine.
     Off,
 }
 
 struct Serving {
     socket: PathBuf,
-    /// Whether it has ever answered: one that never did is not tried again.
+    /// Whether it has ever responded: one that never did is not restarted.
     proven: bool,
     _child: Box<dyn Lines>,
     _folder: TempDir,
 }
 
-/// What came through.
+/// A response.
 struct Answer {
     status: u16,
     body: BufReader<UnixStream>,
 }
 
 impl Proxy {
-    /// The JSON at a path, or that there is none, or that the time of `kubectl` has passed; `None`: ask in another
-    /// way.
+    /// The JSON at a path, or that it does not exist, or that the time of `kubectl` has passed; `None`: use kubectl
+    /// instead.
     pub(crate) async fn get(
         &self,
         runner: &dyn Runner,
@@ -91,7 +91,7 @@ impl Proxy {
         }
     }
 
-    /// The lines of a watch; `None`: ask in another way.
+    /// The lines of a watch; `None`: use kubectl instead.
     pub(crate) async fn watch(
         &self,
         runner: &dyn Runner,
@@ -105,7 +105,7 @@ impl Proxy {
         }
     }
 
-    /// Where it listens. The first to ask starts it; others wait meanwhile.
+    /// Its socket. The first caller starts the proxy; others wait in the meantime.
     async fn socket(&self, runner: &dyn Runner, kubectl: &Cmd) -> Option<PathBuf> {
         let mut state = self.state.lock().await;
         if matches!(*state, State::Idle) {
@@ -125,8 +125,8 @@ impl Proxy {
         }
     }
 
-    /// It, or the API server behind it, gave no answer. The next read may start another, which reads the
-    /// kubeconfig again.
+    /// It, or the API server behind it, did not respond. The next read may start another, which reads the kubeconfig
+    /// again.
     async fn broken(&self, socket: &Path) {
         let mut state = self.state.lock().await;
         if let State::Serving(serving) = &*state
@@ -137,11 +137,11 @@ impl Proxy {
     }
 }
 
-/// Start one and wait until it listens.
+/// Start a proxy and wait until it listens.
 async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
     let place = place();
     sweep(&place);
-    // Readable by this user alone, as `tempfile` makes it.
+    // Readable only by this user, as created by `tempfile`.
     let name = format!("{PREFIX}{}-", std::process::id());
     let folder = tempfile::Builder::new().prefix(&name).tempdir_in(place).ok()?;
     let socket = folder.path().join("api");
@@ -152,15 +152,15 @@ async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
     words::SERVING.said(&first).then_some(Serving { socket, proven: false, _child: child, _folder: folder })
 }
 
-/// A socket's path may have a hundred characters: no state directory.
+/// A socket's path may have about a hundred characters, so it is not in the state directory.
 fn place() -> PathBuf {
     dirs::runtime_dir().filter(|folder| folder.is_dir()).unwrap_or_else(std::env::temp_dir)
 }
 
-/// Remove the directories of runs that were killed: they could not.
+/// Remove the directories of runs that were killed and could not remove them.
 fn sweep(place: &Path) {
     for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
-        // The name first: the directory is everybody's.
+        // Check the name first: everybody can write to the parent directory.
         let name = entry.file_name();
         let process = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
         let gone = process.and_then(Pid::from_raw).is_some_and(|p| test_kill_process(p).is_err());
@@ -170,7 +170,7 @@ fn sweep(place: &Path) {
     }
 }
 
-/// Ask, and read the head of the answer. In HTTP/1.0 what follows it is the body as it is, until the end of the
+/// Send a request, and read the head of the response. In HTTP/1.0 the body follows unchanged, until the end of the
 /// connection.
 async fn ask(socket: &Path, path: &str) -> Option<Answer> {
     let mut stream = UnixStream::connect(socket).await.ok()?;
@@ -197,21 +197,21 @@ pub async fn head(body: &mut (impl AsyncBufRead + Unpin)) -> Option<u16> {
     response.code
 }
 
-/// What an answer is worth.
+/// How to use a response.
 enum Judged {
-    /// It is one.
+    /// It is unambiguous.
     Answer(Result<Value, ApiError>),
-    /// Somebody answered, with something that kubectl is to tell.
+    /// A server responded, but kubectl must report what it was.
     Refusal,
 }
 
-/// `None`: nobody answered for the API server.
+/// `None`: the API server did not respond.
 fn judge(status: u16, body: &[u8]) -> Option<Judged> {
     match status {
-        // Cut off, if it cannot be read.
+        // Incomplete, if it cannot be read.
         200 => serde_json::from_slice(body).ok().map(|value| Judged::Answer(Ok(value))),
         404 => {
-            // A path of no kind may be answered by a bare sentence.
+            // The response for a path that is not served may be a plain sentence.
             let none = || {
                 ApiError::new(
                     ApiErrorKind::NoSuchKind,
@@ -220,14 +220,14 @@ fn judge(status: u16, body: &[u8]) -> Option<Judged> {
             };
             Some(Judged::Answer(Err(refused(body).unwrap_or_else(none))))
         }
-        // Without the API server's Status it is somebody else's refusal, which kubectl is to tell.
+        // Without the API server's Status it is another server's error, which kubectl must report.
         429 => Some(Judged::Refusal),
         400..500 => Some(refused(body).map_or(Judged::Refusal, |error| Judged::Answer(Err(error)))),
         _ => None,
     }
 }
 
-/// What clients say of a path that is not served.
+/// The message for a path that is not served.
 const NO_RESOURCE: &str = "the server could not find the requested resource";
 
 fn refused(body: &[u8]) -> Option<ApiError> {
@@ -237,7 +237,7 @@ fn refused(body: &[u8]) -> Option<ApiError> {
 /// The events of a watch.
 struct Events {
     body: BufReader<UnixStream>,
-    /// What has come of the next line: a future that is dropped loses nothing.
+    /// The result of reading the next line: a future that is dropped loses nothing.
     line: Vec<u8>,
 }
 
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes of asking somebody who answers with this and hangs up.
+    /// The result if a server responds with this and closes the connection.
     fn asked(answer: &'static [u8]) -> Option<(u16, Vec<u8>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
         runtime.block_on(async {
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_a_head_and_a_body() {
+    fn a_response_has_a_head_and_a_body() {
         assert_eq!(asked(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\n{}\n"), Some((200, b"{}\n".to_vec())));
         assert_eq!(asked(b"HTTP/1.0 404 Not Found\r\n\r\n404 page not found\n").map(|a| a.0), Some(404));
         for broken in
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_runs_left_is_removed() {
+    fn directories_of_killed_runs_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut gone = std::process::Command::new("true").spawn().expect("a process");
         gone.wait().expect("its end");
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sure_answers_count() {
+    fn only_unambiguous_responses_are_used() {
         let kind = |status, body: &str| match judge(status, body.as_bytes()) {
             Some(Judged::Answer(Ok(value))) => Ok(value),
             Some(Judged::Answer(Err(error))) => Err(Some(error)),
@@ -345,7 +345,7 @@ mod tests {
         let no_path = r#"{"kind": "Status", "status": "Failure", "message": "the server could not find the requested resource",
             "reason": "NotFound", "details": {}}"#;
         assert_eq!(kind(404, no_path).expect_err("none").expect("an error").kind, ApiErrorKind::NoSuchKind);
-        // A user or an object may be called anything: the reason decides.
+        // A user or an object may have any name: the reason decides.
         let denied = r#"{"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
             "message": "pods is forbidden: User \"x not found\" cannot list resource \"pods\""}"#;
         assert_eq!(kind(403, denied).expect_err("none").expect("an error").kind, ApiErrorKind::Forbidden);

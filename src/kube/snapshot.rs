@@ -1,4 +1,4 @@
-//! Everything that was observed, at one point in time.
+//! The observed objects at one point in time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -10,11 +10,11 @@ use super::object::Object;
 use super::pod::{Claim, Event, Pod};
 use super::strimzi::KafkaTopic;
 
-/// Namespace (empty for kinds without) and name.
+/// Namespace (empty for cluster-scoped kinds) and name.
 pub(crate) type Key = (String, String);
 pub(crate) type Objects = BTreeMap<Key, Object>;
 
-/// A picture of a [`super::Store`]. Cloning is cheap; the store may go on changing.
+/// A snapshot of a [`super::Store`]. Cloning is cheap; the store may change independently.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     pub(crate) kinds: BTreeMap<Kind, Rc<Objects>>,
@@ -22,7 +22,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot of these objects, all their kinds taken as synced. For one-shot reads and tests.
+    /// A snapshot of these objects, with all their kinds considered synced. For one-shot reads and tests.
     pub fn of(objects: impl IntoIterator<Item = Object>) -> Self {
         let mut snapshot = Snapshot::default();
         for object in objects {
@@ -35,7 +35,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// Whether the kind was listed at least once: only then does an absence mean anything.
+    /// Whether the kind was listed at least once: only then is the absence of an object meaningful.
     pub fn synced(&self, kind: Kind) -> bool {
         self.synced.contains(&kind)
     }
@@ -61,7 +61,7 @@ impl Snapshot {
         self.inside(Kind::Claim, namespace).map(Claim)
     }
 
-    /// Events about this very object, not about an earlier one of the same name.
+    /// Events about exactly this object, not about an earlier one with the same name.
     pub fn events_of<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = Event<'a>> {
         let uid = object.uid();
         self.all(Kind::Event).map(Event).filter(move |e| !uid.is_empty() && e.about_uid() == uid)
@@ -72,14 +72,14 @@ impl Snapshot {
         self.get(Kind::Deployment, namespace, name).map(Deployment)
     }
 
-    /// Strimzi's operators, wherever they are.
+    /// Strimzi's operators, in all namespaces.
     pub fn operators(&self) -> impl Iterator<Item = Deployment<'_>> {
         let all = self.all(Kind::Deployment).filter(|d| !d.deleting()).map(Deployment);
         all.filter(Deployment::is_cluster_operator)
     }
 
-    /// The operator of a Kafka: one in its namespace that looks after it, one elsewhere that does, or one in its
-    /// namespace that does not.
+    /// The operator of a Kafka resource: one in its namespace that manages it, otherwise one elsewhere that does,
+    /// otherwise one in its namespace that does not.
     pub fn operator_of(&self, namespace: &str, cluster: &str) -> Option<Deployment<'_>> {
         let kafka = self.kafka(namespace, cluster).map(|kafka| kafka.0);
         let rank = |d: &Deployment<'_>| match (d.serves(namespace, kafka), d.0.namespace() == namespace) {
@@ -91,7 +91,7 @@ impl Snapshot {
         self.operators().filter_map(|d| Some((rank(&d)?, d))).min_by_key(|(rank, _)| *rank).map(|(_, d)| d)
     }
 
-    /// The same with more objects.
+    /// The same with additional objects.
     #[must_use]
     pub fn with(mut self, objects: impl IntoIterator<Item = Object>) -> Self {
         for object in objects {
@@ -108,7 +108,7 @@ impl Snapshot {
         self.get(Kind::Kafka, namespace, name).map(Kafka)
     }
 
-    /// Node pools of a namespace, of whatever Kafka.
+    /// Node pools of a namespace, of any Kafka cluster.
     pub fn pools<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = KafkaNodePool<'a>> {
         self.inside(Kind::KafkaNodePool, namespace).map(KafkaNodePool)
     }
@@ -118,7 +118,7 @@ impl Snapshot {
         self.get(Kind::KafkaTopic, namespace, name).map(KafkaTopic)
     }
 
-    /// The topics' resources of a namespace.
+    /// The topic resources of a namespace.
     pub fn topics<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = KafkaTopic<'a>> {
         self.inside(Kind::KafkaTopic, namespace).map(KafkaTopic)
     }

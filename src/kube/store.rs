@@ -10,19 +10,19 @@ use super::kind::Kind;
 use super::object::Object;
 use super::snapshot::{Key, Snapshot};
 
-/// What a watch event did.
+/// The effect of a watch event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// The store changed.
     Changed,
-    /// Nothing changed: a bookmark, a repeat, or something not to be heeded.
+    /// Nothing changed: a bookmark, a repeated event, or one to ignore.
     Nothing,
-    /// The watch is over (410 Expired, or another error): list again. The server's words.
+    /// The watch ended (410 Expired, or another error): list again. The server's message.
     Relist(String),
 }
 
-/// The objects of a cluster, for one thread. Whoever waits holds a receiver of
-/// [`Store::changes`] and takes a [`Store::snapshot`] after each change.
+/// The objects of a cluster, for one thread. A waiting task holds a receiver of [`Store::changes`] and takes a
+/// [`Store::snapshot`] after each change.
 #[derive(Debug)]
 pub struct Store {
     state: RefCell<Snapshot>,
@@ -46,36 +46,35 @@ impl Store {
         Self::default()
     }
 
-    /// Grows with every change.
+    /// Incremented with every change.
     pub fn version(&self) -> u64 {
         *self.version.borrow()
     }
 
-    /// Wakes (`changed().await`) when the version grew.
+    /// Notified (`changed().await`) when the version increased.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
-    /// Wait until the store is newer than `version`, and return its version. From the first such
-    /// wait on the cluster is followed; until then it was only listed, which is all that a run
-    /// needs that finds everything done.
+    /// Wait until the store is newer than `version`, and return its version. The first such wait starts the watches;
+    /// before that the objects are only listed, which is sufficient for a run that finds everything done.
     pub async fn newer_than(&self, version: u64) -> u64 {
         self.follow();
         self.newer_by_lists(version).await
     }
 
-    /// Ask that the cluster be followed.
+    /// Request that the cluster be watched.
     pub fn follow(&self) {
         self.followed.send_if_modified(|followed| !std::mem::replace(followed, true));
     }
 
-    /// Ends when somebody waits for changes.
+    /// Returns when somebody waits for changes.
     pub async fn followed(&self) {
         // The sender lives as long as self, so this cannot fail.
         let _ = self.followed.subscribe().wait_for(|followed| *followed).await;
     }
 
-    /// [`Store::newer_than`] without asking that the cluster be followed: for what a first list brings.
+    /// [`Store::newer_than`] without starting the watches: for the result of the first lists.
     pub async fn newer_by_lists(&self, version: u64) -> u64 {
         let mut changes = self.changes();
         // The sender lives as long as self, so this cannot fail.
@@ -87,12 +86,12 @@ impl Store {
         self.state.borrow().synced(kind)
     }
 
-    /// A picture of the present.
+    /// The current snapshot.
     pub fn snapshot(&self) -> Snapshot {
         self.state.borrow().clone()
     }
 
-    /// Take a list as all there is of a kind.
+    /// Replace all objects of a kind with a list.
     pub fn replace(&self, kind: Kind, list: Vec<Value>) {
         let objects = list.into_iter().map(Object::new).map(|o| (key(&o), o)).collect();
         {
@@ -103,7 +102,7 @@ impl Store {
         self.version.send_modify(|v| *v += 1);
     }
 
-    /// Take a watch event `{"type", "object"}`.
+    /// Apply a watch event `{"type", "object"}`.
     pub fn apply(&self, kind: Kind, event: Value) -> Applied {
         let Value::Object(mut event) = event else { return Applied::Nothing };
         let what = event.get("type").and_then(Value::as_str).unwrap_or("").to_owned();
@@ -118,7 +117,7 @@ impl Store {
         }
         let changed = match what.as_str() {
             "ADDED" | "MODIFIED" => self.insert(kind, object),
-            // Deleting a namespace sends its Events once more; they are no news.
+            // Deleting a namespace sends its Events once more; ignore them.
             "DELETED" if kind != Kind::Event => self.remove(kind, &object),
             _ => false,
         };
@@ -145,7 +144,7 @@ impl Store {
         true
     }
 
-    /// A late farewell to an object whose name was taken again must not remove the new one.
+    /// A late deletion of an object must not remove a new one with the same name.
     fn remove(&self, kind: Kind, object: &Object) -> bool {
         let mut state = self.state.borrow_mut();
         let Some(objects) = state.kinds.get_mut(&kind) else { return false };
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_stays_as_it_was() {
+    fn a_snapshot_does_not_change() {
         let store = Store::new();
         store.replace(Kind::Pod, vec![pod("1", "1")]);
         let before = store.snapshot();
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_asks_for_a_new_list_and_deleted_events_stay() {
+    fn an_error_requires_a_new_list_and_deleted_events_are_kept() {
         let store = Store::new();
         let expired =
             json!({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}});

@@ -1,20 +1,20 @@
-//! Strimzi's custom resources; the Kafka and its node pools have [a file of their own](super::kafka).
+//! Strimzi's custom resources; the Kafka resource and its node pools are in [`super::kafka`].
 
 use jiff::Timestamp;
 
 use super::object::{Condition, Object};
 
-/// The annotation by which somebody pauses a resource.
+/// The annotation that pauses the reconciliation of a resource.
 pub(crate) const PAUSE: &str = "strimzi.io/pause-reconciliation";
-/// The annotation by which somebody, with `"false"`, takes a topic from the topic operator.
+/// The annotation that, with `"false"`, makes a topic unmanaged.
 pub(crate) const MANAGED: &str = "strimzi.io/managed";
 
-/// Whether a resource has the annotation that keeps its operator from it, which reads it as Java's `parseBoolean`.
+/// Whether the annotation pauses a resource; the operator parses it like Java's `parseBoolean`.
 pub(crate) fn pauses(object: &Object) -> bool {
     object.annotation(PAUSE).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// A topic. A failed one says `Ready=False`, unlike a Kafka.
+/// A topic. A failed one has `Ready=False`, unlike a Kafka resource.
 #[derive(Debug, Clone, Copy)]
 pub struct KafkaTopic<'a>(pub &'a Object);
 
@@ -25,7 +25,7 @@ impl<'a> KafkaTopic<'a> {
         named.filter(|name| !name.is_empty()).unwrap_or_else(|| self.0.name())
     }
 
-    /// The Kafka it belongs to: label `strimzi.io/cluster`.
+    /// The Kafka cluster it belongs to: label `strimzi.io/cluster`.
     pub fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")
     }
@@ -35,26 +35,26 @@ impl<'a> KafkaTopic<'a> {
         self.0.observed() && self.0.condition("Ready").is_some_and(|c| c.is_true())
     }
 
-    /// Whether the topic operator leaves the topic in Kafka as it is, also when the resource is deleted. A paused
-    /// one it deletes there.
+    /// Whether the topic operator leaves the topic in Kafka unchanged, even if the resource is deleted. The topic of
+    /// a paused resource is deleted.
     pub fn unmanaged(&self) -> bool {
         self.0.annotation(MANAGED) == Some("false")
     }
 
-    /// The annotation that keeps the topic operator from it, with its value.
-    pub fn left_alone(&self) -> Option<(&'static str, &'static str)> {
+    /// The annotation that makes the topic operator ignore it, with its value.
+    pub fn pausing_annotation(&self) -> Option<(&'static str, &'static str)> {
         let paused = pauses(self.0).then_some((PAUSE, "true"));
         paused.or_else(|| self.unmanaged().then_some((MANAGED, "false")))
     }
 
-    /// Why it is not there as requested, in a few words; `None` if it is.
-    pub fn unready(&self) -> Option<String> {
-        unready(self.0, self.ready(), self.left_alone(), self.refused(), "topic operator")
+    /// Why it is not ready, in a few words; `None` if it is.
+    pub fn not_ready_reason(&self) -> Option<String> {
+        not_ready_reason(self.0, self.ready(), self.pausing_annotation(), self.rejection(), "topic operator")
     }
 
-    /// Why it is not, in the topic operator's words about the current spec. The unidirectional
-    /// topic operator says `Ready=False`, the older one `NotReady=True`.
-    pub fn refused(&self) -> Option<Condition<'a>> {
+    /// Why it is not, from the topic operator's status for the current spec. The unidirectional topic operator
+    /// reports `Ready=False`, the older one `NotReady=True`.
+    pub fn rejection(&self) -> Option<Condition<'a>> {
         let object = self.0;
         let failed = |c: &Condition<'_>| {
             c.kind == "Ready" && c.is_false() || c.kind == "NotReady" && c.is_true() && c.reason != "Creating"
@@ -68,34 +68,40 @@ impl<'a> KafkaTopic<'a> {
 pub(crate) struct KafkaUser<'a>(pub &'a Object);
 
 impl<'a> KafkaUser<'a> {
-    /// The annotation that keeps the user operator from it, with its value.
-    pub(crate) fn left_alone(&self) -> Option<(&'static str, &'static str)> {
+    /// The annotation that makes the user operator ignore it, with its value.
+    pub(crate) fn pausing_annotation(&self) -> Option<(&'static str, &'static str)> {
         pauses(self.0).then_some((PAUSE, "true"))
     }
 
-    /// The Kafka it belongs to: label `strimzi.io/cluster`.
+    /// The Kafka cluster it belongs to: label `strimzi.io/cluster`.
     pub(crate) fn cluster(&self) -> Option<&'a str> {
         self.0.label("strimzi.io/cluster")
     }
 
-    /// Why it is not there as requested, in a few words; `None` if it is.
-    pub(crate) fn unready(&self) -> Option<String> {
+    /// Why it is not ready, in a few words; `None` if it is.
+    pub(crate) fn not_ready_reason(&self) -> Option<String> {
         let object = self.0;
         let ready = object.observed() && object.condition("Ready").is_some_and(|c| c.is_true());
         let refused = object.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating");
-        unready(object, ready, self.left_alone(), refused.filter(|_| object.observed()), "user operator")
+        not_ready_reason(
+            object,
+            ready,
+            self.pausing_annotation(),
+            refused.filter(|_| object.observed()),
+            "user operator",
+        )
     }
 }
 
-/// Why a topic or a user is not ready: `operator` looks after it, unless an annotation keeps it from that.
-fn unready(
+/// Why a topic or a user is not ready: `operator` manages it, unless an annotation prevents that.
+fn not_ready_reason(
     object: &Object,
     ready: bool,
-    left_alone: Option<(&str, &str)>,
+    pausing_annotation: Option<(&str, &str)>,
     refused: Option<Condition<'_>>,
     operator: &str,
 ) -> Option<String> {
-    Some(match (left_alone, refused) {
+    Some(match (pausing_annotation, refused) {
         _ if object.deleting() => "being deleted".into(),
         _ if object.label("strimzi.io/cluster").is_none() => {
             "ignored: it has no label strimzi.io/cluster".into()
@@ -110,8 +116,8 @@ fn unready(
     })
 }
 
-/// When a resource, its node pools or anything else given was last changed by somebody, as far
-/// as the objects tell: creation, and writes by `manager`. The API server's clock.
+/// When a resource, its node pools or any other specified object was last changed, according to the objects: their
+/// creation, and writes by `manager`. The API server's clock.
 pub(crate) fn last_change<'a>(
     objects: impl IntoIterator<Item = &'a Object>,
     manager: &str,

@@ -1,4 +1,4 @@
-//! Keeps a [`Store`] fresh: list, watch from there, and again whenever that ends.
+//! Keeps a [`Store`] up to date: lists, watches from there, and repeats this whenever the watch ends.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,18 +12,17 @@ use super::api::{Api, ApiError, ApiErrorKind};
 use super::kind::{Kind, Version};
 use super::store::{Applied, Store};
 
-/// First pause before a failed list or watch is tried again; it doubles.
+/// First pause before a failed list or watch is retried; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest such pause.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
-/// Pause while the kind is not served: its CRD is on the way.
+/// Pause while the kind is not served: its CRD is being created.
 const CRD_PAUSE: Duration = Duration::from_millis(250);
-/// A watch the server ends after this many seconds. Below the API server's own limit (30 min),
-/// and a dead connection nobody closed costs no more than this.
+/// The server ends a watch after this many seconds. Below the API server's own limit (30 min); also the maximum cost
+/// of a dead connection that was not closed.
 const WATCH_SECONDS: u32 = 240;
 
-/// Watches some kinds, each in a task of its own. Dropping it ends the tasks, and with them
-/// the children that serve them.
+/// Watches some kinds, each in its own task. Dropping it ends the tasks, and with them their child processes.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     tasks: Vec<JoinHandle<()>>,
@@ -57,8 +56,8 @@ impl Watcher {
         Self { tasks, troubles }
     }
 
-    /// Why a kind could not be read at the last try; empty when all is well. A kind that is not
-    /// served yet is no trouble.
+    /// Why a kind could not be read in the last attempt; empty if there is no problem. A kind that is not served yet
+    /// is not a problem.
     pub(crate) fn troubles(&self) -> Vec<(Kind, ApiError)> {
         self.troubles.borrow().iter().map(|(k, e)| (*k, e.clone())).collect()
     }
@@ -86,13 +85,13 @@ impl One {
                 Ok(from) => {
                     self.troubles.borrow_mut().remove(&self.kind);
                     self.store.followed().await;
-                    // A watch that brought something was a good one.
+                    // A watch that delivered something was successful.
                     if self.follow(&from).await {
                         pause = FIRST_PAUSE;
                     }
                 }
                 Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind) => {
-                    // Nothing is of a kind that is not served (yet, or no more).
+                    // There are no objects of a kind that is not served (yet, or any more).
                     let snapshot = self.store.snapshot();
                     if !snapshot.synced(self.kind) || snapshot.all(self.kind).next().is_some() {
                         self.store.replace(self.kind, Vec::new());
@@ -110,7 +109,7 @@ impl One {
         }
     }
 
-    /// List into the store; the resource version to watch from.
+    /// List into the store; returns the resource version to watch from.
     async fn list(&self) -> Result<String, ApiError> {
         let mut list = self.api.get(&self.path).await?;
         let from = super::object::text(&list, "/metadata/resourceVersion").to_owned();
@@ -128,8 +127,8 @@ impl One {
         Ok(from)
     }
 
-    /// Watch until it ends in whatever way; whether it brought anything. A line cut in half
-    /// ends it too: the next list has what it said.
+    /// Watch until it ends in any way; returns whether it delivered anything. An incomplete line also ends it: the
+    /// next list contains that change.
     async fn follow(&self, from: &str) -> bool {
         let path = format!(
             "{}?watch=1&allowWatchBookmarks=true&resourceVersion={from}&timeoutSeconds={WATCH_SECONDS}",

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::exec::{BoxFuture, ExecError, Exit, Lines, Output};
 
-/// An API whose lists and watches are scripted; what ran out fails.
+/// An API with scripted lists and watches; when the script ends, calls fail.
 #[derive(Default)]
 struct Scripted {
     lists: RefCell<VecDeque<Result<Value, ApiError>>>,
@@ -128,7 +128,7 @@ fn it_lists_watches_and_survives_every_end() {
 }
 
 #[test]
-fn an_unreachable_server_is_a_trouble_and_no_answer() {
+fn an_unreachable_server_is_reported_and_leaves_the_kind_unsynced() {
     run(async {
         let store = Rc::new(Store::new());
         let watcher =

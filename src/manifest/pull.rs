@@ -61,7 +61,7 @@ pub(crate) fn secret<'a>(
     hosts.dedup();
     let mut auths = Map::new();
     for (key, login) in &config.auths {
-        if hosts.iter().any(|host| is_of(key, host)) && has_login(login) {
+        if hosts.iter().any(|host| belongs_to(key, host)) && has_login(login) {
             auths.insert(key.clone(), Value::Object(login.clone()));
         }
     }
@@ -98,7 +98,7 @@ pub(crate) fn secret<'a>(
 }
 
 /// Whether a key of `auths` is a registry's: a host, or a URL of it, perhaps with a path.
-fn is_of(key: &str, host: &str) -> bool {
+fn belongs_to(key: &str, host: &str) -> bool {
     let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
     let named = rest.split('/').next().unwrap_or_default();
     named == host || host == "docker.io" && named == "index.docker.io"
@@ -170,7 +170,7 @@ mod tests {
             ("r.example/prefix", "r.example", true),
             ("r.example", "r.example:5000", false),
         ] {
-            assert_eq!(is_of(key, host), is, "{key}");
+            assert_eq!(belongs_to(key, host), is, "{key}");
         }
     }
 }

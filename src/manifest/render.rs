@@ -128,7 +128,7 @@ impl Preset {
 
     /// Fails for a preset that the release cannot run, `KS-PRESET-UNSUPPORTED`.
     pub fn check(self, release: &Release) -> Result<()> {
-        if release.can(self.mode()) {
+        if release.supports_mode(self.mode()) {
             return Ok(());
         }
         let message = format!("Strimzi {} cannot run the preset {self}", release.version);

@@ -1,11 +1,11 @@
-//! The short forms of a user's access rules and quotas, and what they are in a `KafkaUser`.
+//! The short forms of a user's access rules and quotas, and their `KafkaUser` fields.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-/// Operations as written here, and as Strimzi writes them (`AclOperation` of its API).
+/// Operations in the short form, and in Strimzi's (`AclOperation` of its API).
 const OPERATIONS: [(&str, &str); 11] = [
     ("read", "Read"),
     ("write", "Write"),
@@ -20,8 +20,8 @@ const OPERATIONS: [(&str, &str); 11] = [
     ("all", "All"),
 ];
 
-/// Kinds of resources as written here, as Strimzi writes them, and which operations Kafka knows for
-/// them (`AclEntry.supportedOperations` of Kafka).
+/// Kinds of resources in the short form and in Strimzi's, and the operations that Kafka supports for them
+/// (`AclEntry.supportedOperations` of Kafka).
 const KINDS: [(&str, &str, &[&str]); 4] = [
     (
         "topic",
@@ -77,7 +77,7 @@ impl FromStr for Rule {
         };
         let mut parts = rule.splitn(2, ':');
         let word = parts.next().unwrap_or_default();
-        // A name may not hold a colon in Kafka's topics, but in a group it may: the last one counts.
+        // A topic's name must not contain a colon, but a group's may: the last one counts.
         let Some((name, operations)) = parts.next().and_then(|rest| rest.rsplit_once(':')) else {
             return Err(format!("{text:?} is not an access rule: use {FORM}"));
         };
@@ -140,7 +140,7 @@ pub(crate) fn short(rule: &Value) -> String {
     let star = if text("/resource/patternType") == "prefix" { "*" } else { "" };
     let name = Some(text("/resource/name")).filter(|n| !n.is_empty()).unwrap_or("*");
     let word = |o: &str| OPERATIONS.iter().find(|(_, s)| *s == o).map_or(o.to_owned(), |(w, _)| (*w).into());
-    // Before 0.38 a rule had one `operation`.
+    // Before 0.38 a rule had a single `operation`.
     let many = rule.pointer("/operations").and_then(Value::as_array);
     let mut operations: Vec<String> =
         many.into_iter().flatten().filter_map(Value::as_str).map(word).collect();
@@ -162,7 +162,7 @@ pub struct Quota {
     limit: Value,
 }
 
-/// Names here, fields in `spec.quotas`, and whether the value is a number of bytes.
+/// Names in the short form, fields in `spec.quotas`, and whether the value is a number of bytes.
 const QUOTAS: [(&str, &str, bool); 4] = [
     ("produce", "producerByteRate", true),
     ("consume", "consumerByteRate", true),
@@ -191,13 +191,13 @@ impl FromStr for Quota {
         };
         let whole = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0);
         let limit = match (*field, whole) {
-            // A rate of less than one in a second is possible.
+            // A rate of less than one per second is possible.
             ("controllerMutationRate", _) => digits
                 .parse::<f64>()
                 .ok()
                 .filter(|n| *n > 0.0 && n.is_finite() && unit == 1)
                 .map(|n| json!(n)),
-            // Strimzi takes a 32-bit number here.
+            // Strimzi requires a 32-bit number here.
             ("requestPercentage", Some(n)) => i32::try_from(n).ok().map(|n| json!(n)),
             (_, Some(n)) => i32::try_from(n).ok().map(|n| json!(n)),
             (_, None) => None,
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_become_strimzis_and_come_back() {
+    fn rules_can_be_converted_to_strimzis_form_and_back() {
         for (text, value) in [
             (
                 "topic:orders:read,describe",
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rules_say_what_is_right() {
+    fn invalid_rules_are_rejected_with_the_correct_form() {
         for (text, words) in [
             ("orders", "use TYPE:NAME"),
             ("topic:orders", "use TYPE:NAME"),

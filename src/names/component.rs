@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::NameError;
 
-/// What can stand beside a Kafka, by the name that a person gives it.
+/// What can run in addition to Kafka, by the name that users specify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComponentName {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_known_by_its_name() {
+    fn components_are_parsed_by_name() {
         for name in ComponentName::ALL {
             assert_eq!(name.as_str().parse(), Ok(name));
             assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());

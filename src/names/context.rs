@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{NameError, ProfileName};
 
-/// What begins the name that stands for a context where a profile's would stand. No minikube profile's
-/// name can hold an `@`.
+/// Prefix of the name that is used for a context instead of a profile. No minikube profile's name can contain an `@`.
 const MARK: &str = "context@";
-/// Characters of a context's name that its stand-in keeps.
+/// Characters of a context's name that its derived name keeps.
 const KEPT: usize = 40;
 
-/// A context of a kubeconfig. kubectl itself takes any text; this is what can be shown and put into
-/// a command.
+/// A context of a kubeconfig. kubectl itself accepts any text; this is what can be printed and used in a command.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContextName(String);
@@ -67,8 +65,8 @@ impl fmt::Display for ContextName {
 }
 
 impl ProfileName {
-    /// The name that stands for a context in state, events and kstrim's own kubeconfig. It is a safe
-    /// file name, and another one for every context.
+    /// The name derived from a context in state, events and kstrim's own kubeconfig. It is a safe file name, and
+    /// unique for every context.
     pub fn of_context(context: &ContextName) -> Self {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let kept: String = context.0.chars().map(|c| if plain(c) { c } else { '-' }).take(KEPT).collect();
@@ -80,7 +78,7 @@ impl ProfileName {
     }
 }
 
-/// Whether a profile's name stands for a context: then there is no minikube.
+/// Whether a profile's name is derived from a context: then there is no minikube.
 pub(crate) fn is_context(profile: &str) -> bool {
     profile.starts_with(MARK)
 }
@@ -90,19 +88,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stand_in_is_a_safe_file_name_and_unique() {
+    fn a_derived_name_is_a_safe_file_name_and_unique() {
         let of = |name: &str| ProfileName::of_context(&name.parse().unwrap()).to_string();
         assert_eq!(of("prod"), "context@prod");
         let (a, b) = (of("arn:aws:eks:eu-1:1:cluster/prod"), of("arn:aws:eks:eu-1:1:cluster-prod"));
         assert_ne!(a, b);
         assert!(!a.contains(['/', ':']) && a.len() < 64, "{a}");
         assert!(is_context(&a) && !is_context("kstrim"));
-        // No minikube profile can be called so.
+        // This is not a valid name of a minikube profile.
         assert!("context@prod".parse::<ProfileName>().is_err());
     }
 
     #[test]
-    fn names_that_cannot_be_shown_or_typed_are_refused() {
+    fn names_that_cannot_be_printed_or_typed_are_rejected() {
         for bad in ["", "-x", "a b", "a\nb", "a\u{1b}[0m"] {
             assert!(bad.parse::<ContextName>().is_err(), "{bad:?}");
         }

@@ -1,15 +1,15 @@
-//! Names of images and of where they come from.
+//! Names of images and registries.
 
 use super::lower;
 
-/// Longest registry prefix. An image's whole name has at most 255 characters without its tag
+/// Maximum length of a registry prefix. An image's full name has at most 255 characters without its tag
 /// (`github.com/distribution/reference`, `NameTotalLengthMax`).
 const LONGEST_REGISTRY: usize = 200;
 
-/// Longest image reference: a name, a tag and a digest.
+/// Maximum length of an image reference: a name, a tag and a digest.
 const LONGEST_IMAGE: usize = 512;
 
-/// `registry.example:5000/mirror`: a host, perhaps a port, perhaps a path.
+/// `registry.example:5000/mirror`: a host, optionally a port, optionally a path.
 pub(super) fn registry_ok(given: &str) -> bool {
     let (host, path) = given.split_once('/').map_or((given, None), |(host, path)| (host, Some(path)));
     given.len() <= LONGEST_REGISTRY
@@ -27,12 +27,12 @@ fn host_ok(host: &str) -> bool {
     let port_ok = |port: &str| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
-    // Without a dot or a port the container runtime takes a word for a part of Docker Hub.
+    // Without a dot or a port the container runtime treats a word as part of Docker Hub.
     let a_host = name.contains('.') || port.is_some() || name == "localhost";
     a_host && name.split('.').all(label) && port.is_none_or(port_ok)
 }
 
-/// A part of an image's path, by the grammar of `github.com/distribution/reference`.
+/// A component of an image's path, by the grammar of `github.com/distribution/reference`.
 fn component_ok(part: &str) -> bool {
     part.starts_with(lower)
         && part.ends_with(lower)
@@ -41,13 +41,12 @@ fn component_ok(part: &str) -> bool {
         && !part.contains("___")
 }
 
-pub(super) fn mend_registry(given: &str) -> String {
+pub(super) fn suggest_registry(given: &str) -> String {
     let rest = given.trim().split_once("://").map_or(given.trim(), |(_, rest)| rest);
     rest.trim_matches('/').to_owned()
 }
 
-/// Safe as a word of a command line, and about an image: not more than that is asked here, the
-/// container runtime has the last word.
+/// Whether it is safe in a command line and resembles an image; the container runtime validates the rest.
 pub(super) fn image_ok(given: &str) -> bool {
     (1..=LONGEST_IMAGE).contains(&given.len())
         && given.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -57,8 +56,8 @@ pub(super) fn image_ok(given: &str) -> bool {
         && !given.contains("..")
 }
 
-pub(super) fn mend_image(given: &str) -> String {
-    mend_registry(given)
+pub(super) fn suggest_image(given: &str) -> String {
+    suggest_registry(given)
 }
 
 /// A Secret's name: a DNS-1123 subdomain.
@@ -69,8 +68,8 @@ pub(super) fn secret_ok(given: &str) -> bool {
         })
 }
 
-pub(super) fn mend_secret(given: &str) -> String {
-    super::mend(&given.to_ascii_lowercase(), |c| lower(c) || c == '.', 253)
+pub(super) fn suggest_secret(given: &str) -> String {
+    super::suggest(&given.to_ascii_lowercase(), |c| lower(c) || c == '.', 253)
 }
 
 impl super::ImageRegistry {
@@ -79,15 +78,15 @@ impl super::ImageRegistry {
         self.as_str().split('/').next().unwrap_or_default()
     }
 
-    /// The same image here: this takes the place of its registry's host, its path stays
-    /// (`quay.io/strimzi/kafka:1` is `HOST/PREFIX/strimzi/kafka:1`), which is how registries that
-    /// mirror another one lay it out.
+    /// The same image in this registry: the prefix replaces the registry's host, the path stays
+    /// (`quay.io/strimzi/kafka:1` becomes `HOST/PREFIX/strimzi/kafka:1`), which is the layout of registries that
+    /// mirror another one.
     pub fn image(&self, image: &str) -> String {
         format!("{self}/{}", split(image).1)
     }
 }
 
-/// An image's registry and the rest. `docker.io` where it names none.
+/// An image's registry and the rest. `docker.io` if it names none.
 pub(crate) fn split(image: &str) -> (&str, &str) {
     match image.split_once('/') {
         Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),
@@ -95,7 +94,7 @@ pub(crate) fn split(image: &str) -> (&str, &str) {
     }
 }
 
-/// Whether both name the same image, one of them perhaps without Docker Hub's own `docker.io/library/`.
+/// Whether both name the same image, possibly one of them without Docker Hub's own `docker.io/library/`.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     let full = |image: &str| {
         let (host, rest) = split(image);
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_moves_with_its_path() {
+    fn an_image_keeps_its_path_in_another_registry() {
         let registry: ImageRegistry = "r.example:5000/quay".parse().expect("a registry");
         assert_eq!(registry.host(), "r.example:5000");
         for (image, moved) in [
@@ -175,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_suggested_is_valid(text in "\\PC{0,300}") {
+        fn suggestions_are_valid(text in "\\PC{0,300}") {
             if let Err(e) = text.parse::<ImageRegistry>() && let Some(s) = e.suggestion() {
                 prop_assert!(s.parse::<ImageRegistry>().is_ok());
             }

@@ -2,8 +2,8 @@
 
 use super::NameError;
 
-/// Memory in MiB, as it is written for minikube (`4096`, `4g`, `4096mb`, `2GiB`) or for Kubernetes (`6Gi`); `None`
-/// for `max`, `no-limit` and anything that is not a size.
+/// Memory in MiB, in minikube's notation (`4096`, `4g`, `4096mb`, `2GiB`) or Kubernetes' (`6Gi`); `None` for `max`,
+/// `no-limit` and anything that is not a size.
 pub fn memory_mb(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -20,7 +20,7 @@ pub fn memory_mb(text: &str) -> Option<u64> {
     }
 }
 
-/// Memory as minikube takes it: Kubernetes' `6Gi` becomes `6GiB`.
+/// Memory in minikube's notation: Kubernetes' `6Gi` becomes `6GiB`.
 pub(crate) fn memory(given: &str) -> Result<String, NameError> {
     let text = given.trim();
     if !matches!(text, "max" | "no-limit") && memory_mb(text).is_none_or(|mb| mb == 0) {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kstrims_is_refused_in_every_spelling() {
+    fn kstrims_own_flags_are_rejected_in_every_spelling() {
         for bad in [
             "-p",
             "-pvictim",
@@ -201,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_word_that_is_let_through_sets_the_profile(
+        fn no_accepted_word_sets_the_profile(
             word in "(-{0,2}[hpovmcdgnb=]{0,4}[a-z=-]{0,6}|--?(profile|output|pro|p)(=|x|)[a-z]{0,3})",
         ) {
             if minikube_arg(&word).is_ok() {
@@ -213,7 +213,7 @@ mod tests {
         }
 
         #[test]
-        fn memory_that_is_taken_is_taken_again(text in "[0-9]{0,5}[kmgtKMGTib]{0,3}") {
+        fn accepted_memory_is_still_valid_after_conversion(text in "[0-9]{0,5}[kmgtKMGTib]{0,3}") {
             if let Ok(size) = memory(&text) {
                 prop_assert_eq!(memory(&size), Ok(size.clone()));
                 prop_assert_eq!(memory_mb(&size), memory_mb(&text));

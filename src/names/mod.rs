@@ -1,6 +1,6 @@
-//! Validated names and versions. Each parses from the command line (`FromStr`), refuses with
-//! the rule it breaks and the nearest valid name, and once built is safe in an argv: none can
-//! begin with a dash or hold a slash, a space or a control character.
+//! Validated names and versions. Each parses from the command line (`FromStr`), is rejected with the rule that it
+//! violates and the nearest valid name, and once built is safe in an argv: none can begin with a dash or contain a
+//! slash, a space or a control character.
 
 pub(crate) mod acl;
 mod component;
@@ -22,8 +22,7 @@ pub(crate) use setting::{Setting, plain};
 pub use tool::{Tool, ToolSpec};
 pub use version::{KubernetesVersion, Minor, Version};
 
-/// Why a name was refused: one sentence with the rule and, where there is one, a valid name
-/// close to it.
+/// Why a name was rejected: one sentence with the rule and, if there is one, a valid name close to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
     what: &'static str,
@@ -33,7 +32,7 @@ pub struct NameError {
 }
 
 impl NameError {
-    /// A valid name near the refused one.
+    /// A valid name close to the rejected one.
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_deref()
     }
@@ -41,7 +40,7 @@ impl NameError {
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Debug quoting: a refused name may hold terminal control characters.
+        // Debug quoting: a rejected name may contain terminal control characters.
         write!(f, "{:?} is not a valid {}: {}", shorten(&self.given), self.what, self.rule)?;
         match &self.suggestion {
             Some(name) => write!(f, "; try {name:?}"),
@@ -61,7 +60,7 @@ fn shorten(given: &str) -> String {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $rule:expr, $valid:path, $mend:path) => {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $rule:expr, $valid:path, $suggest:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -84,7 +83,7 @@ macro_rules! name {
                 if $valid(given) {
                     return Ok(Self(given.to_owned()));
                 }
-                let suggestion = Some($mend(given)).filter(|mended| $valid(mended));
+                let suggestion = Some($suggest(given)).filter(|suggested| $valid(suggested));
                 Err(NameError { what: $what, given: given.to_owned(), rule: $rule, suggestion })
             }
         }
@@ -118,42 +117,40 @@ macro_rules! name {
 }
 
 name! {
-    /// A minikube profile, which is also the context's, the node's and the container's name.
-    /// minikube's rule (`ProfileNameValid` in its `pkg/minikube/config/profile.go`): labels of
-    /// letters, digits and inner dashes joined by dots, two characters or more. At most 63
-    /// here, because the node's host name can hold no more.
+    /// A minikube profile, which is also the context's, the node's and the container's name. minikube's rule
+    /// (`ProfileNameValid` in its `pkg/minikube/config/profile.go`): labels of letters, digits and inner dashes
+    /// joined by dots, two characters or more. At most 63 here, the limit of the node's host name.
     ProfileName, "minikube profile",
     "2 to 63 letters, digits, '-' and '.', each part between dots beginning and ending with a letter or digit",
-    profile_ok, mend_profile
+    profile_ok, suggest_profile
 }
 
 name! {
-    /// A DNS-1123 label: a namespace, among others.
+    /// A DNS-1123 label: for example a namespace.
     DnsLabel, "name",
     "1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit (DNS-1123 label)",
-    label_ok, mend_label
+    label_ok, suggest_label
 }
 
 name! {
-    /// A Kafka cluster (the `Kafka` resource's name). Strimzi makes Services named after it,
-    /// which are DNS-1035 labels: a letter first, and the longest, `NAME-zookeeper-client`,
-    /// must fit in 63 characters.
+    /// A Kafka cluster (the `Kafka` resource's name). Strimzi creates Services named after it, which are DNS-1035
+    /// labels: they start with a letter, and the longest, `NAME-zookeeper-client`, must fit in 63 characters.
     ClusterName, "Kafka cluster name",
     "1 to 46 lower-case letters, digits and '-', beginning with a letter and ending with a letter or digit \
      (Strimzi appends up to 17 characters for its Services, which may have 63)",
-    cluster_ok, mend_cluster
+    cluster_ok, suggest_cluster
 }
 
 name! {
-    /// A Kafka topic, by Kafka's own rule (`org.apache.kafka.common.internals.Topic`), less those
-    /// that begin with a dash, which no command line takes.
+    /// A Kafka topic, by Kafka's own rule (`org.apache.kafka.common.internals.Topic`), except those that begin with a
+    /// dash, which no command line accepts.
     TopicName, "topic name",
     "1 to 249 ASCII letters, digits, '.', '_' and '-', not beginning with '-', and neither '.' nor '..'",
-    topic_ok, mend_topic
+    topic_ok, suggest_topic
 }
 
-/// Whether a topic is one that Kafka or Strimzi's topic operator keeps for itself. The topic operator of Strimzi 0.40
-/// and before makes `KafkaTopic`s of them.
+/// Whether Kafka or Strimzi's topic operator uses this topic itself. The topic operator of Strimzi 0.40 and before
+/// creates `KafkaTopic`s for them.
 pub(crate) fn is_internal_topic(topic: &str) -> bool {
     const KAFKAS: [&str; 5] = [
         "__consumer_offsets",
@@ -168,33 +165,33 @@ pub(crate) fn is_internal_topic(topic: &str) -> bool {
 }
 
 name! {
-    /// A Kafka user (the `KafkaUser` resource's name): a DNS-1123 subdomain, and at most 64
-    /// characters, since a certificate's common name holds no more.
+    /// A Kafka user (the `KafkaUser` resource's name): a DNS-1123 subdomain of at most 64 characters, the limit of a
+    /// certificate's common name.
     UserName, "user name",
     "1 to 64 lower-case letters, digits, '-' and '.', each part between dots beginning and ending with a letter or digit",
-    user_ok, mend_user
+    user_ok, suggest_user
 }
 
 name! {
     /// The size of a volume as a Kubernetes quantity: `100Gi`.
     StorageSize, "storage size",
     "a number with one of Mi, Gi, Ti, M, G or T, such as 100Gi",
-    storage_ok, mend_storage
+    storage_ok, suggest_storage
 }
 
 name! {
-    /// Where images come from instead of their own registry: `registry.example:5000/mirror`.
+    /// The registry of images, instead of their own: `registry.example:5000/mirror`.
     ImageRegistry, "image registry",
     "a host with a dot or a port (or localhost) and perhaps a path, such as registry.example:5000/mirror, \
      without https://",
-    image::registry_ok, image::mend_registry
+    image::registry_ok, image::suggest_registry
 }
 
 name! {
     /// An image: `quay.io/strimzi/operator:1.2.0`.
     ImageName, "image name",
     "an image such as quay.io/strimzi/operator:1.2.0",
-    image::image_ok, image::mend_image
+    image::image_ok, image::suggest_image
 }
 
 name! {
@@ -202,7 +199,7 @@ name! {
     SecretName, "name of a Secret",
     "1 to 253 lower-case letters, digits, '-' and '.', each part between dots beginning and ending with a \
      letter or digit (DNS-1123 subdomain)",
-    image::secret_ok, image::mend_secret
+    image::secret_ok, image::suggest_secret
 }
 
 fn storage_ok(size: &str) -> bool {
@@ -213,7 +210,7 @@ fn storage_ok(size: &str) -> bool {
         && ["Mi", "Gi", "Ti", "M", "G", "T"].contains(&&size[digits.len()..])
 }
 
-fn mend_storage(size: &str) -> String {
+fn suggest_storage(size: &str) -> String {
     let digits: String = size.trim().chars().take_while(char::is_ascii_digit).collect();
     format!("{digits}Gi")
 }
@@ -239,7 +236,7 @@ fn label_ok(name: &str) -> bool {
         && name.chars().all(|c| lower(c) || c == '-')
 }
 
-/// The longest suffix Strimzi gives a Service of the cluster.
+/// The longest suffix that Strimzi appends to the cluster's name for a Service.
 const LONGEST_SERVICE_SUFFIX: usize = "-zookeeper-client".len();
 
 fn cluster_ok(name: &str) -> bool {
@@ -256,48 +253,48 @@ fn topic_ok(name: &str) -> bool {
         && name.chars().all(|c| alnum(c) || "._-".contains(c))
 }
 
-/// Replace what `keep` refuses by dashes, squeeze and trim them, cut at `max`.
-fn mend(name: &str, keep: impl Fn(char) -> bool, max: usize) -> String {
-    let mut mended = String::new();
+/// Replace characters that `keep` rejects with dashes, collapse and trim those, and truncate at `max`.
+fn suggest(name: &str, keep: impl Fn(char) -> bool, max: usize) -> String {
+    let mut suggested = String::new();
     for c in name.trim().chars().map(|c| if keep(c) { c } else { '-' }) {
-        if !(c == '-' && mended.ends_with(['-', '.'])) && mended.len() < max {
-            mended.push(c);
+        if !(c == '-' && suggested.ends_with(['-', '.'])) && suggested.len() < max {
+            suggested.push(c);
         }
     }
-    mended.trim_matches(['-', '.', '_']).to_owned()
+    suggested.trim_matches(['-', '.', '_']).to_owned()
 }
 
-fn mend_profile(name: &str) -> String {
-    let mended = mend(name, |c| alnum(c) || c == '.', 63).replace("-.", ".").replace("..", ".");
-    if mended.len() == 1 { format!("{mended}{mended}") } else { mended }
+fn suggest_profile(name: &str) -> String {
+    let suggested = suggest(name, |c| alnum(c) || c == '.', 63).replace("-.", ".").replace("..", ".");
+    if suggested.len() == 1 { format!("{suggested}{suggested}") } else { suggested }
 }
 
 fn user_ok(name: &str) -> bool {
     name.len() <= 64 && name.split('.').all(label_ok)
 }
 
-fn mend_user(name: &str) -> String {
-    mend(&name.to_ascii_lowercase(), |c| lower(c) || c == '.', 64).replace("-.", ".").replace("..", ".")
+fn suggest_user(name: &str) -> String {
+    suggest(&name.to_ascii_lowercase(), |c| lower(c) || c == '.', 64).replace("-.", ".").replace("..", ".")
 }
 
-fn mend_label(name: &str) -> String {
-    mend(&name.to_ascii_lowercase(), lower, 63)
+fn suggest_label(name: &str) -> String {
+    suggest(&name.to_ascii_lowercase(), lower, 63)
 }
 
-fn mend_cluster(name: &str) -> String {
+fn suggest_cluster(name: &str) -> String {
     let lowered = name.to_ascii_lowercase();
     let from_letter = lowered.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    mend(from_letter, lower, 63 - LONGEST_SERVICE_SUFFIX)
+    suggest(from_letter, lower, 63 - LONGEST_SERVICE_SUFFIX)
 }
 
-fn mend_topic(name: &str) -> String {
-    mend(name, |c| alnum(c) || "._".contains(c), 249)
+fn suggest_topic(name: &str) -> String {
+    suggest(name, |c| alnum(c) || "._".contains(c), 249)
 }
 
 impl TopicName {
-    /// The name of the `KafkaTopic` resource for it: the topic's own where Kubernetes allows
-    /// it (DNS-1123 subdomain, at most 253 characters), else a corrected one with eight digits
-    /// of a hash, so that `a_b` and `a-b` stay apart. `spec.topicName` then holds the topic.
+    /// The name of the `KafkaTopic` resource for it: the topic's own if Kubernetes allows it (DNS-1123 subdomain, at
+    /// most 253 characters), otherwise a corrected one with eight digits of a hash, so that `a_b` and `a-b` differ.
+    /// `spec.topicName` then contains the topic.
     pub fn resource_name(&self) -> String {
         let valid = self.0.split('.').all(|part| {
             part.starts_with(lower) && part.ends_with(lower) && part.chars().all(|c| lower(c) || c == '-')
@@ -307,7 +304,7 @@ impl TopicName {
         }
         let digest = crate::sha256::of(self.0.as_bytes());
         let tail = &digest[..8];
-        let head = mend(&self.0.to_ascii_lowercase(), lower, 200);
+        let head = suggest(&self.0.to_ascii_lowercase(), lower, 200);
         if head.is_empty() { format!("topic-{tail}") } else { format!("{head}-{tail}") }
     }
 }
@@ -346,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_rule_and_a_near_name() {
+    fn a_rejection_names_the_rule_and_a_similar_name() {
         insta::assert_snapshot!(refused::<DnsLabel>("My_Kafka"), @r#""My_Kafka" is not a valid name: 1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit (DNS-1123 label); try "my-kafka""#);
         insta::assert_snapshot!(refused::<ProfileName>("--force"), @r#""--force" is not a valid minikube profile: 2 to 63 letters, digits, '-' and '.', each part between dots beginning and ending with a letter or digit; try "force""#);
         insta::assert_snapshot!(refused::<Version>("1.2"), @r#""1.2" is not a valid version: three numbers with dots, such as 1.2.0"#);
@@ -408,7 +405,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics_and_suggestions_are_valid(text in "\\PC{0,300}") {
+        fn random_input_does_not_panic_and_suggestions_are_valid(text in "\\PC{0,300}") {
             if let Err(e) = text.parse::<ProfileName>() && let Some(s) = e.suggestion() {
                 prop_assert!(s.parse::<ProfileName>().is_ok());
             }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-/// A name of Kafka's configuration and a value for it.
+/// A name of Kafka's configuration and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// `retention.ms`: letters, digits, dots, underscores and dashes.
@@ -31,7 +31,7 @@ impl FromStr for Setting {
 }
 
 impl Setting {
-    /// The value as YAML would have it: whole numbers and `true`, `false` as themselves, all else text.
+    /// The value as in YAML: whole numbers, `true` and `false` as themselves, everything else as text.
     pub fn json(&self) -> Value {
         let canonical = self.value.parse::<i64>().ok().filter(|n| n.to_string() == self.value);
         match (canonical, self.value.as_str()) {
@@ -43,7 +43,7 @@ impl Setting {
     }
 }
 
-/// A value of a resource's `config` as text, as Kafka takes it.
+/// A value of a resource's `config` as text, as Kafka expects it.
 pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_keep_what_they_are() {
+    fn values_keep_their_type() {
         let value = |text: &str| text.parse::<Setting>().map(|s| s.json());
         assert_eq!(value("retention.ms=86400000"), Ok(json!(86_400_000)));
         assert_eq!(value("preallocate=true"), Ok(json!(true)));

@@ -1,4 +1,4 @@
-//! The programs that kstrim wraps and can install.
+//! The programs that kstrim runs and can install.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NameError, Version};
 
-/// A program that kstrim wraps and can obtain.
+/// A program that kstrim runs and can install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tool {
@@ -36,10 +36,10 @@ impl fmt::Display for Tool {
     }
 }
 
-/// A tool, and perhaps one of its versions: `kubectl`, `minikube@1.38.1`.
+/// A tool, optionally with a version: `kubectl`, `minikube@1.38.1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolSpec {
-    /// Which.
+    /// The tool.
     pub tool: Tool,
     /// The version, if one was named.
     pub version: Option<Version>,

@@ -28,7 +28,7 @@ impl Version {
         Self { major, minor, patch, pre: None }
     }
 
-    /// `(major, minor)`, what Kubernetes ranges are made of.
+    /// `(major, minor)`, used in Kubernetes ranges.
     pub const fn minor(&self) -> Minor {
         Minor { major: self.major, minor: self.minor }
     }
@@ -155,13 +155,13 @@ impl From<Minor> for String {
     }
 }
 
-/// The Kubernetes version a person asks for: `1.34`, `1.34.2` or `v1.34.2`.
+/// A Kubernetes version as specified by the user: `1.34`, `1.34.2` or `v1.34.2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum KubernetesVersion {
-    /// Any patch of this minor.
+    /// Any patch of this minor version.
     Minor(Minor),
-    /// Exactly this.
+    /// Exactly this version.
     Exact(Version),
 }
 
@@ -174,7 +174,7 @@ impl KubernetesVersion {
         }
     }
 
-    /// Whether it is lower than `live`; a minor alone is not lower than its own patches.
+    /// Whether it is lower than `live`; a minor version is not lower than its own patches.
     pub fn is_lower_than(&self, live: &Version) -> bool {
         match self {
             Self::Minor(minor) => *minor < live.minor(),

@@ -324,7 +324,7 @@ async fn serves(cx: &Context) -> Result<()> {
     // It can answer once minikube has written the context; its own end comes later.
     while cx.starting() {
         let node_is_up = *cx.machine.reached.borrow() >= Reached::Up;
-        if node_is_up && cx.kubectl.knows_context() && cx.kubectl.ready().await.is_ok() {
+        if node_is_up && cx.kubectl.has_context() && cx.kubectl.ready().await.is_ok() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -343,7 +343,7 @@ async fn answers(cx: &Context) -> Result<()> {
             && let Err(error) = cx.kubectl.ready().await
         {
             let failure = explain::kubectl::explain(&error, "query the cluster", cx.profile(), &cx.expect());
-            if explain::kubectl::KNOWS_BETTER.contains(&failure.id) {
+            if explain::kubectl::MORE_SPECIFIC.contains(&failure.id) {
                 return Err(Box::new(failure));
             }
         }

@@ -175,7 +175,7 @@ fn wanted_over(cx: &Context, snapshot: &Snapshot) -> Result<Vec<Object>> {
     let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
     let preset = match live {
         Some(kafka) if cx.settings.preset.is_none() => {
-            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.is_of(&kafka));
+            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.belongs_to(&kafka));
             let pools: Vec<Value> = mine.map(|pool| pool.0.json().clone()).collect();
             let mode = if kafka.has_zookeeper() { Mode::Zookeeper } else { Mode::Kraft };
             Preset::of(mode, &pools).unwrap_or(cx.preset())
@@ -262,7 +262,7 @@ fn warn_of_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, want
     if changed.is_empty() {
         return;
     }
-    let brokers = live.nodes(snapshot.pools(cx.namespace())).brokers_named();
+    let brokers = live.nodes(snapshot.pools(cx.namespace())).describe_brokers();
     let message = format!(
         "settings of the Kafka cluster {} change ({}): Strimzi restarts {brokers} if necessary",
         cx.cluster(),

@@ -15,7 +15,7 @@ pub(crate) fn next(cx: &Session, topic: &TopicName) -> Next {
         .kafka(namespace, cluster)
         .and_then(|k| {
             // One that asks for credentials, if there is no other.
-            let listener = k.plain_listener().or_else(|| k.listeners().find(Listener::is_inner))?;
+            let listener = k.plain_listener().or_else(|| k.listeners().find(Listener::advertises_pods))?;
             k.bootstrap(&listener).map(str::to_owned)
         })
         .unwrap_or_else(|| format!("{cluster}-kafka-bootstrap.{namespace}.svc:{PLAIN_PORT}"));

@@ -44,7 +44,7 @@ impl Ready {
         let name = cx.topic_resource.borrow();
         let topic = name.as_deref().and_then(|name| snapshot.topic(cx.namespace(), name));
         let Some(topic) = topic.filter(|t| !t.ready() && !t.0.deleting()) else { return false };
-        let Some((annotation, value)) = topic.left_alone() else { return false };
+        let Some((annotation, value)) = topic.pausing_annotation() else { return false };
         if !self.told.replace(true) {
             let message = format!(
                 "the topic {} is used unchanged: because of the annotation {annotation}={value} of its \

@@ -204,7 +204,9 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
 /// Whether a topic operator serves the run's Kafka: according to the live Kafka, or else to the preset.
 pub(crate) fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
-        Some(kafka) => kafka.operates_here(Entity::Topic) && (!cx.owns(kafka.0.json()) || operated(cx)),
+        Some(kafka) => {
+            kafka.manages_own_namespace(Entity::Topic) && (!cx.owns(kafka.0.json()) || operated(cx))
+        }
         None => operated(cx),
     }
 }

@@ -1,6 +1,5 @@
-//! Blanks what is secret: in objects by their structure, in text by shapes, by the names that values
-//! are given to, and by the values of the cluster's own Secrets. Too much is blanked rather than too
-//! little.
+//! Redacts secrets: in objects by their structure, in text by patterns, by the names that precede values, and by the
+//! values of the cluster's own Secrets. In doubt, it redacts.
 
 mod names;
 mod private_key;
@@ -14,29 +13,29 @@ use serde_json::Value;
 
 pub(crate) use names::is_secret;
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 pub(crate) const BLANK: &str = "REDACTED";
 
-/// The shortest known value that is looked for everywhere. A shorter one would blank too much that is
-/// none, and is found by its name.
+/// Minimum length of a known value that is redacted everywhere. Shorter ones would match too much other text, and are
+/// found by their names.
 const SHORTEST: usize = 6;
-/// The shortest line of a known value of several lines that is looked for by itself.
+/// Minimum length of a line of a known multi-line value that is redacted on its own.
 const SHORTEST_LINE: usize = 20;
 
-/// Shapes that are secret wherever they stand, and what replaces them.
+/// Patterns that are secret wherever they occur, and their replacements.
 static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let shapes: [(&str, &str); 7] = [
-        // user:password of a URL. Before the first slash: an image's digest has an @, too.
+        // user:password of a URL. Only before the first slash: an image's digest also has an @.
         (r#"://[^\s/"'<>\\]+@"#, "://REDACTED@"),
         (r"(?i)\b(bearer|basic|negotiate)(\s+|%20)[A-Za-z0-9+/=._~\-]{6,}", "${1} REDACTED"),
-        // A JSON web token: `{"` in base64 begins each part.
+        // A JSON web token: each part begins with `{"` in base64.
         (r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}(\.[A-Za-z0-9_\-]*)?", BLANK),
         // `-----BEGIN ` in base64: keys and certificates in kubeconfigs and Secrets.
         (r"\bLS0tLS1CRUdJTi[A-Za-z0-9+/=]*", BLANK),
         (r"\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hvs\.|dckr_pat_|npm_)[A-Za-z0-9_\-]{16,}", BLANK),
         (r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", BLANK),
-        // 48 bytes or more in padded base64: the keys of storage accounts, webhooks, signatures. Digests are in
-        // hexadecimal digits, ids are shorter, and the lines of certificates have no padding but in the last.
+        // 48 bytes or more in padded base64: keys of storage accounts, webhooks, signatures. Digests are hexadecimal,
+        // ids are shorter, and only the last line of a certificate is padded.
         (r"\b[A-Za-z0-9+/]{62,}={1,2}", BLANK),
     ];
     shapes
@@ -45,13 +44,13 @@ static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Redact whatever has the shape of a secret, or follows the name of one: arguments, lines of a log.
+/// Redact whatever looks like a secret, or follows the name of one: arguments, lines of a log.
 pub fn text(text: &str) -> String {
     Redactor::default().text(text)
 }
 
-/// Redact credentials in URLs and whatever else has the shape of a secret. Quotes, braces and other delimiters are
-/// kept, so that JSON stays JSON.
+/// Redact credentials in URLs and whatever else looks like a secret. Quotes, braces and other delimiters are kept, so
+/// that JSON remains valid.
 pub fn shapes(text: &str) -> String {
     let mut text = text.to_owned();
     for (shape, with) in SHAPES.iter() {
@@ -62,7 +61,7 @@ pub fn shapes(text: &str) -> String {
     text
 }
 
-/// The words of a command with secrets redacted: after a flag of such a name, in `NAME=VALUE`, in a URL.
+/// The words of a command with secrets redacted: after a flag with such a name, in `NAME=VALUE`, in a URL.
 pub(crate) fn arguments(words: &[String]) -> Vec<String> {
     let mut flag_before = false;
     let blank = |word: &String| {
@@ -77,15 +76,15 @@ fn is_secret_flag(word: &str) -> bool {
     word.strip_prefix("--").is_some_and(|flag| !flag.contains('=') && is_secret(flag))
 }
 
-/// Blanks secrets.
+/// Redacts secrets.
 #[derive(Default)]
 pub struct Redactor {
     known: Option<AhoCorasick>,
 }
 
 impl Redactor {
-    /// With values that are known to be secret; `names` are words that are not, even if they are the
-    /// value of a Secret: a user's name, the cluster's.
+    /// With values that are known to be secret; `names` are words that are not, even if they are the value of a
+    /// Secret: the name of a user or of the cluster.
     pub fn new(known: impl IntoIterator<Item = String>, names: &dyn Fn(&str) -> bool) -> Self {
         let mut values: Vec<String> = Vec::new();
         for value in known {
@@ -104,12 +103,12 @@ impl Redactor {
         Self { known: known.flatten() }
     }
 
-    /// A text without secrets.
+    /// Redact a text.
     pub fn text(&self, text: &str) -> String {
         scan::named_values(&shapes(&private_key::blank(&self.known(text))))
     }
 
-    /// Only the values that are known to be secret.
+    /// Redact only the values that are known to be secret.
     pub fn known(&self, text: &str) -> String {
         match &self.known {
             Some(known) => {
@@ -124,7 +123,7 @@ impl Redactor {
         }
     }
 
-    /// Take the secrets out of an object.
+    /// Redact an object.
     pub fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
@@ -162,10 +161,10 @@ impl Redactor {
     }
 }
 
-/// Blank a plain value, or a list's. What an object holds has names of its own.
+/// Redact a scalar or a list. Fields of an object have their own names.
 fn blank(value: &mut Value) {
     match value {
-        Value::String(text) if scan::says_nothing(text) => {}
+        Value::String(text) if scan::is_not_secret(text) => {}
         Value::String(_) | Value::Number(_) => *value = BLANK.into(),
         Value::Array(items) => items.iter_mut().filter(|i| !i.is_object()).for_each(blank),
         Value::Null | Value::Bool(_) | Value::Object(_) => {}
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_are_blanked_wherever_they_stand() {
+    fn patterns_are_redacted_everywhere() {
         for (from, to) in [
             ("see http://ada:s3cr3t@proxy:3128/x", "see http://REDACTED@proxy:3128/x"),
             ("https://user:p@ss@host/", "https://REDACTED@host/"),
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays() {
+    fn other_text_is_unchanged() {
         for same in [
             "docker-pullable://quay.io/strimzi/kafka@sha256:0123456789abcdef",
             "MountVolume.SetUp failed for volume \"x\" : secret \"my-cluster-clients\" not found",
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values_are_blanked_in_any_text_but_names_stay() {
+    fn known_values_are_redacted_in_any_text_but_names_are_kept() {
         let known =
             ["hunter2".into(), "my-cluster".into(), "abc".into(), "first-line-of-a-long-value\nx".into()];
         let redactor = Redactor::new(known, &|word| word == "my-cluster");
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_keep_their_shape() {
+    fn objects_keep_their_structure() {
         let mut object = json!({
             "kind": "Pod",
             "metadata": {"annotations": {
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_keeps_its_keys_alone() {
+    fn only_the_keys_of_a_secret_are_kept() {
         let mut secret = json!({"kind": "Secret", "data": {"user": "YWRh"}, "stringData": {"a": "b"}});
         Redactor::default().value(&mut secret);
         assert_eq!(secret, json!({"kind": "Secret", "data": {"user": BLANK}, "stringData": {"a": BLANK}}));

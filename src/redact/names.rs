@@ -72,7 +72,7 @@ const OPEN_KEYS: [&str; 27] = [
     "a",
     "the",
 ];
-/// Ends of names of what is said about a secret: where it is, how it is made.
+/// Suffixes of names that describe a secret: where it is, how it is created.
 const HARMLESS: [&str; 33] = [
     "name",
     "names",

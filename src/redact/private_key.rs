@@ -1,4 +1,4 @@
-//! Blanks PEM private keys, also those of which only an end is there: a log's tail may begin in one.
+//! Redacts PEM private keys, including incomplete ones: a log's tail may begin inside one.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::BLANK;
 
-/// No key is longer, also with escaped line ends and a time before each line. Bytes.
+/// Maximum length of a key, including escaped line ends and a time before each line. Bytes.
 const LONGEST: usize = 32 << 10;
 
 static MARK: LazyLock<Regex> = LazyLock::new(|| {
@@ -14,7 +14,7 @@ static MARK: LazyLock<Regex> = LazyLock::new(|| {
         .unwrap_or_else(|e| unreachable!("{e}"))
 });
 
-/// A text without private keys.
+/// Redact the private keys in a text.
 pub(crate) fn blank(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -41,12 +41,12 @@ fn of_a_key(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=\\\r\n".contains(&byte)
 }
 
-/// Bytes at the beginning that may be of a key.
+/// Number of bytes at the beginning that may belong to a key.
 fn head(text: &str) -> usize {
     text.bytes().take(LONGEST).take_while(|b| of_a_key(*b)).count()
 }
 
-/// Bytes at the end that may be of a key.
+/// Number of bytes at the end that may belong to a key.
 fn tail(text: &str) -> usize {
     text.bytes().rev().take(LONGEST).take_while(|b| of_a_key(*b)).count()
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_keys_and_ends_of_keys() {
+    fn complete_and_truncated_keys_are_redacted() {
         let begin = "-----BEGIN RSA PRIVATE KEY-----";
         let end = "-----END RSA PRIVATE KEY-----";
         for (from, to) in [

@@ -1,5 +1,5 @@
-//! Blanks the values that a text gives to names of secrets: `password=x`, `"token": "x"`, `--api-key x`,
-//! `- name: DB_PASSWORD` with its `value: x`, also escaped in a text within a text.
+//! Redacts values that follow names of secrets in a text: `password=x`, `"token": "x"`, `--api-key x`, `- name:
+//! DB_PASSWORD` with its `value: x`, also if escaped in nested text.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use regex::Regex;
 use super::BLANK;
 use super::names::is_secret;
 
-/// A name and what is between it and its value. Of two groups one is there.
+/// A name and what separates it from its value. One of two groups matches.
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     let name = r"[A-Za-z0-9_./\-]+";
     let quote = r#"\\*["']?"#;
@@ -16,14 +16,14 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     let pair = format!(
         r"\b(?:name|key){quote}\s*[:=]\s*{quote}(?P<pair>{name}){quote}\s*,?\s*{quote}value{quote}\s*[:=][ \t]*"
     );
-    // A flag and its value in two words.
+    // A flag and its value as separate words.
     let flag = r#"--(?P<flag>[A-Za-z0-9_.\-]+)(?:[ \t]+|\\*["']\s*,\s*)"#;
     let field = format!(r"(?P<field>{name}){quote}[ \t]*(?P<sign>=>|[:=])[ \t]*");
     Regex::new(&format!("{pair}|{flag}|{field}")).unwrap_or_else(|e| unreachable!("{e}"))
 });
 
-/// Whether a value is no secret, whatever its name: nothing, or a reference to where it is.
-pub(crate) fn says_nothing(value: &str) -> bool {
+/// Whether a value is not secret, whatever its name: empty, or a reference to a secret.
+pub(crate) fn is_not_secret(value: &str) -> bool {
     let value = value.trim();
     value.is_empty()
         || [
@@ -36,7 +36,7 @@ pub(crate) fn says_nothing(value: &str) -> bool {
             && value.matches('$').count() == 1
 }
 
-/// A text in which such values are blanked.
+/// Redact such values in a text.
 pub(crate) fn named_values(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
@@ -44,14 +44,14 @@ pub(crate) fn named_values(text: &str) -> String {
     while let Some(found) = NAMED.captures_at(text, at) {
         let whole = found.get(0).map_or(at..at, |m| m.range());
         let name = ["pair", "flag", "field"].iter().find_map(|group| found.name(group));
-        // The value of one name can be the next name: `kind: password: x`.
+        // The value of one name may be the next name: `kind: password: x`.
         at = whole.end;
         let Some(name) = name.filter(|name| is_secret(name.as_str())) else {
             continue;
         };
         let to_line_end = found.name("field").is_some() && begins_line(text, name.start());
         let value = value(text, whole.end, to_line_end);
-        if !says_nothing(&text[value.clone()]) {
+        if !is_not_secret(&text[value.clone()]) {
             out.push_str(&text[copied..value.start]);
             out.push_str(BLANK);
             copied = value.end;
@@ -65,14 +65,14 @@ pub(crate) fn named_values(text: &str) -> String {
     out
 }
 
-/// Whether only indentation, a list's dash, a comment's sign or `export` stands before.
+/// Whether only indentation, a list's dash, a comment's sign or `export` precedes.
 fn begins_line(text: &str, at: usize) -> bool {
     let line = text[..at].rfind('\n').map_or(0, |n| n + 1);
     let before = text[line..at].trim_matches(|c: char| c.is_whitespace() || "-#\"'".contains(c));
     before.is_empty() || before == "export"
 }
 
-/// Where the value is that begins at `start`.
+/// The range of the value that begins at `start`.
 fn value(text: &str, start: usize, to_line_end: bool) -> std::ops::Range<usize> {
     let rest = &text[start..];
     let escapes = rest.bytes().take_while(|b| *b == b'\\').count();
@@ -97,12 +97,12 @@ fn value(text: &str, start: usize, to_line_end: bool) -> std::ops::Range<usize> 
     } else {
         rest[..line].find(|c: char| c.is_whitespace() || "\"'".contains(c)).unwrap_or(line)
     };
-    // A backslash before a quote is the quote's.
+    // A backslash before a quote belongs to the quote.
     let end = rest[..end].trim_end_matches('\\').len();
     start..start + end
 }
 
-/// The end of a quoted text: a quote with as many backslashes before it as the opening one had.
+/// The end of a quoted text: a quote with as many preceding backslashes as the opening one.
 fn closing(text: &str, inside: usize, quote: char, escapes: usize) -> usize {
     let bytes = text.as_bytes();
     let mut backslashes = 0;
@@ -122,7 +122,7 @@ fn closing(text: &str, inside: usize, quote: char, escapes: usize) -> usize {
     text.len()
 }
 
-/// The end of a YAML block whose head's line ends at `at`: all lines that are further in.
+/// The end of a YAML block whose first line ends at `at`: all lines with more indentation.
 fn block_end(text: &str, at: usize) -> usize {
     let head = text[..at].rfind('\n').map_or(0, |n| n + 1);
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_blanked_and_their_surroundings_stay() {
+    fn values_are_redacted_and_their_surroundings_are_kept() {
         for (from, to) in [
             ("password=hunter2", "password=REDACTED"),
             ("a=b password=hunter2 c=d", "a=b password=REDACTED c=d"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays() {
+    fn other_text_is_unchanged() {
         for same in [
             "ssl.keystore.password = null",
             "ssl.key.password = [hidden]",
@@ -196,7 +196,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_it_panic_and_twice_is_once(text in "(?s)([ -~\\n]|password|token|[=:\"'\\\\]|é){0,60}") {
+        fn random_text_does_not_panic_and_redaction_is_idempotent(text in "(?s)([ -~\\n]|password|token|[=:\"'\\\\]|é){0,60}") {
             let once = named_values(&text);
             let _ = crate::redact::private_key::blank(&text);
             proptest::prop_assert!(!once.contains("password=x"), "{}", once);

@@ -1,5 +1,5 @@
-//! How a failure is told to a person, by every verb and also when no run was begun:
-//! what failed with its id, `Caused by:`, a blank line, `hint:` lines, and where more is written.
+//! How a failure is printed by every command, also when no run was started: what failed with its id, `Caused by:`, a
+//! blank line, `hint:` lines, and where to read more.
 
 use crate::errors;
 use crate::event::FailureInfo;
@@ -7,16 +7,15 @@ use crate::failure::Kind;
 use crate::terminal::style::{Look, Tone};
 use crate::terminal::text;
 
-/// Lines of one cause that are shown. `kubectl apply` of a whole manifest can fail with hundreds.
+/// Maximum number of lines of one cause. `kubectl apply` of a whole manifest can fail with hundreds.
 const CAUSE_LINES: usize = 12;
-/// Of them, from the beginning; the rest are from the end, where kubectl says what stopped it.
+/// How many of them are from the beginning; the rest are from the end, where kubectl says what stopped it.
 const FIRST_LINES: usize = 4;
-/// Columns of one line that are shown; a validation error can quote a whole object.
+/// Maximum width of one line; a validation error can quote a whole object.
 const LINE_COLUMNS: usize = 600;
 
-/// The block as text, each line with its end. With `columns`, the terminal's width, what failed
-/// and why is broken between words; hints are left to the terminal to wrap, so that a command can
-/// be copied out of them in one piece.
+/// The block as text, each line with its end. With `columns`, the terminal's width, what failed and why is wrapped
+/// between words; hints are left to the terminal to wrap, so that a command can be copied in one piece.
 pub(crate) fn render(failure: &FailureInfo, look: Look, columns: Option<usize>) -> String {
     let mut out = String::new();
     let (label, tone) = match failure.kind {
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_on_stderr_is_cut_in_its_middle() {
+    fn long_output_is_shortened_in_its_middle() {
         let flood: String = (1..=200).map(|i| format!("line {i}\n")).collect();
         let failure = Failure::new(crate::errors::KUBECTL, Kind::Task, "kubectl apply failed").because(flood);
         insta::assert_snapshot!(render(&info(failure), UTF8, Some(80)), @r#"
@@ -148,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn a_long_line_is_truncated() {
         let failure =
             Failure::new(crate::errors::KUBECTL, Kind::Task, "x".repeat(5000)).because("y".repeat(5000));
         assert!(render(&info(failure), UTF8, None).lines().all(|l| text::width(l) < 640));
     }
 
     #[test]
-    fn a_stop_asked_for_is_no_error_and_colour_is_only_added() {
+    fn an_interruption_is_not_an_error_and_colours_do_not_change_the_text() {
         let failure =
             info(Failure::new(crate::errors::INTERRUPTED, Kind::Interrupted, "interrupted by Ctrl-C"));
         let plain = render(&failure, Look::ASCII, None);

@@ -24,8 +24,8 @@ impl Reporter for Json {
         if matches!(line.event, Event::Command { .. }) && !self.verbose {
             return;
         }
-        // Nothing in a line can fail to serialize: keys are strings. A reader sees a missing
-        // line as a gap; a run is not stopped for it.
+        // Serializing a line cannot fail: its keys are strings. A reader notices a missing line; the run is not
+        // stopped for it.
         if let Ok(mut json) = serde_json::to_string(line) {
             json.push('\n');
             self.sink.write(&json);

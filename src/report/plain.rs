@@ -1,4 +1,4 @@
-//! The reporter for logs: a timestamped line per change, and a heartbeat when nothing changes.
+//! The reporter for logs: a line with a timestamp per change, and a heartbeat if nothing changes.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::terminal::sink::Sink;
 use crate::terminal::style::{Look, Tone};
 use crate::terminal::text;
 
-/// Silence after which a line says what is being waited for.
+/// Time without output after which a line reports what is being waited for.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// In place of a task's id, for lines about the run.
+/// Used instead of a task's id, for lines about the run.
 const SELF: &str = "kstrim";
 
-/// Draws lines.
+/// Prints lines.
 pub(crate) struct Plain {
     sink: Sink,
     look: Look,
@@ -28,12 +28,12 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// A drawing on `sink`. With `quiet` only warnings and the failure are written, without times.
+    /// A reporter that writes to `sink`. With `quiet` only warnings and the failure are written, without times.
     pub(crate) fn new(sink: Sink, look: Look, quiet: bool, verbose: bool) -> Self {
         Self { sink, look, quiet, verbose, run: Run::default(), said: Duration::ZERO }
     }
 
-    /// Go on with a run that began with this line, which another reporter has shown.
+    /// Continue a run that began with this line, which another reporter has printed.
     #[must_use]
     pub(crate) fn continuing(mut self, started: Option<&Line>) -> Self {
         if let Some(line) = started {
@@ -118,7 +118,7 @@ impl Reporter for Plain {
             Event::TaskStarted { task, reason } => {
                 self.print_line(task, &format!("started: {}", text::one_line(reason)));
             }
-            // Numbers alone wait for the heartbeat: a log needs no bar.
+            // Progress numbers alone wait for the heartbeat: a log needs no progress bar.
             Event::TaskProgress { task, message, .. } if change == Change::Told => {
                 self.print_line(task, &text::one_line(message));
             }
@@ -157,7 +157,7 @@ impl Reporter for Plain {
             }
             Event::CommandStarted { program, .. } => {
                 self.print_line(SELF, &format!("running {}", text::one_line(program)));
-                // What follows is about the time after it.
+                // The heartbeat interval starts again.
                 self.run.tasks.clear();
                 self.run.smoke = None;
             }
@@ -174,7 +174,7 @@ impl Reporter for Plain {
                 if let Some(after) = self.run.verified {
                     self.print_line(SELF, &summary::usable(after));
                 }
-                // Said; the summary need not say it again.
+                // Already printed; the summary does not repeat it.
                 self.run.smoke = None;
             }
             Event::ComponentSmoke(report) => {

@@ -1,5 +1,4 @@
-//! The task list of the terminal drawing, as rows for indicatif: a pure function of the run and the
-//! terminal's size.
+//! The task list on a terminal, as rows for indicatif: a pure function of the run and the terminal's size.
 
 use std::time::Duration;
 
@@ -9,31 +8,31 @@ use crate::terminal::duration::{human_seconds, ticking};
 use crate::terminal::style::{Look, Spans, Tone};
 use crate::terminal::text;
 
-/// Below so many columns a task's reason gets lines of its own and ids stand for titles.
+/// Below this width a task's reason is on separate lines, and ids are used instead of titles.
 const NARROW: usize = 60;
-/// The list grows no wider: a time far from its task is hard to read.
+/// Maximum width of the list: a time far from its task is hard to read.
 const WIDEST: usize = 100;
-/// Longest title that is shown whole.
+/// Maximum width of a title that is not truncated.
 const TITLE: usize = 24;
-/// Columns of `12m 34s`.
+/// Width of `12m 34s`.
 const TIME: usize = 7;
-/// Columns of a bar where there is room.
+/// Width of a progress bar if there is room.
 const BAR: usize = 12;
-/// Columns below which there is none.
+/// Minimum width of a progress bar.
 const SHORTEST_BAR: usize = 5;
-/// A reason's own age is shown from here on, and only if it differs from the task's.
+/// The age of a reason is printed from here on, and only if it differs from the task's.
 const OLD: Duration = Duration::from_secs(3);
-/// A spinner's pictures.
+/// The pictures of a spinner.
 pub(crate) const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// The same in ASCII.
 pub(crate) const SPINNER_ASCII: [&str; 4] = ["|", "/", "-", "\\"];
 
-/// What one progress bar of the live list shows; nothing while it is folded away.
+/// The content of one progress bar of the live list; empty while it is folded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     /// Its lines, none wider than the terminal.
     pub lines: Vec<Spans>,
-    /// What its `{bar}` shows.
+    /// The content of its `{bar}`.
     pub progress: Option<Progress>,
 }
 
@@ -43,13 +42,13 @@ impl From<Spans> for Row {
     }
 }
 
-/// The rows above the tasks' in [`live`]: a line for the done tasks that are folded away.
+/// The rows above the tasks' in [`live`]: a line for the done tasks that are folded.
 pub(crate) const ABOVE: usize = 1;
-/// Those below: a line for tasks that are far ahead and folded away, and the total.
+/// Those below: a line for pending tasks that are folded, and the total.
 pub(crate) const BELOW: usize = 2;
 
-/// The rows of a run that is on, in a terminal of so many columns, at most `rows` lines high in
-/// all: [`ABOVE`] rows, one for each task in plan order, [`BELOW`] rows.
+/// The rows of an active run, in a terminal of this width, at most `rows` lines high in total: [`ABOVE`] rows, one
+/// for each task in plan order, [`BELOW`] rows.
 pub(crate) fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Row> {
     let columns = usable(columns);
     let task = |task: &Task| Row {
@@ -63,7 +62,7 @@ pub(crate) fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Ro
     fold(&mut list, run, look, rows.saturating_sub(1));
 
     let mut total = Spans::default();
-    total.push(Tone::Dim, format!("   {} of {} done", run.well(), run.tasks.len()));
+    total.push(Tone::Dim, format!("   {} of {} done", run.succeeded(), run.tasks.len()));
     let took = format!("{:>TIME$}", ticking(run.now));
     total.pad(columns.saturating_sub(text::width(&took)));
     total.push(Tone::Dim, took);
@@ -74,7 +73,7 @@ pub(crate) fn live(run: &Run, look: Look, columns: usize, rows: usize) -> Vec<Ro
     list
 }
 
-/// The lines of a run that is over, all of them.
+/// The lines of a finished run, all of them.
 pub(crate) fn finished_lines(run: &Run, look: Look, columns: usize) -> Vec<Spans> {
     let columns = usable(columns);
     let mut lines: Vec<Spans> =
@@ -95,7 +94,7 @@ fn cut(line: &mut Spans, look: Look, columns: usize) {
     line.trim_end();
 }
 
-/// Fold tasks away until at most `room` lines are left: first what is done, then what is far ahead.
+/// Fold tasks until at most `room` lines are left: first those that are done, then those that start last.
 fn fold(list: &mut [Row], run: &Run, look: Look, room: usize) {
     let height = |list: &[Row]| list.iter().map(|row| row.lines.len()).sum::<usize>();
     if height(list) <= room {
@@ -106,13 +105,13 @@ fn fold(list: &mut [Row], run: &Run, look: Look, room: usize) {
         line.push(Tone::Dim, format!(" {glyph} {words}"));
         Row::from(line)
     };
-    for (at, _) in run.tasks.iter().enumerate().filter(|(_, task)| task.well()) {
+    for (at, _) in run.tasks.iter().enumerate().filter(|(_, task)| task.succeeded()) {
         list[ABOVE + at] = Row::default();
     }
-    if run.well() > 0 {
-        list[0] = folded(format!("{} done", run.well()), look.pick("✓", "+"));
+    if run.succeeded() > 0 {
+        list[0] = folded(format!("{} done", run.succeeded()), look.pick("✓", "+"));
     }
-    // Rows are in plan order, so what is pending is mostly at the end.
+    // Rows are in plan order, so pending tasks are mostly at the end.
     let more = list.len() - 1;
     let mut gone = 0;
     for at in (ABOVE..more).rev() {
@@ -125,7 +124,7 @@ fn fold(list: &mut [Row], run: &Run, look: Look, room: usize) {
             list[more] = folded(format!("{gone} more"), look.pick("·", "."));
         }
     }
-    // No room for as much as what is folded away: the total says it too.
+    // No room for the line about folded tasks: the total includes them.
     for at in [more, 0] {
         if height(list) > room {
             list[at] = Row::default();
@@ -180,7 +179,7 @@ fn block(run: &Run, task: &Task, look: Look, columns: usize, over: bool) -> Vec<
     lines
 }
 
-/// The sign in front of a task.
+/// The symbol before a task.
 fn glyph(task: &Task, look: Look, over: bool) -> (&'static str, Tone) {
     match task.status {
         Status::Pending if over => (look.pick("-", "-"), Tone::Dim),
@@ -194,7 +193,7 @@ fn glyph(task: &Task, look: Look, over: bool) -> (&'static str, Tone) {
     }
 }
 
-/// What a task's line says, in `room` columns.
+/// The text of a task's line, in `room` columns.
 fn status(run: &Run, task: &Task, look: Look, room: usize, narrow: bool, over: bool) -> Spans {
     let mut spans = Spans::default();
     match task.status {
@@ -225,8 +224,8 @@ fn status(run: &Run, task: &Task, look: Look, room: usize, narrow: bool, over: b
     spans
 }
 
-/// Why a task runs, then how far it is or for how long this has been the reason. Where room is
-/// short the bar goes first, then the end of the reason; numbers stay.
+/// Why a task is running, then its progress or how long this has been the reason. If there is not enough room, the
+/// bar is omitted first, then the end of the reason; numbers are kept.
 fn reason(run: &Run, task: &Task, look: Look, room: usize) -> Spans {
     let words = if task.reason.is_empty() { "running" } else { &task.reason };
     let measure = measure(run, task);
@@ -278,7 +277,7 @@ fn reason_below(run: &Run, task: &Task, look: Look, columns: usize) -> Vec<Spans
     lines
 }
 
-/// A bar in at most `room` columns; none if the whole is unknown or the bar would say too little.
+/// A bar in at most `room` columns; none if the total is unknown or the bar would be too short.
 fn bar(task: &Task, look: Look, room: usize) -> Spans {
     let mut bar = Spans::default();
     let length = room.min(BAR);
@@ -288,8 +287,7 @@ fn bar(task: &Task, look: Look, room: usize) -> Spans {
     bar
 }
 
-/// How far a task is; without numbers, how old its reason is, if that says more than the task's
-/// own time.
+/// The progress of a task; without numbers, how old its reason is, if that differs from the task's own time.
 fn measure(run: &Run, task: &Task) -> String {
     if let Some(progress) = task.progress {
         return progress.words();

@@ -10,10 +10,10 @@ use crate::event::{
 };
 use crate::failure::{Failure, Kind};
 
-/// An event and its milliseconds since the run began.
+/// An event and its time in milliseconds since the run started.
 pub type Step = (u64, Event);
 
-/// The lines of a run that began at a fixed time.
+/// The lines of a run that started at a fixed time.
 pub fn lines(steps: &[Step]) -> Vec<Line> {
     let began: Timestamp = "2026-11-22T21:09:10Z".parse().expect("a time");
     let time = |ms: &u64| began + SignedDuration::from_millis(i64::try_from(*ms).expect("ms"));
@@ -70,11 +70,11 @@ fn end(ms: u64, task: &str, outcome: Outcome, seconds: f64, detail: &str) -> Ste
     (ms, Event::TaskFinished { task: task.to_owned(), outcome, seconds, detail: detail.to_owned() })
 }
 
-/// Where `up` and `smoke-test` leave evidence of a failure.
+/// Where `up` and `smoke-test` write evidence of a failure.
 const EVIDENCE: &str =
     "/home/ada/.local/state/kstrim/profiles/kstrim/evidence/kstrim-diagnose-kstrim-20261122T211012Z.tar.gz";
 
-/// The last event, its times taken from the steps before it.
+/// The last event, with times from the steps before it.
 fn finish(
     mut steps: Vec<Step>,
     ms: u64,
@@ -128,7 +128,7 @@ fn smoke() -> SmokeReport {
     }
 }
 
-/// From nothing, as far as the broker's image.
+/// From nothing to the pull of the broker's image.
 fn up_to_the_broker() -> Vec<Step> {
     use Outcome::Done;
     let command = "kubectl --kubeconfig /home/ada/.local/state/kstrim/kubeconfig --context kstrim apply --server-side --field-manager=kstrim -f -";
@@ -166,7 +166,7 @@ fn up_to_the_broker() -> Vec<Step> {
     ]
 }
 
-/// From nothing to verified.
+/// From nothing to a verified cluster.
 pub fn up() -> Vec<Step> {
     use Outcome::Done;
     let mut steps = up_to_the_broker();
@@ -278,7 +278,7 @@ pub fn smoke_test() -> Vec<Step> {
     finish(steps, 1_520, Done, None, None)
 }
 
-/// A profile with some of everything in it.
+/// A profile with objects of all kinds.
 fn profile() -> ProfileDeletion {
     let namespace = |name: &str, others, objects: &[&str]| DeletedNamespace {
         name: name.into(),
@@ -314,7 +314,7 @@ fn profile() -> ProfileDeletion {
     }
 }
 
-/// What is deleted from a namespace.
+/// The objects that are deleted from a namespace.
 fn planned() -> Deletion {
     let object = |kind: &str, name: &str, size: Option<&str>| DeletedObject {
         kind: kind.into(),
@@ -349,7 +349,7 @@ pub fn down() -> Vec<Step> {
     finish(steps, 5_410, Outcome::Done, None, None)
 }
 
-/// `kstrim run`, whose command failed, and one whose command was killed.
+/// `kstrim run` whose command failed, and one whose command was killed.
 pub fn command() -> Vec<Step> {
     let tasks: [(&str, &str, &[&str]); 1] = [("connect", "Connection from this machine", &[])];
     let steps = vec![
@@ -363,7 +363,7 @@ pub fn command() -> Vec<Step> {
     finish(steps, 43_100, Outcome::Failed, None, None)
 }
 
-/// One task whose texts are these.
+/// One task with these texts.
 pub fn one_task(text: &str) -> Vec<Step> {
     let tasks: [(&str, &str, &[&str]); 1] = [("kafka", "Kafka", &[])];
     let steps = vec![
@@ -376,7 +376,7 @@ pub fn one_task(text: &str) -> Vec<Step> {
     finish(steps, 3_100, Outcome::Done, None, None)
 }
 
-/// Two tasks run, one of them with a moving bar; for so long nobody says a word.
+/// Two tasks are running, one of them with a moving bar; then there is no event for this long.
 pub fn silence(time: std::time::Duration) -> Vec<Step> {
     let mut steps =
         vec![start("up", &TASKS), begin(1_000, "kafka", "broker my-cluster-dual-role-0: pulling image")];

@@ -1,5 +1,4 @@
-//! The published schema is the one of the types, every line obeys it, and the documentation
-//! names every event.
+//! The published schema matches the types, every line is valid, and the documentation names every event.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,7 +27,7 @@ fn validator() -> jsonschema::Validator {
     jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
 }
 
-/// The types of events, from the schema.
+/// The types of events in the schema.
 fn types() -> BTreeSet<String> {
     let schema = generated();
     let events = schema["oneOf"].as_array().expect("a choice of events").iter();
@@ -36,7 +35,7 @@ fn types() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_published_schema_is_that_of_the_types() {
+fn the_published_schema_matches_the_types() {
     let text = serde_json::to_string_pretty(&generated()).expect("JSON") + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(file("docs/schema/events.schema.json"), &text).expect("writable docs");
@@ -48,7 +47,7 @@ fn the_published_schema_is_that_of_the_types() {
 }
 
 #[test]
-fn every_line_of_every_event_obeys_the_schema() {
+fn every_line_of_every_event_is_valid() {
     let validator = validator();
     let mut seen = BTreeSet::new();
     for line in runs::every_event() {
@@ -57,7 +56,7 @@ fn every_line_of_every_event_obeys_the_schema() {
             panic!("{error}\nin {value}");
         }
         seen.insert(value["type"].as_str().expect("a type").to_owned());
-        // And back, so that a program in Rust can read what we write.
+        // And back, so that a program in Rust can read what kstrim writes.
         let again: Line = serde_json::from_value(value.clone()).expect("readable");
         assert_eq!(serde_json::to_value(&again).expect("JSON"), value);
     }
@@ -65,7 +64,7 @@ fn every_line_of_every_event_obeys_the_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_no_event() {
+fn the_schema_rejects_other_documents() {
     let validator = validator();
     let line = serde_json::to_value(&runs::every_event()[0]).expect("JSON");
     for (field, wrong) in [("type", "run_exploded".into()), ("time", "yesterday".into()), ("v", Value::Null)]
@@ -76,14 +75,14 @@ fn the_schema_refuses_what_is_no_event() {
         line.as_object_mut().expect("an object").remove(field);
         assert!(!validator.is_valid(&line), "{line}");
     }
-    // New fields do not raise the version: readers, the schema too, let them pass.
+    // New fields do not raise the version: readers, including the schema, accept them.
     let mut newer = line;
     newer["mood"] = "good".into();
     assert!(validator.is_valid(&newer));
 }
 
 #[test]
-fn the_documentation_shows_every_event_with_an_example_that_obeys_the_schema() {
+fn the_documentation_has_a_valid_example_of_every_event() {
     let docs = read("docs/events.md");
     let validator = validator();
     let mut shown = BTreeSet::new();

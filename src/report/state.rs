@@ -1,5 +1,4 @@
-//! What a run's events add up to: where every task stands. The terminal and the plain drawing
-//! are made from this and nothing else.
+//! The state of a run, computed from its events. The terminal and plain reporters use this and nothing else.
 
 use std::time::Duration;
 
@@ -8,30 +7,30 @@ use jiff::{SignedDuration, Timestamp};
 use crate::event::{Event, Line, Outcome, SmokeReport, TaskInfo, Unit};
 use crate::terminal::text;
 
-/// Where a task stands.
+/// The state of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Not begun.
+    /// Not started.
     Pending,
-    /// At work, or waiting for the cluster.
+    /// Running, or waiting for the cluster.
     Running,
-    /// Over.
+    /// Ended.
     Ended(Outcome),
 }
 
-/// How far a task is.
+/// The progress of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// How much is done.
     pub done: u64,
-    /// Of how much, if that is known and not zero.
+    /// The total, if that is known and not zero.
     pub total: Option<u64>,
-    /// Of what.
+    /// The unit.
     pub unit: Unit,
 }
 
 impl Progress {
-    /// In words: `120 of 265 MB`, `900 kB of 1.2 GB`, `3 of 10`, `12 MB`.
+    /// As text: `120 of 265 MB`, `900 kB of 1.2 GB`, `3 of 10`, `12 MB`.
     pub(crate) fn words(self) -> String {
         let number = |n: u64| match self.unit {
             Unit::Bytes => text::bytes(n),
@@ -39,7 +38,7 @@ impl Progress {
         };
         let done = number(self.done);
         let Some(total) = self.total.map(number) else { return done };
-        // One unit is enough if both have the same.
+        // One unit is sufficient if both have the same.
         let bare = match (done.split_once(' '), total.split_once(' ')) {
             (Some((bare, one)), Some((_, other))) if one == other => bare,
             _ => &done,
@@ -53,33 +52,33 @@ impl Progress {
 pub(crate) struct Task {
     /// Stable id.
     pub id: String,
-    /// For people.
+    /// Its title in messages.
     pub title: String,
     /// Ids of the tasks it needs.
     pub needs: Vec<String>,
-    /// Where it stands.
+    /// Its state.
     pub status: Status,
-    /// While it runs: why, or what it waits for; one line.
+    /// While it is running: why, or what it waits for; one line.
     pub reason: String,
-    /// Since when, from the run's begin.
+    /// Since when, relative to the start of the run.
     pub reason_since: Duration,
-    /// How far it is.
+    /// Its progress.
     pub progress: Option<Progress>,
-    /// When it began, from the run's begin.
+    /// When it started, relative to the start of the run.
     pub started: Duration,
-    /// Seconds it took, once it is over.
+    /// Its duration in seconds, after it has ended.
     pub seconds: f64,
-    /// When it is over: what is there now; one line.
+    /// After it has ended: what exists now; one line.
     pub detail: String,
 }
 
-/// The task after which the brokers serve.
+/// The task after which the brokers are ready.
 const BROKERS: &str = "kafka";
 
 /// One run.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
-    /// The verb; empty before the run began.
+    /// The command; empty before the run started.
     pub command: String,
     /// The minikube profile.
     pub profile: String,
@@ -87,21 +86,21 @@ pub(crate) struct Run {
     pub release: Option<String>,
     /// The tasks in plan order.
     pub tasks: Vec<Task>,
-    /// The smoke test's measurements, once there are any.
+    /// The smoke test's measurements, if any.
     pub smoke: Option<SmokeReport>,
-    /// When the first messages had come back, from the run's begin, where this run made the brokers serve and other
-    /// tasks went on after it.
+    /// When the first messages were consumed, relative to the start of the run, if this run made the brokers ready
+    /// and other tasks continued after it.
     pub verified: Option<Duration>,
-    /// When it began by the calendar.
+    /// When it started, by the calendar.
     began: Option<Timestamp>,
-    /// Time since it began, as far as known: of the last event or tick.
+    /// Time since it started, as far as known: of the last event or tick.
     pub now: Duration,
 }
 
-/// What an event changed, as far as a line for it is concerned.
+/// What an event changed, for a reporter that prints lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Something to tell.
+    /// Something to print.
     Told,
     /// Only numbers: a bar moves.
     Numbers,
@@ -110,7 +109,7 @@ pub(crate) enum Change {
 }
 
 impl Run {
-    /// Take an event in.
+    /// Apply an event.
     pub(crate) fn apply(&mut self, line: &Line) -> Change {
         self.now = self.now.max(Duration::from_millis(line.elapsed_ms));
         match &line.event {
@@ -136,7 +135,7 @@ impl Run {
                 let task = self.task(task);
                 match task.status {
                     Status::Pending => task.started = now,
-                    // `minikube start` goes on talking after its task is over.
+                    // `minikube start` may still print after its task has ended.
                     Status::Ended(_) => {
                         let told = task.set_reason(message, now);
                         return if told { Change::Told } else { Change::Nothing };
@@ -166,7 +165,7 @@ impl Run {
             Event::Smoke(report) => {
                 self.smoke = Some(report.clone());
                 let open = self.tasks.iter().filter(|t| !matches!(t.status, Status::Ended(_))).count();
-                // A Kafka that was found running could be used before.
+                // A Kafka cluster that was already running could be used before.
                 let new =
                     self.tasks.iter().any(|t| t.id == BROKERS && t.status == Status::Ended(Outcome::Done));
                 // The smoke test's own task is one of them.
@@ -185,29 +184,29 @@ impl Run {
         }
     }
 
-    /// The calendar's time now, `None` before the run began.
+    /// The current calendar time, `None` before the run started.
     pub(crate) fn time(&self) -> Option<Timestamp> {
         let passed = SignedDuration::try_from(self.now).ok()?;
         self.began?.checked_add(passed).ok()
     }
 
-    /// The tasks that run, in plan order.
+    /// The running tasks, in plan order.
     pub(crate) fn running(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|t| t.status == Status::Running)
     }
 
-    /// How many tasks are over and well.
-    pub(crate) fn well(&self) -> usize {
-        self.tasks.iter().filter(|t| t.well()).count()
+    /// The number of tasks that succeeded.
+    pub(crate) fn succeeded(&self) -> usize {
+        self.tasks.iter().filter(|t| t.succeeded()).count()
     }
 
-    /// Titles of what a task still needs, in plan order.
+    /// Titles of the dependencies that a task still waits for, in plan order.
     pub(crate) fn missing(&self, task: &Task) -> Vec<&str> {
-        let needed = self.tasks.iter().filter(|t| task.needs.contains(&t.id) && !t.well());
+        let needed = self.tasks.iter().filter(|t| task.needs.contains(&t.id) && !t.succeeded());
         needed.map(|t| t.title.as_str()).collect()
     }
 
-    /// The task of this id; one that the plan does not name is appended rather than lost.
+    /// The task with this id; one that the plan does not name is appended.
     fn task(&mut self, id: &str) -> &mut Task {
         let at = self.tasks.iter().position(|t| t.id == id).unwrap_or_else(|| {
             let info = TaskInfo { id: id.to_owned(), title: id.to_owned(), needs: Vec::new() };
@@ -234,8 +233,8 @@ impl Task {
         }
     }
 
-    /// Whether it is over and well.
-    pub(crate) fn well(&self) -> bool {
+    /// Whether it succeeded.
+    pub(crate) fn succeeded(&self) -> bool {
         matches!(self.status, Status::Ended(Outcome::Done | Outcome::AlreadyDone))
     }
 
@@ -250,7 +249,7 @@ impl Task {
     }
 }
 
-/// The word for how something ended; it stands where colour and glyph are not enough.
+/// The word for an outcome; it is printed in addition to colour and symbol.
 pub(crate) fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",

@@ -1,4 +1,4 @@
-//! What is printed at the end of a run, the same in every reporter for people.
+//! What is printed at the end of a run, by all reporters but JSON.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::terminal::style::{Look, Tone};
 use crate::terminal::table::Table;
 use crate::terminal::text;
 
-/// The blocks after a run, each line with its end. `columns` is the terminal's width, `None` where
-/// lines have no limit. `times` adds a table of the tasks' times, where no list shows them already.
-/// Empty for any event but [`Event::RunFinished`].
+/// The blocks after a run, each line with its end. `columns` is the terminal's width, `None` if lines have no limit.
+/// `times` adds a table of the tasks' durations, if no list has printed them already. Empty for any event but
+/// [`Event::RunFinished`].
 pub(crate) fn render(run: &Run, event: &Event, look: Look, columns: Option<usize>, times: bool) -> String {
     let Event::RunFinished { outcome, exit_code, seconds, failure, evidence, next, .. } = event else {
         return String::new();
@@ -22,7 +22,7 @@ pub(crate) fn render(run: &Run, event: &Event, look: Look, columns: Option<usize
         out.push('\n');
         out.push_str(&failure_block::render(failure, look, columns));
         if let Some(path) = evidence {
-            // Like a hint, left to the terminal to wrap: it is there to be copied.
+            // Like a hint, left to the terminal to wrap, so that it can be copied.
             out.push_str(&format!("{} {}\n", look.paint(Tone::Dim, "evidence:"), text::one_line(path)));
         }
         return out;
@@ -47,7 +47,7 @@ pub(crate) fn render(run: &Run, event: &Event, look: Look, columns: Option<usize
     out
 }
 
-/// One line: which verb ended how, and after how long.
+/// One line: the command, its outcome and duration.
 fn verdict(run: &Run, outcome: Outcome, exit_code: u8, seconds: f64, look: Look) -> String {
     let name = if run.command.is_empty() { "kstrim".to_owned() } else { format!("kstrim {}", run.command) };
     let took = human_seconds(seconds);
@@ -59,12 +59,12 @@ fn verdict(run: &Run, outcome: Outcome, exit_code: u8, seconds: f64, look: Look)
     format!("{} {}\n", look.paint(Tone::Strong, &format!("{name}:")), look.paint(tone, &words))
 }
 
-/// That Kafka can be used, though the run goes on.
+/// That Kafka is ready to use, although the run continues.
 pub(crate) fn usable(after: Duration) -> String {
     format!("first message verified after {}: Kafka is ready to use", human(after))
 }
 
-/// Which task took how long.
+/// The durations of the tasks.
 fn time_table(run: &Run, look: Look, columns: Option<usize>) -> String {
     let mut table = Table::default().indent(2).right(1);
     for task in &run.tasks {
@@ -75,7 +75,7 @@ fn time_table(run: &Run, look: Look, columns: Option<usize>) -> String {
     table.render(look, columns)
 }
 
-/// The smoke test in a sentence.
+/// The smoke test in one sentence.
 pub(crate) fn smoke(report: &SmokeReport) -> String {
     let ms = |ms: u64| {
         if ms < 1000 { format!("{ms} ms") } else { human(Duration::from_millis(ms)) }
@@ -99,8 +99,8 @@ pub(crate) fn smoke(report: &SmokeReport) -> String {
     words
 }
 
-/// Addresses and commands. A command is never cut, and has a line of its own if it would not fit
-/// beside its title: it is there to be copied.
+/// Addresses and commands. A command is never truncated, and is printed on a separate line if it does not fit beside
+/// its title, so that it can be copied.
 fn what_next(next: &Next, look: Look, columns: Option<usize>) -> String {
     let mut items: Vec<(String, String, Tone)> = Vec::new();
     if !next.bootstrap.is_empty() {

@@ -42,7 +42,7 @@ struct Screen(InMemoryTerm);
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let text = std::str::from_utf8(bytes).expect("reporters write UTF-8");
-        // What a terminal driver does with line ends.
+        // A terminal driver converts line ends like this.
         self.0.write_str(&text.replace('\n', "\r\n")).map(|()| bytes.len())
     }
 
@@ -51,7 +51,7 @@ impl Write for Screen {
     }
 }
 
-/// Streams of which stderr is this terminal, said to be of this size.
+/// Streams whose stderr is this terminal, with this reported size.
 fn on(terminal: &InMemoryTerm, stdout: Kept, size: impl Fn() -> (u16, u16) + 'static) -> Sinks {
     Sinks {
         stdout: Box::new(stdout),
@@ -67,7 +67,7 @@ fn mode(drawing: Drawing, look: Look) -> Mode {
     Mode { drawing, stdout: look, stderr: look }
 }
 
-/// Time between ticks: more than [`TICK`], for the tests' speed.
+/// Time between ticks: more than [`TICK`], to speed up the tests.
 const STEP: Duration = Duration::from_millis(500);
 
 /// Feed a run, with ticks between its events, up to `until`.
@@ -88,8 +88,8 @@ fn feed(reporter: &mut dyn Reporter, steps: &[Step], until: Duration) {
     reporter.finish();
 }
 
-/// What a run leaves on (stdout, stderr) without a terminal.
-fn streams(drawing: Drawing, look: Look, talk: Talk, steps: &[Step]) -> (String, String) {
+/// What a run writes to (stdout, stderr) without a terminal.
+fn streams(drawing: Drawing, look: Look, verbosity: Verbosity, steps: &[Step]) -> (String, String) {
     let (out, err) = (Kept::default(), Kept::default());
     let sinks = Sinks {
         stdout: Box::new(out.clone()),
@@ -97,23 +97,23 @@ fn streams(drawing: Drawing, look: Look, talk: Talk, steps: &[Step]) -> (String,
         list: ProgressDrawTarget::hidden(),
         size: Box::new(|| (80, 24)),
     };
-    feed(reporter(mode(drawing, look), talk, sinks).as_mut(), steps, Duration::MAX);
+    feed(reporter(mode(drawing, look), verbosity, sinks).as_mut(), steps, Duration::MAX);
     (out.text(), err.text())
 }
 
-fn plain(steps: &[Step], talk: Talk) -> String {
-    let (out, err) = streams(Drawing::Plain, UTF8, talk, steps);
-    assert_eq!(out, "", "plain talk is on stderr");
+fn plain(steps: &[Step], verbosity: Verbosity) -> String {
+    let (out, err) = streams(Drawing::Plain, UTF8, verbosity, steps);
+    assert_eq!(out, "", "plain lines are on stderr");
     assert!(err.lines().all(|line| !line.ends_with(' ')), "{err}");
     err
 }
 
-/// What a run leaves on a terminal of this size, its scrollback included.
+/// What a run writes to a terminal of this size, including its scrollback.
 fn screen(steps: &[Step], look: Look, columns: u16, rows: u16, until: Duration) -> String {
     terminal(steps, look, columns, rows, until).0.contents()
 }
 
-/// The terminal, and the reporter at work on it.
+/// The terminal, and the reporter that writes to it.
 fn terminal(
     steps: &[Step],
     look: Look,
@@ -121,11 +121,11 @@ fn terminal(
     rows: u16,
     until: Duration,
 ) -> (InMemoryTerm, Box<dyn Reporter>) {
-    // Higher than the terminal that the reporter is told of, to see what scrolled away.
+    // Higher than the terminal that the reporter knows, to include what was scrolled away.
     let terminal = InMemoryTerm::new(120, columns);
     let out = Kept::default();
     let sinks = on(&terminal, out.clone(), move || (columns, rows));
-    let mut reporter = reporter(mode(Drawing::Tty, look), Talk::default(), sinks);
+    let mut reporter = reporter(mode(Drawing::Tty, look), Verbosity::default(), sinks);
     feed(reporter.as_mut(), steps, until);
     assert_eq!(out.text(), "", "the list is on stderr");
     (terminal, reporter)
@@ -139,7 +139,7 @@ fn at(seconds: u64) -> Duration {
 const END: Duration = Duration::MAX;
 
 #[test]
-fn a_task_that_goes_on_talking_after_its_end_stays_over() {
+fn output_after_the_end_of_a_task_does_not_reopen_it() {
     let mut up = runs::up();
     let over = |(_, event): &Step| matches!(event, Event::TaskFinished { task, .. } if task == "cluster");
     let at = up.iter().position(over).expect("the cluster's end");
@@ -147,7 +147,7 @@ fn a_task_that_goes_on_talking_after_its_end_stays_over() {
     let late =
         Event::TaskProgress { task, message, done: Some(18), total: Some(19), unit: Some(Unit::Items) };
     up.insert(at + 1, (up[at].0, late));
-    let text = plain(&up, Talk::default());
+    let text = plain(&up, Verbosity::default());
     assert!(text.contains("cluster    Enabled addons"), "{text}");
     let (_, times) = text.rsplit_once("\n\n  Preflight").expect("the table of times");
     assert!(times.contains("minikube cluster"), "{text}");
@@ -163,13 +163,13 @@ fn a_first_run_live() {
 }
 
 #[test]
-fn a_first_run_when_it_is_over() {
+fn a_first_run_after_its_end() {
     let up = runs::up();
     insta::assert_snapshot!("up_80", screen(&up, UTF8, 80, 24, END));
     insta::assert_snapshot!("up_40", screen(&up, UTF8, 40, 24, END));
     insta::assert_snapshot!("up_ascii", screen(&up, Look::ASCII, 80, 24, END));
-    insta::assert_snapshot!("up_plain", plain(&up, Talk::default()));
-    let (out, err) = streams(Drawing::Json, UTF8, Talk::default(), &up);
+    insta::assert_snapshot!("up_plain", plain(&up, Verbosity::default()));
+    let (out, err) = streams(Drawing::Json, UTF8, Verbosity::default(), &up);
     assert_eq!(err, "");
     insta::assert_snapshot!("up_json", out);
 }
@@ -186,19 +186,19 @@ fn other_runs_on_a_terminal() {
     for (name, steps) in runs {
         insta::assert_snapshot!(format!("{name}_80"), screen(&steps, UTF8, 80, 24, END));
         insta::assert_snapshot!(format!("{name}_40"), screen(&steps, UTF8, 40, 24, END));
-        insta::assert_snapshot!(format!("{name}_plain"), plain(&steps, Talk::default()));
-        let (out, _) = streams(Drawing::Json, UTF8, Talk::default(), &steps);
+        insta::assert_snapshot!(format!("{name}_plain"), plain(&steps, Verbosity::default()));
+        let (out, _) = streams(Drawing::Json, UTF8, Verbosity::default(), &steps);
         insta::assert_snapshot!(format!("{name}_json"), out);
     }
 }
 
 #[test]
-fn verbose_shows_commands_and_quiet_only_trouble() {
-    let verbose = Talk { verbose: true, ..Talk::default() };
-    let quiet = Talk { quiet: true, ..Talk::default() };
+fn verbose_prints_commands_and_quiet_only_problems() {
+    let verbose = Verbosity { verbose: true, ..Verbosity::default() };
+    let quiet = Verbosity { quiet: true, ..Verbosity::default() };
     let command = "+ kubectl --kubeconfig";
     assert!(plain(&runs::up(), verbose).contains(command));
-    assert!(!plain(&runs::up(), Talk::default()).contains(command));
+    assert!(!plain(&runs::up(), Verbosity::default()).contains(command));
     let (out, _) = streams(Drawing::Json, UTF8, verbose, &runs::up());
     assert!(out.contains(r#""type":"command""#));
 
@@ -214,11 +214,11 @@ fn verbose_shows_commands_and_quiet_only_trouble() {
 }
 
 #[test]
-fn colour_adds_nothing_but_colour() {
+fn colours_do_not_change_the_text() {
     let colour = Look { color: true, unicode: true };
     for steps in [runs::up(), runs::image_failure(), runs::interrupted()] {
-        let (_, bare) = streams(Drawing::Plain, UTF8, Talk::default(), &steps);
-        let (_, painted) = streams(Drawing::Plain, colour, Talk::default(), &steps);
+        let (_, bare) = streams(Drawing::Plain, UTF8, Verbosity::default(), &steps);
+        let (_, painted) = streams(Drawing::Plain, colour, Verbosity::default(), &steps);
         assert!(!bare.contains('\u{1b}') && painted.contains('\u{1b}'));
         assert_eq!(anstream::adapter::strip_str(&painted).to_string(), bare);
         assert_eq!(screen(&steps, colour, 80, 24, at(62)), screen(&steps, UTF8, 80, 24, at(62)));
@@ -252,7 +252,7 @@ fn the_live_list_fits_every_terminal() {
 }
 
 #[test]
-fn a_small_terminal_folds_what_is_done_and_what_is_far_ahead() {
+fn a_small_terminal_folds_done_and_pending_tasks() {
     insta::assert_snapshot!(screen(&runs::up(), UTF8, 80, 7, at(62)), @r#"
     kstrim up  profile kstrim, Strimzi 1.2.0
     warning: cluster: the container engine cannot reach registry.k8s.io; images come
@@ -266,9 +266,9 @@ fn a_small_terminal_folds_what_is_done_and_what_is_far_ahead() {
     "#);
 }
 
-/// And what indicatif makes of it: a line that had wrapped would be two.
+/// And how indicatif draws it: a line that wrapped would occupy two.
 #[test]
-fn what_is_drawn_is_as_high_as_what_was_measured() {
+fn the_drawn_list_has_the_computed_height() {
     let steps: Vec<Step> =
         runs::up().into_iter().filter(|(_, e)| !matches!(e, Event::Warning { .. })).collect();
     for (columns, rows) in [(5, 4), (20, 5), (40, 8), (60, 6), (80, 24), (120, 40)] {
@@ -287,8 +287,8 @@ fn what_is_drawn_is_as_high_as_what_was_measured() {
     }
 }
 
-/// A terminal that is made wider in the middle of a run shows the list once. One that is made
-/// narrower wraps it again, see [`bars`].
+/// A terminal that is made wider in the middle of a run contains the list once. One that is made narrower wraps it
+/// again, see [`bars`].
 #[test]
 fn a_terminal_made_wider_has_one_list() {
     let width = Rc::new(RefCell::new(80));
@@ -298,7 +298,7 @@ fn a_terminal_made_wider_has_one_list() {
     };
     let terminal = InMemoryTerm::new(60, 120);
     let mut reporter =
-        reporter(mode(Drawing::Tty, UTF8), Talk::default(), on(&terminal, Kept::default(), size));
+        reporter(mode(Drawing::Tty, UTF8), Verbosity::default(), on(&terminal, Kept::default(), size));
     for (i, line) in runs::lines(&runs::up()).iter().enumerate() {
         *width.borrow_mut() = 80 + u16::try_from(i).unwrap_or(40).min(40);
         reporter.event(line);
@@ -307,7 +307,7 @@ fn a_terminal_made_wider_has_one_list() {
     assert_eq!(seen.matches("Smoke test").count(), 1, "{seen}");
 }
 
-/// A stream and a terminal that went away, counting what is tried.
+/// A closed stream and terminal that count the attempts to write.
 #[derive(Clone, Debug, Default)]
 struct Closed(std::sync::Arc<std::sync::atomic::AtomicU32>);
 
@@ -362,7 +362,7 @@ impl TermLike for Closed {
 }
 
 #[test]
-fn a_broken_stream_silences_and_nothing_more() {
+fn a_broken_stream_silences_the_reporter_without_an_error() {
     for drawing in [Drawing::Tty, Drawing::Plain, Drawing::Json] {
         let (stream, list) = (Closed::default(), Closed::default());
         let sinks = Sinks {
@@ -371,9 +371,9 @@ fn a_broken_stream_silences_and_nothing_more() {
             list: ProgressDrawTarget::term_like(Box::new(list.clone())),
             size: Box::new(|| (80, 24)),
         };
-        let mut reporter = reporter(mode(drawing, UTF8), Talk::default(), sinks);
+        let mut reporter = reporter(mode(drawing, UTF8), Verbosity::default(), sinks);
         feed(reporter.as_mut(), &runs::up(), END);
-        // And a run that is given up half-way.
+        // And a run that is abandoned midway.
         feed(reporter.as_mut(), &runs::up(), at(62));
         drop(reporter);
         assert_eq!(stream.tried(), 1, "{drawing:?} gives up at the first error");
@@ -382,17 +382,17 @@ fn a_broken_stream_silences_and_nothing_more() {
 }
 
 #[test]
-fn without_a_terminal_a_list_becomes_lines() {
-    let talk = Talk::default();
-    let (_, list) = streams(Drawing::Tty, UTF8, talk, &runs::up());
-    assert_eq!(list, plain(&runs::up(), talk));
+fn without_a_terminal_lines_are_printed() {
+    let verbosity = Verbosity::default();
+    let (_, list) = streams(Drawing::Tty, UTF8, verbosity, &runs::up());
+    assert_eq!(list, plain(&runs::up(), verbosity));
 }
 
 #[test]
-fn text_of_others_cannot_move_the_cursor_or_add_lines() {
+fn foreign_text_cannot_move_the_cursor_or_add_lines() {
     let evil = "\u{1b}[2J\u{1b}[31mwaits\r\n::error::x\u{7}";
     let steps = runs::one_task(evil);
-    let text = plain(&steps, Talk::default());
+    let text = plain(&steps, Verbosity::default());
     assert!(!text.contains('\u{1b}') && !text.contains('\u{7}') && !text.contains('\r'));
     assert!(text.lines().all(|line| !line.starts_with("::")), "{text}");
     let seen = screen(&steps, UTF8, 80, 24, at(1));
@@ -401,7 +401,7 @@ fn text_of_others_cannot_move_the_cursor_or_add_lines() {
 
 #[test]
 fn a_heartbeat_at_most_every_fifteen_seconds() {
-    let text = plain(&runs::silence(at(61)), Talk::default());
+    let text = plain(&runs::silence(at(61)), Verbosity::default());
     insta::assert_snapshot!(text, @r#"
     2026-11-22T21:09:10Z  kstrim     up: profile kstrim, Strimzi 1.2.0
     2026-11-22T21:09:11Z  kafka      started: broker my-cluster-dual-role-0: pulling image
@@ -418,7 +418,7 @@ fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 
 }
 
 #[test]
-fn the_drawing_follows_flag_streams_and_environment() {
+fn the_output_mode_depends_on_flag_streams_and_environment() {
     use Drawing::{Json, Plain, Tty};
     type Vars = &'static [(&'static str, &'static str)];
     let cases: [(OutputMode, bool, Vars, Drawing); 8] = [
@@ -442,7 +442,7 @@ fn the_drawing_follows_flag_streams_and_environment() {
 }
 
 #[test]
-fn colours_and_glyphs_follow_the_conventions() {
+fn colours_and_symbols_follow_the_conventions() {
     type Vars = &'static [(&'static str, &'static str)];
     let cases: [(bool, Vars, bool); 9] = [
         (true, &[], true),
@@ -459,7 +459,7 @@ fn colours_and_glyphs_follow_the_conventions() {
         let mode = resolve(OutputMode::Auto, false, tty, &env(vars));
         assert_eq!(mode.stderr.color, color, "{tty} {vars:?}");
     }
-    // Each stream by itself: `kstrim status | less` on a terminal.
+    // Each stream independently: `kstrim status | less` on a terminal.
     let mode = resolve(OutputMode::Auto, false, true, &env(&[]));
     assert!(mode.stderr.color && !mode.stdout.color);
 
@@ -476,7 +476,7 @@ fn colours_and_glyphs_follow_the_conventions() {
 }
 
 #[test]
-fn a_kafka_that_was_there_is_not_usable_from_now_on() {
+fn an_existing_kafka_cluster_is_not_reported_as_newly_usable() {
     let mut up = runs::up();
     for (_, event) in &mut up {
         if let Event::TaskFinished { task, outcome, .. } = event
@@ -485,6 +485,6 @@ fn a_kafka_that_was_there_is_not_usable_from_now_on() {
             *outcome = Outcome::AlreadyDone;
         }
     }
-    let text = plain(&up, Talk::default());
+    let text = plain(&up, Verbosity::default());
     assert!(text.contains("verified on topic") && !text.contains("first message verified"), "{text}");
 }

@@ -11,10 +11,10 @@ use crate::terminal::sink::Sink;
 use crate::terminal::style::{Look, Tone};
 use crate::terminal::text;
 
-/// Draws on a terminal.
+/// Writes to a terminal.
 pub(crate) struct Tty {
     bars: Bars,
-    /// The same terminal, for what stays when the list has gone.
+    /// The same terminal, for what is printed after the list is removed.
     sink: Sink,
     look: Look,
     verbose: bool,
@@ -23,19 +23,19 @@ pub(crate) struct Tty {
 }
 
 impl Tty {
-    /// A drawing on the terminal of `sinks.list`, which is that of `sinks.stderr`.
+    /// A reporter for the terminal of `sinks.list`, which is also that of `sinks.stderr`.
     pub(crate) fn new(sinks: Sinks, look: Look, verbose: bool) -> Self {
         let bars = Bars::new(sinks.list, look);
         Self { bars, sink: Sink::new(sinks.stderr), look, verbose, size: sinks.size, run: Run::default() }
     }
 
-    /// The list as it stands now.
+    /// Draw the current list.
     fn draw(&mut self) {
         if self.run.tasks.is_empty() {
             return;
         }
         let (columns, rows) = (self.size)();
-        // One row stays free, so that the last warning can be seen in a low terminal.
+        // One row stays free, so that the last warning is visible in a low terminal.
         let room = usize::from(rows).saturating_sub(1).max(1);
         self.bars.show(rows::live(&self.run, self.look, columns.into(), room));
     }
@@ -44,14 +44,14 @@ impl Tty {
         (self.size)().0.into()
     }
 
-    /// The list for good, and the summary.
+    /// Print the final list and the summary.
     fn close(&mut self, event: &Event) {
         let columns = self.columns();
         let mut last: String = rows::finished_lines(&self.run, self.look, columns)
             .iter()
             .map(|line| format!("{}\n", line.render(self.look)))
             .collect();
-        // The list above already says how long each task took.
+        // The list above already contains the duration of each task.
         last.push_str(&summary::render(&self.run, event, self.look, Some(columns), false));
         self.bars.clear();
         self.sink.write(&last);
@@ -125,7 +125,7 @@ impl Reporter for Tty {
     }
 }
 
-/// A warning as a paragraph of its own; empty for any other event.
+/// A warning as a separate paragraph; empty for any other event.
 pub(crate) fn warning(event: &Event, look: Look, columns: Option<usize>) -> String {
     const LABEL: &str = "warning:";
     let Event::Warning { task, id, message } = event else { return String::new() };

@@ -7,7 +7,7 @@ use crate::explain::ready::Readiness;
 use crate::explain::{Scene, Verdict};
 use crate::kube::object::{Object, text};
 
-/// Those that are there, whoever made them.
+/// Those that exist, whoever created them.
 pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Component> {
     let kafka = scene.kafka();
     let one = |component: &Component| {
@@ -16,7 +16,7 @@ pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Comp
                 let found = component::ready::resource(component, scene)?;
                 let url = text(found.json(), "/status/url");
                 let url = Some(url.to_owned()).filter(|u| !u.is_empty());
-                (format!("{kind}/{}", found.name()), ours(found), url)
+                (format!("{kind}/{}", found.name()), created_by_kstrim(found), url)
             }
             Home::Field(field) => {
                 let json = kafka.as_ref()?.0.json();
@@ -26,7 +26,7 @@ pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Comp
                 (field.path.join("."), component.is_marked(json), None)
             }
         };
-        // A cause that stops waits is told as a finding, and may be of something else.
+        // A cause that ends waits is reported as a finding, and may be about something else.
         let without = Verdict { terminal: None, ..verdict.clone() };
         let reason = why(component::ready::component(component, scene, &without));
         let title = format!("{}: ", component.title);
@@ -37,8 +37,8 @@ pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Comp
     component::TABLE.iter().filter_map(one).collect()
 }
 
-/// Whether some kstrim created it, of whatever installation.
-pub(super) fn ours(object: &Object) -> bool {
+/// Whether any kstrim installation created it.
+pub(super) fn created_by_kstrim(object: &Object) -> bool {
     installation::by_kstrim(object.json())
 }
 

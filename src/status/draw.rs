@@ -8,11 +8,11 @@ use crate::terminal::style::{Look, Spans, Tone};
 use crate::terminal::table::Table;
 use crate::terminal::text;
 
-/// Columns of the names of facts: `API server` and a gap.
+/// Width of the column of names: `API server` and a gap.
 const NAMES: usize = 12;
 
-/// The lines, not painted yet. With `columns`, the terminal's width, prose is broken and tables are
-/// cut to fit.
+/// The lines, without colours. With `columns`, the terminal's width, prose is wrapped and tables are truncated to
+/// fit.
 pub(crate) fn lines(status: &Status, look: Look, columns: Option<usize>) -> Vec<Spans> {
     let mut page = Page { lines: Vec::new(), look, columns };
     page.headline(status);
@@ -33,7 +33,7 @@ pub(crate) fn text(status: &Status, look: Look, columns: Option<usize>) -> Strin
     lines(status, look, columns).iter().map(|line| line.render(look) + "\n").collect()
 }
 
-/// The same for a file: no colours, no signs beyond ASCII, nothing cut.
+/// The same for a file: no colours, ASCII symbols only, nothing truncated.
 pub(crate) fn plain(status: &Status) -> String {
     text(status, Look::ASCII, None)
 }
@@ -45,7 +45,7 @@ struct Page {
 }
 
 impl Page {
-    /// Prose, its later lines indented by so many blanks.
+    /// Prose, with its later lines indented by this many blanks.
     fn prose(&mut self, tone: Tone, words: &str, indent: usize) {
         for line in text::fill(&text::one_line(words), self.columns, indent) {
             self.line([(tone, line)]);
@@ -64,7 +64,7 @@ impl Page {
         self.lines.push(Spans::default());
     }
 
-    /// A name and what there is to say of it.
+    /// A name and its value.
     fn fact(&mut self, name: &str, tone: Tone, words: &str) {
         let room = self.columns.map(|c| c.saturating_sub(NAMES));
         let mut name = format!("{name:NAMES$}");
@@ -237,7 +237,7 @@ impl Page {
     fn pods(&mut self, pods: &[Pod]) {
         let mut table = Table::new(["POD", "RESTARTS", "STATE"]).right(1);
         let mut sorted: Vec<&Pod> = pods.iter().collect();
-        // As they come up: the operator, the brokers, the rest.
+        // In the order in which they start: the operator, the brokers, the rest.
         sorted.sort_by_key(|p| match p.part {
             Part::Operator => 0,
             Part::Kafka => 1,
@@ -333,7 +333,7 @@ impl Page {
         }
     }
 
-    /// Words after a lead, their later lines below its end. Lines of commands stay lines.
+    /// Text after a label, with its later lines aligned. Line breaks of commands are kept.
     fn indented(&mut self, lead: &str, words: &str) {
         let room = self.columns.map(|c| c.saturating_sub(lead.len()));
         let mut lead = lead.to_owned();

@@ -1,8 +1,7 @@
 //! Queries minikube and the API server, everything concurrently, without changing anything.
 //!
-//! Lists, and no watches, for a single look: a watch is one more child for each kind. Nothing is
-//! written, not even kstrim's own kubeconfig: where it does not lead to the cluster a temporary
-//! one does.
+//! Lists, and no watches, for a single look: a watch needs one more child process for each kind. Nothing is written,
+//! not even kstrim's own kubeconfig: if it does not lead to the cluster, a temporary one is used.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -45,12 +44,12 @@ pub(crate) const CUSTOM: [Kind; 8] = [
     Kind::StrimziPodSet,
 ];
 
-/// How long minikube may still take for its own answer once the API server gave all of its.
+/// How long to wait for minikube after the API server has responded to everything.
 const MINIKUBE_LATER: Duration = Duration::from_secs(5);
-/// How long the API server may still take once minikube says that it does not run: it may only be slow.
+/// How long to wait for the API server after minikube reported that it is not running: it may only be slow.
 const SERVER_LATER: Duration = Duration::from_secs(2);
 
-/// Looks at one cluster.
+/// Reads the state of one cluster.
 pub(crate) struct Looker {
     place: Place,
     journal: ProfileState,
@@ -62,34 +61,34 @@ pub(crate) struct Looker {
     more: Vec<Kind>,
 }
 
-/// The way to the cluster, and what came of it.
+/// How the cluster was reached, and the responses.
 pub(crate) struct Reach {
     asked: Option<Result<(Asked, Reached), ApiError>>,
-    /// minikube's word; `None` if it took longer than the API server for all of its answers.
+    /// minikube's state of the profile; `None` if it took longer than all responses of the API server.
     pub state: Result<Option<State>>,
 }
 
-/// What a look saw.
+/// The result of a look.
 pub(crate) struct Seen {
-    /// Everything but the objects.
+    /// Everything except the objects.
     pub facts: Facts,
     /// The objects.
     pub snapshot: Snapshot,
-    /// kubectl as it reached the cluster, if it did.
+    /// kubectl with a working kubeconfig, if the cluster was reached.
     pub reached: Option<Reached>,
 }
 
-/// A way to the cluster.
+/// How the cluster was reached.
 pub(crate) struct Reached {
-    /// kubectl with the kubeconfig that works.
+    /// kubectl with a working kubeconfig.
     pub kubectl: Rc<Kubectl>,
     /// The version of Strimzi's resources, if they are served.
     pub version: Option<Version>,
-    /// Holds the temporary kubeconfig, if that is the one.
+    /// Keeps the temporary kubeconfig, if that is used.
     spare: Option<TempDir>,
 }
 
-/// The API server's answers.
+/// The API server's responses.
 struct Asked {
     kubernetes: String,
     uid: Option<String>,
@@ -100,7 +99,7 @@ struct Asked {
 }
 
 impl Looker {
-    /// Look at `target`, whose files are at `paths`.
+    /// For `target`, whose files are at `paths`.
     pub(crate) fn new(target: &Target, paths: &ProfilePaths, runner: Rc<dyn Runner>) -> Result<Self> {
         let programs = Toolbox::open().programs(paths)?;
         let profile = target.profile.as_str();
@@ -119,8 +118,8 @@ impl Looker {
         })
     }
 
-    /// Look at `target` whatever is missing, and without patience for an API server that is away.
-    /// What was missing is told in `troubles`.
+    /// For `target` even if programs or files are missing, and without retries if the API server does not respond.
+    /// What is missing is reported in `troubles`.
     pub(crate) fn lenient(
         target: &Target,
         paths: &ProfilePaths,
@@ -155,7 +154,7 @@ impl Looker {
         }
     }
 
-    /// List these kinds, too, whose objects need no namespace.
+    /// Also list these kinds, in all namespaces.
     #[must_use]
     pub(crate) fn and(mut self, kinds: &[Kind]) -> Self {
         self.more = kinds.to_vec();
@@ -165,7 +164,8 @@ impl Looker {
     /// Look once.
     ///
     /// # Errors
-    /// When minikube cannot be run or gives no sensible answer, and the API server none either.
+    ///
+    /// If minikube cannot be run or its output is not understood, and the API server does not respond either.
     pub(crate) async fn look(&self) -> Result<Seen> {
         let (minikube, kubectl, listed, reach) = tokio::join!(
             self.minikube.version(),
@@ -176,7 +176,7 @@ impl Looker {
         self.seen((minikube, kubectl), listed, reach)
     }
 
-    /// The answers put together: the programs' versions, what minikube has on file, the rest.
+    /// Combine the responses: the programs' versions, minikube's files, the rest.
     pub(crate) fn seen(
         &self,
         (minikube, kubectl): (Result<String>, Result<String>),
@@ -185,7 +185,7 @@ impl Looker {
     ) -> Result<Seen> {
         let answered = matches!(asked, Some(Ok(_)));
         let mut troubles: Vec<Failure> = Vec::new();
-        // What minikube does not tell is only missing where the API server tells the rest.
+        // Missing information from minikube matters only if the API server does not respond either.
         let state = kept(state, answered, &mut troubles)?.flatten();
         let listed = kept(listed, answered, &mut troubles)?;
         let minikube = if self.minikube.is_none() { None } else { kept(minikube, true, &mut troubles)? };
@@ -219,9 +219,9 @@ impl Looker {
             }
             None => return Ok(Seen { facts, snapshot: Snapshot::default(), reached: None }),
         };
-        // It answers, so it runs, whatever minikube needs for its own answer.
+        // It responds, so it is running, however long minikube takes to report it.
         facts.state.get_or_insert(State::Running);
-        // Whether anybody uses a cluster that nothing else proves to be ours is checked by `up`.
+        // `up` checks whether foreign software uses a cluster whose owner is not proven otherwise.
         let online = Online { uid: asked.uid.as_deref(), marked: asked.marked, inhabited: true };
         facts.ours = profile_owner::online(&self.journal, &self.minikube.on_disk(), online).is_ours();
         facts.our_kubeconfig = reached.spare.is_none();
@@ -234,12 +234,12 @@ impl Looker {
         Ok(Seen { facts, snapshot: asked.store.snapshot(), reached: Some(reached) })
     }
 
-    /// The API server's answers, unless minikube says that it cannot give any (a paused one would
-    /// keep kubectl waiting), and minikube's word.
+    /// The API server's responses, unless minikube reports that it cannot respond (a paused one would keep kubectl
+    /// waiting), and minikube's state.
     pub(crate) async fn reach(&self) -> Reach {
         let status = api_server::state(&self.minikube);
         let asked = async {
-            if !self.kubectl.knows_context() {
+            if !self.kubectl.has_context() {
                 return None;
             }
             Some(self.ask(&self.kubectl).await)
@@ -250,7 +250,7 @@ impl Looker {
                 Ok(State::Running) | Err(_) => (asked.await, state.map(Some)),
                 Ok(State::Partial) => {
                     let asked = tokio::time::timeout(SERVER_LATER, asked).await;
-                    (asked.unwrap_or_else(|_| Some(Err(silent()))), state.map(Some))
+                    (asked.unwrap_or_else(|_| Some(Err(unanswered()))), state.map(Some))
                 }
                 Ok(_) => (None, state.map(Some)),
             },
@@ -276,16 +276,16 @@ impl Looker {
         };
         if lost
             && matches!(state, Ok(Some(State::Running)))
-            && let Some(found) = self.ask_by_spare().await
+            && let Some(found) = self.query_with_temporary_kubeconfig().await
         {
             return Reach { asked: Some(found), state };
         }
         Reach { asked, state }
     }
 
-    /// Ask by a temporary kubeconfig that minikube writes. minikube says that the API server runs: one that
-    /// has only just restarted is given its time, if there is patience for that.
-    async fn ask_by_spare(&self) -> Option<Result<(Asked, Reached), ApiError>> {
+    /// Query with a temporary kubeconfig that minikube writes. minikube reports that the API server is running: one
+    /// that has only just restarted is waited for, if retries are enabled.
+    async fn query_with_temporary_kubeconfig(&self) -> Option<Result<(Asked, Reached), ApiError>> {
         let folder = tempfile::tempdir().ok()?;
         let (minikube, kubectl) = tools(
             &self.programs,
@@ -303,7 +303,7 @@ impl Looker {
     }
 
     async fn ask(&self, kubectl: &Kubectl) -> Result<Asked, ApiError> {
-        let guess = self.guess();
+        let guess = self.likely_version();
         let all = |kinds: &'static [Kind]| {
             futures_util::future::join_all(kinds.iter().map(|k| self.list(kubectl, *k, guess)))
         };
@@ -333,8 +333,8 @@ impl Looker {
         if let Ok(nodes) = nodes {
             store.replace(Kind::Node, nodes);
         }
-        self.abroad(kubectl, &store).await;
-        // Only a Connect has connectors.
+        self.operator_objects(kubectl, &store).await;
+        // Only Kafka Connect has connectors.
         if let Some(version) = served.filter(|_| store.snapshot().all(Kind::KafkaConnect).next().is_some()) {
             match self.list(kubectl, Kind::KafkaConnector, version).await {
                 Ok(items) => store.replace(Kind::KafkaConnector, items),
@@ -350,9 +350,8 @@ impl Looker {
         Ok(Asked { kubernetes, uid, marked, version: served, store, refused })
     }
 
-    /// The version of Strimzi's resources that is probably served: that of the release kstrim
-    /// installed.
-    fn guess(&self) -> Version {
+    /// The version of Strimzi's resources that is probably served: that of the release kstrim installed.
+    fn likely_version(&self) -> Version {
         let release = self.journal.release.as_deref().and_then(|r| r.parse::<names::Version>().ok());
         match release.as_ref().and_then(catalogue::find) {
             Some(release) if !release.api_versions.iter().any(|v| v == "v1") => Version::V1Beta2,
@@ -360,7 +359,7 @@ impl Looker {
         }
     }
 
-    /// The version that is served, and the lists in it.
+    /// The served version, and the lists in it.
     async fn served(
         &self,
         kubectl: &Kubectl,
@@ -383,7 +382,7 @@ impl Looker {
     async fn list(&self, kubectl: &Kubectl, kind: Kind, version: Version) -> Result<Vec<Value>, ApiError> {
         let namespace = self.place.namespace.as_str();
         if kind == Kind::Deployment
-            // Who may not list them everywhere is told of those in the namespace.
+            // If listing them in all namespaces is not allowed, list those in the namespace.
             && let Ok(mut all) = kubectl.list(&kind.path(version, None)).await
         {
             let counts = |o: &Object| o.namespace() == namespace || Deployment(o).is_cluster_operator();
@@ -394,7 +393,7 @@ impl Looker {
     }
 
     /// The pods and events of an operator in another namespace.
-    async fn abroad(&self, kubectl: &Kubectl, store: &Store) {
+    async fn operator_objects(&self, kubectl: &Kubectl, store: &Store) {
         let snapshot = store.snapshot();
         let operator =
             snapshot.operator_of(&self.place.namespace, &self.place.cluster).map(|o| o.0.namespace());
@@ -407,9 +406,9 @@ impl Looker {
     }
 }
 
-/// The document of what was seen; where a cause is open, the cluster is asked what would tell.
+/// The document for a look; if a cause is open, the rules' probes are run.
 pub(crate) async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory) -> Status {
-    // An answer may lead to one more question: may the operator do its work, and what is it at?
+    // A result may lead to one more probe: whether the operator has its permissions, and what it is doing.
     const ROUNDS: usize = 2;
     let mut status = model::status(&seen.facts, snapshot, memory, Timestamp::now());
     for _ in 0..ROUNDS {
@@ -424,8 +423,8 @@ pub(crate) async fn status(seen: &Seen, snapshot: &Snapshot, memory: &mut Memory
     status
 }
 
-/// No answer yet.
-fn silent() -> ApiError {
+/// No response yet.
+fn unanswered() -> ApiError {
     ApiError::new(ApiErrorKind::Unreachable, format!("no response within {} s", SERVER_LATER.as_secs()))
 }
 
@@ -434,7 +433,7 @@ fn place(target: &Target) -> Place {
         profile: target.profile.to_string(),
         namespace: target.namespace.to_string(),
         cluster: target.cluster.to_string(),
-        aims: target.aims(),
+        aims: target.target_flags(),
     }
 }
 
@@ -445,10 +444,10 @@ fn tools(
     runner: &Rc<dyn Runner>,
     patient: bool,
 ) -> (Minikube, Kubectl) {
-    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()).by_proxy();
+    let kubectl = Kubectl::new(kubectl.clone(), kubeconfig, profile, runner.clone()).through_proxy();
     (
         Minikube::new(minikube.clone(), profile, kubeconfig, runner.clone()),
-        if patient { kubectl } else { kubectl.impatient() },
+        if patient { kubectl } else { kubectl.without_retries() },
     )
 }
 
@@ -464,7 +463,7 @@ fn kept<T>(result: Result<T>, gap: bool, troubles: &mut Vec<Failure>) -> Result<
     }
 }
 
-/// Not there, or of a kind that is not served.
+/// Does not exist, or its kind is not served.
 fn absent(error: &ApiError) -> bool {
     matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::NoSuchKind)
 }

@@ -1,8 +1,8 @@
-//! What `kstrim status` shows: the cluster as one document.
+//! The output of `kstrim status`: the cluster as one document.
 //!
-//! [`look`] asks minikube and the API server, all at once and reads only; [`model`] makes a
-//! [`data::Status`] of the answers, purely; [`draw`] draws that for people. `docs/status.md`
-//! describes the document, `docs/schema/status.schema.json` is generated from [`data`].
+//! [`look`] queries minikube and the API server, all at once and read-only; [`model`] builds a [`data::Status`] from
+//! the responses, purely; [`draw`] prints that as text. `docs/status.md` describes the document,
+//! `docs/schema/status.schema.json` is generated from [`data`].
 
 mod components;
 pub(crate) mod data;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::components::{ours, why};
+use super::components::{created_by_kstrim, why};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
 use crate::cluster::ownership;
@@ -19,27 +19,27 @@ use crate::kube::strimzi::pauses;
 use crate::names::is_context;
 use crate::tool::minikube_output::{Listed, State};
 
-/// Where to look, in the user's words.
+/// The target, as the user specified it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// minikube profile.
     pub profile: String,
-    /// Namespace of operator and Kafka.
+    /// Namespace of the operator and the Kafka cluster.
     pub namespace: String,
     /// Name of the Kafka cluster.
     pub cluster: String,
-    /// Flags that name the target in commands to paste.
+    /// Flags that select the target in commands to paste.
     pub aims: Vec<Aim>,
 }
 
-/// What is known besides the cluster's objects.
+/// Information other than the cluster's objects.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// Where was looked.
+    /// The target.
     pub place: Place,
-    /// What minikube has on file of the profile.
+    /// minikube's entry for the profile.
     pub listed: Option<Listed>,
-    /// What minikube says of its machine.
+    /// minikube's state of its machine.
     pub state: Option<State>,
     /// Whether kstrim created the profile.
     pub ours: bool,
@@ -49,16 +49,16 @@ pub(crate) struct Facts {
     pub minikube: Option<String>,
     /// kubectl's version.
     pub kubectl: Option<String>,
-    /// Whether the API server answers, and with which Kubernetes version; `None` if it was not asked.
+    /// Whether the API server responds, and its Kubernetes version; `None` if it was not queried.
     pub api: Option<Result<String, String>>,
-    /// The version in which Strimzi's resources were read, if they are served at all.
+    /// The version in which Strimzi's resources were read, if they are served.
     pub strimzi_api: Option<&'static str>,
-    /// What failed while looking.
+    /// Errors while looking.
     pub troubles: Vec<Failure>,
 }
 
 impl Facts {
-    /// What is expected of the cluster: a Kafka and its operator in one namespace.
+    /// What is expected of the cluster: a Kafka resource and its operator in one namespace.
     pub(crate) fn expect(&self) -> Expect {
         let place = &self.place;
         let mut expect = Expect::kafka(&place.namespace, &place.cluster).scope(Scope::Everything);
@@ -72,20 +72,20 @@ impl Facts {
     }
 }
 
-/// What is remembered from look to look; a single look begins with nothing.
+/// State that is kept between looks; a single look starts empty.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Answers to the rules' questions.
+    /// Results of the rules' probes.
     pub answers: Answers,
-    /// Questions that the last look left open.
+    /// Probes that the last look did not run.
     pub open: Vec<Probe>,
     first_seen: FirstSeen,
 }
 
-/// Since when findings are seen, by our own clock.
+/// Since when findings have been seen, by our own clock.
 type FirstSeen = BTreeMap<(Id, String), Timestamp>;
 
-/// The document. `snapshot` is empty unless the API server answers.
+/// The document. `snapshot` is empty unless the API server responds.
 pub(crate) fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, now: Timestamp) -> Status {
     let expect = facts.expect().located(snapshot);
     let scene = Scene { snapshot, expect: &expect, answers: &memory.answers, now };
@@ -96,7 +96,7 @@ pub(crate) fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, no
     let components = components::components(&scene, &verdict);
     let standing = standing(facts, &scene, &verdict, operator.as_ref(), kafka.as_ref(), &components);
     let mut findings: Vec<data::Finding> = facts.troubles.iter().map(trouble).collect();
-    // That nothing of Strimzi is there is no problem of its own, it is what `reason` says.
+    // That Strimzi is not installed is not a problem by itself; `reason` reports it.
     let nothing = operator.is_none() && kafka.is_none();
     let of_nothing = |f: &&explain::Finding| !nothing || f.id.as_str() != "KS-OPERATOR-MISSING";
     findings.extend(verdict.findings.iter().filter(of_nothing).map(|f| finding(f, now, &memory.first_seen)));
@@ -115,7 +115,7 @@ pub(crate) fn status(facts: &Facts, snapshot: &Snapshot, memory: &mut Memory, no
         namespace: snapshot.namespace(&expect.namespace).map(|ns| data::Namespace {
             name: ns.0.name().to_owned(),
             terminating: ns.terminating(),
-            ours: ours(ns.0),
+            ours: created_by_kstrim(ns.0),
         }),
         versions: data::Versions {
             kstrim: env!("CARGO_PKG_VERSION").to_owned(),
@@ -145,8 +145,8 @@ fn nodes(snapshot: &Snapshot) -> Vec<data::Node> {
     all
 }
 
-/// What the rules find, and which cause is certain: by the objects' own times, since a single look
-/// has no memory, or by how long it has been seen.
+/// The rules' findings, and which cause is certain: by the objects' own times, since a single look has no memory, or
+/// by how long it has been seen.
 fn verdict(scene: &Scene<'_>, first_seen: &mut FirstSeen) -> Verdict {
     let mut findings = explain::findings(scene);
     findings.retain(|f| !f.usual_at(scene.now));
@@ -181,7 +181,7 @@ struct Standing {
     next: Vec<String>,
 }
 
-/// The first thing that is missing, from the ground up; `None` if all is ready.
+/// The first thing that is missing, from the machine up; `None` if everything is ready.
 fn standing(
     facts: &Facts,
     scene: &Scene<'_>,
@@ -194,7 +194,7 @@ fn standing(
     let command = |words| scene.expect.kstrim(words).to_string();
     let missing = |reason: String| Some(Standing { reason, next: vec![command("up")] });
     let waiting = |reason: String| {
-        // A certain cause comes with its own hints; otherwise time is what it needs.
+        // A certain cause has its own hints; otherwise it only needs time.
         let watch = verdict.terminal.is_none().then(|| command("status --watch"));
         Some(Standing { reason, next: watch.into_iter().collect() })
     };
@@ -237,13 +237,13 @@ fn standing(
         return missing(format!("the Kafka cluster {cluster} does not exist in the namespace {namespace}"));
     };
     if kafka.paused && !kafka.ready {
-        // Time will not help either; the finding has the command that does.
+        // Waiting will not help either; the finding has the command that does.
         let reason = format!("the operator does not reconcile Kafka {cluster}: it is paused");
         return Some(Standing { reason, next: Vec::new() });
     }
     let part = || components.iter().find_map(|c| Some(format!("{}: {}", c.name, c.reason.as_ref()?)));
     match kafka.reason.clone().or_else(|| operator.reason.clone()).or_else(part) {
-        // `up` starts a node of its own profile again; time alone does not.
+        // `up` restarts a node of its own profile; waiting does not.
         Some(reason) if facts.ours && scene.snapshot.nodes().any(|node| !node.ready()) => missing(reason),
         Some(reason) => waiting(reason),
         None => None,
@@ -295,7 +295,7 @@ fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Operator> {
         available: reason.is_none(),
         reason,
         image: found.image().to_owned(),
-        ours: ours(found.0),
+        ours: created_by_kstrim(found.0),
     })
 }
 
@@ -308,12 +308,12 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
         ready: reason.is_none(),
         reason,
         version: known(kafka.version()),
-        wanted_version: known(kafka.wanted_version()),
+        wanted_version: known(kafka.requested_version()),
         metadata_version: known(kafka.metadata_version()),
         cluster_id: known(kafka.cluster_id()),
         generation: kafka.0.generation(),
         observed_generation: kafka.0.observed_generation(),
-        // The condition outlives the annotation until the operator has looked again.
+        // The condition persists after the annotation was removed until the operator has reconciled.
         paused: kafka.paused().is_some() && pauses(kafka.0),
         deleting: kafka.0.deleting(),
         conditions: kafka
@@ -329,7 +329,7 @@ fn kafka(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Kafka> {
             })
             .collect(),
         warnings: kafka.warnings().map(str::to_owned).collect(),
-        ours: ours(kafka.0),
+        ours: created_by_kstrim(kafka.0),
     })
 }
 
@@ -339,7 +339,7 @@ fn pool(scene: &Scene<'_>, pool: &KafkaNodePool<'_>) -> data::Pool {
     data::Pool {
         name: name.to_owned(),
         roles: pool.roles().into_iter().map(str::to_owned).collect(),
-        wanted: pool.wanted(),
+        wanted: pool.requested_replicas(),
         ready: scene.nodes().filter(|p| mine(p) && p.ready()).count() as u64,
         node_ids: pool.node_ids().into_iter().map(i64::from).collect(),
         observed: pool.0.observed(),
@@ -377,10 +377,10 @@ fn pod_state(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     match pod.phase() {
         _ if pod.ready() => "running".to_owned(),
         "Succeeded" => "completed".to_owned(),
-        // The finding names the image; here there is no room for it.
+        // The finding names the image; here there is not enough room.
         _ if pod
             .containers()
-            .any(|c| matches!(c.state(), ContainerState::Waiting { reason, .. } if pulls(reason))) =>
+            .any(|c| matches!(c.state(), ContainerState::Waiting { reason, .. } if pull_state(reason))) =>
         {
             "image cannot be pulled".to_owned()
         }
@@ -388,7 +388,7 @@ fn pod_state(snapshot: &Snapshot, pod: Pod<'_>) -> String {
     }
 }
 
-fn pulls(reason: &str) -> bool {
+fn pull_state(reason: &str) -> bool {
     matches!(reason, "ErrImagePull" | "ImagePullBackOff")
 }
 

@@ -1,4 +1,4 @@
-//! The published schema is the one of the types, and the documentation names every field.
+//! The published schema matches the types, and the documentation names every field.
 
 use serde_json::Value;
 
@@ -9,14 +9,14 @@ fn generated() -> Value {
     schema::of::<Status>("What kstrim status -o json prints, version 1")
 }
 
-/// The published schema, as readers have it.
+/// The published schema, as readers use it.
 pub(super) fn validator() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(&schema::read("docs/schema/status.schema.json")).expect("JSON");
     jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
 }
 
 #[test]
-fn the_published_schema_is_that_of_the_types() {
+fn the_published_schema_matches_the_types() {
     schema::published(&generated(), "docs/schema/status.schema.json");
 }
 
@@ -26,7 +26,7 @@ fn the_documentation_names_every_field() {
 }
 
 #[test]
-fn the_documented_example_is_a_recorded_cluster() {
+fn the_documented_example_matches_a_recorded_cluster() {
     let mut status = super::tests::ready_cluster();
     status.versions.kstrim = "0.1.0".to_owned();
     let example = serde_json::to_string_pretty(&status).expect("JSON");

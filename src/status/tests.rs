@@ -20,20 +20,21 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// The cluster as it was `seconds` into a recording, and that moment by the cluster's own clock:
-/// the latest time that any object names (a pod's deletion lies in the future).
+/// The cluster `seconds` after the start of a recording, and that moment by the cluster's own clock: the latest time
+/// in any object (a pod's deletion lies in the future).
 fn at(recording: &str, seconds: f64) -> (Snapshot, Timestamp) {
-    let sources = BTreeMap::from([
-        ("pods", Kind::Pod),
-        ("pvc", Kind::Claim),
-        ("events", Kind::Event),
-        ("namespaces", Kind::Namespace),
-        ("deployments", Kind::Deployment),
-        ("kafkas", Kind::Kafka),
-        ("kafkanodepools", Kind::KafkaNodePool),
-        ("kafkatopics", Kind::KafkaTopic),
-        ("kafkausers", Kind::KafkaUser),
-    ]);
+    let kinds = [
+        Kind::Pod,
+        Kind::Event,
+        Kind::Namespace,
+        Kind::Deployment,
+        Kind::Kafka,
+        Kind::KafkaNodePool,
+        Kind::KafkaTopic,
+        Kind::KafkaUser,
+    ];
+    let mut sources = BTreeMap::from(kinds.map(|kind| (kind.plural(), kind)));
+    sources.insert("pvc", Kind::Claim);
     let store = Store::new();
     sources.values().for_each(|kind| store.replace(*kind, Vec::new()));
     let mut now = Timestamp::MIN;
@@ -64,7 +65,7 @@ fn latest(value: &Value) -> Option<Timestamp> {
     }
 }
 
-/// Facts of a profile that runs and answers.
+/// Facts about a profile that is running and responds.
 fn running() -> Facts {
     let listed = minikube_output::profile(&read("21-mk-start-fresh/snapshots/profile-list.json"), "kstrim2");
     Facts {
@@ -94,7 +95,7 @@ fn nothing() -> (Snapshot, Timestamp) {
     (Snapshot::default(), Timestamp::UNIX_EPOCH)
 }
 
-/// The drawing at 80 columns, without our own version, which changes.
+/// The text at 80 columns, without kstrim's version, which changes.
 fn drawn(status: &Status) -> String {
     let json = serde_json::to_value(status).expect("JSON");
     if let Err(error) = super::schema_tests::validator().validate(&json) {
@@ -108,7 +109,7 @@ fn drawn(status: &Status) -> String {
     draw::text(status, UTF8, Some(80)).replace(env!("CARGO_PKG_VERSION"), "0.0.0")
 }
 
-/// A cluster with nothing wrong.
+/// A cluster without problems.
 pub(super) fn ready_cluster() -> Status {
     status(&running(), &at("01-happy-persistent", 73.7))
 }
@@ -140,9 +141,9 @@ fn an_image_that_cannot_be_pulled() {
     insta::assert_snapshot!(drawn(&status));
 }
 
-/// Without times of its own a finding is certain once it was seen for long enough.
+/// Without times in the objects a finding is certain after it has been seen for long enough.
 #[test]
-fn a_watch_grows_certain_where_a_single_look_cannot() {
+fn a_finding_becomes_certain_only_in_a_watch() {
     let (snapshot, _) = at("01-happy-persistent", 73.7);
     let store = Store::new();
     for kind in [Kind::Namespace, Kind::Kafka, Kind::KafkaNodePool] {
@@ -161,7 +162,7 @@ fn a_watch_grows_certain_where_a_single_look_cannot() {
 }
 
 #[test]
-fn paused_with_a_change_nobody_takes_up() {
+fn paused_with_a_change_that_is_not_reconciled() {
     let recorded: Value =
         serde_json::from_str(&read("20-pause-reconciliation/snapshots/paused-and-patched.json"))
             .expect("JSON");
@@ -177,7 +178,7 @@ fn paused_with_a_change_nobody_takes_up() {
     assert!(kafka.paused && !kafka.ready && kafka.generation > kafka.observed_generation, "{kafka:#?}");
     insta::assert_snapshot!(drawn(&status));
 
-    // Taken away, and the operator has not looked yet: it is about to go on.
+    // The annotation was removed, and the operator has not reconciled yet: it is about to continue.
     let mut resumed = snapshot.all(Kind::Kafka).next().expect("a Kafka").json().clone();
     resumed["metadata"]["annotations"] = json!({});
     let snapshot = Snapshot::of([crate::kube::Object::new(resumed)]);
@@ -216,9 +217,9 @@ fn stopped() {
     insta::assert_snapshot!(drawn(&status));
 }
 
-/// The ladder from the ground up: the lowest thing that is missing is named, with what to do.
+/// From the machine up: the first thing that is missing is named, with what to do.
 #[test]
-fn half_a_cluster_says_what_is_missing() {
+fn an_incomplete_cluster_reports_what_is_missing() {
     let say = |facts: &Facts, snapshot: Snapshot| {
         let status = status(facts, &(snapshot, Timestamp::UNIX_EPOCH));
         assert!(!status.ready);
@@ -279,7 +280,7 @@ fn half_a_cluster_says_what_is_missing() {
 }
 
 #[test]
-fn volumes_without_a_kafka_were_kept() {
+fn volumes_without_a_kafka_cluster_are_kept() {
     let (snapshot, now) = at("01-happy-persistent", 73.7);
     let kept = |snapshot: &Snapshot| {
         let storage = model::status(&running(), snapshot, &mut Memory::default(), now).storage;
@@ -295,7 +296,7 @@ fn volumes_without_a_kafka_were_kept() {
 }
 
 #[test]
-fn topics_say_why_they_are_not_ready() {
+fn topics_report_why_they_are_not_ready() {
     let list: Value =
         serde_json::from_str(&read("12-topic-failure/snapshots/all-topics.json")).expect("JSON");
     let items = list["items"].as_array().expect("topics").iter().cloned();

@@ -7,7 +7,7 @@ use crate::explain::Scene;
 use crate::kube::Kind;
 use crate::kube::strimzi::KafkaTopic;
 
-/// Topics of the cluster, and those that no cluster will take.
+/// Topics of the cluster, and those that belong to no cluster.
 pub(super) fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {
     let cluster = scene.expect.cluster.as_str();
     scene
@@ -25,8 +25,8 @@ pub(super) fn topics(scene: &Scene<'_>) -> Vec<data::Topic> {
                 topic: topic.to_owned(),
                 partitions: json.pointer("/spec/partitions").and_then(Value::as_i64),
                 replicas: json.pointer("/spec/replicas").and_then(Value::as_i64),
-                ready: t.unready().is_none(),
-                reason: t.unready(),
+                ready: t.not_ready_reason().is_none(),
+                reason: t.not_ready_reason(),
             }
         })
         .collect()

@@ -9,7 +9,7 @@ pub(crate) fn human(time: Duration) -> String {
     if seconds < 9.95 { format!("{seconds:.1} s") } else { whole_seconds(seconds.round()) }
 }
 
-/// Like [`human`], from the seconds of an event; anything that is no time counts as zero.
+/// Like [`human`], from the seconds of an event; invalid values count as zero.
 pub(crate) fn human_seconds(seconds: f64) -> String {
     human(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_well_at_the_edges() {
+    fn durations_are_rounded_correctly_at_unit_boundaries() {
         let cases = [
             (0.0, "0.0 s"),
             (0.26, "0.3 s"),

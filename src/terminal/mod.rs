@@ -1,4 +1,4 @@
-//! What a terminal shows and takes: output modes, colour, text by width, tables, and the thread that prints.
+//! Terminal support: output modes, colour, text by width, tables, and the thread that prints.
 
 pub(crate) mod duration;
 pub(crate) mod output;
@@ -11,7 +11,7 @@ pub(crate) use style::Look;
 
 use crate::cli::OutputMode;
 
-/// Which drawing.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Drawing {
     /// A live list on stderr.
@@ -22,23 +22,23 @@ pub(crate) enum Drawing {
     Json,
 }
 
-/// What [`resolve`] found.
+/// The result of [`resolve`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode {
-    /// Which drawing of a run.
+    /// The form of a run's output.
     pub drawing: Drawing,
-    /// What stdout can show: for the tables of `status`, `plan`, `versions`.
+    /// What stdout can display: for the tables of `status`, `plan`, `versions`.
     pub stdout: Look,
-    /// What stderr can show: for runs, warnings and failures.
+    /// What stderr can display: for runs, warnings and failures.
     pub stderr: Look,
 }
 
-/// Decide the drawing and the colours from the flag, the streams and the environment (`env` gives
-/// a variable's value).
+/// Determine the form and the colours from the flag, the streams and the environment (`env` returns a variable's
+/// value).
 ///
-/// `auto` is a live list if stderr is a terminal, unless `CI` is set (and not `false` or `0`) or
-/// `TERM` is `dumb`. Colours: `NO_COLOR` (<https://no-color.org>) wins over `CLICOLOR_FORCE` and
-/// `FORCE_COLOR`, these over `CLICOLOR=0` and `TERM=dumb`, else terminals get them.
+/// `auto` is a live list if stderr is a terminal, unless `CI` is set (and not `false` or `0`) or `TERM` is `dumb`.
+/// Colours: `NO_COLOR` (<https://no-color.org>) takes precedence over `CLICOLOR_FORCE` and `FORCE_COLOR`, these over
+/// `CLICOLOR=0` and `TERM=dumb`; otherwise terminals get them.
 pub(crate) fn resolve(
     mode: OutputMode,
     stdout_is_tty: bool,
@@ -72,8 +72,8 @@ pub(crate) fn resolve(
     }
 }
 
-/// Whether glyphs beyond ASCII are safe: by the locale, as POSIX orders its variables. Linux's own
-/// console lacks most of them; macOS and Windows terminals speak UTF-8 whatever the locale says.
+/// Whether non-ASCII symbols are safe: determined by the locale, in the order of POSIX. Linux's own console lacks
+/// most of them; macOS and Windows terminals use UTF-8 whatever the locale is.
 fn unicode(set: &dyn Fn(&str) -> Option<String>) -> bool {
     if set("TERM").is_some_and(|term| term == "linux" || term == "dumb") {
         return false;
@@ -87,21 +87,19 @@ fn unicode(set: &dyn Fn(&str) -> Option<String>) -> bool {
     }
 }
 
-/// Columns of stdout's terminal, for tables; `None` where stdout is no terminal and lines are not
-/// to be cut.
+/// Width of stdout's terminal, for tables; `None` if stdout is not a terminal and lines must not be truncated.
 pub(crate) fn stdout_columns() -> Option<usize> {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     size.map(|_| usize::from(columns_and_rows(size).0))
 }
 
-/// Columns and rows of stdout's terminal, for a drawing that is written over in place; `None` where
-/// stdout is no terminal.
+/// Width and height of stdout's terminal, for output that is redrawn in place; `None` if stdout is not a terminal.
 pub(crate) fn stdout_size() -> Option<(usize, usize)> {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     size.map(|_| columns_and_rows(size)).map(|(columns, rows)| (columns.into(), rows.into()))
 }
 
-/// 80 by 24 where the size is unknown; some pseudo-terminals say 0 by 0.
+/// 80 by 24 if the size is unknown; some pseudo-terminals report 0 by 0.
 pub(crate) fn columns_and_rows(size: Option<(terminal_size::Width, terminal_size::Height)>) -> (u16, u16) {
     let (columns, rows) = size.map_or((0, 0), |(width, height)| (width.0, height.0));
     (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })

@@ -1,12 +1,12 @@
 //! stdout and stderr: everything that kstrim prints goes through here.
 //!
-//! A write to a pipe that nobody reads, or to a terminal that was stopped, blocks forever; kstrim has one thread,
-//! which also has to handle signals and deadlines. So a separate thread writes, from a queue of at most [`QUEUE`]
-//! bytes (plus one text). Callers that find it full wait for room: asynchronously ([`Output::send`]), or, for the
-//! small texts of most verbs, by blocking ([`Output::print`]) until a signal shows that nobody will read any more.
+//! A write to a pipe without a reader, or to a stopped terminal, blocks forever; kstrim has a single thread, which
+//! also has to handle signals and deadlines. So a separate thread writes, from a queue of at most [`QUEUE`] bytes
+//! (plus one text). Callers that find it full wait for room: asynchronously ([`Output::send`]), or, for the small
+//! texts of most verbs, by blocking ([`Output::print`]) until a signal arrives.
 //!
 //! A terminal gets no control characters except those of kstrim's own colours and of its live list: see
-//! [`text::screen`]. Pipes and files get every byte as it is.
+//! [`text::screen`]. Pipes and files get every byte unchanged.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,12 +25,12 @@ use tokio::sync::Notify;
 use super::text;
 use crate::failure::Kind;
 
-/// The most bytes that are queued, unless a single text is larger.
+/// The maximum number of queued bytes, unless a single text is larger.
 pub(crate) const QUEUE: usize = 1 << 20;
-/// After a signal: how long a stream may stall, and how long the rest may take at the program's end.
-const PATIENCE: Duration = Duration::from_millis(1000);
+/// After a signal: how long a stream may stall, and how long the remaining output may take at the program's end.
+const STALL_LIMIT: Duration = Duration::from_millis(1000);
 
-/// Nobody reads the stream any more.
+/// The stream has no reader any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closed;
 
@@ -49,15 +49,15 @@ struct State {
     moved: Option<Instant>,
     /// Streams that accept no more, by [`Stream`].
     closed: [bool; 2],
-    /// Why stdout accepts no more, if not because nobody reads it.
+    /// Why stdout accepts no more, if the reason is not that its reader has closed it.
     broken: Option<Errno>,
     /// Texts were discarded.
     lost: bool,
     running: bool,
 }
 
-/// A queue and the thread that writes it. stdout and stderr share one where they are the same file, so that their
-/// texts keep their order.
+/// A queue and the thread that writes it. stdout and stderr share one if they are the same file, so that their texts
+/// keep their order.
 #[derive(Debug, Default)]
 struct Queue {
     state: Mutex<State>,
@@ -65,7 +65,7 @@ struct Queue {
     room: Notify,
 }
 
-/// The exit code of the signal that has asked kstrim to stop; 0 without one.
+/// The exit code of the signal that requested kstrim to stop; 0 without one.
 static SIGNALLED: AtomicU8 = AtomicU8::new(0);
 
 static OUT: LazyLock<Output> = LazyLock::new(|| Output::new(Stream::Out, Arc::default()));
@@ -123,7 +123,7 @@ impl Output {
         }
     }
 
-    /// Queue what [`Output::foreign`] or kstrim itself produced, as soon as there is room.
+    /// Queue the result of [`Output::foreign`], or kstrim's own text, as soon as there is room.
     pub(crate) async fn send(&self, bytes: Vec<u8>) -> Result<(), Closed> {
         let mut bytes = Some(bytes);
         loop {
@@ -143,7 +143,7 @@ impl Output {
         }
     }
 
-    /// Wait until all is written, or nobody reads it.
+    /// Wait until everything is written, or the stream is closed.
     pub(crate) async fn flushed(&self) {
         loop {
             let room = self.queue.room.notified();
@@ -154,7 +154,7 @@ impl Output {
         }
     }
 
-    /// Print a text with kstrim's colours in it. Blocks while the queue is full.
+    /// Print a text that contains kstrim's colours. Blocks while the queue is full.
     pub(crate) fn print(&self, text: &str) -> Result<(), Closed> {
         self.push_blocking(self.styled(text.as_bytes()))
     }
@@ -193,7 +193,7 @@ impl Output {
         Writer(self)
     }
 
-    /// For indicatif: the terminal, or nowhere if it is none or cannot move its cursor.
+    /// For indicatif: the terminal, or nowhere if it is not a terminal or cannot move its cursor.
     pub(crate) fn draw_target(&'static self) -> ProgressDrawTarget {
         const HZ: u8 = 20;
         let moves = std::env::var("TERM").is_ok_and(|term| term != "dumb");
@@ -280,7 +280,7 @@ impl Queue {
                     self.lock().moved = Some(Instant::now());
                 }
                 Err(Errno::INTR) => {}
-                // Some parents (node, for one) leave a terminal non-blocking.
+                // Some parent processes (such as node) leave a terminal non-blocking.
                 Err(Errno::AGAIN) => {
                     let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
                 }
@@ -307,7 +307,7 @@ impl Queue {
             gone += if stays { 0 } else { bytes.len() };
             stays
         });
-        // What is being written at this moment may never be finished.
+        // The text that is being written at this moment may never be completed.
         state.bytes = if stream.is_none() { 0 } else { state.bytes.saturating_sub(gone) };
         drop(state);
         self.wake();
@@ -320,7 +320,7 @@ impl Queue {
 
     fn stands_still(&self) -> bool {
         let state = self.lock();
-        state.bytes > 0 && state.moved.is_none_or(|moved| moved.elapsed() >= PATIENCE)
+        state.bytes > 0 && state.moved.is_none_or(|moved| moved.elapsed() >= STALL_LIMIT)
     }
 
     /// Wait until everything is written, after a signal only briefly; returns whether it was.
@@ -329,7 +329,7 @@ impl Queue {
         let mut state = self.lock();
         while state.bytes > 0 {
             let now = Instant::now();
-            if SIGNALLED.load(Ordering::Relaxed) != 0 && now >= *late.get_or_insert(now + PATIENCE) {
+            if SIGNALLED.load(Ordering::Relaxed) != 0 && now >= *late.get_or_insert(now + STALL_LIMIT) {
                 return false;
             }
             let waited = self.changed.wait_timeout(state, Duration::from_millis(50));
@@ -345,14 +345,14 @@ pub(crate) fn finish() -> Option<u8> {
     Some(SIGNALLED.load(Ordering::Relaxed)).filter(|code| !all && *code != 0)
 }
 
-/// Why stdout did not take everything, if its reader is not to blame: for example a full disk. To be asked after
+/// Why stdout did not accept everything, if its reader is not the cause: for example a full disk. Call it after
 /// [`finish`].
 pub(crate) fn broken() -> Option<io::Error> {
     OUT.queue.lock().broken.map(io::Error::from)
 }
 
-/// To be called by code that handles signals itself, since then no signal ends the program: a separate thread
-/// receives them too, and abandons a stalled stream on which the program's only thread may be waiting.
+/// Must be called by code that handles signals itself, since then no signal ends the program: a separate thread also
+/// receives them, and abandons a stalled stream that the program's only thread may be waiting for.
 pub(crate) fn heed_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -372,7 +372,7 @@ fn watch() {
         };
         SIGNALLED.store(kind.exit_code(), Ordering::Relaxed);
         loop {
-            tokio::time::sleep(PATIENCE / 10).await;
+            tokio::time::sleep(STALL_LIMIT / 10).await;
             for queue in [&OUT.queue, &ERR.queue] {
                 if queue.stands_still() {
                     queue.close(None);
@@ -395,7 +395,7 @@ impl Write for Writer {
     }
 }
 
-/// A terminal as indicatif draws on it: a frame at a time.
+/// A terminal for indicatif, which draws one frame at a time.
 struct Live {
     output: &'static Output,
     frame: Mutex<Vec<u8>>,
@@ -468,7 +468,7 @@ impl TermLike for Live {
         Ok(())
     }
 
-    /// A frame for which there is no room is not drawn: the next one shows the state at that time.
+    /// A frame is dropped if there is no room for it: the next one has the state at that time.
     fn flush(&self) -> io::Result<()> {
         let frame = std::mem::take(&mut *self.frame.lock().unwrap_or_else(PoisonError::into_inner));
         let queue = &self.output.queue;

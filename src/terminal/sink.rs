@@ -1,11 +1,11 @@
-//! Where a reporter writes. A sink that breaks (a closed pipe, a terminal that went away) falls
-//! silent; it never stops the run that it tells about.
+//! The stream that a reporter writes to. A sink that breaks (a closed pipe, a terminal that no longer exists) becomes
+//! silent; it never stops the run.
 
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
-/// How often, 5 ms apart, a write to a full non-blocking stream is tried: 1 s in all. Some parents
-/// (node, for one) leave a terminal non-blocking, and a cut JSON line is worse than a short wait.
+/// How many times, 5 ms apart, a write to a full non-blocking stream is tried: 1 s in total. Some parent processes
+/// (such as node) leave a terminal non-blocking, and a truncated JSON line is worse than a short wait.
 const FULL_TRIES: u32 = 200;
 
 /// A stream that is written to until it breaks.
@@ -21,7 +21,7 @@ impl Sink {
     pub(crate) fn write(&mut self, text: &str) {
         let Some(stream) = self.0.as_mut() else { return };
         if write_all(stream.as_mut(), text.as_bytes()).is_err() {
-            // Dropping a std stream's handle writes nothing; its error was the last word.
+            // Dropping a std stream's handle writes nothing; its error has been handled.
             self.0 = None;
         }
     }
@@ -59,7 +59,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// Takes three bytes a call, errs as told before each.
+    /// Accepts three bytes per call, and fails as specified before each.
     struct Moody(Rc<RefCell<Vec<u8>>>, Vec<ErrorKind>);
 
     impl Write for Moody {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn passing_trouble_loses_nothing_and_a_broken_stream_is_left_alone() {
+    fn transient_errors_lose_nothing_and_a_broken_stream_is_not_written_to() {
         let got = Rc::new(RefCell::new(Vec::new()));
         let trouble = vec![ErrorKind::WouldBlock, ErrorKind::Interrupted];
         let mut sink = Sink::new(Box::new(Moody(got.clone(), trouble)));

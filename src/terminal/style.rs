@@ -4,12 +4,12 @@ use anstyle::{AnsiColor, Style};
 
 use super::text;
 
-/// What a stream can show.
+/// What a stream can display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
     /// ANSI colours.
     pub color: bool,
-    /// Characters beyond ASCII: the locale is UTF-8 and the terminal has the glyphs.
+    /// Non-ASCII characters: the locale is UTF-8 and the terminal has the symbols.
     pub unicode: bool,
 }
 
@@ -33,10 +33,10 @@ pub(crate) enum Tone {
 }
 
 impl Look {
-    /// Neither colour nor glyphs.
+    /// Neither colours nor non-ASCII symbols.
     pub(crate) const ASCII: Look = Look { color: false, unicode: false };
 
-    /// `text` in the colours of `tone`, or as it is.
+    /// `text` in the colours of `tone`, or unchanged.
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         let style = match tone {
             Tone::Plain => Style::new(),
@@ -53,12 +53,12 @@ impl Look {
         format!("{style}{text}{style:#}")
     }
 
-    /// The first in UTF-8, else the second.
+    /// The first in UTF-8, otherwise the second.
     pub(crate) fn pick<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
         if self.unicode { unicode } else { ascii }
     }
 
-    /// What stands where text was cut.
+    /// The replacement for truncated text.
     pub(crate) fn ellipsis(self) -> &'static str {
         self.pick("…", "..")
     }
@@ -69,11 +69,11 @@ impl Look {
 struct Piece {
     tone: Tone,
     text: String,
-    /// What indicatif draws in the place of `text`, as it is written in a template.
+    /// What indicatif draws instead of `text`, as it is written in a template.
     key: Option<String>,
 }
 
-/// A line of differently toned pieces that can be measured and cut before it is painted.
+/// A line of differently toned pieces that can be measured and truncated before it is painted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Spans(Vec<Piece>);
 
@@ -83,8 +83,8 @@ impl Spans {
         self.0.push(Piece { tone, text: text.into(), key: None });
     }
 
-    /// Append a key of indicatif's templates, `{spinner}` or `{bar:12}`, which draws as wide as
-    /// `stand_in`. The stand-in is what [`Self::render`] writes, and what is left of it if it is cut.
+    /// Append a key of indicatif's templates, `{spinner}` or `{bar:12}`, which is as wide as `stand_in`.
+    /// [`Self::render`] writes the stand-in, and so does a truncated line.
     pub(crate) fn push_key(&mut self, tone: Tone, key: impl Into<String>, stand_in: impl Into<String>) {
         self.0.push(Piece { tone, text: stand_in.into(), key: Some(key.into()) });
     }
@@ -99,18 +99,18 @@ impl Spans {
         self.0.extend(other.0);
     }
 
-    /// Columns it takes.
+    /// Its width.
     pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|piece| text::width(&piece.text)).sum()
     }
 
-    /// Fill up with blanks to `columns`.
+    /// Pad with blanks to `columns`.
     pub(crate) fn pad(&mut self, columns: usize) {
         let missing = columns.saturating_sub(self.width());
         self.push(Tone::Plain, " ".repeat(missing));
     }
 
-    /// Cut to at most `columns`.
+    /// Truncate to at most `columns`.
     pub(crate) fn truncate(&mut self, columns: usize, ellipsis: &str) {
         if self.width() <= columns {
             return;
@@ -121,12 +121,12 @@ impl Spans {
         for piece in pieces {
             let width = text::width(&piece.text);
             rest -= width;
-            // A piece is whole only if what follows fits too, or the ellipsis does.
+            // A piece fits only if what follows fits too, or the ellipsis does.
             if width + rest.min(text::width(ellipsis)) <= left {
                 left -= width;
                 self.0.push(piece);
             } else {
-                // Force a cut even where the piece itself would just fit.
+                // Force truncation even if the piece itself would just fit.
                 let room = left.saturating_sub(text::width(ellipsis));
                 let mut cut = text::truncate(&piece.text, room, "");
                 cut.truncate(cut.trim_end().len());
@@ -137,7 +137,7 @@ impl Spans {
         }
     }
 
-    /// Take blanks off the end.
+    /// Remove blanks from the end.
     pub(crate) fn trim_end(&mut self) {
         while let Some(last) = self.0.last_mut() {
             last.text.truncate(last.text.trim_end().len());
@@ -148,13 +148,13 @@ impl Spans {
         }
     }
 
-    /// The line as it is written.
+    /// The line as text.
     pub(crate) fn render(&self, look: Look) -> String {
         self.0.iter().map(|piece| look.paint(piece.tone, &piece.text)).collect()
     }
 
-    /// The line as a template of indicatif's. The colours are in it as escape sequences and not as
-    /// template styles: those follow a process-wide switch, not this stream's [`Look`].
+    /// The line as a template of indicatif's. The colours are in it as escape sequences and not as template styles,
+    /// because those follow a process-wide switch, not this stream's [`Look`].
     pub(crate) fn template(&self, look: Look) -> String {
         let piece = |piece: &Piece| match &piece.key {
             Some(key) => look.paint(piece.tone, key),
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cutting_a_line_keeps_it_within_its_columns_at_every_width() {
+    fn a_truncated_line_fits_at_every_width() {
         let mut whole = Spans::default();
         whole.push(Tone::Good, "done");
         whole.push(Tone::Dim, ": Strimzi 1.2.0 ");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn no_colour_means_no_escape() {
+    fn without_colours_there_are_no_escape_sequences() {
         assert_eq!(Look::ASCII.paint(Tone::Bad, "failed"), "failed");
         let colour = Look { color: true, unicode: true };
         assert_eq!(colour.paint(Tone::Good, "done"), "\u{1b}[32mdone\u{1b}[0m");

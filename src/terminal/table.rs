@@ -6,8 +6,8 @@ use super::text;
 /// Blanks between columns.
 const GAP: usize = 2;
 
-/// A table without lines: columns as wide as their widest cell, two blanks between them, nothing
-/// behind the last. Cells are single lines; what may not reach a screen is taken out of them.
+/// A table without lines: columns as wide as their widest cell, two blanks between them, none after the last. Cells
+/// are single lines; control characters are removed from them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     head: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table with these headings; with none it has no heading line.
+    /// A table with these headings; without headings it has no heading line.
     pub(crate) fn new<S: Into<String>>(head: impl IntoIterator<Item = S>) -> Self {
         Self { head: head.into_iter().map(Into::into).collect(), ..Self::default() }
     }
@@ -29,19 +29,19 @@ impl Table {
         self
     }
 
-    /// Begin every line with so many blanks.
+    /// Begin every line with this many blanks.
     #[must_use]
     pub(crate) fn indent(mut self, blanks: usize) -> Self {
         self.indent = blanks;
         self
     }
 
-    /// Add a row of normal text; short rows are filled up.
+    /// Add a row of normal text; short rows are padded.
     pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.toned_row(cells.into_iter().map(|cell| (Tone::Plain, cell)));
     }
 
-    /// Add a row whose cells have their tones.
+    /// Add a row whose cells have tones.
     pub(crate) fn toned_row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = (Tone, S)>) {
         self.rows.push(cells.into_iter().map(|(tone, cell)| (tone, text::one_line(cell.as_ref()))).collect());
     }
@@ -51,13 +51,13 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The table as text, each line with its end. With `columns`, the terminal's width, the last
-    /// column is cut to fit; without, nothing is.
+    /// The table as text, each line with its end. With `columns`, the terminal's width, the last column is truncated
+    /// to fit.
     pub(crate) fn render(&self, look: Look, columns: Option<usize>) -> String {
         self.lines(look, columns).iter().map(|line| line.render(look) + "\n").collect()
     }
 
-    /// The table's lines, not painted yet; otherwise as [`Table::render`].
+    /// The table's lines, without colours; otherwise like [`Table::render`].
     pub(crate) fn lines(&self, look: Look, columns: Option<usize>) -> Vec<Spans> {
         let head: Vec<(Tone, String)> = self.head.iter().map(|h| (Tone::Strong, h.clone())).collect();
         let lines = || (!head.is_empty()).then_some(&head).into_iter().chain(&self.rows);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_align_by_the_width_on_screen() {
+    fn columns_are_aligned_by_displayed_width() {
         insta::assert_snapshot!(pods().render(Look::ASCII, None), @r"
         POD                     RESTARTS  STATE
         my-cluster-dual-role-0         0  Running
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_column_is_cut_and_no_line_ends_in_blanks() {
+    fn the_last_column_is_truncated_and_no_line_ends_with_blanks() {
         let look = Look { color: false, unicode: true };
         let text = pods().indent(2).render(look, Some(44));
         insta::assert_snapshot!(text, @r"

@@ -2,21 +2,21 @@
 
 use unicode_width::UnicodeWidthStr;
 
-/// Columns of a terminal that `text` takes.
+/// The displayed width of `text`.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// `text` on one line and safe to print: escape sequences and control characters gone, runs of
-/// white space one blank. Child programs colour their messages, break their lines and redraw them.
+/// `text` on one line and safe to print: without escape sequences and control characters, runs of white space as one
+/// blank. Child programs colour their messages, wrap their lines and redraw them.
 pub(crate) fn one_line(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let visible: String = stripped.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Like [`one_line`], but lines stay lines and keep their indentation; trailing blanks and blank
-/// lines at both ends go.
+/// Like [`one_line`], but lines and their indentation are kept; trailing blanks, and blank lines at both ends, are
+/// removed.
 pub(crate) fn clean_lines(text: &str) -> Vec<String> {
     let stripped = anstream::adapter::strip_str(text).to_string();
     let lines: Vec<String> = stripped
@@ -32,13 +32,14 @@ pub(crate) fn clean_lines(text: &str) -> Vec<String> {
     lines[first..last].to_vec()
 }
 
-/// Control characters, and those that turn the direction of what follows them.
+/// Control characters, and those that change the direction of the following text.
 fn hidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// `text` made safe for a terminal, whatever its source: lines and tabs stay, any other control character is shown
-/// (`^[` for ESC) rather than interpreted. With `styles` the colours that [`Look`](crate::terminal::Look) produces stay too.
+/// `text` made safe for a terminal, whatever its source: lines and tabs are kept, any other control character is made
+/// visible (`^[` for ESC) instead of interpreted. With `styles` the colours that [`Look`](crate::terminal::Look)
+/// produces are also kept.
 pub(crate) fn screen(text: &str, styles: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -61,14 +62,14 @@ pub(crate) fn screen(text: &str, styles: bool) -> String {
     shown + rest
 }
 
-/// The length of the colour or style that `text` begins with (SGR: `ESC [ 1 ; 31 m`).
+/// The length of the colour or style sequence at the beginning of `text` (SGR: `ESC [ 1 ; 31 m`).
 fn style_len(text: &str) -> Option<usize> {
     let numbers = text.strip_prefix("\x1b[")?;
     let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     numbers[end..].starts_with('m').then_some(2 + end + 1)
 }
 
-/// `text` cut to at most `columns`, with `ellipsis` at its end if something went.
+/// `text` truncated to at most `columns`, with `ellipsis` at its end if something was removed.
 pub(crate) fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -81,8 +82,8 @@ pub(crate) fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
     cut
 }
 
-/// Bytes of the longest beginning that takes at most `columns`. Measured as a whole: a character may change
-/// the width of the one before it (a variation selector, a ligature).
+/// Length in bytes of the longest prefix that fits in `columns`. Measured as a whole: a character may change the
+/// width of the one before it (a variation selector, a ligature).
 fn fitting(text: &str, columns: usize) -> usize {
     let mut fits = 0;
     for (at, c) in text.char_indices() {
@@ -96,8 +97,8 @@ fn fitting(text: &str, columns: usize) -> usize {
     fits
 }
 
-/// `text` broken between words into lines of at most `columns`, at most `lines` of them; the last
-/// is cut if there is more.
+/// `text` wrapped between words into at most `lines` lines of at most `columns`; the last one is truncated if there
+/// is more.
 pub(crate) fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> Vec<String> {
     let mut done: Vec<String> = Vec::new();
     let mut rest = text.trim();
@@ -106,7 +107,7 @@ pub(crate) fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> 
             done.push(truncate(rest, columns, ellipsis));
             break;
         }
-        // The last blank at which the line still fits; a longer word is cut by force.
+        // The last blank at which the line still fits; a longer word is split.
         let fits = fitting(rest, columns);
         let blanks = rest.match_indices(' ').map(|(at, _)| at).take_while(|at| *at <= fits);
         let blank = blanks.filter(|at| rest[..*at].width() <= columns).last();
@@ -118,8 +119,8 @@ pub(crate) fn wrap(text: &str, columns: usize, lines: usize, ellipsis: &str) -> 
     done
 }
 
-/// Prose broken between words to fit `columns` (never less than 20), lines after the first
-/// indented by so many blanks; on one line if `columns` is `None`.
+/// Prose wrapped between words to fit `columns` (never less than 20), lines after the first indented by this many
+/// blanks; on one line if `columns` is `None`.
 pub(crate) fn fill(text: &str, columns: Option<usize>, indent: usize) -> Vec<String> {
     let Some(columns) = columns else { return vec![text.to_owned()] };
     let columns = columns.max(20);
@@ -134,7 +135,7 @@ pub(crate) fn fill(text: &str, columns: Option<usize>, indent: usize) -> Vec<Str
     std::iter::once(lead).chain(rest.into_iter().map(|line| format!("{pad}{line}"))).collect()
 }
 
-/// Bytes in decimal units, as registries and minikube give them: `850 kB`, `12.3 MB`, `1.2 GB`.
+/// Bytes in decimal units, as used by registries and minikube: `850 kB`, `12.3 MB`, `1.2 GB`.
 pub(crate) fn bytes(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["B", "kB", "MB", "GB"] {
@@ -153,14 +154,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn escapes_and_line_ends_of_children_do_not_reach_the_screen() {
+    fn escape_sequences_and_line_ends_of_child_processes_are_removed() {
         assert_eq!(one_line("\u{1b}[31mfailed\u{1b}[0m\r\n\tto  pull\u{7}\u{202e}x"), "failed to pull x");
         assert_eq!(clean_lines("\n\n a\r\n  b \r50%\r100%\u{1b}[2K\n\n"), [" a", "  b", "50%", "100%"]);
         assert!(clean_lines(" \n").is_empty());
     }
 
     #[test]
-    fn a_terminal_is_sent_no_control_sequence() {
+    fn a_terminal_receives_no_control_sequences() {
         let evil = "a\tb\n\u{1b}]0;title\u{7}\u{9b}2J\u{1b}[31mred\r\u{7f}";
         assert_eq!(screen(evil, false), "a\tb\n^[]0;title^G\u{fffd}2J^[[31mred^M^?");
         assert_eq!(screen("\u{1b}[1;31mred\u{1b}[0m\u{1b}[2J", true), "\u{1b}[1;31mred\u{1b}[0m^[[2J");
@@ -193,7 +194,7 @@ mod tests {
 
     /// A star and a variation selector are an emoji of two columns.
     #[test]
-    fn a_character_may_widen_the_one_before_it() {
+    fn a_character_may_change_the_width_of_the_previous_one() {
         let text = "*\u{fe0f}abcdefgh";
         assert_eq!(width("*\u{fe0f}"), 2);
         assert_eq!(truncate(text, 5, "…"), "*\u{fe0f}ab…");
@@ -210,15 +211,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_screen_sees_no_control_character(text in any::<String>()) {
+        fn a_screen_receives_no_control_characters(text in any::<String>()) {
             let shown = screen(&text, false);
             prop_assert!(shown.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'), "{shown:?}");
         }
 
         #[test]
-        fn never_wider_than_asked(text in "\\PC{0,60}", columns in 1usize..40, lines in 1usize..5) {
+        fn text_is_never_wider_than_requested(text in "\\PC{0,60}", columns in 1usize..40, lines in 1usize..5) {
             prop_assert!(width(&truncate(&text, columns, "…")) <= columns);
-            // A wide character in one column cannot be helped.
+            // A wide character does not fit in one column.
             for line in wrap(&text, columns.max(2), lines, "…") {
                 prop_assert!(width(&line) <= columns.max(2), "{line:?}");
             }

@@ -1,4 +1,4 @@
-//! Flags among arguments that a user passes on to `minikube start`.
+//! Flags among the user's arguments for `minikube start`.
 
 /// Whether these arguments have the flag.
 pub(crate) fn has_flag(arguments: &[String], key: &str) -> bool {
@@ -6,7 +6,7 @@ pub(crate) fn has_flag(arguments: &[String], key: &str) -> bool {
     arguments.iter().any(|a| *a == flag || a.starts_with(&format!("{flag}=")))
 }
 
-/// Whether an argument is the flag of one letter, with its value or without: `-c`, `-c=docker`, `-cdocker`.
+/// Whether an argument is the flag with this letter, with or without its value: `-c`, `-c=docker`, `-cdocker`.
 pub(crate) fn has_short_flag(argument: &str, letter: char) -> bool {
     argument.strip_prefix('-').is_some_and(|rest| rest.starts_with(letter))
 }

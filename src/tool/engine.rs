@@ -1,5 +1,5 @@
-//! The container engine under minikube's drivers docker and podman. kstrim itself needs none of it:
-//! it is asked, read-only, what minikube would find.
+//! The container engine of minikube's drivers docker and podman. kstrim itself does not need it: it only queries what
+//! minikube would find.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::exec::{self, Cmd, ExecError, Output, Runner};
 use crate::words;
 
-/// Limit of one question. A healthy engine answers in a tenth of a second.
+/// Time limit of one query. A healthy engine responds in a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What an engine that answers says of itself.
+/// What a running engine reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Info {
     /// What distinguishes it from every other engine: docker's own id, which it keeps as long as its data; podman
@@ -21,26 +21,26 @@ pub(crate) struct Info {
     pub id: String,
     /// Its version.
     pub version: String,
-    /// Memory its containers may use, MiB; 0 if it does not say.
+    /// Memory available to its containers, MiB; 0 if unknown.
     pub memory_mb: u64,
-    /// CPUs; 0 if it does not say.
+    /// CPUs; 0 if unknown.
     pub cpus: u64,
     /// Whether it runs as an ordinary user.
     pub rootless: bool,
 }
 
-/// What came of asking.
+/// The result of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// It works.
     Up(Info),
     /// It is not running, in its client's words.
     Down(String),
-    /// You may not use it, in its client's words.
+    /// Access is denied; its client's message.
     Denied(String),
-    /// No answer in time.
+    /// No response in time.
     Slow,
-    /// Its client cannot be run, or says what it never should.
+    /// Its client cannot be run, or its output is invalid.
     Broken(String),
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Find `docker` or `podman` on PATH, where minikube looks, too.
+    /// Find `docker` or `podman` on PATH, as minikube does.
     pub(crate) fn find(name: &str, runner: Rc<dyn Runner>) -> Option<Self> {
         Some(Self { program: exec::find(name.as_ref())?, runner })
     }
@@ -65,7 +65,7 @@ impl Engine {
         self.cmd().args(["info", "--format", "{{json .}}"])
     }
 
-    /// Ask it about itself.
+    /// Query its information.
     pub(crate) async fn info(&self) -> Answer {
         match self.runner.run(&self.info_cmd()).await {
             Ok(output) => info(&output),
@@ -74,16 +74,16 @@ impl Engine {
         }
     }
 
-    /// Whether it has a container of this name, running or not. `None`: it did not say.
+    /// Whether it has a container with this name, running or not. `None`: unknown.
     pub(crate) async fn has_container(&self, name: &str) -> Option<bool> {
-        // A filter's value is a regular expression; names hold letters, digits, '-' and '.'.
+        // A filter's value is a regular expression; names contain letters, digits, '-' and '.'.
         let filter = format!("name=^/?{}$", name.replace('.', "[.]"));
         let cmd = self.cmd().args(["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]);
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
         Some(output.text().lines().any(|line| line.trim().trim_start_matches('/') == name))
     }
 
-    /// Whether it has a volume of this name. `None`: it did not answer.
+    /// Whether it has a volume with this name. `None`: unknown.
     pub(crate) async fn has_volume(&self, name: &str) -> Option<bool> {
         let filter = format!("name={name}");
         let cmd = self.cmd().args(["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"]);
@@ -109,8 +109,8 @@ impl Engine {
     }
 }
 
-/// Ask the engine that minikube asks. In a shell after `eval $(minikube docker-env)` the variables lead to the engine
-/// inside a profile's node; minikube then takes the values from before, which that command kept, or none
+/// Query the same engine as minikube. In a shell after `eval $(minikube docker-env)` the variables lead to the engine
+/// inside a profile's node; minikube then uses the previous values, which that command saved, or none
 /// (`PointToHostDockerDaemon` and `PointToHostPodman` in its `pkg/drivers/kic/oci`).
 fn as_minikube_asks(cmd: Cmd, podman: bool, variable: impl Fn(&str) -> Option<String>) -> Cmd {
     let (active, names): (&str, &[&str]) = if podman {
@@ -137,7 +137,7 @@ pub(crate) struct Address {
     pub host: String,
 }
 
-/// Judge the output of `info`. Some clients exit 0 without their server: then it has no version.
+/// Interpret the output of `info`. Some clients exit with 0 without their server: then it has no version.
 fn info(output: &Output) -> Answer {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_engine_inside_a_node_is_not_the_one_that_minikube_runs_on() {
+    fn the_engine_inside_a_node_is_distinguished_from_minikubes() {
         let shell = |pairs: &'static [(&str, &str)]| {
             let value =
                 move |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn engines_that_answer() {
+    fn engines_that_respond() {
         let docker = r#"{"ID":"7TRN:IPZB","NCPU":2,"MemTotal":25276063744,"ServerVersion":"28.2.2","SecurityOptions":["name=seccomp"]}"#;
         let Answer::Up(info) = answer(0, docker, "") else { panic!("up") };
         assert_eq!(
@@ -231,12 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn engines_that_do_not() {
+    fn engines_that_do_not_respond() {
         let down = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
         assert_eq!(answer(1, "\n", down), Answer::Down(down.into()));
         let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
         assert_eq!(answer(1, "", denied), Answer::Denied(denied.into()));
-        // Docker 24 and older: exit 0, and the errors in the document.
+        // Docker 24 and older: exit code 0, and the errors in the document.
         let soft = format!(r#"{{"ServerVersion":"","ServerErrors":["{denied}"]}}"#);
         assert_eq!(answer(0, &soft, ""), Answer::Denied(denied.into()));
         assert_eq!(answer(125, "", ""), Answer::Broken("it ended with exit code 125".into()));

@@ -49,7 +49,7 @@ struct Node {
     ip: String,
 }
 
-/// Read the files of `profile` in minikube's directory. What is missing or cannot be read counts as absent.
+/// Read the files of `profile` in minikube's directory. Missing and unreadable files count as absent.
 pub(crate) fn read(home: &Path, profile: &str) -> OnDisk {
     let folder = home.join("profiles").join(profile);
     let config = std::fs::read(folder.join("config.json")).ok();
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_minikube_keeps_is_read() {
+    fn minikubes_files_are_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let home = folder.path();
         assert_eq!(read(home, "p"), OnDisk::default());

@@ -19,9 +19,10 @@ use crate::paths;
 
 /// Environment variable that names the program's path.
 pub(crate) const VARIABLE: &str = "KSTRIM_MINIKUBE";
-/// Where to get it.
+/// Where to download it.
 pub(crate) const PAGE: &str = "https://minikube.sigs.k8s.io/docs/start/";
-/// Defaults that a variable sets, too, instead of `minikube config` (`setupViper` of minikube's `cmd/minikube/cmd`).
+/// Defaults that can also be set by a variable instead of `minikube config` (`setupViper` of minikube's
+/// `cmd/minikube/cmd`).
 const BY_VARIABLE: [&str; 5] = ["driver", "memory", "cpus", "kubernetes-version", "force"];
 
 /// Find minikube.
@@ -39,12 +40,12 @@ pub(crate) fn home() -> PathBuf {
     }
 }
 
-/// What `minikube start` gets beside the profile; `None` leaves the choice to minikube.
+/// The options of `minikube start` besides the profile; `None` leaves the choice to minikube.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct StartOptions {
     /// `--driver`.
     pub driver: Option<String>,
-    /// `--memory`, as the user wrote it.
+    /// `--memory`, as the user specified it.
     pub memory: Option<String>,
     /// `--cpus`.
     pub cpus: Option<String>,
@@ -56,7 +57,7 @@ pub(crate) struct StartOptions {
     pub runtime: Option<String>,
     /// `--uuid`: identifies the profile ([`super::machine`]).
     pub token: Option<String>,
-    /// Passed through as they are.
+    /// Passed through unchanged.
     pub extra: Vec<String>,
 }
 
@@ -103,7 +104,7 @@ impl Minikube {
         self.program.borrow().clone()
     }
 
-    /// From now on it is another program.
+    /// Use another program from now on.
     pub(crate) fn set_program(&self, program: PathBuf) {
         *self.program.borrow_mut() = program;
     }
@@ -137,8 +138,8 @@ impl Minikube {
         )
     }
 
-    /// Whether there is none: the profile stands for a context of the user's kubeconfig. Then it is
-    /// never run; what is asked of it has the answers of a machine that is somebody else's business.
+    /// Whether there is no minikube: the profile's name is derived from a context of the user's kubeconfig. Then it
+    /// is never run; queries return the state of a machine that kstrim does not manage.
     pub(crate) fn is_none(&self) -> bool {
         is_context(&self.profile)
     }
@@ -171,7 +172,7 @@ impl Minikube {
         }
     }
 
-    /// What minikube has on file of the profile; quick, asks no engine.
+    /// minikube's entry for the profile; quick, queries no engine.
     pub(crate) async fn listed(&self) -> Result<Listed> {
         if self.is_none() {
             return Ok(Listed::Absent);
@@ -181,7 +182,7 @@ impl Minikube {
         output::profile(&output.text(), &self.profile).ok_or_else(|| Self::unexpected(&cmd, &output))
     }
 
-    /// The state of machine and control plane.
+    /// The state of the machine and the control plane.
     pub(crate) async fn status(&self) -> Result<State> {
         if self.is_none() {
             return Ok(State::Running);
@@ -192,7 +193,8 @@ impl Minikube {
         output::status(code, &output.text(), &output.stderr).ok_or_else(|| Self::unexpected(&cmd, &output))
     }
 
-    /// The nodes other than the control plane whose machine does not run; `None` if minikube cannot see one of them.
+    /// The nodes other than the control plane whose machine is not running; `None` if minikube cannot determine one
+    /// of them.
     pub(crate) async fn stopped_workers(&self) -> Result<Option<Vec<String>>> {
         Ok(output::stopped_workers(&self.run(&self.status_json_cmd()).await?.text()))
     }
@@ -201,7 +203,7 @@ impl Minikube {
         self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60))
     }
 
-    /// The profile's configuration as minikube has it on file.
+    /// The profile's configuration in minikube's files.
     pub(crate) async fn profile_config(&self) -> Result<Option<Value>> {
         let cmd = self.cmd(&["profile", "list", "--light", "-o", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
@@ -212,13 +214,13 @@ impl Minikube {
         Ok(all.find(|p| p.get("Name").and_then(Value::as_str) == Some(&self.profile)).cloned())
     }
 
-    /// The command that says the profile's state in words; its exit code is of bits.
+    /// The command that prints the profile's state as text; its exit code is a bit field.
     pub(crate) fn status_cmd(&self) -> Cmd {
         self.cmd(&["status"]).timeout(Duration::from_secs(60))
     }
 
-    /// The command that prints the last lines of the node's own logs, or with `start` the log of the
-    /// last `minikube start` of whatever profile, which needs no running node.
+    /// The command that prints the last lines of the node's own logs, or with `start` the log of the last `minikube
+    /// start` of any profile, which needs no running node.
     pub(crate) fn logs_cmd(&self, start: bool, lines: u32) -> Cmd {
         let cmd = self.cmd(&["logs"]).timeout(Duration::from_secs(60));
         if start { cmd.arg("--last-start-only") } else { cmd.arg(format!("--length={lines}")) }
@@ -239,11 +241,11 @@ impl Minikube {
 
     /// The `start` command.
     pub(crate) fn start_cmd(&self, options: &StartOptions) -> Cmd {
-        // minikube itself gives up after six minutes of waiting; a first download may be long.
+        // minikube itself gives up after six minutes of waiting; a first download may take longer.
         self.cmd(&["start", "-o", "json"]).args(options.arguments()).timeout(Duration::from_secs(30 * 60))
     }
 
-    /// Start the profile; lines are for [`output::start_event`].
+    /// Start the profile; the lines can be parsed with [`output::start_event`].
     pub(crate) async fn start(&self, cmd: &Cmd) -> Result<Box<dyn Lines>> {
         self.runner.stream(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
     }
@@ -253,7 +255,7 @@ impl Minikube {
         self.cmd(&["delete", "-o", "json"]).timeout(Duration::from_secs(180))
     }
 
-    /// Delete the profile. Exit 0 says nothing about what was there, nor about what remains.
+    /// Delete the profile. Exit code 0 says neither what existed nor what remains.
     pub(crate) async fn delete(&self) -> Result<Output> {
         self.run(&self.delete_cmd()).await
     }
@@ -263,8 +265,8 @@ impl Minikube {
         self.cmd(&["update-context"])
     }
 
-    /// A command about images. Where a node's runtime refuses, minikube exits with 0 and says so as
-    /// a warning of its log, which by itself goes to a file only.
+    /// A command about images. If a node's runtime fails, minikube exits with 0 and reports it as a warning in its
+    /// log, which by default goes only to a file.
     fn image_cmd(&self, verb: &str) -> Cmd {
         self.cmd(&["image", verb]).arg("--stderrthreshold=1")
     }
@@ -285,19 +287,19 @@ impl Minikube {
         self.image_cmd("pull").arg(image.as_str()).timeout(Duration::from_secs(900))
     }
 
-    /// A command run in the node, as its root. Its words reach a shell there: no value of a user's.
+    /// A command to run in the node, as root. Its words are interpreted by a shell there: never use values of a user.
     fn node_cmd(&self, words: &[&str]) -> Cmd {
         self.cmd(&["ssh"]).args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(30))
     }
 
-    /// Names of the files in a directory of the node; `None` if the node does not tell.
+    /// Names of the files in a directory of the node; `None` if it cannot be read.
     pub(crate) async fn node_files(&self, folder: &str) -> Result<Option<Vec<String>>> {
         let output = self.run(&self.node_cmd(&["ls", folder])).await?;
         let names = || output.text().split_whitespace().map(str::to_owned).collect();
         Ok(output.exit.success().then(names))
     }
 
-    /// The node's own kubeadm of this Kubernetes with the configuration that minikube gave it (minikube's
+    /// The node's own kubeadm of this Kubernetes version with minikube's configuration (minikube's
     /// `pkg/minikube/bootstrapper/bsutil`, `constants.KubeadmYamlPath`).
     pub(crate) fn kubeadm_cmd(&self, kubernetes: &str, words: &[&str]) -> Cmd {
         let program = format!("/var/lib/minikube/binaries/v{kubernetes}/kubeadm");
@@ -305,7 +307,7 @@ impl Minikube {
         cmd.args(["--config", "/var/tmp/minikube/kubeadm.yaml"])
     }
 
-    /// Run a command of this minikube to its end.
+    /// Run a minikube command until it ends.
     pub(crate) async fn run_cmd(&self, cmd: &Cmd) -> Result<Output> {
         self.run(cmd).await
     }
@@ -326,7 +328,7 @@ impl Minikube {
     }
 }
 
-/// The value of a default that its variable sets.
+/// The value of a default that is set by its variable.
 fn by_variable(key: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let name = format!("MINIKUBE_{}", key.to_uppercase().replace('-', "_"));
     variable(&name).filter(|value| !value.is_empty())

@@ -1,5 +1,5 @@
-//! Pure parsers of what minikube prints with `-o json`. Shapes as minikube 1.38 prints them;
-//! unknown fields and lines are skipped, since `-o json` output mixes in plain lines.
+//! Pure parsers of minikube's output with `-o json`, in the format of minikube 1.38; unknown fields and lines are
+//! skipped, since `-o json` output also contains plain lines.
 
 use serde::Deserialize;
 
@@ -10,21 +10,21 @@ use crate::words;
 pub enum StartEvent {
     /// A step; numbers may jump and go back.
     Step {
-        /// Text for people.
+        /// Its text.
         message: String,
         /// Current step.
         step: u64,
-        /// Of how many.
+        /// Number of steps.
         total: u64,
     },
     /// A download, 0.0 to 1.0.
     Download {
         /// What is downloaded.
         artifact: String,
-        /// Share that has come.
+        /// The downloaded share.
         progress: f64,
     },
-    /// Something to know.
+    /// A warning or other information.
     Warning(String),
     /// An error event. Only the exit code of the process decides whether it failed.
     Error(StartError),
@@ -33,11 +33,11 @@ pub enum StartEvent {
 /// An error event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StartError {
-    /// minikube's reason id such as `PROVIDER_DOCKER_NOT_RUNNING`; empty on remarks.
+    /// minikube's reason id such as `PROVIDER_DOCKER_NOT_RUNNING`; empty for warnings without a name.
     pub name: String,
-    /// Text for people.
+    /// Its text.
     pub message: String,
-    /// minikube's advice; empty where it holds an unrendered template.
+    /// minikube's advice; empty if it contains an unrendered template.
     pub advice: String,
     /// minikube's exit code for it.
     pub exitcode: Option<i32>,
@@ -51,7 +51,7 @@ struct CloudEvent {
     data: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
-/// Parse one line; `None` for what is no event or of no interest.
+/// Parse one line; `None` for lines that are not events or not relevant.
 pub fn start_event(line: &str) -> Option<StartEvent> {
     let event: CloudEvent = serde_json::from_str(line.trim()).ok()?;
     let text = |key: &str| event.data.get(key).and_then(|v| v.as_str()).unwrap_or_default().trim().to_owned();
@@ -79,7 +79,7 @@ pub fn start_event(line: &str) -> Option<StartEvent> {
     }
 }
 
-/// A profile as `minikube profile list -o json` tells it.
+/// A profile in `minikube profile list -o json`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// Name.
@@ -96,8 +96,8 @@ pub struct Profile {
     pub runtime: String,
     /// Number of nodes.
     pub nodes: usize,
-    /// Whether its control plane has an address. A start that was killed before minikube noted it
-    /// leaves a profile that no later start can mend (`DRV_CP_ENDPOINT`; minikube 1.38.1).
+    /// Whether its control plane has an address. A start that was killed before minikube stored it leaves a profile
+    /// that no later start can repair (`DRV_CP_ENDPOINT`; minikube 1.38.1).
     pub addressed: bool,
 }
 
@@ -138,18 +138,18 @@ struct KubernetesConfig {
     container_runtime: String,
 }
 
-/// What `profile list` says of one name.
+/// The entry of one name in `profile list`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Listed {
     /// No such profile.
     Absent,
-    /// A directory without a usable configuration: a refused start leaves one.
+    /// A directory without a usable configuration, as a rejected start leaves it.
     Broken,
     /// A profile.
     Valid(Profile),
 }
 
-/// Find `name` in the output of `minikube profile list -o json`; `None` when it is no such output.
+/// Find `name` in the output of `minikube profile list -o json`; `None` if the output is not valid.
 pub fn profile(stdout: &str, name: &str) -> Option<Listed> {
     let list: ProfileList = serde_json::from_str(stdout.trim()).ok()?;
     if let Some(found) = list.valid.iter().find(|p| p.name == name)
@@ -175,17 +175,17 @@ pub fn profile(stdout: &str, name: &str) -> Option<Listed> {
 pub enum State {
     /// No such profile (exit 85).
     Absent,
-    /// All four components answer.
+    /// All four components respond.
     Running,
-    /// `minikube pause`.
+    /// Paused by `minikube pause`.
     Paused,
-    /// Stopped in order.
+    /// Stopped by `minikube stop`.
     Stopped,
-    /// The host runs, the control plane does not: a start that was killed, or a crash.
+    /// The host is running, the control plane is not: a start that was killed, or a crash.
     Partial,
-    /// The machine cannot be seen: the container is gone.
+    /// The machine is not found: its container no longer exists.
     Gone,
-    /// The machine cannot be seen, and the engine's own words.
+    /// The machine is not found; the engine's message.
     EngineDown(String),
 }
 
@@ -199,9 +199,9 @@ struct StatusJson {
     kubelet: String,
 }
 
-/// Judge `minikube status -o json` by exit code, stdout and stderr (minikube's exit bits:
-/// 1 host, 2 kubelet or API server, 4 kubeconfig; 85 unknown profile; a gone machine prints
-/// `null`). With several nodes stdout is an array; the first is the control plane.
+/// Interpret `minikube status -o json` by exit code, stdout and stderr (minikube's exit bits: 1 host, 2 kubelet or
+/// API server, 4 kubeconfig; 85 unknown profile; a missing machine prints `null`). With several nodes stdout is an
+/// array; the first is the control plane.
 pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
     if exit == 85 {
         return Some(State::Absent);
@@ -218,7 +218,7 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
         return Some(match last {
             _ if gone => State::Gone,
             Some(words) => State::EngineDown(words.to_owned()),
-            // A machine that may be there must not be taken for one that is gone: it would be deleted.
+            // A machine that may exist must not be considered missing: it would be deleted.
             None => return None,
         });
     };
@@ -231,14 +231,14 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
     })
 }
 
-/// The nodes other than the control plane whose machine does not run, from `minikube status -o json` of a profile of several
-/// nodes. `None` where a machine cannot be seen: then minikube (1.38.1) prints `null` for all of them.
+/// The nodes other than the control plane whose machine is not running, from `minikube status -o json` of a profile
+/// with several nodes. `None` if a machine cannot be found: then minikube (1.38.1) prints `null` for all of them.
 pub(crate) fn stopped_workers(stdout: &str) -> Option<Vec<String>> {
     let all: Vec<StatusJson> = serde_json::from_str(stdout.trim()).ok()?;
     Some(all.into_iter().skip(1).filter(|node| node.host != "Running").map(|node| node.name).collect())
 }
 
-/// Keys and values of the user's own `minikube config view` (`- memory: 8192` lines).
+/// Keys and values in `minikube config view` (`- memory: 8192` lines).
 pub fn config_view(stdout: &str) -> Vec<(String, String)> {
     stdout
         .lines()
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_states_are_told_apart() {
+    fn recorded_states_are_parsed() {
         use State::{Absent, Partial, Paused, Running, Stopped};
         assert_eq!(
             states("23-mk-status"),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_profiles_are_read() {
+    fn recorded_profiles_are_parsed() {
         let (.., out, _) = recorded("21-mk-start-fresh")
             .into_iter()
             .find(|(argv, ..)| argv.iter().any(|a| a == "list"))
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_streams_are_read() {
+    fn recorded_streams_are_parsed() {
         let (.., out, _) = recorded("25-mk-bad-request")
             .into_iter()
             .find(|(argv, ..)| argv.iter().any(|a| a.contains("memory=900g")))
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_is_no_event() {
+    fn an_incomplete_line_is_not_an_event() {
         assert_eq!(start_event(r#"{"specversion":"1.0","type":"io.k8s.sigs.minik"#), None);
         assert_eq!(start_event("plain words"), None);
     }

@@ -1,4 +1,4 @@
-//! The programs kstrim wraps: argv builders, and pure parsers of what they print.
+//! The programs that kstrim runs: argv builders, and pure parsers of their output.
 
 pub(crate) mod arguments;
 pub(crate) mod engine;
@@ -12,7 +12,7 @@ use crate::errors;
 use crate::exec::{self, Cmd, ExecError};
 use crate::failure::{Failure, Kind, Result};
 
-/// Find a program on PATH, or take the path that `variable` names.
+/// Find a program on PATH, or use the path in the environment variable `variable`.
 pub(crate) fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf> {
     let wanted = std::env::var_os(variable).filter(|v| !v.is_empty()).unwrap_or_else(|| program.into());
     exec::find(&wanted).ok_or_else(|| {
@@ -28,7 +28,7 @@ pub(crate) fn find(program: &str, variable: &str, page: &str) -> Result<PathBuf>
     })
 }
 
-/// The failure of a child that could not be run to its end.
+/// The failure of a child process that did not run to completion.
 pub(crate) fn exec_failure(cmd: &Cmd, error: &ExecError) -> Failure {
     let program = cmd.program.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let verb = cmd.args.iter().find(|a| !a.starts_with('-')).cloned().unwrap_or_default();

@@ -1,19 +1,20 @@
-//! A publisher's checksum file: what `sha256sum` writes, or the digits alone.
+//! A publisher's checksum file: in the format of `sha256sum`, or only the digits.
 
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
-/// Most bytes of one. A page that a proxy sends in its place is longer than any.
+/// Maximum size, in bytes. A page that a proxy sends instead is always larger.
 pub(crate) const SIZE_LIMIT: u64 = 16 << 10;
 
 /// Digits of a SHA-256.
 const DIGITS: usize = 64;
 
-/// The SHA-256 of the file called `name`, lower case. A line is the digits alone, or digits and a file
-/// name as `sha256sum` writes them; of several lines the one with this name counts.
+/// The SHA-256 of the file named `name`, lower case. A line contains only the digits, or digits and a file name in
+/// the format of `sha256sum`; of several lines the one with this name counts.
 ///
 /// # Errors
-/// `KS-TOOL-CHECKSUM-FORMAT` for anything else, naming the line; `origin` says where it came from.
+///
+/// `KS-TOOL-CHECKSUM-FORMAT` for anything else, naming the line; `origin` names its source.
 pub fn parse(origin: &str, bytes: &[u8], name: &str) -> Result<String> {
     let refuse = |why: String| {
         Box::new(
@@ -39,7 +40,7 @@ pub fn parse(origin: &str, bytes: &[u8], name: &str) -> Result<String> {
         if digits.len() != DIGITS || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(refuse(format!("line {}: not {DIGITS} hexadecimal digits", at + 1)));
         }
-        // A star before the name says that the file was read as binary.
+        // A star before the name means that the file was read in binary mode.
         let of = rest.trim_start().trim_start_matches('*');
         let of = (!of.is_empty()).then(|| of.rsplit('/').next().unwrap_or(of));
         if several && of.is_none() {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_publishers_write_is_read() {
+    fn checksum_files_of_publishers_are_parsed() {
         let (upper, b) = (A.to_ascii_uppercase(), "b".repeat(DIGITS));
         for text in [
             A.to_owned(),
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_the_line() {
+    fn other_text_is_rejected_with_its_line() {
         let b = "b".repeat(DIGITS);
         for (text, why) in [
             (String::new(), "no checksum of kubectl"),
@@ -108,21 +109,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_never_panic_and_give_only_digests(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn arbitrary_bytes_do_not_panic_and_return_only_digests(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Ok(digest) = parse("x", &bytes, "kubectl") {
                 prop_assert!(digest.len() == DIGITS && digest.bytes().all(|b| b.is_ascii_hexdigit()));
             }
         }
 
         #[test]
-        fn lines_that_look_like_it_never_panic(text in "([0-9a-f]{60,66}[ *]{0,3}(kubectl|x|/)?\r?\n?){0,4}") {
+        fn similar_lines_do_not_panic(text in "([0-9a-f]{60,66}[ *]{0,3}(kubectl|x|/)?\r?\n?){0,4}") {
             if let Ok(digest) = parse("x", text.as_bytes(), "kubectl") {
                 prop_assert!(text.contains(&digest));
             }
         }
 
         #[test]
-        fn the_right_line_is_found_wherever_it_stands(
+        fn the_right_line_is_found_at_any_position(
             digests in proptest::collection::vec("[0-9a-f]{64}", 1..6), at in 0_usize..6, star in any::<bool>(),
         ) {
             let at = at % digests.len();

@@ -1,5 +1,5 @@
-//! What kstrim obtained and what each file's digest was: kept also when the file is removed, so that
-//! a publisher's checksum that changes later is noticed.
+//! What kstrim installed, with each file's digest: it is kept even if the file is removed, so that a later change of
+//! a publisher's checksum is noticed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,28 +16,27 @@ use crate::failure::{Failure, Kind, Result};
 
 /// The version of the file's format.
 const SCHEMA: u32 = 1;
-/// Most bytes of it.
+/// Its maximum size, in bytes.
 const SIZE_LIMIT: u64 = 1 << 20;
 
-/// One file that was obtained.
+/// One installed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// Its SHA-256, lower-case hexadecimal digits.
     pub sha256: String,
     /// Where it came from: a URL or a path.
     pub from: String,
-    /// When.
+    /// When it was installed.
     pub obtained: Timestamp,
-    /// The source of the digest; `None` in the record of an earlier kstrim, which trusted a mirror's.
+    /// The source of the digest; `None` in the record of an earlier kstrim, which trusted a mirror's checksum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voucher: Option<Voucher>,
-    /// What the file looked like when it was last hashed; none: it was removed.
+    /// The file's stamp when it was last hashed; none: it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
 }
 
-/// What cannot stay the same when a file's content changes: its size, and the time its inode changed,
-/// which no program can set.
+/// What changes with a file's content: its size, and the change time of its inode, which no program can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     inode: u64,
@@ -47,7 +46,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// Of a file; none if there is none.
+    /// The stamp of a file; none if it does not exist.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         Some(Self {
@@ -73,13 +72,13 @@ impl Default for Ledger {
     }
 }
 
-/// Where it is below the toolbox's directory.
+/// Its path in the toolbox's directory.
 pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join("ledger.json")
 }
 
 impl Ledger {
-    /// Read it; a missing one is empty.
+    /// Read it; a missing file is an empty record.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = path(folder);
         let failed = |why: String| {
@@ -106,7 +105,7 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Write it: wholly, or not at all.
+    /// Write it atomically.
     pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer_pretty(&mut file, self)?;

@@ -1,9 +1,9 @@
 //! kstrim's own minikube and kubectl, for machines without suitable ones.
 //!
-//! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's directory, so that such a directory can stand in
-//! a PATH. Each is verified against the catalogue's digest, or if that has none, against the publisher's checksum
-//! file ([`vouched`]), and the digest is recorded: a file or a checksum that differs later is refused. Nothing
-//! outside the directory is touched.
+//! Files are `TOOL/VERSION/OS-ARCH/TOOL` below the toolbox's directory, so that such a directory can be part of PATH.
+//! Each is verified against the catalogue's digest, or, if that has none, against the publisher's checksum file
+//! ([`vouched`]), and the digest is recorded: a file or a checksum that differs later is rejected. Nothing outside
+//! the directory is changed.
 
 pub(crate) mod checksum;
 mod ledger;
@@ -38,7 +38,7 @@ pub struct Toolbox {
     platform: String,
 }
 
-/// A tool in it, or one that was in it.
+/// A tool that is or was installed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Kept {
     /// Which.
@@ -47,31 +47,31 @@ pub struct Kept {
     pub version: Version,
     /// `linux-amd64`.
     pub platform: String,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Its digest, as verified when it was obtained.
+    /// Its digest, as verified when it was installed.
     pub sha256: String,
     /// Where it came from.
     pub from: String,
-    /// When.
+    /// When it was installed.
     pub obtained: Timestamp,
-    /// How it is now.
+    /// Its current state.
     pub state: State,
 }
 
-/// How a file is now.
+/// The current state of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// As it was verified.
     Good,
-    /// Another file.
+    /// Its content differs.
     Changed,
-    /// Not there; its digest is still remembered.
+    /// Missing; its digest is still recorded.
     Removed,
 }
 
-/// What this machine's publishers call it: `linux-amd64`, `darwin-arm64`.
+/// This machine's platform in the names of published programs: `linux-amd64`, `darwin-arm64`.
 fn platform() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
@@ -98,7 +98,7 @@ pub(crate) fn url(tool: Tool, version: &Version, platform: &str) -> String {
     }
 }
 
-/// Find a tool on PATH, or where its environment variable says.
+/// Find a tool on PATH, or in its environment variable.
 pub(crate) fn on_path(tool: Tool) -> Result<PathBuf> {
     match tool {
         Tool::Minikube => tool::minikube::find(),
@@ -106,7 +106,7 @@ pub(crate) fn on_path(tool: Tool) -> Result<PathBuf> {
     }
 }
 
-/// Whether the user named the program by its environment variable: then nothing else is used.
+/// Whether the user specified the program by its environment variable: then no other is used.
 pub(crate) fn is_named(tool: Tool) -> bool {
     let variable = match tool {
         Tool::Minikube => tool::minikube::VARIABLE,
@@ -116,12 +116,12 @@ pub(crate) fn is_named(tool: Tool) -> bool {
 }
 
 impl Toolbox {
-    /// That of this user: `tools` in kstrim's data directory.
+    /// The toolbox of this user: `tools` in kstrim's data directory.
     pub fn open() -> Self {
         Self::at(data_dir().join("tools"))
     }
 
-    /// One in another directory.
+    /// A toolbox in another directory.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder, platform: platform() }
     }
@@ -131,7 +131,7 @@ impl Toolbox {
         &self.folder
     }
 
-    /// Where a tool is, if it is there.
+    /// The path of a tool, if it exists.
     pub fn path_of(&self, tool: Tool, version: &Version) -> PathBuf {
         self.folder.join(tool.name()).join(version.to_string()).join(&self.platform).join(tool.name())
     }
@@ -140,16 +140,17 @@ impl Toolbox {
         format!("{tool}/{version}/{}", self.platform)
     }
 
-    /// Where this platform's file is published.
+    /// The published URL of this platform's file.
     pub fn url(&self, tool: Tool, version: &Version) -> String {
         url(tool, version, &self.platform)
     }
 
-    /// The program that a verb on an existing cluster uses: the one that the user names, else the one
-    /// that `up` used for the profile, else that on PATH, else the newest of kstrim's own.
+    /// The program that a command uses for an existing cluster: the one that the user specified, otherwise the one
+    /// that `up` used for the profile, otherwise the one on PATH, otherwise the newest of kstrim's own.
     ///
     /// # Errors
-    /// `KS-TOOL-MISSING`; `KS-TOOL-CHANGED` for one of kstrim's own that is another file now.
+    ///
+    /// `KS-TOOL-MISSING`; `KS-TOOL-CHANGED` if one of kstrim's own was modified.
     pub fn program(&self, tool: Tool, paths: &ProfilePaths) -> Result<PathBuf> {
         if tool == Tool::Minikube && paths.of_context() {
             return Ok(tool.name().into());
@@ -177,7 +178,7 @@ impl Toolbox {
         ))))
     }
 
-    /// minikube and kubectl as [`Toolbox::program`] finds them.
+    /// minikube and kubectl as found by [`Toolbox::program`].
     pub fn programs(&self, paths: &ProfilePaths) -> Result<(PathBuf, PathBuf)> {
         Ok((self.program(Tool::Minikube, paths)?, self.program(Tool::Kubectl, paths)?))
     }
@@ -196,7 +197,7 @@ impl Toolbox {
         Ok(folders)
     }
 
-    /// The versions of a tool that are there, newest first.
+    /// The installed versions of a tool, newest first.
     pub fn versions(&self, tool: Tool) -> Result<Vec<Version>> {
         let there = |kept: &Kept| kept.tool == tool && kept.path.is_file();
         let mut versions: Vec<_> =
@@ -205,7 +206,7 @@ impl Toolbox {
         Ok(versions)
     }
 
-    /// All that was obtained for this platform; each file is read and hashed.
+    /// Everything that was installed for this platform; each file is read and hashed.
     pub fn list(&self) -> Result<Vec<Kept>> {
         self.entries(true)
     }
@@ -245,8 +246,8 @@ impl Toolbox {
         Ok(all)
     }
 
-    /// The path of a tool that is there and still what was verified; none if it is not there. The file
-    /// is hashed only when it was touched since.
+    /// The path of a tool that is installed and unchanged; none if it does not exist. The file is hashed only if its
+    /// stamp changed.
     pub fn verified(&self, tool: Tool, version: &Version) -> Result<Option<PathBuf>> {
         let path = self.path_of(tool, version);
         let Some(stamp) = Stamp::of(&path) else { return Ok(None) };
@@ -261,7 +262,7 @@ impl Toolbox {
         let found = download::sha256(&path)?;
         let expected = entry.map(|entry| entry.sha256.as_str());
         if expected == Some(&found) {
-            // A copied or backed-up directory; the next look is quick again. If it cannot be noted, it is not.
+            // A copied or restored directory; the next check is quick again. Failing to record that is harmless.
             let _ = self.note(tool, version, None);
             return Ok(Some(path));
         }
@@ -286,12 +287,12 @@ impl Toolbox {
         ))
     }
 
-    /// Take a verified file in: copy it to its place and remember its digest. `from` says where it came
-    /// from.
+    /// Install a verified file: copy it and record its digest. `from` is its source.
     ///
     /// # Errors
-    /// `KS-TOOL-CHECKSUM-CHANGED` if another file of this version was obtained before,
-    /// `KS-DOWNLOAD-DIGEST` if the file is not of this digest, `KS-TOOL-UNWRITABLE`.
+    ///
+    /// `KS-TOOL-CHECKSUM-CHANGED` if a different file of this version was installed before, `KS-DOWNLOAD-DIGEST` if
+    /// the file has a different digest, `KS-TOOL-UNWRITABLE`.
     pub fn install_from_file(
         &self,
         tool: Tool,
@@ -328,7 +329,7 @@ impl Toolbox {
         Ok(path)
     }
 
-    /// Refuse another digest than the one that is remembered.
+    /// Reject a digest that differs from the recorded one.
     fn remembered(&self, tool: Tool, version: &Version, sha256: &str, from: &str) -> Result<()> {
         let ledger = Ledger::read(&self.folder)?;
         let Some(before) = ledger.tools.get(&self.key(tool, version)).filter(|e| e.sha256 != sha256) else {
@@ -353,14 +354,13 @@ impl Toolbox {
         ))
     }
 
-    /// Remove a tool; its digest stays remembered unless it is to be forgotten. Whether there was
-    /// anything to remove.
+    /// Remove a tool; its digest stays recorded unless `forget`. Returns whether there was anything to remove.
     pub fn remove(&self, tool: Tool, version: &Version, forget: bool) -> Result<bool> {
         let path = self.path_of(tool, version);
         let there = path.is_file();
         if there {
             fs::remove_file(&path).map_err(|e| self.unwritable(&e))?;
-            // Directories that are empty now; one that is not says so by staying.
+            // Directories that are empty now; removing others fails, which is ignored.
             for folder in path.ancestors().skip(1).take(3) {
                 if fs::remove_dir(folder).is_err() {
                     break;
@@ -381,7 +381,7 @@ impl Toolbox {
         Ok(there || known && forget)
     }
 
-    /// Remember an entry (or what is there of it) with the file's stamp as it is now.
+    /// Record an entry (or what is known of it) with the file's current stamp.
     fn note(&self, tool: Tool, version: &Version, entry: Option<Entry>) -> Result<()> {
         let (key, stamp) = (self.key(tool, version), Stamp::of(&self.path_of(tool, version)));
         self.change(|ledger| {

@@ -13,14 +13,14 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Tool, Version};
 
-/// The largest program, in bytes. minikube has about 130 MB.
+/// Maximum size of a program, in bytes. minikube has about 130 MB.
 const SIZE_LIMIT: u64 = 512 << 20;
 /// The cache's directories for downloads.
 const CLASS: &str = "tools";
 const CHECKSUMS: &str = "checksums";
 
 impl Toolbox {
-    /// A tool of this version: the existing one, else the publisher's, or its mirror's. Blocking.
+    /// A tool with this version: the existing one, otherwise the publisher's, or its mirror's. Blocking.
     pub fn obtain(
         &self,
         tool: Tool,
@@ -53,7 +53,7 @@ impl Toolbox {
         let fetched = store.fetch(&request, progress)?;
         let from = fetched.from.unwrap_or(url);
         let path = self.install_from_file(tool, version, &fetched.path, (&expected, voucher), &from)?;
-        // It is installed: a second copy of that size has no use.
+        // It is installed: a second copy of that size is not needed.
         let _ = fs::remove_file(&fetched.path);
         Ok(path)
     }
@@ -62,7 +62,7 @@ impl Toolbox {
     fn unpinned(&self, tool: Tool, version: &Version, from: &str) -> Box<Failure> {
         let message = format!("no trusted digest is known for {tool} {version} from {from}");
         let name = vouched::name(tool, version, &self.platform);
-        // A mirror may also come from a variable or a settings file.
+        // A mirror may also be set by a variable or a settings file.
         let install = CommandLine::new("kstrim tools install").arg(format!("{tool}@{version}"));
         let install = install.args(["--mirror", ""]);
         Box::new(
@@ -76,7 +76,7 @@ impl Toolbox {
         )
     }
 
-    /// The publisher's checksum, by https from the publisher itself, compared with what it was before.
+    /// The publisher's checksum, by https from the publisher itself, compared with the recorded one.
     fn published(
         &self,
         tool: Tool,
@@ -101,8 +101,8 @@ impl Toolbox {
         Ok(sha256)
     }
 
-    /// Check that a trusted source backs what was obtained: this includes what an earlier kstrim accepted based on a
-    /// mirror's checksum, or before the catalogue knew the digest.
+    /// Check that a trusted source confirms what was installed: this includes what an earlier kstrim accepted based
+    /// on a mirror's checksum, or before the catalogue contained the digest.
     pub(super) fn vouched(&self, tool: Tool, version: &Version, entry: &Entry) -> Result<()> {
         let pin = programs::digest(tool, version, &self.platform);
         let wrong = match (entry.voucher, pin) {
@@ -130,7 +130,7 @@ impl Toolbox {
     }
 }
 
-/// The failure for a mirror of programs whose answers anybody on the network path could forge.
+/// The failure for a mirror of programs whose responses anybody on the network path could forge.
 fn plain_http(tool: Tool, mirror: &str) -> Box<Failure> {
     let message =
         format!("{tool} is not downloaded from {mirror}: programs are not accepted over plain http");

@@ -3,11 +3,11 @@
 use crate::catalogue::{self, Minikube, Partial, programs, resolve};
 use crate::names::{Minor, Tool, Version};
 
-/// Oldest kubectl whose server-side apply is stable (Kubernetes 1.22 changelog).
+/// Oldest kubectl with stable server-side apply (Kubernetes 1.22 changelog).
 pub(crate) const OLDEST_KUBECTL: Version = Version::new(1, 22, 0);
 
-/// The minikube for a set: the newest in the catalogue that can make its Kubernetes without a warning, of those
-/// whose digests are known if there is one; else the newest that can at all.
+/// The minikube for a set: the newest in the catalogue that supports its Kubernetes without a warning, preferably one
+/// whose digests are known; otherwise the newest that supports it at all.
 pub(crate) fn minikube(asked: &Partial) -> Option<Version> {
     let can = |known: &&Minikube| {
         let asked = Partial { minikube: Some(known.version.clone()), mode: None, ..asked.clone() };
@@ -15,7 +15,7 @@ pub(crate) fn minikube(asked: &Partial) -> Option<Version> {
     };
     let newest_first = || catalogue::catalogue().minikube.iter().rev();
     let quiet = |known: &&Minikube| can(known).is_some_and(|choice| choice.warnings.is_empty());
-    let whole = |known: &&Minikube| programs::is_whole(Tool::Minikube, &known.version);
+    let whole = |known: &&Minikube| programs::is_complete(Tool::Minikube, &known.version);
     newest_first()
         .find(|known| whole(known) && quiet(known))
         .or_else(|| newest_first().find(quiet))
@@ -28,8 +28,8 @@ pub(crate) fn kubectl(kubernetes: &Version) -> Version {
     Version { pre: None, ..kubernetes.clone() }
 }
 
-/// Whether a kubectl is older than its API server by more than the one minor version that Kubernetes
-/// supports (its version skew policy).
+/// Whether a kubectl is older than its API server by more than the one minor version that Kubernetes supports (its
+/// version skew policy).
 pub(crate) fn lags(kubectl: &Version, kubernetes: Minor) -> bool {
     (kubectl.major, kubectl.minor + 1) < (kubernetes.major, kubernetes.minor)
 }
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_fits_is_taken() {
+    fn the_newest_matching_version_is_used() {
         assert_eq!(pinned("1.2.0", ""), "1.38.1", "1.39.0 is not known on each platform");
         assert_eq!(pinned("0.30.0", ""), "1.36.0", "newer ones make no Kubernetes 1.24");
         assert_eq!(pinned("1.2.0", "1.36"), "1.39.0", "the first that knows it");

@@ -80,7 +80,7 @@ fn publishers_urls() {
 }
 
 #[test]
-fn a_tool_is_obtained_once_and_can_be_run() {
+fn a_tool_is_installed_once_and_can_be_run() {
     let bench = Bench::new();
     let sha256 = bench.publish(Tool::Kubectl, "#!/bin/sh\n");
     let path = bench.obtain(Tool::Kubectl).expect("obtained");
@@ -97,7 +97,7 @@ fn a_tool_is_obtained_once_and_can_be_run() {
 }
 
 #[test]
-fn another_file_than_the_checksum_says_is_refused_with_both_digests() {
+fn a_file_with_another_digest_is_rejected_with_both_digests() {
     let bench = Bench::new();
     let right = bench.publish(Tool::Minikube, "right");
     fs::write(bench.place(Tool::Minikube), "wrong").expect("written");
@@ -111,7 +111,7 @@ fn another_file_than_the_checksum_says_is_refused_with_both_digests() {
 
 /// A mirror only delivers bytes; its own checksum is not trusted.
 #[test]
-fn a_mirrors_own_checksum_is_no_word() {
+fn a_mirrors_own_checksum_is_not_trusted() {
     let bench = Bench::new();
     let sha256 = bench.publish(Tool::Kubectl, "#!/bin/sh\n");
     bench.checksum(Tool::Kubectl, &sha256);
@@ -119,7 +119,7 @@ fn a_mirrors_own_checksum_is_no_word() {
     let failure = bench.obtain(Tool::Kubectl).expect_err("no trusted digest");
     assert_eq!((failure.id, failure.kind), (errors::TOOL_UNPINNED, Kind::Prerequisite));
     assert!(failure.hints.iter().any(|hint| hint.contains("kubectl-1.2.3-")), "{:?}", failure.hints);
-    // A version that the catalogue knows is checked against it.
+    // A version in the catalogue is verified with its digest.
     let known = Version::new(1, 34, 4);
     let url = bench.toolbox.url(Tool::Kubectl, &known);
     let place = bench.folder.path().join("mirror").join(url.trim_start_matches("https://"));
@@ -132,7 +132,7 @@ fn a_mirrors_own_checksum_is_no_word() {
 }
 
 #[test]
-fn programs_do_not_come_over_plain_http() {
+fn programs_are_not_downloaded_over_plain_http() {
     let bench = Bench::new();
     for (base, refused) in [
         ("http://mirror.example/x", true),
@@ -156,7 +156,7 @@ fn programs_do_not_come_over_plain_http() {
 
 /// What an earlier kstrim accepted based on a mirror's checksum is not run, however long it has been installed.
 #[test]
-fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
+fn tools_that_were_verified_with_a_mirrors_checksum_are_not_used() {
     let bench = Bench::new();
     bench.publish(Tool::Kubectl, "evil");
     let path = bench.obtain(Tool::Kubectl).expect("obtained");
@@ -179,7 +179,7 @@ fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
         bench.toolbox.verified(Tool::Kubectl, &version()).expect("its publisher's"),
         Some(path.clone())
     );
-    // A version whose digest is known has to match it, wherever the record says that it came from.
+    // A version whose digest is known must match it, whatever source is recorded.
     let known = Version::new(1, 34, 4);
     as_before(&bench.toolbox.url(Tool::Kubectl, &known), &known);
     let other = bench.toolbox.path_of(Tool::Kubectl, &known);
@@ -194,7 +194,7 @@ fn what_was_obtained_on_a_mirrors_word_is_not_used_later() {
 }
 
 #[test]
-fn a_checksum_that_changes_later_is_refused_until_it_is_forgotten() {
+fn a_changed_checksum_is_rejected_until_the_record_is_removed() {
     let bench = Bench::new();
     let before = bench.publish(Tool::Kubectl, "one");
     bench.obtain(Tool::Kubectl).expect("obtained");
@@ -211,12 +211,12 @@ fn a_checksum_that_changes_later_is_refused_until_it_is_forgotten() {
 }
 
 #[test]
-fn an_installed_file_that_is_edited_is_refused_with_both_digests() {
+fn a_modified_file_is_rejected_with_both_digests() {
     let bench = Bench::new();
     let right = bench.publish(Tool::Kubectl, "right");
     let path = bench.obtain(Tool::Kubectl).expect("obtained");
     let time = fs::metadata(&path).and_then(|m| m.modified()).expect("a time");
-    // The same size, and the time of its content put back.
+    // The same size, with the modification time restored.
     fs::write(&path, "wrong").expect("written");
     File::options().write(true).open(&path).and_then(|f| f.set_modified(time)).expect("a time");
     let failure = bench.toolbox.verified(Tool::Kubectl, &version()).expect_err("another file");
@@ -225,10 +225,10 @@ fn an_installed_file_that_is_edited_is_refused_with_both_digests() {
     let causes = failure.causes.join(" ");
     assert!(causes.contains(&right) && causes.contains(&wrong), "{causes}");
     assert_eq!(bench.toolbox.list().expect("a list")[0].state, State::Changed);
-    // Put back it is good again, and so is a copy of the directory.
+    // After the content is restored it is valid again, and so is a copy of the directory.
     fs::write(&path, "right").expect("written");
     assert_eq!(bench.toolbox.verified(Tool::Kubectl, &version()).expect("good"), Some(path.clone()));
-    // One that nobody obtained is not run either.
+    // A file that kstrim did not install is not run either.
     let other = bench.toolbox.path_of(Tool::Kubectl, &Version::new(9, 9, 9));
     fs::create_dir_all(other.parent().expect("a folder")).expect("a folder");
     fs::write(&other, "x").expect("written");
@@ -250,7 +250,7 @@ fn without_a_record_nothing_is_trusted() {
 }
 
 #[test]
-fn two_at_once_both_stay_in_the_record() {
+fn concurrent_installations_are_both_recorded() {
     let bench = Bench::new();
     let tools = Tool::ALL;
     tools.iter().for_each(|tool| drop(bench.publish(*tool, tool.name())));
@@ -264,7 +264,7 @@ fn two_at_once_both_stay_in_the_record() {
 }
 
 #[test]
-fn a_profile_remembers_what_it_used() {
+fn the_tools_of_a_profile_are_recorded() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("tools.json");
     let mut used = Used::read(&file);

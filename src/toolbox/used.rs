@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{Tool, Version};
 use crate::paths::write_private;
 
-/// The versions, of those that are kstrim's own.
+/// The versions of kstrim's own tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Used {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -19,7 +19,7 @@ pub(crate) struct Used {
 }
 
 impl Used {
-    /// Read it; what cannot be read says nothing, and PATH is looked at.
+    /// Read it; an unreadable file counts as empty, and PATH is used.
     pub(crate) fn read(file: &Path) -> Self {
         fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl Used {
         }
     }
 
-    /// Write it; nothing to say is no file.
+    /// Write it; an empty record removes the file.
     pub(crate) fn write(&self, file: &Path) -> io::Result<()> {
         if *self != Self::default() {
             return write_private(file, &serde_json::to_vec_pretty(self)?);

@@ -1,5 +1,5 @@
-//! Which digest proves that a file is minikube or kubectl: the catalogue's, the user's own, the publisher's by
-//! https, or that of a bundle. A mirror only delivers bytes; its checksums are not trusted.
+//! Which digest proves that a file is minikube or kubectl: the catalogue's, the user's own, the publisher's by https,
+//! or that of a bundle. A mirror only delivers bytes; its checksums are not trusted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ pub enum Voucher {
     User,
     /// The publisher's checksum file, by https from the publisher's own host.
     Publisher,
-    /// A bundle that the user named.
+    /// A bundle that the user specified.
     Bundle,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn name(tool: Tool, version: &Version, platform: &str) -> String {
 }
 
 impl Digests {
-    /// Read a file of lines as `sha256sum` writes them.
+    /// Read a file with lines in the format of `sha256sum`.
     pub fn read(file: &Path) -> Result<Self> {
         let refuse = |why: String| {
             let message = format!("{} contains no digests of programs", file.display());
@@ -85,8 +85,8 @@ impl Digests {
         Ok(Self(digests))
     }
 
-    /// The digest that a program has to have, and its source: the user's takes precedence over the catalogue's.
-    /// `None`: it is not known.
+    /// The digest that a program must have, and its source: the user's takes precedence over the catalogue's. `None`:
+    /// it is not known.
     pub fn pinned(&self, tool: Tool, version: &Version, platform: &str) -> Option<(String, Voucher)> {
         let own = self.0.get(&name(tool, version, platform)).cloned().map(|digest| (digest, Voucher::User));
         own.or_else(|| {

@@ -1,6 +1,6 @@
-//! Everything of Strimzi's stored as `v1`, as its own tool does it (`v1-api-conversion.sh crd-upgrade`;
-//! Strimzi's proposal 117): the definitions store `v1` from now on, every resource is written once, and
-//! the definitions' status says that nothing older is left.
+//! Stores all of Strimzi's resources as `v1`, like Strimzi's own tool (`v1-api-conversion.sh crd-upgrade`; Strimzi's
+//! proposal 117): the CRDs store `v1` from now on, every resource is written once, and the CRDs' status then lists no
+//! older version.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -14,16 +14,16 @@ use crate::manifest::Object;
 use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 
-/// The version that stays.
+/// The version that remains.
 const V1: &str = "v1";
-/// Resources of one command.
+/// Number of resources per command.
 const MANY: usize = 200;
 
 /// The task.
 pub(crate) struct Convert;
 
 impl Convert {
-    /// The release's definitions, with `v1` as the version to store.
+    /// The release's CRDs, with `v1` as the storage version.
     async fn definitions(&self, cx: &Context) -> Result<Vec<Object>> {
         let install = sources::install(cx).await?;
         let mut all = install.phases.crds.clone();
@@ -59,13 +59,13 @@ impl Task<Context> for Convert {
         let definitions = self.definitions(cx).await?;
         let all = list(cx, &definitions).await?;
         let failed = |doing: &'static str| move |e| cx.api_failure(doing, &e);
-        // Pod sets are the operator's; whatever else has fields that v1 does not know would lose them.
+        // Pod sets are managed by the operator; other resources would lose fields that v1 does not have.
         let kept: Vec<String> = all.iter().filter(|(.., own)| *own).map(bare).collect();
         for some in kept.chunks(MANY) {
             cx.kubectl.would_apply(&some.concat(), true).await.map_err(|e| refused(&e.to_string()))?;
         }
         cx.apply(&definitions, true).await.map_err(failed("make the definitions store v1"))?;
-        // Listed again: objects created before the definitions stored v1 are stored in the older version.
+        // Listed again: objects created before the CRDs stored v1 are stored in the older version.
         let named: Vec<String> = list(cx, &definitions).await?.iter().map(name).collect();
         for (at, some) in named.chunks(MANY).enumerate() {
             let done = (at * MANY) as u64;
@@ -85,7 +85,7 @@ impl Task<Context> for Convert {
     }
 }
 
-/// Every resource of these definitions, in the whole cluster.
+/// Every resource of these CRDs, in the whole cluster.
 async fn list(cx: &Context, definitions: &[Object]) -> Result<Vec<Item>> {
     let mut all = Vec::new();
     for definition in definitions {
@@ -99,7 +99,7 @@ async fn list(cx: &Context, definitions: &[Object]) -> Result<Vec<Item>> {
     Ok(all)
 }
 
-/// Whether a live definition stores `v1`, and says that nothing else is stored.
+/// Whether a live CRD stores `v1`, and lists no other stored version.
 fn stored(definition: &Value) -> bool {
     let versions = definition.pointer("/spec/versions").and_then(Value::as_array);
     let storage = versions.into_iter().flatten().find(|v| v["storage"] == true);
@@ -109,7 +109,7 @@ fn stored(definition: &Value) -> bool {
 
 type Item = (Value, String, String, bool);
 
-/// A resource as `v1`, without what the API server keeps.
+/// A resource as `v1`, without the API server's metadata.
 fn bare((item, group, kind, _): &Item) -> String {
     let mut metadata = item["metadata"].clone();
     if let Some(map) = metadata.as_object_mut() {
@@ -122,7 +122,7 @@ fn bare((item, group, kind, _): &Item) -> String {
     format!("---\n{object}\n")
 }
 
-/// A resource's name alone.
+/// Only the name of a resource.
 fn name((item, group, kind, _): &Item) -> String {
     let metadata = json!({"name": item["metadata"]["name"], "namespace": item["metadata"]["namespace"]});
     format!("---\n{}\n", json!({"apiVersion": format!("{group}/{V1}"), "kind": kind, "metadata": metadata}))

@@ -1,5 +1,5 @@
-//! The images of every step, in the cluster before anything is changed: from archives and bundles, for a cluster
-//! without a registry.
+//! Loads the images of every step into the cluster before anything is changed: from archives and bundles, for a
+//! cluster without a registry.
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -18,14 +18,14 @@ use crate::quickstart::{images, sources, unbundle};
 /// Where images come from.
 #[derive(Debug, Default)]
 pub(crate) struct Given {
-    /// Files as `docker save` writes them.
+    /// Image archives, in the format of `docker save`.
     pub archives: Vec<PathBuf>,
-    /// Bundles, each of a release.
+    /// Bundles, each for one release.
     pub bundles: Vec<Bundle>,
 }
 
 impl Given {
-    /// Whether nothing was given: the kubelet pulls.
+    /// Whether nothing was specified: the kubelet pulls.
     pub(crate) fn is_empty(&self) -> bool {
         self.archives.is_empty() && self.bundles.is_empty()
     }
@@ -42,13 +42,13 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// What is given, for the steps with these contexts.
+    /// The specified images, for the steps with these contexts.
     pub(crate) fn new(given: Rc<Given>, steps: Contexts) -> Self {
         Self { given, steps, loaded: Cell::new(false) }
     }
 
     /// The images of all steps, each once.
-    async fn wanted(&self) -> Result<Vec<ImageName>> {
+    async fn required_images(&self) -> Result<Vec<ImageName>> {
         let steps: Vec<Rc<Context>> = self.steps.borrow().clone();
         let mut all: Vec<ImageName> = Vec::new();
         for cx in steps {
@@ -61,7 +61,7 @@ impl Images {
         Ok(all)
     }
 
-    /// Whether the only node has all already. minikube's list is that of all nodes together.
+    /// Whether the only node has all of them already. minikube's list combines all nodes.
     async fn all_there(&self, cx: &Context, wanted: &[ImageName]) -> bool {
         let nodes = cx.synced(&[Kind::Node]).await.nodes().count();
         nodes == 1 && images::missing_of(cx, wanted).await.is_some_and(|missing| missing.is_empty())
@@ -71,7 +71,7 @@ impl Images {
 #[async_trait(?Send)]
 impl Task<Context> for Images {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
-        let wanted = self.wanted().await?;
+        let wanted = self.required_images().await?;
         Ok(if self.loaded.get() || self.all_there(cx, &wanted).await {
             Doneness::Done(format!("{} images are needed", wanted.len()))
         } else {
@@ -86,7 +86,7 @@ impl Task<Context> for Images {
         }
         archives.extend(self.given.archives.iter().map(|a| (images::name(a), a.clone())));
         images::load(cx, &archives).await?;
-        let lacking = images::missing_of(cx, &self.wanted().await?).await.unwrap_or_default();
+        let lacking = images::missing_of(cx, &self.required_images().await?).await.unwrap_or_default();
         if !lacking.is_empty() {
             let lacking = lacking.join(", ");
             let message = format!("no image archive contains {lacking}; the kubelet will try to pull it");

@@ -1,5 +1,5 @@
-//! What is in Kafka before the first step is there after each: the end of every partition, and what every consumer
-//! group has committed.
+//! Verifies after each step that everything that was in Kafka before the first one still exists: the end of every
+//! partition, and the committed offsets of every consumer group.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,31 +19,31 @@ use crate::kafka::error::code;
 use crate::kafka::groups::Committed;
 use crate::kafka::{Client, KafkaError};
 
-/// Limit of one look.
+/// Time limit of one check.
 const LOOK: Duration = Duration::from_secs(120);
 
 /// How long partitions may be without a leader: the brokers have been rolled, and are ready.
 const LEADERS: Duration = Duration::from_secs(30);
 
-/// What is in Kafka at a moment.
+/// The content of Kafka at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// The end of each partition, by topic; the topic's id tells it from another of its name.
+    /// The end of each partition, by topic; the topic's id distinguishes it from another with its name.
     topics: BTreeMap<String, (Uuid, BTreeMap<i32, i64>)>,
     groups: BTreeMap<String, Committed>,
 }
 
-/// What was in Kafka when the upgrade began; shared by its steps.
+/// The content of Kafka before the upgrade; shared by its steps.
 pub(crate) type Before = Rc<RefCell<Option<Contents>>>;
 
-/// Compare with what was there before, or remember what is there now. A sentence for people.
+/// Compare with the content before, or record the current one. Returns a sentence for messages.
 pub(crate) async fn verify(cx: &Session, before: &Before) -> Result<String> {
     cx.synced(&brokers::KINDS).await;
     let now = look(cx).await?;
     let told = now.summary();
     let lost = before.borrow().as_ref().map(|earlier| earlier.losses(&now));
     let Some(lost) = lost.filter(|lost| !lost.is_empty()) else {
-        // A topic or a group that was created since counts from now on.
+        // A topic or a group that was created since is compared from now on.
         let compared = before.replace(Some(now)).is_some();
         return Ok(if compared { format!("{told}, nothing lost") } else { told });
     };
@@ -74,14 +74,14 @@ async fn look(cx: &Session) -> Result<Contents> {
 async fn contents(client: &mut Client, deadline: Instant) -> std::result::Result<Contents, KafkaError> {
     let mut all = Contents::default();
     let names: Vec<String> = client.replicas(deadline).await?.into_keys().collect();
-    // Kafka's and Strimzi's own topics are theirs to trim and to remake.
+    // Kafka and Strimzi may trim and re-create their own topics.
     for name in names.into_iter().filter(|name| !name.starts_with("__")) {
         let topic = match client.topic(&name, deadline.min(Instant::now() + LEADERS)).await {
-            Err(e) if e.is_refusal_that_passes() => client.topic_as_is(&name, deadline).await,
+            Err(e) if e.is_retriable() => client.topic_as_is(&name, deadline).await,
             found => found,
         };
         let topic = match topic {
-            // Deleted since it was listed.
+            // Deleted after it was listed.
             Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => continue,
             found => found?,
         };
@@ -98,7 +98,7 @@ impl Contents {
         format!("{} and {}", counted(topics, "topic"), counted(groups, "consumer group"))
     }
 
-    /// What `now` lacks, a line each. A topic or a group that somebody deleted or made again is no loss.
+    /// What `now` lacks, one line each. A topic or a group that was deleted or re-created is not a loss.
     fn losses(&self, now: &Self) -> Vec<String> {
         let mut lost = Vec::new();
         for (name, (id, ends)) in &self.topics {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grew_or_was_made_anew_is_not_lost() {
+    fn growing_and_recreated_topics_are_no_loss() {
         let before = contents(&[("orders", 1, &[10, 7]), ("old", 2, &[5])], &[("app", 7), ("gone", 3)]);
         let now = contents(&[("orders", 1, &[12, 7]), ("old", 3, &[0]), ("new", 4, &[0])], &[("app", 9)]);
         assert_eq!(before.losses(&now), Vec::<String>::new());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_or_an_offset_that_goes_back_is_lost() {
+    fn an_end_or_an_offset_that_decreases_is_a_loss() {
         let before = contents(&[("orders", 1, &[10, 7])], &[("app", 7)]);
         let now = contents(&[("orders", 1, &[9])], &[("app", 6)]);
         assert_eq!(

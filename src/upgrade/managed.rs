@@ -14,7 +14,7 @@ pub(crate) fn is_stale(object: &Value, group: &str, versions: &[&str]) -> bool {
     entries(object).any(|entry| stale(entry, group, versions))
 }
 
-/// The entries, those of other versions than `versions` at version `to`. `None` where nothing changes.
+/// The entries, with those of versions other than `versions` moved to version `to`. `None` if nothing changes.
 pub(crate) fn moved(object: &Value, group: &str, versions: &[&str], to: &str) -> Option<Value> {
     if !is_stale(object, group, versions) {
         return None;
@@ -25,7 +25,7 @@ pub(crate) fn moved(object: &Value, group: &str, versions: &[&str], to: &str) ->
         if stale(&entry, group, versions) {
             entry["apiVersion"] = format!("{group}/{to}").into();
         }
-        // The API server keeps one entry for each manager, operation, version and subresource: the last one given.
+        // The API server keeps one entry for each manager, operation, version and subresource: the last one.
         match all.iter_mut().find(|other| same_manager(other, &entry)) {
             Some(other) => {
                 if let Some(fields) = entry.get_mut("fieldsV1").map(Value::take) {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_a_version_that_goes_move_and_keep_their_fields() {
+    fn entries_of_a_removed_version_move_and_keep_their_fields() {
         let (old, new) = ("kafka.strimzi.io/v1beta2", "kafka.strimzi.io/v1");
         let (spec, status) = (json!({"f:spec": {"f:replicas": {}}}), json!({"f:status": {"f:nodeIds": {}}}));
         let pool = object(&[
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_manager_wrote_in_two_versions_becomes_one_entry() {
+    fn entries_of_one_manager_in_two_versions_are_merged() {
         let (old, new) = ("kafka.strimzi.io/v1beta2", "kafka.strimzi.io/v1");
         let topic = object(&[
             entry(
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_stay_and_other_groups_are_left() {
+    fn remaining_versions_and_other_groups_are_unchanged() {
         let served = object(&[
             entry("a", "Update", "kafka.strimzi.io/v1beta2", "", "", json!({})),
             entry("b", "Update", "v1", "", "", json!({})),

@@ -1,6 +1,6 @@
-//! From ZooKeeper to KRaft, as Strimzi documents it ("Migrating to KRaft mode", 0.45): brokers in a node pool, then a
-//! pool of controllers to which the metadata is copied, then KRaft alone. Each part derives what is left to do from the
-//! live cluster, so that it resumes wherever an earlier run ended.
+//! Migrates from ZooKeeper to KRaft as documented by Strimzi ("Migrating to KRaft mode", 0.45): brokers in a node
+//! pool, then a pool of controllers to which the metadata is copied, then KRaft alone. Each part derives what is left
+//! to do from the live cluster, so that it continues wherever an earlier run ended.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -31,35 +31,35 @@ use crate::manifest::Object;
 use crate::manifest::render::{CLUSTER_LABEL, CONTROLLER, MIGRATED};
 use crate::quickstart::context::Context;
 
-/// Whether the operator looks at node pools.
+/// Enables node pools for the operator.
 pub(super) const NODE_POOLS: &str = "strimzi.io/node-pools";
 /// `migration`, then `enabled`.
 pub(super) const KRAFT: &str = "strimzi.io/kraft";
-/// Says that kstrim paused the Kafka for the moment between two changes that belong together.
+/// Records that kstrim paused the reconciliation between two changes that belong together.
 const PAUSED: &str = "kstrim/paused";
-/// How long to wait for the operator's condition `ReconciliationPaused`. After that the step goes on without it, and
-/// reports what the operator refuses.
+/// How long to wait for the operator's condition `ReconciliationPaused`. After that the step continues without it,
+/// and reports what the operator rejects.
 const PAUSES: Duration = Duration::from_secs(180);
-/// What fails, after "cannot".
+/// The subject of a failure, after "cannot".
 const DOING: &str = "migrate the Kafka cluster to KRaft";
-/// Of the Kafka's `spec.kafka.config`: what brokers with ZooKeeper have and brokers in KRaft do not.
+/// Settings in `spec.kafka.config` that brokers with ZooKeeper have and brokers in KRaft mode do not.
 const OPTIONS: [&str; 2] = ["inter.broker.protocol.version", "log.message.format.version"];
-/// Of `spec.kafka`: what the node pools have.
+/// Fields of `spec.kafka` that node pools have instead.
 const POOLED: [&str; 2] = ["replicas", "storage"];
 
-/// A part of the way.
+/// A part of the migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The brokers in a node pool, unchanged.
+    /// The brokers in a node pool, otherwise unchanged.
     Pools,
-    /// Controllers, and the metadata in them as well as in ZooKeeper.
+    /// Controllers, with the metadata in them as well as in ZooKeeper.
     Migrate,
-    /// The metadata in KRaft alone.
+    /// The metadata only in KRaft.
     Kraft,
 }
 
 impl Part {
-    /// Whether `status.kafkaMetadataState` is as far as this.
+    /// Whether `status.kafkaMetadataState` has reached this part.
     fn reached(self, state: &str) -> bool {
         match self {
             Self::Pools => true,
@@ -68,7 +68,7 @@ impl Part {
         }
     }
 
-    /// The annotation that asks for it, and its value.
+    /// The annotation that requests it, and its value.
     const fn asks(self) -> (&'static str, &'static str) {
         match self {
             Self::Pools => (NODE_POOLS, "enabled"),
@@ -86,14 +86,14 @@ pub(crate) struct Migrate {
 }
 
 impl Migrate {
-    /// A part, with the release and the Kafka of the context.
+    /// A part, with the release and the Kafka version of the context.
     pub(crate) fn new(part: Part) -> Self {
         let waiter =
             Waiter::new(Scope::Kafka, "the migration of the Kafka cluster to KRaft does not complete");
         Self { waiter, part, warned: Cell::new(false) }
     }
 
-    /// Whether everything is asked for.
+    /// Whether everything is requested.
     fn asked(&self, cx: &Context, kafka: &Value, pools: &[Value]) -> bool {
         let (name, value) = self.part.asks();
         annotation(kafka, name) == value
@@ -101,7 +101,7 @@ impl Migrate {
             && self.pool(cx, kafka, pools).is_none()
     }
 
-    /// The node pool that is missing.
+    /// The missing node pool.
     fn pool(&self, cx: &Context, kafka: &Value, pools: &[Value]) -> Option<Value> {
         let part = if self.part == Part::Pools { "/spec/kafka" } else { "/spec/zookeeper" };
         let (name, role) = match self.part {
@@ -114,13 +114,13 @@ impl Migrate {
         }
         let of = |field: &str| kafka.pointer(&format!("{part}/{field}")).cloned();
         let mut storage = of("storage")?;
-        // Controllers' volumes are written as kstrim writes those of node pools; those of brokers do not change.
+        // Controllers' volumes are defined as in kstrim's node pools; those of brokers do not change.
         if role == "controller" && storage["type"] != "jbod" {
             storage["id"] = 0.into();
             storage = json!({"type": "jbod", "volumes": [storage]});
         }
         let mut spec = json!({"replicas": of("replicas")?, "roles": [role], "storage": storage});
-        // From Strimzi 1.0 on node pools alone have resources.
+        // From Strimzi 1.0 on only node pools have resources.
         let mut all = pools.iter().filter_map(|pool| pool.pointer("/spec/resources"));
         if let Some(resources) = kafka.pointer("/spec/kafka/resources").or(all.next()) {
             spec["resources"] = resources.clone();
@@ -132,7 +132,7 @@ impl Migrate {
         }))
     }
 
-    /// Create a node pool. One of that name that is not ours is a refusal.
+    /// Create a node pool. An existing foreign one with its name is a failure.
     async fn create(&self, cx: &Context, pool: Value) -> Result<()> {
         let object = Object::new(pool).map_err(|why| {
             Box::new(Failure::new(errors::POOL_TAKEN, Kind::Task, format!("the new node pool {why}")))
@@ -151,8 +151,8 @@ impl Migrate {
         Ok(())
     }
 
-    /// Wait for the operator to report that it has paused: a reconciliation that began earlier may still list the node
-    /// pools.
+    /// Wait until the operator reports that reconciliation is paused: a reconciliation that started earlier may still
+    /// list the node pools.
     async fn paused(&self, cx: &Context) {
         let end = Instant::now() + PAUSES;
         while Instant::now() < end {
@@ -164,7 +164,7 @@ impl Migrate {
         }
     }
 
-    /// Warn once about ZooKeeper's volumes, which are kept when it is gone.
+    /// Warn once about ZooKeeper's volumes, which are kept after its deletion.
     fn warn_of_volumes(&self, cx: &Context, snapshot: &Snapshot) {
         let of = format!("{}-zookeeper", cx.cluster());
         let mine = |c: &crate::kube::pod::Claim<'_>| {
@@ -238,7 +238,7 @@ impl Task<Context> for Migrate {
             return Ok(());
         }
         if let Some(pool) = self.pool(cx, json, &pools) {
-            // The operator refuses controllers without the annotation, and the annotation without controllers.
+            // The operator rejects controllers without the annotation, and the annotation without controllers.
             if self.part == Part::Migrate {
                 patch(cx, |_| Some(annotations(json!({PAUSE: "true", PAUSED: "true"})))).await?;
                 self.paused(cx).await;
@@ -255,7 +255,8 @@ impl Task<Context> for Migrate {
             }
             let mut change = annotations(new);
             if self.part == Part::Pools {
-                // Kafka has ignored it since 3.0, and the operator refuses another than the protocol's.
+                // Kafka has ignored it since 3.0, and the operator rejects a value that differs from the protocol
+                // version's.
                 if kafka.pointer(&format!("/spec/kafka/config/{}", OPTIONS[1])).is_some() {
                     change["spec"]["kafka"]["config"] = json!({OPTIONS[1]: null});
                 }
@@ -275,7 +276,7 @@ impl Task<Context> for Migrate {
     }
 }
 
-/// A metadata state for people.
+/// A metadata state for messages.
 fn state_for_people(state: &str) -> &str {
     if state.is_empty() { "unknown" } else { state }
 }
@@ -292,19 +293,19 @@ fn annotations(all: Value) -> Value {
     json!({"metadata": {"annotations": all}})
 }
 
-/// The Kafka's node pools.
+/// The Kafka cluster's node pools.
 fn pools(snapshot: &Snapshot, cx: &Session) -> Vec<Value> {
     let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.cluster() == Some(cx.cluster()));
     mine.filter(|pool| !pool.0.deleting()).map(|pool| pool.0.json().clone()).collect()
 }
 
-/// Change the live Kafka, which has to be ours.
+/// Patch the live Kafka resource, which must belong to this installation.
 async fn patch(cx: &Session, mut make: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let make = |kafka: &Kafka<'_>| make(kafka.0.json());
     ownership::change_kafka(cx, false, None, DOING, make).await.map(drop)
 }
 
-/// The fields of a Kafka in KRaft mode that only ZooKeeper, or a Kafka without node pools, needs.
+/// The fields of a Kafka resource in KRaft mode that only ZooKeeper, or one without node pools, needs.
 fn leftovers(kafka: &Value) -> Option<Value> {
     let present = |parent: &str, names: &[&str]| -> Map<String, Value> {
         let parent = kafka.pointer(parent).and_then(Value::as_object);
@@ -323,25 +324,25 @@ fn leftovers(kafka: &Value) -> Option<Value> {
     (!spec.is_empty()).then(|| json!({"spec": spec}))
 }
 
-/// Whether a Kafka in KRaft mode still has fields that only ZooKeeper needed.
+/// Whether a Kafka resource in KRaft mode still has fields that only ZooKeeper needed.
 pub(crate) fn left(kafka: &Value) -> bool {
     leftovers(kafka).is_some()
 }
 
-/// Take those fields out, whoever wrote them.
+/// Remove those fields, whoever wrote them.
 pub(crate) async fn leave(cx: &Session) -> Result<()> {
     patch(cx, leftovers).await
 }
 
 /// Whether an earlier run ended after it created the controllers and before it set `strimzi.io/kraft=migration`: the
-/// operator does not reconcile the Kafka, or refuses it, until the step is done.
+/// operator does not reconcile the Kafka resource, or rejects it, until the step is done.
 pub(crate) fn between(kafka: &Value, pools: &[Value], metadata: Metadata) -> bool {
     let controllers = pools.iter().any(|pool| installation::name(pool) == CONTROLLER);
     metadata.mode() == Mode::Zookeeper
         && (!annotation(kafka, PAUSED).is_empty() || controllers != metadata.begun())
 }
 
-/// Refuse what Strimzi cannot migrate, or what is not ours, before anything is changed.
+/// Refuse what Strimzi cannot migrate, or what is foreign, before anything is changed.
 pub(crate) async fn possible(cx: &Session, state: &State, kafka: &Value) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let pools = cx.list(&format!("{group}/kafkanodepools"), "list Strimzi's resources").await?;
@@ -386,13 +387,14 @@ pub(crate) async fn possible(cx: &Session, state: &State, kafka: &Value) -> Resu
     Err(refuse(Rule::MigrationVolumes, message).hint(format!("delete it: {delete}")).into())
 }
 
-/// The command that deletes the Kafka's volume claims with one more label.
+/// The command that deletes the Kafka cluster's volume claims with one more label.
 fn delete_claims(cx: &Session, label: &str) -> CommandLine {
     let selector = format!("{CLUSTER_LABEL}={},{label}", cx.cluster());
     cx.target.kubectl("delete pvc -n").arg(cx.namespace()).arg("-l").arg(selector)
 }
 
-/// Refuse a node pool whose name the migration needs, unless it is ours and this Kafka's.
+/// Refuse if a node pool with a name that the migration needs exists, unless it belongs to this installation and this
+/// Kafka cluster.
 fn free(cx: &Session, pool: &Value) -> Result<()> {
     let (name, owner) = (installation::name(pool), text(pool, "/metadata/labels/strimzi.io~1cluster"));
     let cause = "a namespace can have only one node pool of a given name, and the migration to KRaft needs \
@@ -420,7 +422,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_zookeeper_needed_is_found_field_by_field() {
+    fn fields_that_only_zookeeper_needed_are_found() {
         let kafka = json!({"spec": {"zookeeper": {"replicas": 1}, "entityOperator": {},
             "kafka": {"replicas": 1, "storage": {"type": "jbod"}, "version": "3.9.1",
                 "config": {"inter.broker.protocol.version": "3.9", "log.retention.hours": 24}}}});
@@ -435,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_ended_between_two_changes_is_seen() {
+    fn a_run_that_ended_between_two_changes_is_detected() {
         let pool = [json!({"metadata": {"name": "controller"}})];
         let (kafka, paused) = (json!({}), annotations(json!({PAUSED: "true"})));
         assert!(!between(&kafka, &[], Metadata::Pooled) && !between(&kafka, &pool, Metadata::Migrating));

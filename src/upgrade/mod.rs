@@ -1,11 +1,12 @@
 //! `upgrade`: finds a path through releases by Strimzi's rules, and follows it step by step.
 //!
 //! ```text
-//! state (what runs) ─ path (stops and steps, by rules) ─┬─ told (--dry-run)
+//! state (what runs) ─ path (stops and steps, by rules) ─┬─ document (--dry-run)
 //!                                                       └─ steps (tasks of the engine, one after the other)
 //! ```
 
 pub(crate) mod convert;
+pub(crate) mod document;
 pub(crate) mod images;
 pub(crate) mod kept;
 pub(crate) mod managed;
@@ -19,5 +20,4 @@ pub(crate) mod settled;
 pub(crate) mod shape;
 pub(crate) mod state;
 pub(crate) mod steps;
-pub(crate) mod told;
 pub(crate) mod versions;

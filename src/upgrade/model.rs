@@ -1,18 +1,18 @@
-//! What an upgrade starts from, as data.
+//! The current state, as data.
 
 use crate::catalogue::{Mode, Release};
 use crate::names::{Minor, Version};
 
-/// How far a Kafka is on its way from ZooKeeper to KRaft.
+/// The progress of a migration from ZooKeeper to KRaft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Metadata {
     /// In ZooKeeper, without node pools.
     Zookeeper,
-    /// In ZooKeeper; the brokers are in node pools, as the migration needs them.
+    /// In ZooKeeper; the brokers are in node pools, which the migration requires.
     Pooled,
     /// ZooKeeper and KRaft: the migration has begun, and can be rolled back.
     Migrating,
-    /// ZooKeeper is being given up, which cannot be rolled back.
+    /// ZooKeeper is being removed, which cannot be rolled back.
     Finishing,
     /// In KRaft; the resource still has fields that only ZooKeeper needed.
     Unfinished,
@@ -21,7 +21,7 @@ pub(crate) enum Metadata {
 }
 
 impl Metadata {
-    /// The mode in which Kafka's resource is written.
+    /// The mode of the Kafka resource.
     pub(crate) const fn mode(self) -> Mode {
         match self {
             Self::Zookeeper | Self::Pooled | Self::Migrating | Self::Finishing => Mode::Zookeeper,
@@ -29,7 +29,7 @@ impl Metadata {
         }
     }
 
-    /// Whether a migration has begun and is not at its end.
+    /// Whether a migration has begun and is not complete.
     pub(crate) const fn begun(self) -> bool {
         matches!(self, Self::Migrating | Self::Finishing)
     }
@@ -38,22 +38,22 @@ impl Metadata {
 /// The current versions.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    /// The installed operator.
+    /// The installed operator release.
     pub release: &'static Release,
     /// `spec.kafka.version`.
     pub kafka: Version,
-    /// The metadata version, or with ZooKeeper the inter-broker protocol's, if it is set.
+    /// The metadata version, or with ZooKeeper the inter-broker protocol version, if it is set.
     pub level: Option<String>,
     /// Where Kafka keeps its metadata.
     pub metadata: Metadata,
-    /// The Kubernetes, if it is known.
+    /// The Kubernetes version, if it is known.
     pub kubernetes: Option<Minor>,
-    /// Whether all that is stored is stored as `v1`.
+    /// Whether all resources are stored as `v1`.
     pub converted: bool,
 }
 
 impl State {
-    /// How Kafka keeps its metadata.
+    /// Where Kafka keeps its metadata.
     pub(crate) const fn mode(&self) -> Mode {
         self.metadata.mode()
     }

@@ -1,5 +1,5 @@
-//! From what runs to what is wanted: a path of releases over the catalogue, or the rule that forbids
-//! one. Pure.
+//! The upgrade path from the current to the target versions through the releases of the catalogue, or the rule that
+//! forbids one. Pure.
 
 use super::model::{Metadata, State};
 use super::rule::Rule;
@@ -15,29 +15,29 @@ const KRAFT: Version = Version::new(0, 39, 0);
 /// A step at a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Versions of the resources that the release's definitions no longer have: nothing names them any more.
+    /// Remove references to versions of the resources that the release's CRDs no longer have.
     Versions {
         /// Those versions.
         gone: Vec<String>,
     },
-    /// Resource definitions and operator of the release.
+    /// CRDs and operator of the release.
     Operator {
-        /// The release before.
+        /// The previous release.
         from: Version,
     },
-    /// Another Kafka version, the level as it was.
+    /// Another Kafka version, with the level unchanged.
     Kafka {
-        /// The version before.
+        /// The previous version.
         from: Version,
-        /// The level that stays.
+        /// The level that is kept.
         level: Option<String>,
     },
-    /// The level of the Kafka version, and the resources as the release has them.
+    /// The level of the Kafka version, and the resources of the release.
     Level {
-        /// The level before.
+        /// The previous level.
         from: Option<String>,
     },
-    /// The resources as the release has them.
+    /// The resources of the release.
     Resources,
     /// A node pool for the brokers, which do not change.
     Pools,
@@ -45,37 +45,37 @@ pub(crate) enum Action {
     Migrate,
     /// KRaft alone, without ZooKeeper.
     Kraft,
-    /// The resources as the release has them, without the fields that only ZooKeeper needed.
+    /// The resources of the release, without the fields that only ZooKeeper needed.
     WithoutZookeeper,
-    /// Everything stored as `v1`.
+    /// Store everything as `v1`.
     Convert,
 }
 
-/// A step with the rule that puts it there.
+/// A step with the rule that requires it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// Why here.
+    /// The rule.
     pub rule: Rule,
 }
 
-/// A release on the way, and what is done with it.
+/// A release on the path, with its steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
     /// The release.
     pub release: &'static Release,
-    /// The Kafka when it is left.
+    /// The Kafka version after its steps.
     pub kafka: Version,
-    /// The level when it is left.
+    /// The level after its steps.
     pub level: Option<String>,
-    /// The mode when it is left.
+    /// The mode after its steps.
     pub mode: Mode,
-    /// The steps in their order.
+    /// The steps in order.
     pub steps: Vec<Step>,
 }
 
-/// The level that goes with a Kafka version: its metadata version in KRaft mode, else the protocol's.
+/// The level that belongs to a Kafka version: its metadata version in KRaft mode, otherwise the protocol version.
 pub(crate) fn level(release: &Release, kafka: &Version, mode: Mode) -> Option<String> {
     match mode {
         Mode::Zookeeper => Some(kafka.minor().to_string()),
@@ -86,14 +86,14 @@ pub(crate) fn level(release: &Release, kafka: &Version, mode: Mode) -> Option<St
     }
 }
 
-/// Whether two levels are one: `4.2` is `4.2-IV1`.
+/// Whether two levels are equal: `4.2` is `4.2-IV1`.
 pub(crate) fn same_level(a: &str, b: &str) -> bool {
     let bare = |level: &str| level.split('-').next().unwrap_or(level).to_owned();
     bare(a) == bare(b) && (!a.contains('-') || !b.contains('-') || a == b)
 }
 
-/// The way to `target`, with `kafka` there, or with the release's default. Empty when all is so already. `kraft`:
-/// migrated there even if the release still has ZooKeeper.
+/// The path to `target`, with `kafka` there, or with the release's default. Empty if nothing has to be done. `kraft`:
+/// migrate even if the release still supports ZooKeeper.
 pub(crate) fn plan(
     state: &State,
     target: &'static Release,
@@ -109,7 +109,7 @@ pub(crate) fn plan(
     }
     let wanted = match kafka {
         Some(kafka) => kafka.clone(),
-        // What runs may be newer than the default, and stays.
+        // The current version may be newer than the default, and is kept.
         None if state.kafka > target.default_kafka && target.kafka_version(&state.kafka).is_some() => {
             state.kafka.clone()
         }
@@ -149,7 +149,7 @@ pub(crate) fn plan(
         );
         return Err(refuse.by(Rule::Kubernetes, because));
     }
-    let Some(way) = refuse.way(state, target, state.kubernetes) else {
+    let Some(way) = refuse.find_path(state, target, state.kubernetes) else {
         return Err(refuse.blocked());
     };
     Ok(stops(state, &way, &wanted))
@@ -161,7 +161,7 @@ fn stops(state: &State, way: &[Leg], wanted: &Version) -> Vec<Stop> {
     for (index, leg) in way.iter().enumerate() {
         let (release, next) = (leg.release, way.get(index + 1));
         let leaves_with = next.map_or(wanted, |n| &n.kafka).clone();
-        // What has begun is ended before anything else is changed.
+        // A migration that has begun is completed before anything else is changed.
         let first = index == 0 && (state.metadata.begun() || state.metadata == Metadata::Unfinished);
         if first {
             let stop = migration(state, leg, leg.kafka.clone());
@@ -220,9 +220,9 @@ fn stops(state: &State, way: &[Leg], wanted: &Version) -> Vec<Stop> {
     all
 }
 
-/// From ZooKeeper to KRaft, as far as it is not done: a stop of its own, since no version changes in it.
+/// The migration from ZooKeeper to KRaft, as far as it is not done: a separate stop, since no version changes in it.
 fn migration(state: &State, leg: &Leg, kafka: Version) -> Stop {
-    // Each with the state from which on it is done: one that has begun is looked at again.
+    // Each with the state from which on it is done: one that has begun is checked again.
     let steps = [
         (Metadata::Pooled, Action::Pools, Rule::NodePools),
         (Metadata::Finishing, Action::Migrate, Rule::DualWrite),
@@ -239,7 +239,7 @@ fn migration(state: &State, leg: &Leg, kafka: Version) -> Stop {
     }
 }
 
-/// What a refusal speaks of.
+/// The subject of a refusal.
 struct Refuse<'a> {
     state: &'a State,
     target: &'static Release,
@@ -247,15 +247,20 @@ struct Refuse<'a> {
 }
 
 impl Refuse<'_> {
-    /// Whether the way to `target` leads from ZooKeeper to KRaft.
+    /// Whether the path to `target` includes the migration.
     fn migrates(&self, target: &Release) -> bool {
         let state = self.state;
         state.mode() == Mode::Zookeeper
-            && (self.kraft || state.metadata.begun() || !target.can(Mode::Zookeeper))
+            && (self.kraft || state.metadata.begun() || !target.supports_mode(Mode::Zookeeper))
     }
 
     /// The releases from a state to a target.
-    fn way(&self, state: &State, target: &'static Release, kubernetes: Option<Minor>) -> Option<Vec<Leg>> {
+    fn find_path(
+        &self,
+        state: &State,
+        target: &'static Release,
+        kubernetes: Option<Minor>,
+    ) -> Option<Vec<Leg>> {
         if self.migrates(target) {
             search::migrating(state, target, kubernetes)
         } else {
@@ -287,7 +292,8 @@ impl Refuse<'_> {
                 "complete the migration as Strimzi's documentation describes, then run the same \
                  command again",
             ),
-            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.can(Mode::Zookeeper)) {
+            Rule::MigratesFrom045 => match releases().iter().rev().find(|r| r.supports_mode(Mode::Zookeeper))
+            {
                 Some(last) => failure.hint(format!("migrate with a later one: --release {}", last.version)),
                 None => failure,
             },
@@ -313,17 +319,17 @@ impl Refuse<'_> {
         failure.hint(format!("see {}", rule.source())).into()
     }
 
-    /// Whether the cluster's Kubernetes is newer than a release on the way supports.
+    /// Whether the cluster's Kubernetes is newer than a release on the path supports.
     fn too_new(&self) -> bool {
         let Some(kubernetes) = self.state.kubernetes else { return false };
-        let way = self.way(self.state, self.target, None);
+        let way = self.find_path(self.state, self.target, None);
         way.is_some_and(|way| way.iter().skip(1).any(|leg| kubernetes > leg.release.kubernetes.max))
     }
 
-    /// No way although both ends fit: which rule is it?
+    /// Which rule forbids a path although both ends are valid.
     fn blocked(&self) -> Box<Failure> {
         if let Some(k8s) = self.state.kubernetes
-            && let Some(way) = self.way(self.state, self.target, None)
+            && let Some(way) = self.find_path(self.state, self.target, None)
         {
             let out = way.iter().skip(1).map(|l| l.release).find(|r| !r.kubernetes.contains(k8s));
             let because = out.map_or_else(String::new, |r| {
@@ -344,17 +350,18 @@ impl Refuse<'_> {
         )
     }
 
-    /// With which other Kafka of the installed release there would be a way, over which releases and on which
-    /// Kubernetes. For two releases that differ.
+    /// With which other Kafka version of the installed release a path would exist, through which releases and on
+    /// which Kubernetes. For two different releases.
     fn possible(&self) -> Option<String> {
         let state = self.state;
         let with = |kafka: &Version| State { kafka: kafka.clone(), ..state.clone() };
         let others = state.release.kafka.iter().map(|k| &k.version).filter(|k| **k != state.kafka);
         let mut legs = None;
         let mut kafkas: Vec<&Version> = Vec::new();
-        // On this Kubernetes if there is a way with any, else on another.
+        // On this Kubernetes if there is a path with any, otherwise on another.
         for kubernetes in [state.kubernetes, None] {
-            let ways = others.clone().filter_map(|k| Some((k, self.way(&with(k), self.target, kubernetes)?)));
+            let ways =
+                others.clone().filter_map(|k| Some((k, self.find_path(&with(k), self.target, kubernetes)?)));
             let fewest = ways.clone().map(|(_, way)| way.len()).min();
             let best = ways.filter(|(_, way)| Some(way.len()) == fewest).collect::<Vec<_>>();
             if let Some((_, way)) = best.last() {
@@ -387,7 +394,7 @@ impl Refuse<'_> {
         ))
     }
 
-    /// The newest release below the target to which there is a way.
+    /// The newest release below the target that can be reached.
     fn nearest(&self) -> Option<Version> {
         let state = self.state;
         if state.mode() == Mode::Kraft && state.release.version < KRAFT {
@@ -399,11 +406,11 @@ impl Refuse<'_> {
                 && state.kubernetes.is_none_or(|k| r.kubernetes.contains(k))
         };
         let mut candidates = releases().iter().rev().filter(below);
-        candidates.find(|r| self.way(state, r, state.kubernetes).is_some()).map(|r| r.version.clone())
+        candidates.find(|r| self.find_path(state, r, state.kubernetes).is_some()).map(|r| r.version.clone())
     }
 }
 
-/// The release of a version that the catalogue must know.
+/// The release with a version that the catalogue must contain.
 pub(crate) fn known(version: &str) -> Result<&'static Release> {
     version.parse().ok().and_then(|v| find(&v)).ok_or_else(|| {
         Box::new(

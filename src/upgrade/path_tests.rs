@@ -12,7 +12,7 @@ fn state(release: &str, kafka: Option<&str>, mode: Mode) -> State {
     State { release, level, kafka, metadata, kubernetes: None, converted: !serves(release, "v1beta2") }
 }
 
-fn told(stops: &[Stop]) -> Vec<String> {
+fn failure_text(stops: &[Stop]) -> Vec<String> {
     let mut all = Vec::new();
     for stop in stops {
         for step in &stop.steps {
@@ -33,22 +33,22 @@ fn told(stops: &[Stop]) -> Vec<String> {
 }
 
 fn way(from: &str, kafka: Option<&str>, mode: Mode, to: &str) -> Vec<String> {
-    told(&plan(&state(from, kafka, mode), known(to).unwrap(), None, false).unwrap())
+    failure_text(&plan(&state(from, kafka, mode), known(to).unwrap(), None, false).unwrap())
 }
 
 #[test]
-fn the_ways_that_strimzi_documents() {
+fn paths_documented_by_strimzi() {
     let kraft = Mode::Kraft;
     assert_eq!(
         way("1.0.1", None, kraft, "1.2.0"),
         ["operator 1.2.0", "kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]
     );
-    // The installed release serves both versions: it converts, nothing else is in between.
+    // The installed release serves both versions: it converts, and no release is needed in between.
     assert_eq!(
         way("0.51.0", Some("4.2.0"), kraft, "1.2.0"),
         ["convert", "without v1beta2", "operator 1.2.0", "kafka 4.2.0 to 4.3.1", "level 4.3-IV0"]
     );
-    // Each stop is there because the next operator does not know the Kafka that runs.
+    // Each stop is needed because the next operator does not support the current Kafka version.
     assert_eq!(
         way("0.45.0", Some("3.8.0"), kraft, "1.2.0"),
         [
@@ -81,7 +81,7 @@ fn the_ways_that_strimzi_documents() {
 const MIGRATION: [&str; 4] = ["pools", "migrate", "kraft", "resources"];
 
 #[test]
-fn zookeeper_is_left_at_0_45_and_not_before_it_has_to_be() {
+fn the_migration_happens_at_0_45_and_only_if_required() {
     let zookeeper = Mode::Zookeeper;
     let whole = way("0.44.0", None, zookeeper, "1.2.0");
     let before = ["operator 0.45.2", "kafka 3.8.0 to 3.9.1", "level 3.9"];
@@ -91,21 +91,21 @@ fn zookeeper_is_left_at_0_45_and_not_before_it_has_to_be() {
     let whole = way("0.45.0", Some("3.9.0"), zookeeper, "0.47.0");
     let before = ["operator 0.45.2", "resources"];
     assert_eq!(whole[..7], [&before[..], &MIGRATION, &["operator 0.47.0"]].concat()[..]);
-    // From the seed's own set to the newest.
+    // From the first recorded versions to the newest.
     let oldest = way("0.30.0", None, zookeeper, "1.2.0");
     let place = |step: &str| oldest.iter().position(|s| s == step).unwrap();
     assert!(place("operator 0.45.2") < place("migrate") && place("kraft") < place("operator 1.2.0"));
-    // A release that has ZooKeeper keeps it, unless asked.
+    // A release that supports ZooKeeper keeps it, unless the migration is requested.
     let last = known("0.45.2").unwrap();
     let now = state("0.45.2", Some("3.9.1"), zookeeper);
     let kafka = now.kafka.clone();
-    assert_eq!(told(&plan(&now, last, Some(&kafka), false).unwrap()), Vec::<String>::new());
-    assert_eq!(told(&plan(&now, last, Some(&kafka), true).unwrap()), MIGRATION);
+    assert_eq!(failure_text(&plan(&now, last, Some(&kafka), false).unwrap()), Vec::<String>::new());
+    assert_eq!(failure_text(&plan(&now, last, Some(&kafka), true).unwrap()), MIGRATION);
 }
 
-/// What has begun goes on with the release that began it, before any version is changed.
+/// A migration that has begun continues with the release that began it, before any version is changed.
 #[test]
-fn a_migration_that_was_killed_goes_on_where_it_is() {
+fn an_interrupted_migration_continues() {
     let mut now = state("0.45.1", Some("3.9.0"), Mode::Zookeeper);
     for (metadata, left) in [
         (Metadata::Pooled, &MIGRATION[1..]),
@@ -114,7 +114,7 @@ fn a_migration_that_was_killed_goes_on_where_it_is() {
         (Metadata::Unfinished, &MIGRATION[3..]),
     ] {
         now.metadata = metadata;
-        let whole = told(&plan(&now, known("0.47.0").unwrap(), None, false).unwrap());
+        let whole = failure_text(&plan(&now, known("0.47.0").unwrap(), None, false).unwrap());
         let mut wanted = left.to_vec();
         if metadata == Metadata::Pooled {
             // Not begun: the last patch release.
@@ -122,21 +122,21 @@ fn a_migration_that_was_killed_goes_on_where_it_is() {
         }
         assert_eq!(whole[..wanted.len()], wanted, "{metadata:?}");
         assert_eq!(whole[wanted.len()], "operator 0.47.0", "{metadata:?}");
-        // Asked for nothing but the release that runs, it is ended all the same.
+        // If only the running release is requested, it is completed nevertheless.
         if metadata.begun() {
             let kafka = now.kafka.clone();
-            let same = told(&plan(&now, now.release, Some(&kafka), false).unwrap());
+            let same = failure_text(&plan(&now, now.release, Some(&kafka), false).unwrap());
             assert_eq!(same, left, "{metadata:?}");
         }
     }
 }
 
 #[test]
-fn what_a_killed_run_left_is_gone_on_with() {
-    // The operator is there and Kafka, the level is not.
+fn an_interrupted_upgrade_continues() {
+    // Operator and Kafka are upgraded, the level is not.
     let mut half = state("1.2.0", None, Mode::Kraft);
     half.level = Some("4.2".into());
-    assert_eq!(told(&plan(&half, known("1.2.0").unwrap(), None, false).unwrap()), ["level 4.3-IV0"]);
+    assert_eq!(failure_text(&plan(&half, known("1.2.0").unwrap(), None, false).unwrap()), ["level 4.3-IV0"]);
 }
 
 fn refused(state: &State, to: &str) -> Failure {
@@ -144,7 +144,7 @@ fn refused(state: &State, to: &str) -> Failure {
 }
 
 #[test]
-fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
+fn a_refusal_names_its_rule_and_the_nearest_reachable_release() {
     let says = |failure: &Failure, rule: Rule| {
         assert_eq!(failure.id, errors::UPGRADE_NO_PATH);
         assert!(failure.causes[0].starts_with(&format!("rule {rule}: ")), "{failure:?}");
@@ -164,11 +164,11 @@ fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
     says(&kubernetes, Rule::Kubernetes);
     assert_eq!(kubernetes.kind, Kind::Prerequisite);
     assert!(kubernetes.hints.iter().any(|h| h.contains("--release 0.50.1")), "{kubernetes:?}");
-    // Both ends fit, a stop between them does not: 0.43 and 0.44 know no Kubernetes 1.33.
+    // Both ends are valid, a stop between them is not: 0.43 and 0.44 do not support Kubernetes 1.33.
     let mut between = state("0.42.0", Some("3.6.0"), Mode::Kraft);
     between.kubernetes = Some("1.33".parse().unwrap());
     says(&refused(&between, "0.45.1"), Rule::Kubernetes);
-    // Older than the cluster's: to upgrade Kubernetes would not help.
+    // Older than the cluster's: upgrading Kubernetes would not help.
     let mut newer = state("0.45.2", Some("3.9.1"), Mode::Zookeeper);
     newer.kubernetes = Some("1.34".parse().unwrap());
     let failure = refused(&newer, "0.51.0");
@@ -183,22 +183,22 @@ fn a_refusal_names_its_rule_and_goes_as_far_as_there_is_a_way() {
     says(&failure.unwrap_err(), Rule::NoDowngrade);
 }
 
-/// 0.46 and 0.47 know Kafka 3.9.0, 0.47 also 3.9.1, no later release knows 3.9.2.
+/// 0.46 and 0.47 support Kafka 3.9.0, 0.47 also 3.9.1, no later release supports 3.9.2.
 #[test]
-fn a_kafka_that_leads_nowhere_is_told_with_those_that_would() {
+fn a_kafka_version_without_a_path_is_reported_with_alternatives() {
     let mut last = state("0.45.2", Some("3.9.2"), Mode::Kraft);
     last.kubernetes = Some("1.30".parse().unwrap());
     let failure = refused(&last, "0.51.0");
     assert!(failure.causes[0].starts_with("rule kafka-supported: "), "{failure:?}");
     let wanted = "a new cluster with Strimzi 0.45.2 and Kafka 3.8.0, 3.8.1, 3.9.0 or 3.9.1 instead of 3.9.2 could be upgraded through Strimzi 0.47.0 and 0.50.1, on Kubernetes 1.30 to 1.33";
     assert!(failure.hints.iter().any(|h| h == wanted), "{:#?}", failure.hints);
-    // Where the Kubernetes is in the way too, the hint names those that are not.
+    // If Kubernetes prevents it too, the hint names versions that do not.
     last.kubernetes = Some("1.34".parse().unwrap());
     assert!(refused(&last, "0.51.0").hints.iter().any(|h| h == wanted));
 }
 
-/// Walk a way as the cluster would and hold every step against the rules.
-fn legal(state: &State, stops: &[Stop], target: &Release) {
+/// Follow a path like the cluster would, and check every step against the rules.
+fn assert_valid_path(state: &State, stops: &[Stop], target: &Release) {
     let (mut release, mut kafka) = (state.release, state.kafka.clone());
     let (mut level_now, mut converted) = (state.level.clone(), state.converted);
     let mut metadata = state.metadata;
@@ -215,7 +215,7 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
                     assert_eq!(*from, release.version);
                     assert!(stop.release.version > release.version, "no downgrade");
                     assert!(stop.release.kafka_version(&kafka).is_some(), "it knows the running Kafka");
-                    assert!(stop.release.can(metadata.mode()), "ZooKeeper is left in time");
+                    assert!(stop.release.supports_mode(metadata.mode()), "ZooKeeper is left in time");
                     assert!(!metadata.begun() && metadata != Metadata::Unfinished, "ended before");
                     assert!(converted || serves(stop.release, "v1beta2"), "converted before 1.0");
                     if let Some(k8s) = state.kubernetes {
@@ -273,7 +273,7 @@ fn legal(state: &State, stops: &[Stop], target: &Release) {
 }
 
 #[test]
-fn every_pair_has_a_legal_way_or_a_rule() {
+fn every_pair_has_a_valid_path_or_a_rule() {
     let minors: Vec<Option<Minor>> =
         [None].into_iter().chain((16..=36).map(|minor| Some(Minor { major: 1, minor }))).collect();
     let (mut ways, mut refusals) = (0, 0);
@@ -281,7 +281,7 @@ fn every_pair_has_a_legal_way_or_a_rule() {
         for to in releases() {
             for kafka in &from.kafka {
                 for mode in [Mode::Kraft, Mode::Zookeeper] {
-                    if !from.can(mode) {
+                    if !from.supports_mode(mode) {
                         continue;
                     }
                     let now = state(&from.version.to_string(), Some(&kafka.version.to_string()), mode);
@@ -290,7 +290,7 @@ fn every_pair_has_a_legal_way_or_a_rule() {
                         match plan(&now, to, None, false) {
                             Ok(stops) => {
                                 ways += 1;
-                                legal(&now, &stops, to);
+                                assert_valid_path(&now, &stops, to);
                             }
                             Err(failure) => {
                                 refusals += 1;
@@ -299,7 +299,7 @@ fn every_pair_has_a_legal_way_or_a_rule() {
                                     .iter()
                                     .any(|r| failure.causes[0] == format!("rule {r}: {}", r.sentence()));
                                 assert!(named, "{failure:?}");
-                                // Without a Kubernetes in the way, only these two forbid going up.
+                                // Regardless of Kubernetes, only these two rules forbid upgrades to a later release.
                                 if k8s.is_none() && to.version > from.version && to.zookeeper {
                                     assert!(mode == Mode::Kraft, "{from:?} {to:?}");
                                 }
@@ -313,9 +313,9 @@ fn every_pair_has_a_legal_way_or_a_rule() {
     assert!(ways > 5000 && refusals > 5000, "{ways} ways, {refusals} refusals");
 }
 
-/// Every state in which a run may have ended is gone on from, by the rules.
+/// Every state in which a run may have ended has a valid path.
 #[test]
-fn every_state_of_a_migration_has_a_legal_way() {
+fn every_state_of_a_migration_has_a_valid_path() {
     let mut ways = 0;
     for from in releases().iter().filter(|r| r.zookeeper && r.version >= MIGRATES) {
         for to in releases().iter().filter(|to| to.version >= from.version) {
@@ -331,9 +331,9 @@ fn every_state_of_a_migration_has_a_legal_way() {
                         match plan(&now, to, None, kraft) {
                             Ok(stops) => {
                                 ways += 1;
-                                legal(&now, &stops, to);
+                                assert_valid_path(&now, &stops, to);
                             }
-                            // Some versions of Kafka lead nowhere.
+                            // Some Kafka versions have no path.
                             Err(failure) => {
                                 assert!(failure.causes[0].starts_with("rule kafka-supported"), "{failure:?}");
                             }

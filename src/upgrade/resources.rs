@@ -1,4 +1,4 @@
-//! Updates the Kafka and its node pools to those of a release; changes by users are kept.
+//! Updates the Kafka resource and its node pools to those of a release; changes by users are kept.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -25,22 +25,22 @@ use crate::quickstart::{components as beside, kafka};
 /// The task.
 pub(crate) struct Resources {
     waiter: Waiter,
-    /// The level that the Kafka shall have.
+    /// The level that the Kafka resource will have.
     level: Option<String>,
-    /// Whether everything of the release belongs to it, or Kafka's version alone counts.
+    /// Whether to update all resources of the release, or only the Kafka version.
     whole: bool,
-    /// Whether fields that only ZooKeeper needed go, whoever wrote them.
+    /// Whether fields that only ZooKeeper needed are removed, whoever wrote them.
     without_zookeeper: bool,
 }
 
 impl Resources {
-    /// The context's release and Kafka, at this level.
+    /// The context's release and Kafka version, with this level.
     pub(crate) fn new(level: Option<String>, whole: bool) -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { waiter, level, whole, without_zookeeper: false }
     }
 
-    /// And nothing that only ZooKeeper needed.
+    /// Also remove what only ZooKeeper needed.
     #[must_use]
     pub(crate) fn without_zookeeper(mut self) -> Self {
         self.without_zookeeper = true;
@@ -59,7 +59,7 @@ impl Resources {
             && ownership::release(kafka) == Some(&cx.choice.release.version.to_string())
     }
 
-    /// What is applied: the release's resources over the live ones.
+    /// What is applied: the release's resources merged over the live ones.
     fn merged_over_live(&self, cx: &Context, snapshot: &Snapshot, wanted: &[Object]) -> Vec<Object> {
         let mode = cx.preset().mode();
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.json().clone());
@@ -68,9 +68,9 @@ impl Resources {
         let mut all = Vec::new();
         for new in wanted {
             let kind = if new.kind() == "Kafka" { Kind::Kafka } else { Kind::KafkaNodePool };
-            // A pool that somebody took away stays away.
+            // A pool that was deleted is not created again.
             let Some(live) = snapshot.get(kind, cx.namespace(), new.name()) else { continue };
-            // Somebody else's pool of that name is left unchanged.
+            // A foreign pool with that name is left unchanged.
             if !cx.owns(live.json()) {
                 continue;
             }
@@ -91,7 +91,7 @@ impl Resources {
                 let nodes = Kafka(live).nodes(snapshot.pools(cx.namespace()));
                 settle(&mut merged, live.json(), &cx.choice.kafka, nodes.brokers_wanted.max(1));
             }
-            // What kstrim added to it is in no rendering.
+            // What kstrim added to it is not part of the rendered manifests.
             component::into_kafka(
                 std::slice::from_mut(&mut merged),
                 Some(live.json()),
@@ -102,7 +102,7 @@ impl Resources {
         }
         manifest::label(&mut all, &digest, &cx.choice.release.version.to_string());
         if !self.whole {
-            // Not yet what `up` of the release would make.
+            // Not yet what `up` of the release would create.
             for object in &mut all {
                 object.set(&["metadata", "annotations", DIGEST], format!("{digest}-level"));
             }
@@ -111,8 +111,8 @@ impl Resources {
     }
 }
 
-/// Settings that need more brokers than there are where nobody sets them: as many as there are. Those that this Kafka
-/// is the first to have, and those that an earlier kstrim did not know.
+/// Settings that need more brokers than exist, if nobody set them: set them to the number of brokers. Only those that
+/// are new in this Kafka version, or that an earlier kstrim did not set.
 fn settle(merged: &mut Object, live: &Value, kafka: &Version, brokers: u32) {
     for need in broker::needs(kafka) {
         let set = live.pointer("/spec/kafka/config").and_then(|config| config.get(need.name)).is_some();
@@ -122,7 +122,7 @@ fn settle(merged: &mut Object, live: &Value, kafka: &Version, brokers: u32) {
     }
 }
 
-/// The level that a Kafka asks for.
+/// The level in a Kafka resource.
 pub(crate) fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
     let at = match mode {
         Mode::Kraft => "/spec/kafka/metadataVersion",
@@ -131,7 +131,7 @@ pub(crate) fn level_of(kafka: &Value, mode: Mode) -> Option<String> {
     kafka.pointer(at).map(plain)
 }
 
-/// What kstrim made the live resources of, as far as they tell: the rendering of their release.
+/// What kstrim rendered for the live resources, as far as they show it: the manifests of their release.
 fn before(cx: &Context, kafka: &Value) -> Option<Vec<Object>> {
     let release = catalogue::find(&ownership::release(kafka)?.parse().ok()?)?;
     let version = plain(kafka.pointer("/spec/kafka/version")?).parse().ok()?;
@@ -143,7 +143,7 @@ fn before(cx: &Context, kafka: &Value) -> Option<Vec<Object>> {
         namespace: &target.namespace,
         cluster: &target.cluster,
         storage: &cx.settings.storage,
-        // Storage stays as it is (`shape::merge_over_live`).
+        // Storage does not change (`shape::merge_over_live`).
         storage_class: None,
         tuning: !cx.settings.stock,
     })
@@ -173,7 +173,8 @@ impl Task<Context> for Resources {
         if live.is_some_and(|kafka| self.applied(cx, kafka.0.json(), &wanted)) {
             return Ok(());
         }
-        // Whatever differs from what kstrim made is applied as it is, so that nothing of others is taken.
+        // Everything that differs from what kstrim created is applied unchanged, so that no field of another manager
+        // is taken over.
         let applied = cx.apply(&self.merged_over_live(cx, &snapshot, &wanted), true).await;
         applied.map_err(|e| cx.api_failure("apply the Kafka cluster", &e))?;
         if self.without_zookeeper {

@@ -3,55 +3,55 @@
 use crate::errors;
 use crate::failure::{Failure, Kind};
 
-/// A rule of Strimzi's or Kafka's.
+/// A rule of Strimzi or Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
-    /// The operator and its resource definitions come first.
+    /// The operator and its CRDs are upgraded first.
     OperatorFirst,
-    /// An operator takes only Kafka versions that it knows.
+    /// An operator supports only certain Kafka versions.
     KafkaSupported,
-    /// Kafka comes after the operator.
+    /// Kafka is upgraded after the operator.
     KafkaSecond,
-    /// The metadata version comes when every broker runs the new Kafka.
+    /// The metadata version is raised after every broker runs the new Kafka version.
     MetadataLast,
-    /// The resources as the release has them.
+    /// The resources are those of the release.
     Resources,
     /// Everything is stored as `v1` before Strimzi 1.0.
     V1Conversion,
-    /// Nothing names a version of the resources that goes.
+    /// No reference to a removed version of the resources is left.
     OldVersions,
-    /// ZooKeeper ends with Strimzi 0.45.
+    /// ZooKeeper is supported up to Strimzi 0.45.
     ZookeeperEnds,
     /// kstrim migrates with Strimzi 0.45.
     MigratesFrom045,
     /// The migration needs node pools.
     NodePools,
-    /// Controllers of their own, and metadata in ZooKeeper and KRaft for a while.
+    /// Dedicated controllers, and metadata in ZooKeeper and KRaft for a while.
     DualWrite,
-    /// ZooKeeper is given up last.
+    /// ZooKeeper is removed last.
     KraftLast,
-    /// Nothing of ZooKeeper's is left in the resource.
+    /// Nothing of ZooKeeper is left in the resource.
     WithoutZookeeper,
     /// Controllers need a volume.
     MigrationStorage,
-    /// Controllers begin with empty volumes.
+    /// Controllers start with empty volumes.
     MigrationVolumes,
-    /// The migration's annotation goes one way.
+    /// The migration's annotation must not go back.
     MigrationOrder,
     /// KRaft clusters can be upgraded from Strimzi 0.39 on.
     KraftFrom039,
-    /// Each release has its Kubernetes versions.
+    /// Each release supports certain Kubernetes versions.
     Kubernetes,
-    /// Nothing goes back.
+    /// Downgrades are not possible.
     NoDowngrade,
-    /// Access rules of users list their operations before 0.49.
+    /// ACLs of users list their operations before 0.49.
     AclOperations,
-    /// Resource definitions belong to the whole cluster.
+    /// CRDs are cluster-wide.
     OneStrimzi,
 }
 
 impl Rule {
-    /// All of them, as the documentation lists them.
+    /// All of them, in the order of the documentation.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 21] = [
         Self::OperatorFirst,
@@ -104,7 +104,7 @@ impl Rule {
         }
     }
 
-    /// What it says, one sentence without a final stop.
+    /// Its text, one sentence without a final stop.
     pub(crate) const fn sentence(self) -> &'static str {
         match self {
             // Strimzi's `con-upgrade-sequence.adoc`.
@@ -166,7 +166,7 @@ impl Rule {
             // `con-upgrade-paths.adoc`, CHANGELOG of 0.39.0.
             Self::KraftFrom039 => "Kafka in KRaft mode can be upgraded from Strimzi 0.39 on",
             Self::Kubernetes => "every release on the path must support the cluster's Kubernetes version",
-            // `proc-downgrade-kafka-kraft.adoc`: a raised metadata version may not go back.
+            // `proc-downgrade-kafka-kraft.adoc`: a raised metadata version must not be lowered.
             Self::NoDowngrade => {
                 "an older release may not be able to read what a newer one stored, and a metadata version \
                  cannot be downgraded"
@@ -183,7 +183,7 @@ impl Rule {
         }
     }
 
-    /// Where it is said.
+    /// Where it is documented.
     pub(crate) const fn source(self) -> &'static str {
         match self {
             Self::V1Conversion | Self::OldVersions | Self::AclOperations => {

@@ -1,4 +1,4 @@
-//! Which releases lead from one to another, and with which Kafka each is reached. Pure.
+//! Which releases lead from one to another, and with which Kafka version each is reached. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,35 +6,36 @@ use super::model::{Metadata, State};
 use crate::catalogue::{Mode, Release, releases};
 use crate::names::{Minor, Version};
 
-/// The first release with which kstrim migrates. Strimzi's own migration began with 0.40, and was fixed until 0.45.
+/// The first release with which kstrim migrates. Strimzi's own migration was introduced with 0.40, and received fixes
+/// until 0.45.
 pub(super) const MIGRATES: Version = Version::new(0, 45, 0);
 
-/// What a release on the way is left with.
+/// The state after a release on the path.
 pub(super) struct Leg {
     /// The release.
     pub release: &'static Release,
-    /// The Kafka it is reached with.
+    /// The Kafka version when it is reached.
     pub kafka: Version,
     /// Whether everything is stored as `v1` by then.
     pub converted: bool,
-    /// Whether the Kafka is migrated to KRaft there.
+    /// Whether the Kafka cluster is migrated to KRaft there.
     pub migrates: bool,
 }
 
-/// The release that migrates: the one that began it, else the newest that can.
+/// The release that migrates: the one that began it, otherwise the newest that can.
 fn migrator(state: &State, target: &Release, kubernetes: Option<Minor>) -> Option<&'static Release> {
     if state.metadata.begun() {
         return Some(state.release);
     }
     let fits = |r: &Release| kubernetes.is_none_or(|k| r.kubernetes.contains(k));
     releases().iter().rev().find(|r| {
-        r.can(Mode::Zookeeper)
+        r.supports_mode(Mode::Zookeeper)
             && (MIGRATES..=target.version.clone()).contains(&r.version)
             && (r.version == state.release.version || r.version > state.release.version && fits(r))
     })
 }
 
-/// The fewest releases; of several ways the one over newer releases.
+/// The path with the fewest releases; of several the one with newer releases.
 pub(super) fn search(state: &State, target: &'static Release, kubernetes: Option<Minor>) -> Option<Vec<Leg>> {
     let mut before: BTreeMap<&Version, &'static Release> = BTreeMap::new();
     let mut kafka: BTreeMap<&Version, Version> = BTreeMap::new();
@@ -46,7 +47,8 @@ pub(super) fn search(state: &State, target: &'static Release, kubernetes: Option
         }
         for next in releases().iter().rev() {
             let ahead = next.version > at.version && next.version <= target.version;
-            let fits = next.can(state.mode()) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
+            let fits =
+                next.supports_mode(state.mode()) && kubernetes.is_none_or(|k| next.kubernetes.contains(k));
             if !ahead || !fits || kafka.contains_key(&next.version) || !readable(at, next) {
                 continue;
             }
@@ -70,7 +72,7 @@ pub(super) fn search(state: &State, target: &'static Release, kubernetes: Option
     Some(legs)
 }
 
-/// The same from ZooKeeper to KRaft, over the release that migrates.
+/// The same from ZooKeeper to KRaft, through the release that migrates.
 pub(super) fn migrating(
     state: &State,
     target: &'static Release,
@@ -91,7 +93,7 @@ pub(super) fn serves(release: &Release, version: &str) -> bool {
     release.api_versions.iter().any(|v| v == version)
 }
 
-/// Whether it serves both.
+/// Whether it serves both versions.
 pub(super) fn serves_both(release: &Release) -> bool {
     serves(release, "v1") && serves(release, "v1beta2")
 }
@@ -101,7 +103,7 @@ fn readable(at: &Release, next: &Release) -> bool {
     serves(next, "v1beta2") || serves(at, "v1")
 }
 
-/// The Kafka that goes from one release to the next: the one that runs, or the newest that both know.
+/// The Kafka version for the next release: the current one, or the newest that both releases support.
 fn carry(at: &Release, next: &Release, kafka: &Version) -> Option<Version> {
     if next.kafka_version(kafka).is_some() {
         return Some(kafka.clone());

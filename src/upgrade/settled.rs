@@ -12,18 +12,18 @@ use crate::failure::Result;
 use crate::kube::Kind;
 use crate::quickstart::context::Context;
 
-/// What is looked at while brokers are rolled.
+/// Kinds that are watched while brokers are rolled.
 pub(crate) const KINDS: [Kind; 6] =
     [Kind::Kafka, Kind::KafkaNodePool, Kind::Pod, Kind::Claim, Kind::Deployment, Kind::Event];
 
-/// The task: nothing but waiting.
+/// The task, which only waits.
 pub(crate) struct Settled {
     waiter: Waiter,
     by_release: bool,
 }
 
 impl Default for Settled {
-    /// Wait until the Kafka is ready and nothing rolls.
+    /// Wait until the Kafka resource is ready and no pod is being rolled.
     fn default() -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the upgrade of the Kafka cluster does not complete");
         Self { waiter, by_release: false }
@@ -31,7 +31,7 @@ impl Default for Settled {
 }
 
 impl Settled {
-    /// And until the operator of the context's release has been through it.
+    /// Also wait until the operator of the context's release has reconciled.
     #[must_use]
     pub(crate) fn by_release(mut self) -> Self {
         self.by_release = true;
@@ -55,7 +55,7 @@ impl Task<Context> for Settled {
     }
 }
 
-/// Whether the Kafka is as wanted.
+/// Whether the Kafka cluster is as requested.
 pub(crate) async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Result<Doneness> {
     let snapshot = cx.synced(&KINDS).await;
     let done = waiter.look(cx, &snapshot, ready::kafka).await?;
@@ -80,7 +80,7 @@ pub(crate) async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Res
     })
 }
 
-/// The images that the brokers' pods ask for. Their status may name another tag of the same image.
+/// The requested images of the brokers' pods. Their status may name another tag of the same image.
 fn images(cx: &Context, snapshot: &crate::kube::Snapshot) -> Vec<String> {
     let nodes = snapshot.pods(cx.namespace()).filter(|p| p.is_kafka_node_of(cx.cluster()));
     let containers =
@@ -88,11 +88,11 @@ fn images(cx: &Context, snapshot: &crate::kube::Snapshot) -> Vec<String> {
     containers.filter_map(|c| c.get("image")?.as_str().map(str::to_owned)).collect()
 }
 
-/// What tells that the operator of this release has not been through yet.
+/// What shows that the operator of this release has not reconciled yet.
 fn behind(cx: &Context, kafka: &Value, images: &[String]) -> Option<String> {
     let status = |name: &str| kafka.pointer(&format!("/status/{name}")).and_then(Value::as_str);
     let (release, version) = (cx.choice.release.version.to_string(), cx.choice.kafka.to_string());
-    // Both came with a later release than 0.30, and are believed where they are.
+    // Both fields were added after 0.30, and are used if they exist.
     if let Some(said) = status("operatorLastSuccessfulVersion").filter(|said| *said != release) {
         return Some(format!("Kafka: still reconciled by Strimzi {said}"));
     }
@@ -102,7 +102,7 @@ fn behind(cx: &Context, kafka: &Value, images: &[String]) -> Option<String> {
     if kafka.pointer("/spec/kafka/image").is_some() {
         return None;
     }
-    // `quay.io/strimzi/kafka:1.2.0-kafka-4.3.1`, wherever it is pulled from.
+    // `quay.io/strimzi/kafka:1.2.0-kafka-4.3.1`, from any registry.
     let tail = |image: &str| image.rsplit('/').next().unwrap_or(image).to_owned();
     let wanted = tail(&cx.choice.kafka_image);
     let strimzis = |image: &&String| tail(image).starts_with("kafka:");

@@ -1,5 +1,5 @@
-//! What kstrim created of a Kafka, read off the live resources, and how the resources of a later release
-//! go over them: what somebody else changed stays.
+//! Which settings kstrim created the Kafka resource with, derived from the live resources, and how the resources of a
+//! later release are merged over them: changes by users are kept.
 
 use serde_json::{Map, Value};
 
@@ -9,19 +9,19 @@ use crate::manifest::Object;
 use crate::manifest::render::Preset;
 use crate::names::StorageSize;
 
-/// The settings of `up` that shape the resources.
+/// The settings of `up` that determine the resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// The preset.
     pub preset: PresetName,
-    /// Size of each volume, if one is asked for.
+    /// Size of each volume, if one is specified.
     pub storage: Option<StorageSize>,
-    /// Whether kstrim's laptop tuning is in it.
+    /// Whether it includes kstrim's laptop tuning.
     pub tuned: bool,
 }
 
 impl Shape {
-    /// Of the Kafka and its pools.
+    /// Of the Kafka resource and its pools.
     pub(crate) fn of(kafka: &Value, pools: &[Value], mode: Mode) -> Self {
         let brokers = |pool: &&Value| {
             let roles = pool.pointer("/spec/roles").and_then(Value::as_array);
@@ -47,8 +47,8 @@ impl Shape {
     }
 }
 
-/// `new` as it goes over `live`: where the live value is still that of `old` the new one counts, and
-/// where somebody changed it, theirs. Storage is never changed: the operator could not.
+/// `new` merged over `live`: a live value that equals that of `old` is replaced, one that somebody changed is kept.
+/// Storage is never changed: the operator could not.
 pub(crate) fn merge_over_live(old: Option<&Object>, new: &Object, live: &Value) -> Object {
     let none = Value::Object(Map::new());
     let mut merged = new.clone();
@@ -71,7 +71,7 @@ fn merge(old: Option<&Value>, new: &Value, live: &Value, key: &str) -> Value {
                 let before = old.and_then(|o| o.get(key));
                 match has.get(key) {
                     Some(live) => _ = out.insert(key.clone(), merge(before, new, live, key)),
-                    // New with this release; what was there before was taken out by somebody.
+                    // New in this release; a field that existed before was removed by somebody.
                     None if before.is_none() => _ = out.insert(key.clone(), new.clone()),
                     None => {}
                 }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_changed_stays() {
+    fn changes_by_users_are_kept() {
         let old = object(json!({"kafka": {"version": "4.2.0", "config": {"a": 1, "b": 1, "gone": 1},
             "storage": {"type": "x"}, "probe": {"initialDelaySeconds": 1}, "old": true}}));
         let new =
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_presets_are_told_apart() {
+    fn the_preset_is_recognized() {
         let pool = |name: &str, storage: Value| {
             let roles = if name == "controller" { json!(["controller"]) } else { json!(["broker"]) };
             json!({"metadata": {"name": name}, "spec": {"roles": roles, "storage": storage}})

@@ -20,28 +20,28 @@ use crate::kube::cluster::OPERATOR;
 use crate::kube::object::text;
 use crate::names::{ImageRegistry, KubernetesVersion, SecretName, Version};
 
-/// The groups of Strimzi's definitions.
+/// The API groups of Strimzi's CRDs.
 pub(super) const GROUPS: [&str; 2] = ["kafka.strimzi.io", "core.strimzi.io"];
-/// The first release that takes `operations` only in the access rules of a KafkaUser.
+/// The first release that requires `operations` in the ACLs of a KafkaUser.
 const ACL: Version = Version::new(0, 49, 0);
 
-/// What runs, and how it was made.
+/// The current versions, and how the cluster was created.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     /// The current versions.
     pub state: State,
-    /// Whether nothing gets ready before the next step: an upgrade ended between two changes that belong together,
-    /// the next release's definitions and its operator, or the controllers and the annotation to migrate to them.
+    /// Whether resources cannot become ready before the next step: an upgrade ended between two changes that belong
+    /// together, the next release's CRDs and its operator, or the controllers and the annotation to migrate to them.
     pub between: bool,
-    /// The settings that shape the resources.
+    /// The settings that determine the resources.
     pub shape: Shape,
     /// Where the operator's image comes from, if not from its own registry.
     pub registry: Option<ImageRegistry>,
-    /// Secrets that the operator's image is pulled with.
+    /// Pull secrets of the operator's image.
     pub pull_secrets: Vec<SecretName>,
 }
 
-/// Look.
+/// Read it.
 pub(crate) async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result<Found> {
     let here = |what: &str| format!("{what} in namespace {}", cx.namespace());
     ours(cx, kafka, errors::KAFKA_FOREIGN, &here(&format!("the Kafka cluster {}", cx.cluster())))?;
@@ -115,13 +115,14 @@ pub(crate) async fn look(cx: &Session, kafka: &Value, pools: &[Value]) -> Result
     })
 }
 
-/// Where a Kafka keeps its metadata. `gated`: the operator has the gate that alone decided before 0.38.
+/// Where a Kafka cluster keeps its metadata. `gated`: the operator has the feature gate that alone decided before
+/// 0.38.
 fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
     let asked = migrate::annotation(kafka, migrate::KRAFT);
     let reached = text(kafka, "/status/kafkaMetadataState");
     let refuse = |message: String| Err(rule(Rule::MigrationOrder, Kind::Prerequisite, message).into());
     match (asked, reached) {
-        // The operator says so only where it migrates.
+        // The operator reports it only if it can migrate.
         ("enabled", "ZooKeeper" | "KRaftMigration" | "KRaftDualWriting") => refuse(format!(
             "strimzi.io/kraft is `enabled`, but the metadata state is {reached}: it must be `migration` first"
         )),
@@ -134,7 +135,7 @@ fn metadata(kafka: &Value, release: &Release, gated: bool) -> Result<Metadata> {
         }
         ("rollback", "" | "ZooKeeper") => refuse("strimzi.io/kraft is `rollback`".to_owned()),
         _ => {
-            // The annotation came with 0.38; before it the gate alone decided.
+            // The annotation was introduced with 0.38; before it only the gate decided.
             let before = release.version < Version::new(0, 38, 0);
             let kraft = kafka.pointer("/spec/zookeeper").is_none() || asked == "enabled" || before && gated;
             Ok(match kraft {
@@ -166,8 +167,8 @@ async fn kubernetes(cx: &Session) -> Option<crate::names::Minor> {
     Some(version.minor())
 }
 
-/// Refuse what an upgrade would do to others: another Kafka gets another operator or other definitions,
-/// access rules in the old form would be lost.
+/// Refuse an upgrade that would affect foreign objects: another Kafka cluster would get another operator or other
+/// CRDs, ACLs in the old form would be lost.
 pub(crate) async fn alone(cx: &Session, found: &Found, target: &Version) -> Result<()> {
     let group = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());
     let all = cx.list(&format!("{group}/kafkas"), "list Strimzi's resources").await?;

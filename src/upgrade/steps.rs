@@ -1,5 +1,5 @@
-//! The steps of a path as tasks of the engine. Each looks whether it is needed, so that a second run
-//! goes on where the cluster stands.
+//! The steps of a path as tasks of the engine. Each checks whether it is needed, so that a second run continues where
+//! the first one ended.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use crate::quickstart::context::Context;
 use crate::quickstart::{crds, operator, smoke, topic};
 use async_trait::async_trait;
 
-/// Messages there and back, and nothing lost that was there before the first step.
+/// A smoke test, and a check that everything that existed before the first step still exists.
 struct Proof {
     smoke: smoke::Smoke,
     before: kept::Before,
@@ -51,18 +51,18 @@ impl Task<Context> for Proof {
 
 /// What the steps share.
 pub(crate) struct Way<'a> {
-    /// The context the Kafka was found with.
+    /// The context with which the Kafka resource was read.
     pub cx: &'a Session,
-    /// What runs.
+    /// The current state.
     pub found: &'a Found,
-    /// Settings of a release, and what belongs to it.
+    /// Settings of a release, and its versions.
     pub choose: &'a dyn Fn(&Stop) -> Result<(Settings, Choice)>,
     /// Images that are loaded first.
     pub given: Rc<Given>,
 }
 
 impl Way<'_> {
-    /// The jobs, one after the other.
+    /// The jobs in order.
     pub(crate) fn jobs(&self, stops: &[Stop]) -> Result<Vec<Job>> {
         let mut line = Line { jobs: Vec::new(), proofs: 0, contexts: Rc::default(), before: Rc::default() };
         let now = Stop {
@@ -88,7 +88,7 @@ impl Way<'_> {
             line.versions(&cx, Keep::Live);
         }
         for stop in stops {
-            // Each step has the mode that it is done in; a migration is a stop of its own.
+            // Each step has the mode in which it is done; a migration is a separate stop.
             if stop.release.version != at.release.version || stop.mode != at.mode {
                 at = Stop { kafka: at.kafka.clone(), level: at.level.clone(), ..stop.clone() };
             }
@@ -98,7 +98,7 @@ impl Way<'_> {
                     Action::Versions { .. } => {
                         cx = self.context(&at, &line)?;
                         line.versions(&cx, Keep::Release);
-                        // The operator that is blind to its resources now is replaced at once.
+                        // The operator that cannot read its resources now is replaced immediately.
                         continue;
                     }
                     Action::Operator { .. } => {
@@ -153,7 +153,7 @@ impl Way<'_> {
                     }
                     Action::Convert => {
                         cx = self.context(&at, &line)?;
-                        // Written as v1 knows them: what was written before v1 would be refused.
+                        // In the form of v1: the older form would be rejected.
                         line.components(&cx);
                         line.push(&cx, "convert-v1", "Store everything as v1", 15, Convert);
                     }
@@ -170,7 +170,7 @@ impl Way<'_> {
     fn context(&self, stop: &Stop, line: &Line) -> Result<Rc<Context>> {
         let (settings, choice) = (self.choose)(stop)?;
         let cx = Rc::new(Context::for_release(self.cx, settings, choice));
-        // What is installed has its images already.
+        // The installed release has its images already.
         if stop.release.version != self.found.state.release.version || stop.kafka != self.found.state.kafka {
             line.contexts.borrow_mut().push(cx.clone());
         }
@@ -178,13 +178,13 @@ impl Way<'_> {
     }
 }
 
-/// Jobs, each of which needs the one before.
+/// Jobs that depend on the previous one each.
 struct Line {
     jobs: Vec<Job>,
     proofs: usize,
-    /// Those of the steps, for what is needed by all of them.
+    /// The tasks of the steps, for dependencies of later jobs.
     contexts: Contexts,
-    /// What was in Kafka before the first step.
+    /// The content of Kafka before the first step.
     before: kept::Before,
 }
 
@@ -202,27 +202,27 @@ impl Line {
         self.jobs.push(Job::new(spec, task, cx));
     }
 
-    /// The resources of what kstrim made beside the Kafka, as the context's release has them.
+    /// The resources of the components that kstrim created, for the context's release.
     fn components(&mut self, cx: &Rc<Context>) {
         let own = cx.settings.with.iter().map(|name| component::of(*name)).filter(|c| c.kind().is_some());
         for component in own {
             let name = component.name;
             let id = format!("{name}-{}-{}", cx.choice.release.version, cx.choice.kafka);
             let title = format!("{} by Strimzi {}", component.title, cx.choice.release.version);
-            // Before the conversion and at the end it may be of the same release.
+            // Before the conversion and at the end it may be for the same release.
             if self.jobs.iter().all(|job| job.spec.id != id) {
                 self.push(cx, id, title, 15, ComponentTask::new(name));
             }
         }
     }
 
-    /// Nothing that names a version which goes.
+    /// Remove references to removed versions.
     fn versions(&mut self, cx: &Rc<Context>, keep: Keep) {
         let id = format!("versions-{}", cx.choice.release.version);
         self.push(cx, id, "Remove old versions of Strimzi's resources", 15, Versions::new(keep));
     }
 
-    /// Messages there and back.
+    /// A smoke test.
     fn prove(&mut self, cx: &Rc<Context>) {
         self.proofs += 1;
         let (id, title) = (format!("smoke-{}", self.proofs), format!("Smoke test {}", self.proofs));

@@ -1,10 +1,10 @@
 //! Removes references to API versions that the next release's CRDs no longer have, before those CRDs are applied.
 //!
-//! Two things name a version for as long as they exist: what is stored in it (`convert`), and the entries of
+//! Two things refer to a version: objects that are stored in it (`convert`), and the entries of
 //! `metadata.managedFields` that were written in it. The installed operator writes entries of the old version until
 //! the API server stops serving it. So that version stays in the definitions, which the API server needs for reading
-//! those entries, but is not served any more; then nobody can write an entry, and those that exist are moved; then
-//! the next release's own definitions follow.
+//! those entries, but is not served any more; then no entry can be written, and those that exist are moved; then the
+//! next release's own definitions follow.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,15 +27,15 @@ use crate::manifest::label::DIGEST;
 use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 
-/// Objects that are written at the same time.
+/// Number of objects that are written at the same time.
 const AT_ONCE: usize = 8;
 
-/// Which versions stay.
+/// Which versions remain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// Those of the definitions of the context's release, which are applied next.
+    /// Those of the CRDs of the context's release, which are applied next.
     Release,
-    /// Those of the definitions as they are: an entry of any other was left by an upgrade without this step.
+    /// Those of the live CRDs: an entry of any other was left by an upgrade without this step.
     Live,
 }
 
@@ -44,14 +44,14 @@ pub(crate) struct Versions {
     keep: Keep,
 }
 
-/// A definition and its versions that stay.
+/// A CRD and its remaining versions.
 struct Kind {
     group: String,
     plural: String,
     kind: String,
     stays: Vec<String>,
     stored: String,
-    /// Versions of the live definition that go.
+    /// Versions of the live CRD that are removed.
     goes: Vec<Version>,
 }
 
@@ -77,7 +77,7 @@ impl Versions {
         Self { keep }
     }
 
-    /// The definitions that there are now.
+    /// The live CRDs.
     async fn kinds(&self, cx: &Context) -> Result<Vec<Kind>> {
         let live = definitions::list(cx).await?;
         let live = live.iter().filter(|c| GROUPS.contains(&text(c, "/spec/group")) && cx.owns(c));
@@ -88,7 +88,7 @@ impl Versions {
         Ok(live.filter_map(|live| kind(live, wanted.as_deref())).collect())
     }
 
-    /// The release's definitions, and the versions that go, which are no longer served.
+    /// The release's CRDs, plus the removed versions, which are no longer served.
     async fn without_service(&self, cx: &Context, kinds: &[Kind]) -> Result<Vec<Object>> {
         let mut all = sources::install(cx).await?.phases.crds.clone();
         all.retain_mut(|object| {
@@ -102,7 +102,7 @@ impl Versions {
                     versions.push(whole);
                 }
             }
-            // Not yet what `up` of the release makes.
+            // Not yet what `up` of the release creates.
             let digest = object.get("/metadata/annotations/kstrim~1digest").and_then(Value::as_str);
             let digest = format!("{}-versions", digest.unwrap_or_default());
             object.set(&["metadata", "annotations", DIGEST], digest);
@@ -111,7 +111,7 @@ impl Versions {
         Ok(all)
     }
 
-    /// Wait until nobody can write in the versions that go.
+    /// Wait until nothing can be written in the removed versions.
     async fn refused(&self, cx: &Context, kinds: &[Kind]) -> Result<()> {
         for kind in kinds {
             for version in &kind.goes {
@@ -124,7 +124,7 @@ impl Versions {
         Ok(())
     }
 
-    /// Every object with an entry of a version that does not stay.
+    /// Every object with an entry of a version that is removed.
     async fn stale<'a>(&self, cx: &Context, kinds: &'a [Kind]) -> Result<Vec<(&'a Kind, Value)>> {
         let mut all = Vec::new();
         for kind in kinds {
@@ -134,7 +134,7 @@ impl Versions {
         Ok(all)
     }
 
-    /// Move the entries of one object, unless it has changed or gone: then it is looked at again.
+    /// Move the entries of one object, unless it has changed or was deleted: then it is checked again.
     async fn write(&self, cx: &Context, kind: &Kind, mut object: Value) -> Result<()> {
         let Some(moved) = managed::moved(&object, &kind.group, &kind.stays(), &kind.stored) else {
             return Ok(());
@@ -207,7 +207,7 @@ fn named(kind: &Kind, definition: &Object) -> bool {
     definition.name() == format!("{}.{}", kind.plural, kind.group)
 }
 
-/// A live definition with what stays of it; `None` where the release does not have it at all.
+/// A live CRD with its remaining versions; `None` if the release does not have it at all.
 fn kind(live: &Value, wanted: Option<&[Object]>) -> Option<Kind> {
     let versions = |definition: &Value| -> Vec<Value> {
         definition.pointer("/spec/versions").and_then(Value::as_array).cloned().unwrap_or_default()

@@ -192,7 +192,7 @@ impl Walk<'_, '_> {
             return;
         }
         if let Some(expected) = schema.get("type").and_then(Value::as_str)
-            && !is_of(value, expected)
+            && !belongs_to(value, expected)
         {
             let article = if matches!(expected, "integer" | "array" | "object") { "an" } else { "a" };
             let expected = match expected {
@@ -327,7 +327,7 @@ fn required_names(choice: &Value) -> Vec<&str> {
 
 /// Whether a value fits one of the forms of `oneOf` or `anyOf`, which say nothing of unknown fields.
 fn matches(value: &Value, form: &Value) -> bool {
-    let of_type = form.get("type").and_then(Value::as_str).is_none_or(|expected| is_of(value, expected));
+    let of_type = form.get("type").and_then(Value::as_str).is_none_or(|expected| belongs_to(value, expected));
     let has = required_names(form).iter().all(|name| value.get(name).is_some_and(|value| !value.is_null()));
     let fields = form.get("properties").and_then(Value::as_object).into_iter().flatten();
     let fit = fields.filter_map(|(name, form)| Some((value.get(name)?, form)));
@@ -335,7 +335,7 @@ fn matches(value: &Value, form: &Value) -> bool {
     of_type && has && in_enum && fit.into_iter().all(|(value, form)| matches(value, form))
 }
 
-fn is_of(value: &Value, expected: &str) -> bool {
+fn belongs_to(value: &Value, expected: &str) -> bool {
     match expected {
         "object" => value.is_object(),
         "array" => value.is_array(),

@@ -1,4 +1,4 @@
-//! Pods and objects that admission refuses, and what is told of them: the words are the real API server's.
+//! Pods and objects that admission rejects, and how that is reported: the messages are those of the real API server.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ fn left_over(test: &Test) {
     );
 }
 
-/// Run to a failure of this id; all that was told. The harness ends a run that waits to its own limits.
+/// Run to a failure with this id; returns the whole output. The harness ends a run that does not end by itself.
 #[track_caller]
 fn fails<const N: usize>(test: &mut Test, args: [&str; N], id: &str, code: i32) -> String {
     let lines = events(test, args, code);
@@ -54,7 +54,7 @@ fn fails<const N: usize>(test: &mut Test, args: [&str; N], id: &str, code: i32) 
 }
 
 #[test]
-fn whatever_up_waits_for_a_pod_that_is_refused_ends_it_with_the_cause() {
+fn every_wait_of_up_ends_with_the_cause_if_a_pod_is_rejected() {
     for (part, words, args, id) in [
         ("cluster-operator", QUOTA, &["up"][..], "KS-ADMISSION-QUOTA"),
         ("cluster-operator", LIMITS, &["up"], "KS-ADMISSION-LIMITS"),
@@ -70,23 +70,23 @@ fn whatever_up_waits_for_a_pod_that_is_refused_ends_it_with_the_cause() {
         let run = test.args(args.iter().chain(&["-o", "json", "--profile", PROFILE])).run().expect(1);
         let lines = run.json_lines();
         assert_eq!(failure(&lines), id, "{part}: {}", told(&lines));
-        // When admission takes it, the next run goes on.
-        test.rescenario(|s| s.refused_pods.clear());
+        // When admission accepts it, the next run continues.
+        test.change_scenario(|s| s.refused_pods.clear());
         test.args(args.iter().chain(&["--profile", PROFILE])).run().expect(0);
     }
 }
 
 #[test]
-fn a_quota_that_the_tuning_trips_over_says_how_to_leave_the_tuning_out() {
+fn a_quota_that_conflicts_with_the_tuning_hints_at_stock() {
     let mut test = refused("cluster-operator", QUOTA);
     let told = fails(&mut test, ["up", "--cluster", "events"], "KS-ADMISSION-QUOTA", 1);
     assert!(told.contains("kstrim up --stock --cluster events"), "{told}");
 }
 
 #[test]
-fn a_kafka_without_its_entity_operator_is_not_all_well() {
+fn a_kafka_cluster_without_its_entity_operator_is_a_problem() {
     let mut test = ready();
-    test.rescenario(|s| refuse(s, "entity-operator", SECURITY));
+    test.change_scenario(|s| refuse(s, "entity-operator", SECURITY));
     let pods = test.objects(PROFILE);
     let mut pods = pods.as_object().into_iter().flat_map(|o| o.keys());
     let pod = pods.find(|k| k.starts_with("pods/") && k.contains("entity-operator")).expect("a pod");
@@ -109,12 +109,12 @@ fn a_kafka_without_its_entity_operator_is_not_all_well() {
 }
 
 #[test]
-fn a_webhook_that_fails_is_named_with_its_configuration_and_is_not_the_api_server() {
+fn a_failing_webhook_is_named_with_its_configuration_and_distinguished_from_the_api_server() {
     for words in [NO_SERVICE, REFUSES, SLOW] {
         let mut test = ready();
         left_over(&test);
         let refused = ("kafkatopics".to_owned(), "InternalError".to_owned(), words.to_owned());
-        test.rescenario(|s| s.refused_writes.push(refused));
+        test.change_scenario(|s| s.refused_writes.push(refused));
         let told = fails(&mut test, ["topic", "create", "hooked"], "KS-WEBHOOK-FAILED", 1);
         assert!(
             told.contains("check.policy.example.com of validatingwebhookconfiguration left-over-policy"),
@@ -126,7 +126,7 @@ fn a_webhook_that_fails_is_named_with_its_configuration_and_is_not_the_api_serve
 }
 
 #[test]
-fn a_write_that_is_refused_is_told_by_who_refuses_it() {
+fn a_rejected_write_names_what_rejected_it() {
     let quota = r#"kafkatopics.kafka.strimzi.io "{name}" is forbidden: exceeded quota: team, requested: count/kafkatopics.kafka.strimzi.io=1, used: count/kafkatopics.kafka.strimzi.io=1, limited: count/kafkatopics.kafka.strimzi.io=1"#;
     let policy = "ValidatingAdmissionPolicy 'freeze' with binding 'all' denied request: no";
     for (reason, words, id) in [
@@ -144,14 +144,14 @@ fn a_write_that_is_refused_is_told_by_who_refuses_it() {
         let mut test = ready();
         left_over(&test);
         let refused = ("kafkatopics".to_owned(), reason.to_owned(), words.to_owned());
-        test.rescenario(|s| s.refused_writes.push(refused));
+        test.change_scenario(|s| s.refused_writes.push(refused));
         let told = fails(&mut test, ["topic", "create", "hooked"], id, 1);
         assert!(id != "KS-ADMISSION-WEBHOOK" || told.contains("left-over-policy"), "{told}");
     }
 }
 
 #[test]
-fn an_operator_that_somebody_stopped_is_no_operator() {
+fn an_operator_that_is_scaled_to_0_is_reported() {
     let mut test = ready();
     let none =
         r#"patch deployment strimzi-cluster-operator -n kafka --type=merge -p {"spec":{"replicas":0}}"#;
@@ -169,14 +169,14 @@ fn an_operator_that_somebody_stopped_is_no_operator() {
 }
 
 #[test]
-fn a_component_that_is_left_alone_or_a_connector_that_fails_is_not_all_well() {
+fn a_paused_component_or_a_failed_connector_is_a_problem() {
     let mut test = ready();
     kstrim(&mut test, ["add", "connect"]).expect(0);
     let connector = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector",
         "metadata": {"name": "mine", "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}},
         "spec": {"class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasksMax": 1,
             "config": {"topics": "my-topic", "file": "/tmp/x"}}});
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.connector_trace = Some("org.apache.kafka.connect.errors.ConnectException: no such file".into())
     });
     apply_foreign(&test, &[connector]);
@@ -194,7 +194,7 @@ fn a_component_that_is_left_alone_or_a_connector_that_fails_is_not_all_well() {
     assert!(findings.contains("KS-COMPONENT-PAUSED"), "{findings}");
 }
 
-/// An operator in the namespace strimzi, under this name, that watches all namespaces; and a Kafka in team-a.
+/// An operator in the namespace strimzi, with this name, that watches all namespaces; and a Kafka cluster in team-a.
 fn elsewhere(name: &str) -> Test {
     let test = empty_cluster();
     let namespaces = ["strimzi", "team-a"]
@@ -244,7 +244,7 @@ fn elsewhere(name: &str) -> Test {
 }
 
 #[test]
-fn an_operator_elsewhere_under_another_name_is_the_operator() {
+fn an_operator_with_another_name_and_namespace_is_found() {
     let target = ["-n", "team-a", "-c", "events"];
     for name in ["strimzi-cluster-operator", "strimzi-cluster-operator-v1.2.0"] {
         let mut test = elsewhere(name);
@@ -261,7 +261,7 @@ fn an_operator_elsewhere_under_another_name_is_the_operator() {
         assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.hours"], 24, "{}", kafka["spec"]);
         let operator = &doctor::check(&document, "strimzi.operator")["problem"];
         assert_eq!(operator["id"], "KS-OPERATOR-ELSEWHERE", "{operator}");
-        // Its log and its pod are where it is.
+        // Its log and its pod are in its own namespace.
         let logs = test.args(["logs", "--component", "operator", "--tail", "1"].iter().chain(&target)).run();
         assert!(logs.expect(0).stdout.contains("operator"), "{name}");
         let logs = test.args(["logs", "--tail", "1"].iter().chain(&target)).run().expect(0);
@@ -270,7 +270,7 @@ fn an_operator_elsewhere_under_another_name_is_the_operator() {
         assert!(archive.order.iter().any(|f| f.starts_with(&format!("logs/{name}-"))), "{:?}", archive.order);
         assert!(archive.get("operator/pods.yaml").contains(name));
         assert!(archive.get("operator/deployments.yaml").contains(name));
-        // Without consent nothing is installed beside it, and with it neither.
+        // Without consent nothing is installed in addition to it, and with consent neither.
         let operators = |test: &Test| -> Vec<String> {
             let objects = test.objects(PROFILE);
             let keys = objects.as_object().into_iter().flat_map(|o| o.keys().cloned().collect::<Vec<_>>());
@@ -295,7 +295,7 @@ fn an_operator_elsewhere_under_another_name_is_the_operator() {
 }
 
 #[test]
-fn users_whose_credentials_are_not_strimzis_have_none_to_wait_for() {
+fn users_with_external_credentials_are_not_waited_for() {
     let mut test = ready();
     let user = |name: &str, spec: Value| {
         json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",

@@ -1,5 +1,5 @@
-//! `doctor` and `up` judge the same machine, environment and settings alike: what `up` refuses `doctor` has named
-//! with the same id, and where `up` succeeds `doctor` has found nothing that would prevent it.
+//! `doctor` and `up` agree about the same machine, environment and settings: what `up` refuses, `doctor` reports with
+//! the same id, and if `up` succeeds, `doctor` has found nothing that would prevent it.
 
 use std::collections::BTreeSet;
 
@@ -91,7 +91,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn doctor_and_up_judge_alike() {
+fn doctor_and_up_agree() {
     for case in cases() {
         let mut test = fresh().scenario(quick).scenario(case.choose);
         for (name, value) in case.env {

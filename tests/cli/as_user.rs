@@ -1,4 +1,5 @@
-//! `kstrim produce` and `kstrim consume` as a user: by certificate, by password, and where the brokers say no.
+//! `kstrim produce` and `kstrim consume` as a user: with a certificate, with a password, and when the brokers deny
+//! access.
 
 use serde_json::json;
 
@@ -26,8 +27,8 @@ fn refused(run: &Run, code: i32, id: &str, words: &str) {
     assert!(run.stderr.contains(id) && run.stderr.contains(words), "{}", run.stderr);
 }
 
-/// Messages go both ways, and nothing secret is shown or given to a program, `-v` or not.
-fn goes_both_ways(test: &mut Test) {
+/// Messages are produced and consumed, and nothing secret is printed or passed to a program, with or without `-v`.
+fn produces_and_consumes(test: &mut Test) {
     let run = produce(test, &["-v"]);
     assert_eq!(run.code(), 0, "{}", run.stderr);
     let read = ["consume", "my-topic", "--from-beginning", "-m", "1", "--timeout", "20s", "--user", "app"];
@@ -47,16 +48,16 @@ fn password(test: &mut Test, encoded: &str) {
 
 #[test]
 fn a_password_is_enough() {
-    goes_both_ways(&mut world_with(&["--authentication", "scram"]));
+    produces_and_consumes(&mut world_with(&["--authentication", "scram"]));
 }
 
 #[test]
 fn a_certificate_is_enough() {
-    goes_both_ways(&mut world_with(&[]));
+    produces_and_consumes(&mut world_with(&[]));
 }
 
 #[test]
-fn a_user_that_no_listener_takes_is_told_what_to_do() {
+fn a_user_without_a_matching_listener_gets_a_hint() {
     let mut test = ready();
     events(&mut test, ["user", "create", "app", "--authentication", "scram"], 0);
     let run = produce(&mut test, &[]);
@@ -67,25 +68,25 @@ fn a_user_that_no_listener_takes_is_told_what_to_do() {
 }
 
 #[test]
-fn a_wrong_password_is_told_from_a_missing_right() {
+fn a_wrong_password_is_distinguished_from_missing_permissions() {
     let mut test = world_with(&["--authentication", "scram"]);
     password(&mut test, "d3Jvbmc=");
     refused(&produce(&mut test, &[]), 1, "KS-LOGIN-REFUSED", "invalid credentials");
     password(&mut test, "c2NyYW0tcGFzc3dvcmQ=");
     // Kafka's codes for a topic that a user may not see, and may not write to.
-    test.rescenario(|s| s.broker = json!({"topic_error": 29}));
+    test.change_scenario(|s| s.broker = json!({"topic_error": 29}));
     refused(&produce(&mut test, &[]), 1, "KS-USER-DENIED", "--acl topic:my-topic:write");
-    test.rescenario(|s| s.broker = json!({"produce_error": 29}));
+    test.change_scenario(|s| s.broker = json!({"produce_error": 29}));
     refused(&produce(&mut test, &[]), 1, "KS-USER-DENIED", "could not be written");
-    test.rescenario(|s| s.broker = json!({"fetch_error": 29}));
+    test.change_scenario(|s| s.broker = json!({"fetch_error": 29}));
     let read = ["consume", "my-topic", "--from-beginning", "--timeout", "5s", "--user", "app"];
     refused(&kstrim(&mut test, read), 1, "KS-USER-DENIED", "--acl topic:my-topic:read");
 }
 
 #[test]
-fn a_certificate_that_has_run_out_is_not_tried() {
+fn an_expired_certificate_is_not_used() {
     let mut test = ready();
-    test.rescenario(|s| s.expired = vec!["strimzi".into()]);
+    test.change_scenario(|s| s.expired = vec!["strimzi".into()]);
     test.args(["user", "create", "app", "--prepare-kafka", "--yes"]).run().expect(0);
     refused(&produce(&mut test, &[]), 1, "KS-USER-CERTIFICATE-EXPIRED", "2021");
 }

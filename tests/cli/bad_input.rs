@@ -1,9 +1,9 @@
-//! What cannot be: refused before anything is done, with the rule and a way out.
+//! Invalid input: rejected before anything is done, with the rule and a hint.
 
 use crate::harness::{Action, Test};
 use crate::trouble::{clean, finished, ready, surroundings, up_fails};
 
-/// Run with these arguments: exit 2, no program was started, and stderr holds all of `words`.
+/// Run with these arguments: exit code 2, no program was started, and stderr contains all of `words`.
 #[track_caller]
 fn refused(args: &[&str], words: &[&str]) {
     let mut test = surroundings();
@@ -48,11 +48,11 @@ fn names_are_checked_before_any_command() {
 }
 
 #[test]
-fn a_name_that_begins_with_a_dash_is_no_flag() {
+fn a_name_that_begins_with_a_dash_is_not_a_flag() {
     for (flag, value) in
         [("--profile", "--force"), ("--namespace", "-n"), ("--cluster", "-x"), ("--topic", "-")]
     {
-        // With a blank clap takes the value for a flag of its own; either way it is refused.
+        // After a blank clap parses the value as a flag; it is rejected in both cases.
         refused(&["up", flag, value], &["error"]);
     }
 }
@@ -71,7 +71,7 @@ fn names_in_the_environment_are_checked_too() {
 }
 
 #[test]
-fn wrong_values_are_refused_with_what_the_flag_takes() {
+fn invalid_values_are_rejected_with_the_allowed_ones() {
     for (arg, words) in [
         ("--memory=lots", &["--memory", "4096", "4g"][..]),
         ("--memory=-1", &["--memory"]),
@@ -106,7 +106,7 @@ fn wrong_values_are_refused_with_what_the_flag_takes() {
 }
 
 #[test]
-fn versions_that_do_not_fit_list_those_that_do() {
+fn incompatible_versions_list_compatible_ones() {
     for (args, words) in [
         (&["--release=9.9.9"][..], &["9.9.9", "1.2.0"][..]),
         (&["--kafka=9.9.9"], &["9.9.9", "4.3.1"]),
@@ -121,7 +121,7 @@ fn versions_that_do_not_fit_list_those_that_do() {
 }
 
 #[test]
-fn a_manifest_that_cannot_be_used_is_refused_before_the_cluster_is_made() {
+fn an_invalid_manifest_is_rejected_before_the_cluster_is_created() {
     let good = include_str!("../fixtures/install.yaml");
     let broken = good.replace("  replicas: 1", "  replicas: [1");
     let foreign =
@@ -155,7 +155,7 @@ fn a_manifest_that_cannot_be_used_is_refused_before_the_cluster_is_made() {
 }
 
 #[test]
-fn a_folder_of_manifests_is_read_and_one_without_any_refused() {
+fn a_directory_of_manifests_is_read_and_an_empty_one_is_rejected() {
     let mut test = surroundings();
     test.write("empty/README", "");
     let folder = test.work().join("empty").display().to_string();
@@ -163,14 +163,14 @@ fn a_folder_of_manifests_is_read_and_one_without_any_refused() {
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_written_is_told() {
+fn an_unwritable_state_directory_is_reported() {
     let test = surroundings();
     let file = test.write("a-file", "");
     let mut test = test.env("KSTRIM_STATE_DIR", file.join("state"));
     let run = up_fails(&mut test, &[], "KS-STATE-UNWRITABLE", 3);
     assert!(finished(&run)["failure"].to_string().contains("KSTRIM_STATE_DIR"));
     assert_eq!(test.calls(), []);
-    // A mere look needs no state.
+    // Read-only commands need no state.
     let run = test.args(["status"]).run();
     clean(&test, &run);
 }
@@ -187,7 +187,7 @@ fn write_journal(test: &Test, text: &str) {
 }
 
 #[test]
-fn a_corrupt_journal_is_named_and_left_alone() {
+fn a_corrupt_journal_is_reported_and_not_changed() {
     for text in ["", "{", "{\"schema\": 1, \"profile\"", "[]", "{\"schema\": 1, \"profile\": \"other\"}"] {
         let mut test = surroundings();
         write_journal(&test, text);
@@ -213,8 +213,8 @@ fn a_newer_journal_is_never_written() {
 }
 
 #[test]
-fn a_disk_without_room_is_told_and_the_old_journal_stays_whole() {
-    // A limit on the size of files is what a full disk looks like to a writer (EFBIG).
+fn a_full_disk_is_reported_and_the_old_journal_stays_intact() {
+    // A limit on the size of files looks like a full disk to a writer (EFBIG).
     let mut test = ready();
     let before = std::fs::read_to_string(journal(&test)).expect("a journal");
     let kstrim = test.args(["up", "-o", "json"]).kstrim();
@@ -236,7 +236,7 @@ fn a_disk_without_room_is_told_and_the_old_journal_stays_whole() {
 }
 
 #[test]
-fn a_missing_program_is_named_with_where_to_get_it() {
+fn a_missing_program_is_named_with_its_download_page() {
     for (program, page) in
         [("minikube", "minikube.sigs.k8s.io"), ("kubectl", "kubernetes.io/docs/tasks/tools")]
     {
@@ -247,7 +247,7 @@ fn a_missing_program_is_named_with_where_to_get_it() {
         assert_eq!(test.calls(), []);
         test.args(["smoke-test"]).run().expect(3);
         test.args(["down", "--yes"]).run().expect(3);
-        // What asks no cluster needs no programs.
+        // Commands without a cluster need no programs.
         test.args(["render"]).run().expect(0);
         test.args(["versions"]).run().expect(0);
     }
@@ -260,7 +260,7 @@ fn says(program: &str, args: &str, stdout: &str) -> Test {
 }
 
 #[test]
-fn programs_that_are_too_old_are_refused_with_what_is_needed() {
+fn old_programs_are_rejected_with_the_required_version() {
     for (program, args, stdout) in [
         ("minikube", "version", r#"{"commit":"x","minikubeVersion":"v1.0.0"}"#),
         (
@@ -277,8 +277,8 @@ fn programs_that_are_too_old_are_refused_with_what_is_needed() {
 }
 
 #[test]
-fn a_minikube_that_cannot_make_the_kubernetes_is_refused() {
-    // Without a manifest, which would say the release.
+fn a_minikube_that_does_not_support_the_kubernetes_is_rejected() {
+    // Without a manifest, which would determine the release.
     let mut test = Test::new().env("KSTRIM_SYSTEM_TOOLS", "true");
     let args = ["--kubernetes-version=1.20.0"];
     let run = up_fails(&mut test, &args, "KS-VERSION-MINIKUBE-UNSUPPORTED", 3);
@@ -288,7 +288,7 @@ fn a_minikube_that_cannot_make_the_kubernetes_is_refused() {
 }
 
 #[test]
-fn programs_that_answer_nonsense_are_told() {
+fn programs_with_invalid_output_are_reported() {
     for (program, args) in
         [("minikube", "version"), ("kubectl", "version --client"), ("minikube", "profile list")]
     {

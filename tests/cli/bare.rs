@@ -7,21 +7,20 @@ use crate::mirror::{Mirror, url};
 use crate::support::{manifest, quick};
 use crate::trouble::clean;
 
-/// The minikube that the catalogue pins for the newest set.
+/// The minikube version that the catalogue pins for the newest set.
 pub const MINIKUBE: &str = "1.38.1";
-/// The kubectl that it pins.
+/// The kubectl version that it pins.
 pub const KUBECTL: &str = "1.35.1";
 
-/// Where kstrim keeps a tool of its own.
+/// The path of one of kstrim's own tools.
 pub fn own(test: &Test, tool: &str, version: &str) -> PathBuf {
     let platform = url("minikube", MINIKUBE);
     let platform = platform.rsplit_once("minikube-").expect("a platform").1;
     test.home().join(".local/share/kstrim/tools").join(tool).join(version).join(platform).join(tool)
 }
 
-/// A person with only a container engine and kstrim, and a mirror over HTTP: nothing else is installed.
-/// `published` is Strimzi's own install manifest, which is recognised by its digest; without it, a manifest of these
-/// tests is passed by URL.
+/// A user with only a container engine, kstrim, and a mirror over HTTP. `published` is Strimzi's own install
+/// manifest, which is recognized by its digest; without it, a manifest of these tests is passed by URL.
 pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
     let test = Test::new().scenario(quick).without("minikube").without("kubectl");
     let mirror = Mirror::new(&test);
@@ -47,7 +46,7 @@ pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
         "minikube was not found",
         "kstrim installed its own minikube 1.38.1",
         "kstrim installed its own kubectl 1.35.1",
-        // The stand-in reports the version of what it stands in for.
+        // The stand-in reports the version of the program that it replaces.
         "minikube 1.38.1 (kstrim's own), kubectl 1.34.4 (kstrim's own)",
     ] {
         assert!(said.contains(words), "{words}\n{said}");
@@ -56,7 +55,7 @@ pub fn a_container_engine_and_kstrim_are_enough(published: Option<&[u8]>) {
     for (at, sum) in [(0, &sums[0]), (1, &sums[1])] {
         assert_eq!((&listed[at]["sha256"], &listed[at]["state"]), (&sum.as_str().into(), &"good".into()));
     }
-    // All other verbs find them; nothing is downloaded a second time, and nothing needs the network.
+    // All other commands find them; nothing is downloaded again, and nothing needs the network.
     let asked = mirror.seen().len();
     assert!(asked >= 3, "{:?}", mirror.seen());
     let sums = mirror.seen().into_iter().filter(|path| path.ends_with(".sha256")).count();

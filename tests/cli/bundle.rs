@@ -1,4 +1,4 @@
-//! Bundles: written of archives or of a cluster, shown, checked, and enough for `up`.
+//! Bundles: created from archives or from a cluster, inspected, verified, and sufficient for `up`.
 
 use std::fs;
 use std::path::Path;
@@ -50,7 +50,7 @@ pub const CREATE: [&str; 8] = [
     "kafka.tar",
 ];
 
-/// A bundle of archives, in a world in which no registry and no publisher answers.
+/// A bundle of archives, in a world in which no registry and no publisher responds.
 fn bundled() -> Test {
     let mut test = fresh();
     archives(&test);
@@ -58,18 +58,18 @@ fn bundled() -> Test {
     moved(&test)
 }
 
-/// Another machine with the bundle and nothing else.
+/// Another machine with only the bundle.
 fn moved(from: &Test) -> Test {
     let test = Test::new().scenario(|s| {
         quick(s);
         s.registry = Registry::Unreachable;
     });
     test.write("kafka.bundle", fs::read(from.work().join("kafka.bundle")).expect("a bundle"));
-    // Whoever asks the net is refused at once.
+    // Requests to the network are refused immediately.
     test.env("HTTPS_PROXY", "http://127.0.0.1:9").env("HTTP_PROXY", "http://127.0.0.1:9")
 }
 
-/// What is in the cache of bundles, with the time each file was made.
+/// The files in the cache of bundles, with their modification times.
 fn unpacked(test: &Test) -> Vec<(String, std::time::SystemTime)> {
     let folder = test.home().join(".cache/kstrim/bundles/sha256");
     let list = fs::read_dir(folder).map(|l| l.flatten().collect::<Vec<_>>()).unwrap_or_default();
@@ -98,13 +98,13 @@ fn up_needs_nothing_but_the_bundle() {
     let first = unpacked(&test);
     assert_eq!(first.len(), 3, "a manifest and two images: {first:?}");
 
-    // Again, and for a new profile: nothing is unpacked any more.
+    // A second time, and for a new profile: nothing is unpacked.
     let again = events(&mut test, ["up", "--bundle", "kafka.bundle"], 0);
     assert_eq!(outcomes(&again)["images"], "already_done");
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     events(&mut test, ["up", "--bundle", "kafka.bundle"], 0);
     assert_eq!(unpacked(&test), first);
-    // One that was damaged since is unpacked anew.
+    // A file that was damaged in the meantime is unpacked again.
     let (name, _) = &first[1];
     fs::write(test.home().join(".cache/kstrim/bundles/sha256").join(name), "x").expect("a file");
     kstrim(&mut test, ["down", "--yes"]).expect(0);
@@ -114,7 +114,7 @@ fn up_needs_nothing_but_the_bundle() {
 }
 
 #[test]
-fn inspect_and_verify_show_what_is_inside() {
+fn inspect_and_verify_show_the_contents() {
     let mut test = bundled();
     for verb in ["inspect", "verify"] {
         let text = kstrim(&mut test, ["bundle", verb, "kafka.bundle"]).expect(0).stdout;
@@ -132,7 +132,7 @@ fn inspect_and_verify_show_what_is_inside() {
         assert_eq!(data["id"].as_str().map(str::len), Some(64));
     }
     assert_eq!(test.calls(), []);
-    // The script takes the files out of it with tar alone.
+    // The script extracts the files with tar alone.
     let script = kstrim(&mut test, ["plan", "--script", "--bundle", "kafka.bundle"]).expect(0).stdout;
     assert!(
         script.contains("tar -xOf kafka.bundle images/kafka.tar | minikube -p kstrim image load -"),
@@ -142,7 +142,7 @@ fn inspect_and_verify_show_what_is_inside() {
 }
 
 #[test]
-fn a_bad_bundle_is_refused_by_the_bad_entry() {
+fn an_invalid_bundle_is_rejected_with_the_invalid_entry() {
     let mut test = bundled();
     let whole = fs::read(test.work().join("kafka.bundle")).expect("a bundle");
     let mut edited = whole.clone();
@@ -162,12 +162,12 @@ fn a_bad_bundle_is_refused_by_the_bad_entry() {
         }
         assert_eq!(test.calls(), [], "{verb:?} {file}");
     }
-    // `up` finds it when it unpacks, before anything is loaded.
+    // `up` notices when it unpacks, before anything is loaded.
     let lines = events(&mut test, ["up", "--bundle", "edited.bundle"], 2);
     assert_eq!(failure(&lines), "KS-BUNDLE-DIGEST");
     assert!(told(&lines).contains("images/kafka.tar"), "{}", told(&lines));
     assert!(!test.calls().iter().any(|c| c.line().contains("image load")));
-    // What somebody else made up.
+    // A file that is not a bundle.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bundles");
     for name in ["KS-BUNDLE-ENTRY.traversal", "KS-BUNDLE-ENTRY.symlink", "KS-BUNDLE-UNREADABLE.text"] {
         let file = folder.join(format!("{name}.bundle"));
@@ -177,7 +177,7 @@ fn a_bad_bundle_is_refused_by_the_bad_entry() {
 }
 
 #[test]
-fn a_bundle_of_another_set_is_refused() {
+fn a_bundle_for_other_versions_is_rejected() {
     let mut test = bundled();
     for (flags, words) in [
         (&["--release", "0.45.2"][..], "is for Strimzi 1.2.0, but Strimzi 0.45.2 was requested"),
@@ -190,14 +190,14 @@ fn a_bundle_of_another_set_is_refused() {
     let run = kstrim(&mut test, ["up", "--bundle", "kafka.bundle", "--manifests", "x.yaml"]).expect(2);
     assert!(run.stderr.contains("--manifests cannot be"), "{}", run.stderr);
     assert_eq!(test.calls(), []);
-    // The same words as the bundle's are fine, in a settings file too.
+    // The same versions as the bundle's are accepted, in a settings file, too.
     test.write("kstrim.yaml", "bundle: kafka.bundle\nrelease: 1.2.0\n");
     kstrim(&mut test, ["trust"]).expect(0);
     kstrim(&mut test, ["render", "--only", "kafka"]).expect(0);
 }
 
 #[test]
-fn images_come_out_of_the_running_cluster() {
+fn images_are_saved_from_the_running_cluster() {
     let mut test = ready();
     let run = kstrim(&mut test, ["bundle", "create", "-o", "kafka.bundle"]).expect(0);
     assert_eq!(run.stdout, "kafka.bundle\n");
@@ -215,7 +215,7 @@ fn images_come_out_of_the_running_cluster() {
 }
 
 #[test]
-fn what_lacks_an_image_is_not_written_nor_used() {
+fn an_incomplete_bundle_is_neither_written_nor_used() {
     let mut test = fresh();
     archives(&test);
     let words = ["bundle", "create", "-o", "kafka.bundle", "--image-archive", "operator.tar"];
@@ -234,7 +234,7 @@ fn what_lacks_an_image_is_not_written_nor_used() {
 }
 
 #[test]
-fn tools_and_minikubes_downloads_go_along() {
+fn tools_and_minikubes_downloads_can_be_included() {
     let mut test = fresh();
     archives(&test);
     let cache = test.home().join(".minikube/cache/linux/amd64/v1.34.4");
@@ -257,21 +257,22 @@ fn tools_and_minikubes_downloads_go_along() {
     ];
     assert_eq!(paths, expected);
 
-    // A machine without minikube and kubectl uses the bundle's. The stand-in goes by its name.
+    // A machine without minikube and kubectl uses the bundle's. The stand-in depends on its name.
     let mut other = moved(&test).without("minikube").without("kubectl");
     let lines = events(&mut other, ["up", "--bundle", "kafka.bundle"], 0);
     assert_eq!(outcomes(&lines)["smoke"], "done");
     assert!(other.home().join(".local/share/kstrim/tools/minikube/1.38.1").is_dir());
     let kubelet = other.home().join(".minikube/cache/linux/amd64/v1.34.4/kubelet");
     assert_eq!(fs::read_to_string(&kubelet).expect("a kubelet"), "a kubelet");
-    // What is there stays.
+    // Existing files are kept.
     fs::write(&kubelet, "mine").expect("a file");
     kstrim(&mut other, ["down", "--yes"]).expect(0);
     events(&mut other, ["up", "--bundle", "kafka.bundle"], 0);
     assert_eq!(fs::read_to_string(&kubelet).expect("a kubelet"), "mine");
 
     let said = |lines: &[Value]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    // So does one whose kubectl is too old for the bundle's Kubernetes; its minikube fits and is left alone.
+    // The same on a machine whose kubectl is too old for the bundle's Kubernetes; its minikube is suitable and is
+    // used.
     let says = r#"{"clientVersion":{"major":"1","minor":"30","gitVersion":"v1.30.0"}}"#;
     let lags = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
     let mut third = moved(&test).fault("kubectl", "version --client", Some(1), lags);
@@ -279,7 +280,7 @@ fn tools_and_minikubes_downloads_go_along() {
     let words = "kubectl 1.30.0 is too old for Kubernetes 1.34.4; kstrim installed its own kubectl 1.34.4 from the bundle";
     assert!(said(&lines).contains(words), "{}", said(&lines));
     assert!(!third.home().join(".local/share/kstrim/tools/minikube").exists());
-    // Where it is forbidden, it is a warning.
+    // If that is forbidden, it is a warning.
     let lags = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
     let mut fourth = moved(&test).fault("kubectl", "version --client", Some(1), lags);
     let lines = events(&mut fourth, ["up", "--bundle", "kafka.bundle", "--system-tools"], 0);

@@ -1,4 +1,4 @@
-//! `kstrim scale` and `kstrim set`: changes of a running Kafka, and what is refused.
+//! `kstrim scale` and `kstrim set`: changes of a running Kafka cluster, and what is rejected.
 
 use serde_json::{Value, json};
 
@@ -19,19 +19,19 @@ fn config(test: &Test) -> Value {
 }
 
 #[test]
-fn brokers_come_beside_the_controllers_and_go_again() {
+fn brokers_are_added_in_a_new_pool_and_removed_again() {
     let mut test = ready();
-    // Slow enough to be seen on their way.
-    test.rescenario(|s| s.timings.broker_ready = 1500);
+    // Slow enough to observe the intermediate states.
+    test.change_scenario(|s| s.timings.broker_ready = 1500);
     let lines = events(&mut test, ["scale", "--brokers", "3"], 0);
     assert!(lines.iter().any(|l| l["type"] == "task_progress"), "{lines:#?}");
     assert_eq!(test.object(PROFILE, POOL)["spec"]["roles"], json!(["broker"]));
     assert_eq!(pods(&test), ["broker-1", "broker-2", "dual-role-0"]);
-    // There already: nothing is written.
+    // They exist already: nothing is written.
     test.forget_calls();
     events(&mut test, ["scale", "--brokers", "3"], 0);
     assert_eq!(written(&test), Vec::<String>::new());
-    // A topic on the brokers that would go.
+    // A topic on the brokers that would be removed.
     events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
     let lines = events(&mut test, ["scale", "--brokers", "1"], 2);
     assert_eq!(failure(&lines), "KS-SCALE-DATA");
@@ -41,9 +41,9 @@ fn brokers_come_beside_the_controllers_and_go_again() {
     assert_eq!(pods(&test), ["dual-role-0"]);
 }
 
-/// With access rules a client without a user sees no topics: what a broker holds is read from its folders.
+/// With authorization a client without a user sees no topics: the topics on a broker are read from its directories.
 #[test]
-fn access_rules_hide_no_data_from_scale() {
+fn scale_finds_topics_that_authorization_hides() {
     let mut test = ready();
     events(&mut test, ["scale", "--brokers", "3"], 0);
     events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
@@ -57,9 +57,9 @@ fn access_rules_hide_no_data_from_scale() {
     assert_eq!(pods(&test), ["broker-1", "broker-2", "dual-role-0"]);
 }
 
-/// The brokers that are removed are those that were checked, or none is removed.
+/// Exactly the brokers that were checked are removed, or none.
 #[test]
-fn brokers_do_not_go_while_it_is_not_certain_which() {
+fn no_broker_is_removed_while_it_is_not_certain_which() {
     let mut test = ready();
     events(&mut test, ["scale", "--brokers", "3"], 0);
     let pool = |test: &Test, words: &str| drop(kubectl(test, &format!("{words} -n kafka")).expect(0));
@@ -71,7 +71,7 @@ fn brokers_do_not_go_while_it_is_not_certain_which() {
 }
 
 #[test]
-fn controllers_are_not_taken_away() {
+fn controllers_are_not_removed() {
     let mut test = ready();
     let patch = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
         "metadata": {"name": "dual-role", "namespace": "kafka"}, "spec": {"replicas": 3}});
@@ -83,7 +83,7 @@ fn controllers_are_not_taken_away() {
 }
 
 #[test]
-fn a_setting_is_set_and_taken_back() {
+fn a_setting_is_set_and_reset() {
     let mut test = ready();
     events(&mut test, ["set", "log.retention.hours=24", "num.partitions=3", "--yes"], 0);
     let now = config(&test);
@@ -94,13 +94,13 @@ fn a_setting_is_set_and_taken_back() {
     assert_eq!(written(&test), Vec::<String>::new());
     events(&mut test, ["set", "--unset", "log.retention.hours", "--yes"], 0);
     assert!(config(&test).get("log.retention.hours").is_none());
-    // `up` as before leaves it alone.
+    // `up` with the same flags keeps it.
     events(&mut test, ["up"], 0);
     assert_eq!(config(&test)["num.partitions"], 3);
 }
 
 #[test]
-fn what_kafka_or_strimzi_does_not_take_is_refused() {
+fn invalid_settings_are_rejected() {
     let mut test = ready();
     let lines = events(&mut test, ["set", "log.retention.hour=24"], 2);
     assert_eq!(failure(&lines), "KS-SET-UNKNOWN");
@@ -111,7 +111,7 @@ fn what_kafka_or_strimzi_does_not_take_is_refused() {
 }
 
 #[test]
-fn what_the_operator_refuses_is_put_back() {
+fn a_change_that_the_operator_rejects_is_reverted() {
     let mut test = ready();
     let lines = events(&mut test, ["set", "default.replication.factor=3", "--yes"], 1);
     assert!(told(&lines).contains("were restored"), "{}", told(&lines));

@@ -37,7 +37,7 @@ impl Runner {
         let mut command = Command::new("/bin/sh");
         command.arg(repository().join("ci/action").join(script)).current_dir(self.test.work()).env_clear();
         command.envs(kstrim.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        // The stand-ins before the programs that every runner has.
+        // The stand-ins take precedence over the programs that every runner has.
         command.env("PATH", format!("{}:/usr/bin:/bin", self.test.bin().display()));
         command.env("CI", "true").env("GITHUB_ACTIONS", "true").env("RUNNER_TEMP", &self.temp);
         for name in ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"] {
@@ -78,7 +78,7 @@ fn repository() -> &'static Path {
 }
 
 #[test]
-fn a_green_job() {
+fn a_successful_job() {
     let runner = Runner::new(fresh().scenario(quick));
     runner.install();
     assert!(runner.outputs()["version"].starts_with(|c: char| c.is_ascii_digit()));
@@ -133,7 +133,7 @@ fn a_cluster_that_cannot_be_created_is_explained_in_an_annotation() {
     assert!(annotation.contains("%0Abecause: ") && annotation.contains("%0Ahint: "), "{annotation}");
     assert_eq!(runner.outputs()["failure"], "KS-IMAGE-PULL");
     assert!(runner.text("GITHUB_STEP_SUMMARY").contains("errors.md#ks-image-pull"));
-    // A mistake in the inputs has no events.
+    // A mistake in the inputs produces no events.
     let said = runner.expect("up.sh", &[("INPUT_UP_ARGS", "--preset=none")], 2);
     assert!(said.contains("::error title=kstrim::kstrim failed with exit code 2"), "{said}");
 }
@@ -156,7 +156,7 @@ fn only_a_program_with_the_right_digest_is_installed() {
 
 /// Every script that a step runs exists, and each step passes inputs that the action has.
 #[test]
-fn the_action_names_what_exists() {
+fn the_action_refers_to_existing_scripts_and_inputs() {
     let text = fs::read_to_string(repository().join("action.yml")).expect("action.yml");
     let action: Value = serde_yaml::from_str(&text).expect("YAML");
     let steps = action["runs"]["steps"].as_array().expect("steps");

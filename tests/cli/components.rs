@@ -1,4 +1,4 @@
-//! What stands beside Kafka: `up --with`, `add`, `remove`, and what is refused.
+//! Components: `up --with`, `add`, `remove`, and what is rejected.
 
 use serde_json::{Value, json};
 use stand_ins::scenario::Waiting;
@@ -27,8 +27,8 @@ fn component(status: &Value, name: &str) -> Value {
 }
 
 #[test]
-fn up_brings_them_all_beside_each_other() {
-    // Long enough for all to be begun before the first is there, on a busy machine too.
+fn up_starts_all_components_in_parallel() {
+    // Long enough to start all of them before the first is ready, even on a busy machine.
     let mut test = fresh().scenario(|s| {
         quick(s);
         s.timings.pod_ready = 2_000;
@@ -39,7 +39,7 @@ fn up_brings_them_all_beside_each_other() {
     for name in with.split(',') {
         assert!(matches!(outcomes[name].as_str(), "done" | "already_done"), "{name}: {outcomes:?}");
     }
-    // They start together, when the brokers serve, and the end waits for them.
+    // They start together when the brokers are ready, and the last task waits for them.
     let brokers = place(&lines, "task_finished", "kafka");
     let first = ["connect", "mirror-maker", "bridge"].map(|name| place(&lines, "task_finished", name));
     for name in ["connect", "mirror-maker", "bridge"] {
@@ -55,13 +55,13 @@ fn up_brings_them_all_beside_each_other() {
         "{kafka}"
     );
     assert_eq!(kafka["spec"]["kafka"]["metricsConfig"]["type"], "strimziMetricsReporter");
-    // One apply: no broker is made twice.
+    // A single apply: no broker is created twice.
     assert_eq!(kafka["metadata"]["generation"], 1);
     let connect = test.object(PROFILE, CONNECT);
     assert_eq!(connect["spec"]["bootstrapServers"], "my-cluster-kafka-bootstrap:9092");
     assert_eq!(names(&test, "pods/kafka/my-cluster-connect"), ["pods/kafka/my-cluster-connect-0"]);
 
-    // What carries something was seen to do it.
+    // Each component was tested with messages.
     let proven: Vec<&Value> = lines.iter().filter(|l| l["type"] == "component_smoke").collect();
     assert_eq!(proven.len(), 5, "{proven:#?}");
     assert!(proven.iter().all(|p| p["passed"] == true), "{proven:#?}");
@@ -74,12 +74,12 @@ fn up_brings_them_all_beside_each_other() {
     let text = kstrim(&mut test, ["status"]).expect(0).stdout;
     assert!(text.contains("KafkaMirrorMaker2/my-cluster") && text.contains("spec.kafkaExporter"), "{text}");
 
-    // Again, with and without: nothing is written, nothing goes.
+    // Again, with and without: nothing is written or deleted.
     let before = test.object(PROFILE, KAFKA);
     for args in [vec!["up", "--preset", "ha"], vec!["up", "--preset", "ha", "--with", with]] {
         test.forget_calls();
         test.args(args.clone()).run().expect(0);
-        // The check of Connect creates two connectors in one apply and deletes each by its path.
+        // The test of Connect creates two connectors in one apply and deletes each by its path.
         let mut calls = written(&test).into_iter();
         if args.contains(&"--with") {
             let created = calls.next().expect("the check's connectors are created");
@@ -98,17 +98,17 @@ fn up_brings_them_all_beside_each_other() {
     }
     assert_eq!(test.object(PROFILE, KAFKA), before);
 
-    // All of it goes with the rest.
+    // All of them are deleted with the rest.
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
     assert_eq!(names(&test, "/kafka/"), Vec::<String>::new());
     assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"]);
 }
 
 #[test]
-fn another_up_takes_nothing_away() {
+fn another_up_removes_nothing() {
     let mut test = ready();
     events(&mut test, ["add", "exporter", "metrics", "--yes"], 0);
-    // Other settings: the whole Kafka is applied again.
+    // Other settings: the whole Kafka resource is applied again.
     events(&mut test, ["up", "--stock"], 0);
     let kafka = test.object(PROFILE, KAFKA);
     assert!(kafka["spec"]["kafka"]["readinessProbe"].is_null(), "applied anew: {kafka}");
@@ -130,7 +130,7 @@ fn each_is_added_once_and_removed_without_a_trace() {
     assert!(outcomes(&lines).values().all(|o| o == "already_done"), "{:?}", outcomes(&lines));
     assert_eq!(written(&test), Vec::<String>::new());
 
-    // Topics go with two of them, which needs a word.
+    // Two of them have topics, whose deletion needs consent.
     let lines = events(&mut test, ["remove", "connect", "mirror-maker"], 2);
     assert_eq!(failure(&lines), "KS-CONSENT");
     events(&mut test, ["remove", "bridge", "exporter", "metrics", "--yes"], 0);
@@ -140,15 +140,16 @@ fn each_is_added_once_and_removed_without_a_trace() {
         names.into_iter().filter(|n| !n.starts_with("events/") && !n.starts_with("replicasets")).collect()
     };
     assert_eq!(events_gone(names(&test, "/kafka/")), events_gone(all));
-    // Gone already is success.
+    // Removing what does not exist succeeds.
     let lines = events(&mut test, ["remove", "bridge"], 0);
     assert_eq!(outcomes(&lines)["bridge"], "already_done");
     events(&mut test, ["smoke-test"], 0);
 }
 
-/// The names of Connect's topics prove nothing: they are deleted with a Connect, or after an interrupted removal.
+/// The names of Connect's topics prove nothing: they are deleted with a KafkaConnect, or after an interrupted
+/// removal.
 #[test]
-fn topics_go_only_with_their_component() {
+fn topics_are_deleted_only_with_their_component() {
     const THEIRS: &str = "my-cluster-connect-offsets";
     let mut test = ready();
     events(&mut test, ["topic", "create", THEIRS], 0);
@@ -161,7 +162,7 @@ fn topics_go_only_with_their_component() {
     let delete = "kafkamirrormaker2s/my-cluster -f";
     test = test.fault("kubectl", delete, Some(1), Action::KillParentAfter);
     assert_eq!(kstrim(&mut test, ["remove", "mirror-maker", "--yes"]).code(), 137);
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     assert!(topics(&test).contains(&MIRROR.to_owned()), "{:?}", topics(&test));
     events(&mut test, ["remove", "mirror-maker", "--yes"], 0);
     assert!(!topics(&test).contains(&MIRROR.to_owned()), "{:?}", topics(&test));
@@ -169,7 +170,7 @@ fn topics_go_only_with_their_component() {
 }
 
 #[test]
-fn one_broker_is_too_few_for_cruise_control() {
+fn cruise_control_needs_several_brokers() {
     let mut test = fresh();
     let lines = test.args(["up", "--with", "cruise-control"]).run().expect(2);
     assert!(
@@ -188,7 +189,7 @@ fn one_broker_is_too_few_for_cruise_control() {
 }
 
 #[test]
-fn what_others_made_is_left_alone() {
+fn foreign_components_are_not_changed() {
     let mut test = ready();
     let theirs = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaBridge",
         "metadata": {"name": "my-cluster", "namespace": "kafka"},
@@ -211,17 +212,17 @@ fn what_others_made_is_left_alone() {
 #[test]
 fn causes_are_named() {
     let mut test = ready();
-    test.rescenario(|s| s.missing_images.push("kafka-bridge".into()));
+    test.change_scenario(|s| s.missing_images.push("kafka-bridge".into()));
     let lines = events(&mut test, ["add", "bridge"], 1);
     assert_eq!(failure(&lines), "KS-IMAGE-PULL");
     assert!(told(&lines).contains("the HTTP bridge cannot start"), "{}", told(&lines));
-    // The same command goes on when the cause is gone.
-    test.rescenario(|s| s.missing_images.clear());
+    // The same command continues when the cause is removed.
+    test.change_scenario(|s| s.missing_images.clear());
     events(&mut test, ["add", "bridge"], 0);
     events(&mut test, ["remove", "bridge"], 0);
 
     let words = "KafkaConnect.spec.version is not known";
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.refuse_beside.push(("KafkaConnect".into(), "InvalidResourceException".into(), words.into()));
     });
     let lines = events(&mut test, ["add", "connect"], 1);
@@ -232,13 +233,14 @@ fn causes_are_named() {
     assert_eq!(component(&status(&mut test), "connect")["ready"], false);
 }
 
-/// Strimzi makes the entity operator once Cruise Control is ready. What keeps that from it is named, not what is missing.
+/// Strimzi creates the entity operator once Cruise Control is ready. What prevents that is reported, not what is
+/// missing.
 #[test]
-fn cruise_control_that_cannot_start_keeps_the_entity_operator_away() {
+fn cruise_control_that_cannot_start_delays_the_entity_operator() {
     let mut test = fresh().scenario(quick);
     let pod = "my-cluster-cruise-control".to_owned();
     let message = "configmap \"metrics\" not found".to_owned();
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.waiting.push(Waiting { pod, reason: "CreateContainerConfigError".into(), message });
     });
     let up = ["up", "--preset", "ha", "--with", "cruise-control"];
@@ -246,13 +248,13 @@ fn cruise_control_that_cannot_start_keeps_the_entity_operator_away() {
     assert!(told(&lines).contains("Cruise Control cannot start"), "{}", told(&lines));
     assert!(told(&lines).contains("configmap"), "{}", told(&lines));
     assert_eq!(names(&test, "deployments.apps/kafka/my-cluster-entity-operator"), [""; 0]);
-    test.rescenario(|s| s.waiting.clear());
+    test.change_scenario(|s| s.waiting.clear());
     events(&mut test, up, 0);
     let secrets = names(&test, "secrets/kafka/my-cluster-");
     for end in ["trustbundle", "entity-topic-operator-cc-api"] {
         assert!(secrets.iter().any(|s| s.ends_with(end)), "{secrets:?}");
     }
-    // Nothing of it is left.
+    // Nothing of it remains.
     test.args(["down", "--keep-cluster", "--yes"]).run().expect(0);
     let left: Vec<String> =
         ["secrets/kafka/", "networkpolicies"].iter().flat_map(|k| names(&test, k)).collect();
@@ -260,7 +262,7 @@ fn cruise_control_that_cannot_start_keeps_the_entity_operator_away() {
 }
 
 #[test]
-fn connectors_of_others_keep_connect() {
+fn connect_with_foreign_connectors_is_kept() {
     let mut test = ready();
     events(&mut test, ["add", "connect"], 0);
     let theirs = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector",
@@ -273,7 +275,7 @@ fn connectors_of_others_keep_connect() {
 }
 
 #[test]
-fn what_would_be_is_shown() {
+fn plan_shows_the_components() {
     let mut test = fresh().scenario(quick);
     let rendered = kstrim(
         &mut test,
@@ -301,7 +303,7 @@ fn reports(lines: &[Value]) -> Vec<(String, bool)> {
     all.map(|l| (l["component"].as_str().unwrap_or("").to_owned(), l["passed"] == true)).collect()
 }
 
-/// A world with these beside Kafka.
+/// A world with these components.
 fn beside(names: &[&str]) -> Test {
     let mut test = ready();
     let mut args = vec!["add", "--yes"];
@@ -311,7 +313,7 @@ fn beside(names: &[&str]) -> Test {
 }
 
 #[test]
-fn the_smoke_test_goes_through_all_that_is_there() {
+fn the_smoke_test_tests_all_components() {
     let mut test = beside(&["connect", "mirror-maker", "bridge", "exporter", "metrics"]);
     let before = state(&test);
     let known = topics(&test);
@@ -320,7 +322,7 @@ fn the_smoke_test_goes_through_all_that_is_there() {
     assert_eq!(reports(&lines), names.map(|n| (n.to_owned(), true)), "{lines:#?}");
     let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
     assert!(xml.contains("classname=\"kstrim.components\"") && xml.contains("failures=\"0\""), "{xml}");
-    // Nothing of it stays; the mirror is MirrorMaker 2's.
+    // Nothing of it remains; the mirrored topic belongs to MirrorMaker 2.
     same(&before, &state(&test), "the test left something");
     assert_eq!(names_of_connectors(&test), Vec::<String>::new());
     let mut wanted = known;
@@ -332,7 +334,7 @@ fn the_smoke_test_goes_through_all_that_is_there() {
     assert!(run.stderr.contains("bridge: 10 messages"), "{}", run.stderr);
     let lines = events(&mut test, ["smoke-test", "--no-components"], 0);
     assert_eq!(reports(&lines), []);
-    // What is not there takes no topics along, and with MirrorMaker 2 goes the mirror.
+    // Removing what does not exist deletes no topics; removing MirrorMaker 2 deletes the mirrored topic.
     let theirs = "strimzi.cruisecontrol.metrics";
     events(&mut test, ["topic", "create", theirs], 0);
     events(&mut test, ["remove", "cruise-control", "--yes"], 0);
@@ -346,11 +348,11 @@ fn names_of_connectors(test: &Test) -> Vec<String> {
 }
 
 #[test]
-fn a_failed_connector_is_named_by_its_trace() {
+fn a_failed_connector_is_reported_with_its_trace() {
     let mut test = beside(&["connect"]);
     let trace =
         "org.apache.kafka.connect.errors.ConnectException: Couldn't find or create file\n\tat a.B(C.java:1)";
-    test.rescenario(|s| s.connector_trace = Some(trace.into()));
+    test.change_scenario(|s| s.connector_trace = Some(trace.into()));
     let lines = events(&mut test, ["smoke-test", "--no-diagnose"], 6);
     assert_eq!(failure(&lines), "KS-CONNECTOR-FAILED");
     assert!(
@@ -363,9 +365,9 @@ fn a_failed_connector_is_named_by_its_trace() {
 }
 
 #[test]
-fn what_is_lost_or_refused_is_told() {
+fn lost_and_rejected_messages_are_reported() {
     let mut test = beside(&["mirror-maker", "bridge"]);
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.loses = Some(3);
         s.http_status.push(("kafka-bridge".into(), 500));
     });

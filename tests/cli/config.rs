@@ -1,4 +1,4 @@
-//! Settings from files: what wins, what is refused, and `kstrim config`.
+//! Settings from files: precedence, rejected settings, and `kstrim config`.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ fn flag_env_project_user_default() {
     assert_eq!(setting(&shown, "kafka").0, Value::Null);
     assert_eq!(test.calls(), [], "it asks nobody");
 
-    // A file that is gone is asked no more.
+    // A file that no longer exists is not read.
     fs::remove_file(project).expect("the project's file");
     let shown = kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json();
     assert_eq!(setting(&shown, "memory").0, "5g");
@@ -61,20 +61,20 @@ fn flag_env_project_user_default() {
 }
 
 #[test]
-fn what_a_file_says_reaches_minikube_and_the_manifests() {
+fn settings_of_a_file_reach_minikube_and_the_manifests() {
     let mut test = fresh();
     test.write("kstrim.yaml", "memory: 6g\nnamespace: events\ncluster: orders\nprofile: shop\n");
     let rendered = kstrim(&mut test, ["render", "--only", "kafka"]).expect(0).stdout;
     assert!(rendered.contains("namespace: events") && rendered.contains("name: orders"), "{rendered}");
     let plan = kstrim(&mut test, ["plan"]).expect(0).stdout;
     assert!(plan.contains("-p shop") && plan.contains("--memory=6g"), "{plan}");
-    // A flag still wins.
+    // A flag still takes precedence.
     let rendered = kstrim(&mut test, ["render", "--only", "kafka", "-n", "other"]).expect(0).stdout;
     assert!(rendered.contains("namespace: other"), "{rendered}");
 }
 
 #[test]
-fn a_wrong_file_is_refused_by_line_before_anything_runs() {
+fn an_invalid_file_is_rejected_with_its_line_before_anything_runs() {
     for (text, words) in [
         ("memory: 4g\nmemori: 5g\n", ["kstrim.yaml:2", "did you mean `memory`?", "KS-CONFIG-KEY"]),
         ("namespace: My_Kafka\n", ["kstrim.yaml:1", "DNS-1123", "KS-CONFIG-VALUE"]),
@@ -91,7 +91,7 @@ fn a_wrong_file_is_refused_by_line_before_anything_runs() {
             }
         }
         assert_eq!(test.calls(), [], "{text}");
-        // Help is there all the same.
+        // Help is available nevertheless.
         kstrim(&mut test, ["up", "--help"]).expect(0);
     }
     let mut test = fresh();
@@ -101,7 +101,7 @@ fn a_wrong_file_is_refused_by_line_before_anything_runs() {
 }
 
 #[test]
-fn init_writes_a_file_that_changes_nothing() {
+fn init_writes_the_defaults() {
     let mut test = fresh();
     let before = kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json();
     let run = kstrim(&mut test, ["config", "init"]).expect(0);
@@ -114,7 +114,7 @@ fn init_writes_a_file_that_changes_nothing() {
     let after = kstrim(&mut test, ["config", "show", "-o", "json"]).expect(0).json();
     assert_eq!(after["settings"], before["settings"]);
 
-    // With every comment that has a value taken away it still says what holds anyway.
+    // With every commented value enabled it still describes the defaults.
     let told: String = text
         .lines()
         .filter_map(|line| line.strip_prefix('#').filter(|l| !l.starts_with([' ', '!']) && !l.ends_with(':')))
@@ -136,7 +136,7 @@ fn init_writes_a_file_that_changes_nothing() {
 }
 
 #[test]
-fn the_published_schema_is_the_programs() {
+fn the_published_schema_matches_the_programs() {
     let mut test = fresh();
     let printed = kstrim(&mut test, ["config", "schema"]).expect(0).stdout;
     let published = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/config.schema.json");

@@ -1,4 +1,4 @@
-//! `kstrim connect`: a listener for programs on this machine, and the way to it.
+//! `kstrim connect`: a listener for programs on this machine, and its port-forwards.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -27,7 +27,7 @@ fn refused(run: &Run, code: i32, id: &str, words: &str) {
 }
 
 #[test]
-fn the_listener_comes_once_is_proven_and_goes() {
+fn the_listener_is_added_once_tested_and_removed() {
     let mut test = ready();
     let before = listeners(&test);
     let port = port();
@@ -42,11 +42,11 @@ fn the_listener_comes_once_is_proven_and_goes() {
     let number: u16 = port.parse().expect("a number");
     let own = json!([{"broker": 0, "advertisedHost": "127.0.0.1", "advertisedPort": number}]);
     assert_eq!((&added["type"], &added["configuration"]["brokers"]), (&json!("internal"), &own));
-    // Again, by the ports it has: nothing to change, nothing to ask.
+    // Again, with its ports: nothing to change, no prompt.
     let earlier = written(&test).len();
     let again = kstrim(&mut test, ["connect", "--check", "-o", "json"]).expect(0).json();
     assert_eq!((again["bootstrap"].clone(), written(&test).len()), (way["bootstrap"].clone(), earlier));
-    // The other verbs keep to the listener inside.
+    // The other commands keep using the internal listener.
     test.stdin("x\n");
     kstrim(&mut test, ["produce", "my-topic"]).expect(0);
     test.stdin("");
@@ -83,7 +83,7 @@ fn nothing_is_changed_without_consent_a_free_port_or_a_free_name() {
 }
 
 #[test]
-fn users_come_by_certificate_and_by_password() {
+fn users_connect_with_certificates_and_passwords() {
     let mut test = ready();
     events(&mut test, ["user", "create", "app"], 0);
     events(&mut test, ["user", "create", "pass", "--authentication", "scram"], 0);
@@ -109,18 +109,18 @@ fn users_come_by_certificate_and_by_password() {
     }
     let last = listeners(&test).pop().expect("one");
     assert_eq!(last["authentication"]["type"], "scram-sha-512");
-    // Who may not is told so.
-    test.rescenario(|s| s.broker = json!({"topic_error": 29}));
+    // Missing permissions are reported.
+    test.change_scenario(|s| s.broker = json!({"topic_error": 29}));
     let run = kstrim(&mut test, ["connect", "--check", "--user", "pass"]);
     refused(&run, 1, "KS-USER-DENIED", "--acl topic:my-topic:read,write");
     // It sees the topic, but may not write to it.
-    test.rescenario(|s| s.broker = json!({"produce_error": 29}));
+    test.change_scenario(|s| s.broker = json!({"produce_error": 29}));
     let run = kstrim(&mut test, ["connect", "--check", "--user", "pass"]);
     refused(&run, 1, "KS-USER-DENIED", "--acl topic:my-topic:read,write");
 }
 
 #[test]
-fn brokers_that_come_have_an_address_before_they_come() {
+fn new_brokers_have_an_address_before_they_start() {
     let mut test = ready();
     let port = port();
     kstrim(&mut test, ["connect", "--check", "--yes", "--port", &port]).expect(0);
@@ -131,7 +131,7 @@ fn brokers_that_come_have_an_address_before_they_come() {
     assert_eq!(ids, [0, 1, 2]);
 }
 
-/// Lines of a child until one has these words.
+/// The lines of a child process until one contains these words.
 fn until(lines: &mut impl Iterator<Item = std::io::Result<String>>, words: &str) {
     let mut seen = String::new();
     for line in lines.by_ref() {
@@ -146,7 +146,7 @@ fn until(lines: &mut impl Iterator<Item = std::io::Result<String>>, words: &str)
 }
 
 #[test]
-fn it_stays_open_over_a_broker_that_restarts_and_ends_in_order() {
+fn it_stays_open_while_a_broker_restarts_and_ends_cleanly() {
     let mut test = ready();
     let mut command = test.args(["connect", "--yes", "--port", &port(), "-o", "json"]).kstrim();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

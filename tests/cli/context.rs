@@ -1,4 +1,4 @@
-//! `--context`: somebody's own cluster in place of minikube.
+//! `--context`: a cluster that minikube did not create.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{KAFKA, apply_foreign_to, events, failure, fresh, outcomes, 
 
 const CLUSTER: &str = "prod";
 
-/// A Kubernetes that the user's kubeconfig knows as `prod`, and no minikube on this machine.
+/// A Kubernetes cluster that is `prod` in the user's kubeconfig, and no minikube on this machine.
 fn world() -> Test {
     let test = fresh().scenario(quick);
     test.fake("minikube", ["start", "-p", CLUSTER]).expect(0);
@@ -24,9 +24,10 @@ fn machine_calls(test: &Test) -> usize {
     test.calls().iter().filter(|c| !c.by_hand && c.program != "kubectl").count()
 }
 
-/// A profile and a context are two clusters: a flag counts more than a variable, and two that count as much are refused.
+/// A profile and a context are two clusters: a flag takes precedence over a variable, and two of equal precedence are
+/// rejected.
 #[test]
-fn a_profile_that_is_named_is_not_another_cluster() {
+fn profile_and_context_exclude_each_other() {
     let mut test = fresh().scenario(quick);
     test.fake("minikube", ["start", "-p", CLUSTER]).expect(0);
     test.args(["up"]).run().expect(0);
@@ -48,9 +49,9 @@ fn a_profile_that_is_named_is_not_another_cluster() {
     assert!(!shown.contains(CLUSTER), "the profile is used: {shown}");
     let mut test = test.env("KSTRIM_PROFILE", "kstrim");
     test.args(["status"]).run().expect(2);
-    // What needs no cluster, such as the explanation that the refusal names, is not refused.
+    // Commands that need no cluster, such as the one that explains the rejection, are not rejected.
     test.args(["explain", "KS-USAGE"]).run().expect(0);
-    // Set to nothing, as CI does, a variable says nothing.
+    // A variable with an empty value, as CI systems set it, is ignored.
     let mut test = test.env("KSTRIM_CONTEXT", "").env("KSTRIM_NAMESPACE", "").env("KSTRIM_TIMEOUT", "");
     test.args(["up"]).run().expect(0);
     let run = test.env("KSTRIM_STATE_DIR", "here").args(["status"]).run().expect(2);
@@ -58,7 +59,7 @@ fn a_profile_that_is_named_is_not_another_cluster() {
 }
 
 #[test]
-fn a_cluster_of_ones_own_from_nothing_and_back() {
+fn up_and_down_on_an_existing_cluster() {
     let mut test = world();
     let before = kubeconfig(&test);
     let unasked = events(&mut test, ["up", "--context", CLUSTER], 2);
@@ -68,12 +69,12 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
     let lines = events(&mut test, ["up", "--context", CLUSTER, "--yes"], 0);
     let tasks: Vec<String> = outcomes(&lines).into_keys().collect();
     assert_eq!(tasks, ["crds", "kafka", "namespace", "operator", "preflight", "ready", "smoke", "topic"]);
-    // The preset is ha, Strimzi's own settings are left as they are, no marker is made.
+    // The preset is ha, Strimzi's own settings are kept, no marker is created.
     let pool = test.object(CLUSTER, "kafkanodepools.kafka.strimzi.io/kafka/broker");
     assert_eq!(pool["spec"]["replicas"], 3);
     assert!(test.object(CLUSTER, KAFKA)["spec"]["kafka"]["readinessProbe"].is_null());
     assert!(test.object(CLUSTER, "configmaps/kube-system/kstrim").is_null());
-    // Consent is remembered, and nothing is left to do.
+    // Consent is remembered, and there is nothing left to do.
     test.forget_calls();
     events(&mut test, ["up", "--context", CLUSTER], 0);
     assert_eq!(written(&test), Vec::<String>::new());
@@ -111,9 +112,9 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
 }
 
 #[test]
-fn a_user_that_may_not_is_told_what_is_missing() {
+fn missing_permissions_are_listed() {
     let mut test = world();
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.forbidden =
             vec!["create clusterroles.rbac.authorization.k8s.io".into(), "create pods/portforward".into()]
     });
@@ -129,7 +130,7 @@ fn a_user_that_may_not_is_told_what_is_missing() {
 }
 
 #[test]
-fn strimzi_of_somebody_else_keeps_its_roles() {
+fn a_foreign_strimzi_keeps_its_roles() {
     let mut test = world();
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
         "metadata": {"name": "strimzi-cluster-operator", "labels": {"app": "strimzi"}},
@@ -142,7 +143,7 @@ fn strimzi_of_somebody_else_keeps_its_roles() {
 }
 
 #[test]
-fn what_others_put_into_the_namespace_keeps_it() {
+fn a_namespace_with_foreign_objects_is_kept() {
     let mut test = world();
     events(&mut test, ["up", "--context", CLUSTER, "--preset", "single", "--yes"], 0);
     let theirs: Value = json!({"apiVersion": "v1", "kind": "ConfigMap",
@@ -158,7 +159,7 @@ fn what_others_put_into_the_namespace_keeps_it() {
 }
 
 #[test]
-fn contexts_are_found_or_named() {
+fn an_unknown_context_lists_the_existing_ones() {
     let mut test = world();
     let run = test.args(["up", "--context", "nope"]).run().expect(2);
     assert!(
@@ -173,7 +174,7 @@ fn contexts_are_found_or_named() {
 }
 
 #[test]
-fn a_cluster_that_is_away_is_told_of_by_its_context_and_left_alone() {
+fn an_unreachable_cluster_is_reported_with_its_context() {
     let mut test = world().with("docker");
     let file = "/etc/kubernetes/manifests/kube-apiserver.yaml";
     test.fake("docker", ["exec", CLUSTER, "mv", file, "/tmp/"]).expect(0);
@@ -191,7 +192,7 @@ fn a_cluster_that_is_away_is_told_of_by_its_context_and_left_alone() {
     assert_eq!((&document["fixes"], machine_calls(&test)), (&json!([]), 0));
 }
 
-/// Its volumes would wait for ever: told before anything is changed.
+/// Its volumes would wait forever: reported before anything is changed.
 #[test]
 fn a_cluster_without_a_default_storage_class_is_refused_unless_no_volumes_are_needed() {
     let mut test = world();

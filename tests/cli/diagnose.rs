@@ -1,4 +1,4 @@
-//! `kstrim diagnose`: everything of use in one archive, nothing secret, whatever is missing.
+//! `kstrim diagnose`: all useful evidence in one archive, without secrets, whatever is missing.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::{Action, Crash, Engine, Fault, Host, ProfileSeed, Run, Test};
 use crate::support::{apply_foreign, fresh, kubectl, ready, until, written};
 
-/// An archive's files in their order, by their name below its folder.
+/// An archive's files in their order, by their name below its directory.
 pub struct Archive {
     pub order: Vec<String>,
     files: BTreeMap<String, String>,
@@ -66,7 +66,7 @@ pub fn diagnose(test: &mut Test, args: &[&str]) -> (Run, Archive) {
 }
 
 #[test]
-fn of_a_cluster_that_is_well() {
+fn a_healthy_cluster() {
     let mut test = ready();
     test.forget_calls();
     let (run, archive) = diagnose(&mut test, &[]);
@@ -123,17 +123,17 @@ fn of_a_cluster_that_is_well() {
     assert_eq!(written(&test), Vec::<String>::new(), "it only looks");
 }
 
-/// What is planted, and must be found nowhere.
+/// Planted secrets, which must not occur anywhere.
 const PLANTED: &str = "hunter2plantedXYZ";
-/// The same in base64, and in another base64 of a password with its user.
+/// The same in base64, and in the base64 form of a password with its user.
 const ENCODED: [&str; 2] = ["aHVudGVyMnBsYW50ZWRYWVo=", "YWRhOmh1bnRlcjJwbGFudGVkWFla"];
 /// A private key's content.
 const KEY: &str = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQplanted";
-/// A value that only a Secret of the cluster makes a secret: nothing else tells.
+/// A value that is known to be secret only because a Secret of the cluster contains it.
 const ONLY_KNOWN: &str = "correct-horse-battery-staple";
 
 #[test]
-fn nothing_secret_is_in_it() {
+fn the_archive_contains_no_secrets() {
     let mut test = ready().env("HTTPS_PROXY", format!("http://ada:{PLANTED}@proxy:3128"));
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----");
     let jaas = format!(
@@ -195,7 +195,7 @@ fn nothing_secret_is_in_it() {
         "I1122 exec: minikube start --docker-env HTTP_PROXY=http://ada:{PLANTED}@p:1\ntoken: {PLANTED}\n"
     );
     std::fs::write(test.world_dir().join("lastStart.txt"), start).expect("a log");
-    // kstrim's own files, too: a message of a task may quote a program.
+    // Also in kstrim's own files: a message of a task may quote a program.
     let own = test.home().join(".local/state/kstrim/profiles/kstrim/up.events.jsonl");
     let event = json!({"v": 1, "time": "2026-11-22T21:09:11Z", "elapsed_ms": 1, "type": "warning",
         "message": format!("kubectl said password={PLANTED}")});
@@ -211,7 +211,7 @@ fn nothing_secret_is_in_it() {
             assert!(at.is_none(), "{secret} in {name}: {}", at.unwrap_or(""));
         }
     }
-    // It was all looked at, not left out.
+    // It was collected, not omitted.
     let secrets = archive.get("namespace/secrets.txt");
     assert!(secrets.contains("planted (Opaque)\n") && secrets.contains("  plain: 17 bytes\n"), "{secrets}");
     let log = archive.get("logs/my-cluster-dual-role-0/kafka.log");
@@ -256,7 +256,7 @@ fn plant_more(test: &mut Test) {
     let stdout = list.to_string();
     let action = Action::Exit { code: 0, stdout, stderr: String::new() };
     let fault = Fault { program: "minikube".into(), args: "profile list".into(), nth: None, action };
-    test.rescenario(|s| s.faults.push(fault));
+    test.change_scenario(|s| s.faults.push(fault));
     let state = test.home().join(".local/state/kstrim/profiles/kstrim");
     let kubeconfig = std::fs::read_to_string(state.join("kubeconfig")).expect("a kubeconfig");
     let user = format!("users:\n- name: planted\n  user:\n    token: {PLANTED}\n    password: {PLANTED}");
@@ -269,7 +269,7 @@ fn plant_more(test: &mut Test) {
 }
 
 #[test]
-fn a_cause_is_named_first() {
+fn the_cause_comes_first_in_the_summary() {
     let mut test = ready().scenario(|s| {
         s.crashes = vec![Crash {
             pod: "dual-role".into(),
@@ -282,8 +282,8 @@ fn a_cause_is_named_first() {
         let pod = t.object("kstrim", "pods/kafka/my-cluster-dual-role-0");
         pod["status"]["containerStatuses"][0]["restartCount"].as_i64() > Some(1)
     });
-    // It is looked at between two starts: not in a wait that began before this, and is over soon.
-    test.rescenario(|s| s.timings.back_off = 60_000);
+    // Collected between two starts: not during a wait that began before this and ends soon.
+    test.change_scenario(|s| s.timings.back_off = 60_000);
     until(&test, "the broker waits long for its next start", |t| {
         let pod = t.object("kstrim", "pods/kafka/my-cluster-dual-role-0");
         let uid = pod["metadata"]["uid"].as_str().expect("a uid");
@@ -345,13 +345,13 @@ fn with_half_a_cluster() {
         assert!(archive.summary().contains("Kafka is not ready: the"), "{host:?}: {}", archive.summary());
     }
     let mut test = ready();
-    test.rescenario(|s| s.engine = Engine::Down);
+    test.change_scenario(|s| s.engine = Engine::Down);
     let (_, archive) = diagnose(&mut test, &["--timeout", "10s"]);
     assert!(archive.summary().contains("KS-ENGINE-DOWN"), "{}", archive.summary());
 }
 
 #[test]
-fn whoever_hangs_is_left_behind() {
+fn programs_that_hang_become_gaps() {
     let hang = || Action::Hang { stdout: String::new(), stubborn: false };
     let mut test = ready().fault("kubectl", "", None, hang()).fault("minikube", "", None, hang());
     let (run, archive) = diagnose(&mut test, &["--timeout", "2s"]);
@@ -370,7 +370,7 @@ fn whoever_hangs_is_left_behind() {
 }
 
 #[test]
-fn a_flood_does_not_fill_the_disk() {
+fn large_output_does_not_fill_the_disk() {
     let mut test = ready().fault("kubectl", "", None, Action::FloodStderr { bytes: 300_000 });
     let logs = test.world_dir().join("logs");
     std::fs::create_dir_all(&logs).expect("a folder");
@@ -385,7 +385,7 @@ fn a_flood_does_not_fill_the_disk() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written() {
+fn an_unwritable_destination() {
     let mut test = Test::new();
     for place in ["/no/such/folder/x.tar.gz", ".", "/dev/null"] {
         let run = test.args(["diagnose", "--file", place]).run().expect(3);
@@ -397,12 +397,12 @@ fn a_place_that_cannot_be_written() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// A test that sees what a failing run leaves.
+/// A test with evidence collection enabled.
 fn told(test: Test) -> Test {
     test.env("KSTRIM_NO_DIAGNOSE", "false")
 }
 
-/// The archives that failing runs left.
+/// The archives that failed runs left.
 fn left(test: &Test) -> Vec<PathBuf> {
     let folder = test.home().join(".local/state/kstrim/profiles/kstrim/evidence");
     let mut all: Vec<PathBuf> =
@@ -411,14 +411,14 @@ fn left(test: &Test) -> Vec<PathBuf> {
     all
 }
 
-/// A world whose operator refuses every Kafka: `up` fails at once.
+/// A world whose operator rejects every Kafka resource: `up` fails immediately.
 fn refusing(test: Test) -> Test {
     let refusal = ("UnsupportedKafkaVersionException", "Unsupported Kafka.spec.kafka.version: 9.9.9.");
     test.scenario(|s| s.refuse = Some((refusal.0.into(), refusal.1.into())))
 }
 
 #[test]
-fn a_failing_up_leaves_evidence_and_says_where() {
+fn a_failed_up_leaves_evidence_and_prints_its_path() {
     let mut test = told(refusing(fresh()));
     let run = test.args(["up", "-o", "json"]).run().expect(1);
     let last = run.json_lines().pop().expect("a last line");
@@ -446,7 +446,7 @@ fn a_failing_up_leaves_evidence_and_says_where() {
 }
 
 #[test]
-fn a_failing_smoke_test_leaves_evidence_of_a_profile_that_is_known() {
+fn a_failed_smoke_test_leaves_evidence_of_a_known_profile() {
     let mut test = told(ready());
     kubectl(&test, "delete kafkas.kafka.strimzi.io my-cluster -n kafka --wait=false").expect(0);
     let run = test.args(["smoke-test"]).run().expect(3);
@@ -459,7 +459,7 @@ fn a_failing_smoke_test_leaves_evidence_of_a_profile_that_is_known() {
 }
 
 #[test]
-fn no_evidence_of_what_is_no_failure_of_the_cluster() {
+fn no_evidence_for_other_failures() {
     // Foreign.
     let mut test = told(fresh().scenario(|s| s.profiles = vec![ProfileSeed::default()]));
     test.args(["up"]).run().expect(5);
@@ -478,8 +478,8 @@ fn no_evidence_of_what_is_no_failure_of_the_cluster() {
 }
 
 #[test]
-fn evidence_does_not_hold_up_a_failure() {
-    // Much of what is asked after the failure hangs.
+fn collecting_evidence_does_not_delay_a_failure() {
+    // Many of the queries after the failure hang.
     let mut test = told(refusing(fresh()));
     test.args(["up", "--no-diagnose"]).run().expect(1);
     let hang = Action::Hang { stdout: String::new(), stubborn: false };
@@ -491,7 +491,7 @@ fn evidence_does_not_hold_up_a_failure() {
     let run = test.args(["up"]).run().expect(1);
     assert!(run.took < without + Duration::from_secs(14), "{:?} after {without:?}", run.took);
     assert!(run.stderr.contains("evidence: "), "{}", run.stderr);
-    // A Ctrl-C cuts it short.
+    // A Ctrl-C ends the collection.
     let running = test.args(["up"]).spawn();
     let logs = |t: &Test| t.calls().iter().filter(|c| c.line().starts_with("minikube logs")).count();
     let before = logs(&test);

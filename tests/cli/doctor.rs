@@ -1,4 +1,4 @@
-//! `kstrim doctor`: every group both ways, exit codes, the document, and `--fix`.
+//! `kstrim doctor`: every group with and without problems, exit codes, the document, and `--fix`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Crash, Engine, Host, ProfileSeed, Run, Test};
 use crate::support;
 
-/// Whoever runs the tests may be root; the network is not asked.
+/// The tests may run as root; the network is not used.
 pub const ARGS: [&str; 5] = ["doctor", "--offline", "--minikube-arg=--force", "-o", "json"];
 
 /// Run doctor; its document.
@@ -54,7 +54,7 @@ fn seeded(host: Host) -> Test {
     })
 }
 
-/// A profile that kstrim made, in another state by now.
+/// A profile that kstrim created, in another state.
 fn ours(change: &[&str]) -> Test {
     let test = support::ready();
     test.fake("minikube", change.iter().copied()).expect(0);
@@ -62,7 +62,7 @@ fn ours(change: &[&str]) -> Test {
 }
 
 #[test]
-fn a_machine_with_nothing_lacks_it_all() {
+fn an_empty_machine_lacks_everything() {
     let mut test = Test::new().without("minikube").without("kubectl").without("docker");
     let document = doctor(&mut test, &[], 3);
     let told = verdicts(&document);
@@ -88,7 +88,7 @@ fn a_machine_with_nothing_lacks_it_all() {
 }
 
 #[test]
-fn a_fresh_machine_is_fit_and_nothing_is_written() {
+fn a_suitable_machine_passes_and_nothing_is_written() {
     let mut test = support::fresh();
     let document = doctor(&mut test, &[], 0);
     assert_eq!(wrong(&document), [""; 0]);
@@ -108,7 +108,7 @@ fn a_fresh_machine_is_fit_and_nothing_is_written() {
 }
 
 #[test]
-fn an_engine_that_is_down_or_denied_or_too_small_is_told_apart() {
+fn an_engine_that_is_down_denied_or_too_small_is_distinguished() {
     for (engine, id) in [(Engine::Down, "KS-ENGINE-DOWN"), (Engine::Denied, "KS-ENGINE-PERMISSION")] {
         let mut test = support::fresh().scenario(|s| s.engine = engine);
         let document = doctor(&mut test, &[], 3);
@@ -130,7 +130,7 @@ fn root_needs_consent() {
 }
 
 #[test]
-fn versions_that_do_not_go_together_are_refused_as_up_does() {
+fn incompatible_versions_fail_like_in_up() {
     let mut test = support::fresh();
     let document = doctor(&mut test, &["--release", "1.2.0", "--kafka", "3.0.0"], 1);
     let mine = check(&document, "versions.set")["problem"]["id"].clone();
@@ -139,8 +139,8 @@ fn versions_that_do_not_go_together_are_refused_as_up_does() {
 }
 
 #[test]
-fn what_is_not_reached_on_the_network_is_told() {
-    // A proxy that refuses connections: nobody outside is asked.
+fn unreachable_servers_are_reported() {
+    // A proxy that refuses connections: no outside server is contacted.
     let mut test = Test::new().env("HTTPS_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "10.0.0.0/8");
     let run = test.args(["doctor", "--minikube-arg=--force", "-o", "json"]).run().expect(3);
     let told = verdicts(&run.json());
@@ -151,7 +151,7 @@ fn what_is_not_reached_on_the_network_is_told() {
 }
 
 #[test]
-fn up_tells_of_a_proxy_as_doctor_does() {
+fn up_warns_about_a_proxy_like_doctor() {
     let mut test =
         support::fresh().scenario(support::quick).env("HTTPS_PROXY", "http://user:secret@127.0.0.1:1");
     let document = doctor(&mut test, &[], 0);
@@ -164,7 +164,7 @@ fn up_tells_of_a_proxy_as_doctor_does() {
 }
 
 #[test]
-fn a_running_cluster_is_well() {
+fn a_running_cluster_passes() {
     let mut test = support::ready();
     let document = doctor(&mut test, &[], 0);
     assert_eq!(wrong(&document), [""; 0], "{document:#}");
@@ -184,7 +184,7 @@ fn a_running_cluster_is_well() {
 }
 
 #[test]
-fn the_list_for_people_says_it_in_words() {
+fn the_text_output_uses_words() {
     let mut test = support::fresh().scenario(|s| s.engine = Engine::Down);
     let run = test.args(["doctor", "--offline", "--minikube-arg=--force"]).run().expect(3);
     assert!(run.stdout.contains("× failed   engine.answers"), "{}", run.stdout);
@@ -196,7 +196,7 @@ fn the_list_for_people_says_it_in_words() {
 }
 
 #[test]
-fn what_kstrim_did_not_make_is_foreign() {
+fn foreign_objects_are_reported() {
     let mut test = seeded(Host::Running);
     let document = doctor(&mut test, &[], 5);
     assert_eq!(
@@ -209,7 +209,7 @@ fn what_kstrim_did_not_make_is_foreign() {
 }
 
 #[test]
-fn a_profile_that_cannot_take_the_settings_is_told_as_up_tells_it() {
+fn a_profile_with_other_settings_fails_like_in_up() {
     let mut test = support::ready();
     let document = doctor(&mut test, &["--memory", "6g"], 1);
     assert_eq!(wrong(&document), ["profile.settings failed KS-PROFILE-SETTINGS"]);
@@ -234,17 +234,17 @@ fn each_state_of_a_profile_is_named() {
 }
 
 #[test]
-fn a_container_that_is_left_behind_is_named() {
+fn a_leftover_container_is_named() {
     let mut test = seeded(Host::Running);
-    test.rescenario(|s| s.engine = Engine::Down);
+    test.change_scenario(|s| s.engine = Engine::Down);
     test.fake("minikube", ["delete", "-p", "kstrim"]).expect(0);
-    test.rescenario(|s| s.engine = Engine::Up);
+    test.change_scenario(|s| s.engine = Engine::Up);
     let document = doctor(&mut test, &[], 5);
     assert_eq!(wrong(&document), ["names.container failed KS-CONTAINER-TAKEN"]);
 }
 
 #[test]
-fn an_operator_without_its_rights_is_found() {
+fn an_operator_without_permissions_is_found() {
     let mut test = support::ready();
     support::kubectl(
         &test,
@@ -272,7 +272,7 @@ fn a_storage_class_that_is_missing_is_found() {
 }
 
 #[test]
-fn certificates_that_ran_out_and_a_full_disk_are_found() {
+fn expired_certificates_and_a_full_disk_are_found() {
     let mut test = support::fresh().scenario(|s| {
         support::quick(s);
         s.expired = vec!["minikube".into(), "strimzi".into()];
@@ -291,9 +291,9 @@ fn certificates_that_ran_out_and_a_full_disk_are_found() {
 }
 
 #[test]
-fn a_broker_that_cannot_start_is_told_by_its_cause() {
+fn a_broker_that_cannot_start_is_reported_with_its_cause() {
     let mut test = support::ready();
-    test.rescenario(|s| s.crashes = vec![Crash { pod: "dual-role".into(), ..Crash::default() }]);
+    test.change_scenario(|s| s.crashes = vec![Crash { pod: "dual-role".into(), ..Crash::default() }]);
     support::kubectl(&test, "delete pod -n kafka my-cluster-dual-role-0").expect(0);
     crate::trouble::eventually("the crash is told", || {
         let run = test.args(ARGS).run();
@@ -308,7 +308,7 @@ pub fn fixes(document: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_stopped_profile_is_started_only_if_somebody_agrees() {
+fn a_stopped_profile_is_started_only_with_consent() {
     let mut test = ours(&["stop", "-p", "kstrim"]);
     let document = doctor(&mut test, &[], 0);
     assert_eq!(wrong(&document), ["profile.state warning KS-PROFILE-STOPPED"]);
@@ -329,7 +329,7 @@ fn a_stopped_profile_is_started_only_if_somebody_agrees() {
 
 /// Nothing in the node would start it, and `minikube start` would wait for it in vain.
 #[test]
-fn an_api_server_whose_file_is_gone_is_brought_back() {
+fn an_api_server_with_a_missing_manifest_is_restored() {
     let file = "/etc/kubernetes/manifests/kube-apiserver.yaml";
     let lost = |document: &Value| {
         let state = check(document, "profile.state").clone();
@@ -344,7 +344,7 @@ fn an_api_server_whose_file_is_gone_is_brought_back() {
     assert_eq!(fix, "restore the file that starts its API server, and start the profile kstrim");
     let document = doctor(&mut test, &["--fix", "--yes"], 0);
     assert_eq!((fixes(&document), wrong(&document)), (vec!["profile.state done".to_owned()], vec![]));
-    // A node without any of the files is one that is being made, or another one's trouble.
+    // A node without any of the files is just being created, or has another problem.
     let dead = ProfileSeed { host: Host::Dead, ..ProfileSeed::default() };
     let mut test = support::fresh().scenario(|s| s.profiles = vec![dead]);
     let run = test.args(ARGS).run();
@@ -352,11 +352,11 @@ fn an_api_server_whose_file_is_gone_is_brought_back() {
 }
 
 #[test]
-fn a_half_made_profile_of_ours_is_removed() {
+fn an_incomplete_profile_of_kstrims_is_deleted() {
     let mut test = support::fresh().scenario(|s| s.root = true);
-    // minikube refuses root and leaves a folder behind.
+    // minikube refuses root and leaves a directory behind.
     test.args(["up"]).run().expect(3);
-    test.rescenario(|s| s.root = false);
+    test.change_scenario(|s| s.root = false);
     let document = doctor(&mut test, &[], 0);
     assert_eq!(wrong(&document), ["profile.state warning KS-PROFILE-HALF-MADE"]);
     let document = doctor(&mut test, &["--fix", "--yes"], 0);
@@ -365,10 +365,10 @@ fn a_half_made_profile_of_ours_is_removed() {
 }
 
 #[test]
-fn a_profile_of_ours_without_its_machine_is_not_removed_but_told_how() {
+fn a_profile_without_its_machine_is_kept_with_a_hint() {
     let mut test = ours(&["stop", "-p", "kstrim"]);
     test.fake("docker", ["rm", "-f", "kstrim"]).expect(0);
-    // Its volume may still be there.
+    // Its volume may still exist.
     let document = doctor(&mut test, &["--fix", "--yes"], 1);
     assert_eq!(fixes(&document), Vec::<String>::new());
     let hints = &check(&document, "profile.state")["problem"]["hints"];
@@ -377,7 +377,7 @@ fn a_profile_of_ours_without_its_machine_is_not_removed_but_told_how() {
 }
 
 #[test]
-fn a_fix_that_does_not_help_says_so() {
+fn a_fix_without_effect_is_reported() {
     let mut test = ours(&["stop", "-p", "kstrim"]);
     let exit = crate::harness::Action::Exit { code: 80, stdout: String::new(), stderr: "no".into() };
     test = test.fault("minikube", "start", None, exit);
@@ -387,7 +387,7 @@ fn a_fix_that_does_not_help_says_so() {
 }
 
 #[test]
-fn kstrims_own_files_are_mended_without_a_question() {
+fn kstrims_own_files_are_fixed_without_a_prompt() {
     let mut test = support::ready();
     let folder = test.home().join(".local/state/kstrim/profiles/kstrim");
     fs::write(folder.join("journal.json"), "{").expect("a journal");
@@ -406,19 +406,19 @@ fn kstrims_own_files_are_mended_without_a_question() {
 }
 
 #[test]
-fn another_run_at_work_is_not_disturbed() {
+fn a_concurrent_run_is_not_disturbed() {
     let mut test = ours(&["stop", "-p", "kstrim"]);
     let lock = test.home().join(".local/state/kstrim/profiles/kstrim/lock");
     let held = fs::File::create(lock).expect("a lock");
     held.try_lock().expect("free");
     let run = test.args(ARGS.iter().chain(&["--fix", "--yes"])).run().expect(7);
     assert!(run.stderr.contains("KS-LOCKED"), "{}", run.stderr);
-    // A look needs no lock.
+    // Checking needs no lock.
     doctor(&mut test, &[], 0);
 }
 
 #[test]
-fn a_paused_kafka_of_somebody_elses_doing_is_told_and_left() {
+fn a_kafka_resource_paused_by_others_is_reported_and_not_changed() {
     let mut test = support::ready();
     let paused =
         json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": "true"}}}).to_string();
@@ -426,7 +426,7 @@ fn a_paused_kafka_of_somebody_elses_doing_is_told_and_left() {
         ["patch", "kafka", "my-cluster", "-n", "kafka", "--type=merge", "-p"].map(str::to_owned).into();
     words.push(paused);
     support::kubectl_words(&test, words).expect(0);
-    // Time changes nothing about it, so it is no suspicion, not even in its first second.
+    // Waiting changes nothing about it, so it is certain even in its first second.
     let document = doctor(&mut test, &["--fix", "--yes"], 1);
     assert_eq!(verdicts(&document)["kafka.ready"], "failed KS-KAFKA-PAUSED");
     assert_eq!(fixes(&document), [""; 0]);
@@ -435,9 +435,9 @@ fn a_paused_kafka_of_somebody_elses_doing_is_told_and_left() {
     assert!(!before.contains("MAY RESOLVE ITSELF") && !after.contains("KS-KAFKA-PAUSED"), "{status}");
 }
 
-/// What up would refuse for the same flags.
+/// What up would reject with the same flags.
 #[test]
-fn what_up_refuses_of_the_settings_doctor_refuses_too() {
+fn settings_that_up_rejects_fail_in_doctor() {
     for (flag, value, check, id) in [
         ("--driver", "nonsense", "engine.driver", "KS-DRIVER"),
         ("--mirror", "nope", "network.mirror", "KS-DOWNLOAD-MIRROR"),
@@ -454,9 +454,9 @@ fn what_up_refuses_of_the_settings_doctor_refuses_too() {
     assert_eq!(support::written(&test), [""; 0]);
 }
 
-/// The smoke test that up ends with needs such a listener; the one that is asked for fails by it.
+/// The smoke test at the end of up needs such a listener; an explicitly requested one fails because of it.
 #[test]
-fn a_kafka_that_only_users_may_use_cannot_be_proven() {
+fn a_kafka_cluster_for_users_only_cannot_be_tested() {
     let mut test = support::ready();
     let listeners = json!([{"name": "mtls", "port": 9093, "type": "internal", "tls": true,
         "authentication": {"type": "tls"}}]);
@@ -478,7 +478,7 @@ fn a_kafka_that_only_users_may_use_cannot_be_proven() {
     let user = "kafkausers.kafka.strimzi.io/kafka/kstrim-smoke-test";
     assert!(test.object(support::PROFILE, user).is_null());
 
-    // Nobody but an OAuth server can let kstrim in: said, and everything else is done.
+    // Only an OAuth server can grant access to kstrim: reported, and everything else is done.
     let listeners = json!([{"name": "oauth", "port": 9093, "type": "internal", "tls": true,
         "authentication": {"type": "oauth"}}]);
     let patch = json!({"spec": {"kafka": {"listeners": listeners}}}).to_string();
@@ -491,9 +491,9 @@ fn a_kafka_that_only_users_may_use_cannot_be_proven() {
     assert_eq!(support::failure(&support::events(&mut test, ["smoke-test"], 6)), "KS-NO-PLAIN-LISTENER");
 }
 
-/// Somebody keeps the operator from the topic, on purpose, and the brokers have it: a warning, for both.
+/// A topic that was deliberately made unmanaged, and exists in the brokers: a warning, for both commands.
 #[test]
-fn a_topic_that_is_left_alone_keeps_nothing_from_its_end() {
+fn an_unmanaged_topic_is_only_a_warning() {
     for annotation in ["strimzi.io/managed=false", "strimzi.io/pause-reconciliation=true"] {
         let mut test = support::ready();
         support::kubectl(&test, &format!("annotate kafkatopic my-topic -n kafka {annotation}")).expect(0);

@@ -22,14 +22,14 @@ fn operator_pod(test: &Test) -> String {
 }
 
 #[test]
-fn an_operator_under_its_lock_is_restarted_if_somebody_agrees() {
+fn an_operator_that_holds_its_lock_is_restarted_with_consent() {
     let mut test = support::empty_cluster();
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.timings.operation_timeout = 300_000;
         s.obstacle = Some("0/1 nodes are available: 1 Insufficient memory.".into());
     });
     test.args(["up"]).run().expect(1);
-    // Corrected by hand: the operator does not look.
+    // Corrected by hand: the operator does not reconcile.
     let patch = json!({"spec": {"resources": {"requests": {"memory": "512Mi"}}}});
     support::kubectl(&test, &format!("patch kafkanodepool dual-role -n kafka --type=merge -p {patch}"))
         .expect(0);
@@ -43,12 +43,12 @@ fn an_operator_under_its_lock_is_restarted_if_somebody_agrees() {
     assert_eq!(fixes(&document), ["kafka.ready done"], "{document:#}");
     assert!(run.stderr.contains(&format!("fix kafka.ready: {fix}")), "{}", run.stderr);
     assert_ne!(operator_pod(&test), before, "it is another pod");
-    test.rescenario(|s| s.obstacle = None);
+    test.change_scenario(|s| s.obstacle = None);
     test.args(["up"]).run().expect(0);
 }
 
 #[test]
-fn a_kafka_that_kstrim_paused_is_woken() {
+fn a_kafka_resource_that_kstrim_paused_is_resumed() {
     let mut test = support::ready();
     let words =
         "annotate kafka my-cluster -n kafka --field-manager=kstrim strimzi.io/pause-reconciliation=true";
@@ -63,14 +63,14 @@ fn a_kafka_that_kstrim_paused_is_woken() {
     assert_eq!(kafka["metadata"]["annotations"]["strimzi.io/pause-reconciliation"], Value::Null);
 }
 
-/// Give a folder and all in it to another user.
+/// Change the owner of a directory and its contents.
 fn give(path: &Path, user: u32) {
     chown(path, Some(user), None).expect("root may");
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|t| t.is_dir()) {
             give(&entry.path(), user);
         } else {
-            // Links to programs stay.
+            // Links to programs are kept.
             let _ = rustix::fs::chownat(
                 rustix::fs::CWD,
                 entry.path(),
@@ -83,7 +83,7 @@ fn give(path: &Path, user: u32) {
 }
 
 #[test]
-fn a_state_folder_without_its_users_rights_gets_them_back() {
+fn the_users_permissions_on_the_state_directory_are_restored() {
     let mut test = support::fresh();
     let folder = test.home().join(".local/state/kstrim");
     fs::create_dir_all(&folder).expect("a folder");
@@ -91,7 +91,7 @@ fn a_state_folder_without_its_users_rights_gets_them_back() {
     test.args(ARGS.iter().chain(&["--fix"]));
     let mut command = test.kstrim_copied();
     if rustix::process::geteuid().is_root() {
-        // Nothing is closed to root: be somebody else.
+        // Root may write everywhere: run as another user.
         let all = test.home().parent().expect("the test's directory").to_owned();
         fs::set_permissions(&all, fs::Permissions::from_mode(0o755)).expect("its own");
         give(&all, 65_534);
@@ -107,7 +107,7 @@ fn a_state_folder_without_its_users_rights_gets_them_back() {
 }
 
 #[test]
-fn a_node_that_takes_no_pods_is_found() {
+fn an_unschedulable_node_is_found() {
     for (condition, want) in [
         (json!({"type": "DiskPressure", "status": "True"}), "failed KS-NODE-PRESSURE"),
         (json!({"type": "MemoryPressure", "status": "True"}), "failed KS-NODE-PRESSURE"),
@@ -128,7 +128,7 @@ fn a_node_that_takes_no_pods_is_found() {
     }
 }
 
-/// A proxy that gives every request the same answer, and then goes on as `then` says; its address.
+/// A proxy that responds to every request in the same way, and then continues with `then`; its address.
 fn proxy(answer: &'static str, then: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://someone:secret@{}", listener.local_addr().expect("its address"));
@@ -145,12 +145,12 @@ fn proxy(answer: &'static str, then: impl Fn(TcpStream) + Clone + Send + 'static
     address
 }
 
-/// Leave the end of the connection to the other side: a close over unread bytes would be a reset.
+/// Let the client close the connection: closing with unread bytes would reset it.
 fn hang_on(mut stream: TcpStream) {
     while stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {}
 }
 
-/// Somebody who looks into TLS: answers for whatever name, with a certificate that nobody trusts.
+/// A proxy that intercepts TLS: it responds for every name, with an untrusted certificate.
 fn intercept() -> impl Fn(TcpStream) + Clone + Send + 'static {
     let names = ["quay.io", "github.com", "dl.k8s.io", "storage.googleapis.com"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
@@ -168,8 +168,8 @@ fn intercept() -> impl Fn(TcpStream) + Clone + Send + 'static {
     }
 }
 
-/// Run until all three servers are found wrong for this reason. A busy machine may take longer for an answer
-/// than doctor waits, which is another reason, and true.
+/// Run until all three servers fail for this reason. On a busy machine a response may take longer than doctor's
+/// limit, which is another valid reason.
 fn until_answered(test: &mut Test, id: &str) -> Run {
     let want = [("manifest", "failed"), ("minikube", "warning"), ("registry", "warning")]
         .map(|(what, how)| format!("network.{what} {how} {id}"));
@@ -185,7 +185,7 @@ fn until_answered(test: &mut Test, id: &str) -> Run {
 }
 
 #[test]
-fn a_proxy_that_wants_a_sign_in_is_told_apart() {
+fn a_proxy_that_requires_a_login_is_distinguished() {
     let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
     let mut test =
         Test::new().env("HTTPS_PROXY", proxy(refusal, hang_on)).env("NO_PROXY", "192.168.0.0/16,10.0.0.0/8");
@@ -197,7 +197,7 @@ fn a_proxy_that_wants_a_sign_in_is_told_apart() {
 }
 
 #[test]
-fn tls_that_somebody_looks_into_is_told_apart() {
+fn intercepted_tls_is_distinguished() {
     let address = proxy("HTTP/1.1 200 Connection established\r\n\r\n", intercept());
     let mut test = Test::new().env("HTTPS_PROXY", address).env("NO_PROXY", "192.168.0.0/16,10.0.0.0/8");
     let run = until_answered(&mut test, "KS-NETWORK-TLS");

@@ -1,4 +1,4 @@
-//! `kstrim down`: only what kstrim made, in the order that never hangs.
+//! `kstrim down`: only what kstrim created, in an order that does not hang.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ fn remains(test: &Test) -> Vec<String> {
 }
 
 #[test]
-fn the_profile_deletion_if_it_is_ours() {
+fn the_profile_is_deleted_if_kstrim_created_it() {
     let mut test = ready();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     assert!(test.profile(PROFILE).is_null());
     let folder = test.home().join(".local/state/kstrim/profiles/kstrim");
     assert!(!folder.join("journal.json").exists() && !folder.join("kubeconfig").exists());
-    // Gone already is success.
+    // Deleting what does not exist succeeds.
     test.forget_calls();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
 #[test]
-fn nothing_was_ever_there() {
+fn down_without_anything() {
     let mut test = fresh();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     kstrim(&mut test, ["down"]).expect(0);
@@ -42,7 +42,7 @@ fn nothing_was_ever_there() {
 }
 
 #[test]
-fn somebody_elses_profile_stays() {
+fn a_foreign_profile_is_kept() {
     let mut test = fresh().scenario(|s| {
         quick(s);
         s.profiles = vec![ProfileSeed::default()];
@@ -85,7 +85,7 @@ fn keep_cluster_deletes_in_order_and_leaves_nothing() {
 }
 
 #[test]
-fn topics_whose_operator_is_gone_are_healed_and_told() {
+fn topics_without_an_operator_are_released_with_a_warning() {
     let mut test = ready();
     assert_eq!(test.object(PROFILE, TOPIC)["metadata"]["finalizers"], json!(["strimzi.io/topic-operator"]));
     kubectl(&test, "delete kafkas.kafka.strimzi.io my-cluster -n kafka --wait=false").expect(0);
@@ -97,13 +97,13 @@ fn topics_whose_operator_is_gone_are_healed_and_told() {
         l["type"] == "warning" && l["message"].as_str().is_some_and(|m| m.contains("finalizer of my-topic"))
     };
     assert!(lines.iter().any(said), "{lines:#?}");
-    // Nothing proves any more that the volume belongs to kstrim's Kafka: it is kept, and so is the namespace.
+    // Nothing proves any more that the volume belongs to kstrim's Kafka cluster: it is kept, and so is the namespace.
     assert!(test.object(PROFILE, TOPIC).is_null() && test.object(PROFILE, CLAIM).is_object());
     assert!(lines.iter().any(|l| l["detail"].as_str().is_some_and(|d| d.contains("data-0-my-cluster"))));
 }
 
 #[test]
-fn a_finalizer_of_somebody_else_is_named_and_not_waited_for() {
+fn a_foreign_finalizer_is_named_and_not_waited_for() {
     for (kind, object) in
         [("kafkatopics", "my-topic"), ("persistentvolumeclaims", "data-0-my-cluster-dual-role-0")]
     {
@@ -127,12 +127,12 @@ fn a_finalizer_of_somebody_else_is_named_and_not_waited_for() {
     }
 }
 
-/// It does when definitions come and go.
+/// This happens while CRDs are created and deleted.
 #[test]
-fn a_garbage_collector_that_stands_still_is_not_waited_for() {
+fn a_stalled_garbage_collector_is_not_waited_for() {
     for down in [KEEP, ["down", "--keep-data", "--yes"]] {
         let mut test = ready();
-        test.rescenario(|s| s.timings.gc = NEVER);
+        test.change_scenario(|s| s.timings.gc = NEVER);
         let lines = events(&mut test, down, 0);
         let said = |l: &Value| {
             l["message"]
@@ -151,14 +151,14 @@ fn a_garbage_collector_that_stands_still_is_not_waited_for() {
         assert!(pods.is_empty(), "{pods:?}");
         let claim = test.object(PROFILE, CLAIM);
         assert_eq!(claim.is_object(), down.contains(&"--keep-data"), "{claim}");
-        // Nothing of it is in the way of the next.
-        test.rescenario(|s| s.timings.gc = Timings::default().gc);
+        // Nothing of it blocks the next run.
+        test.change_scenario(|s| s.timings.gc = Timings::default().gc);
         kstrim(&mut test, ["up"]).expect(0);
     }
 }
 
 #[test]
-fn somebody_elses_kafka_keeps_the_definitions() {
+fn a_foreign_kafka_cluster_keeps_the_crds() {
     let mut test = ready();
     let theirs = "kafkas.kafka.strimzi.io/other/theirs";
     apply_foreign(
@@ -180,7 +180,7 @@ fn somebody_elses_kafka_keeps_the_definitions() {
 }
 
 #[test]
-fn a_namespace_that_kstrim_did_not_make_stays() {
+fn a_foreign_namespace_is_kept() {
     let mut test = ready();
     disown(&test, "namespace", "kafka");
     apply_foreign(
@@ -198,7 +198,7 @@ fn a_namespace_that_kstrim_did_not_make_stays() {
 }
 
 #[test]
-fn an_older_release_goes_and_takes_nobody_elses_kafka_along() {
+fn an_older_release_is_deleted_without_foreign_kafka_clusters() {
     let mut test = fresh().scenario(quick);
     let manifest = install_of("0.48.0", &["4.0.0", "4.1.0"], &["v1beta2"]);
     test.write("old.yaml", text(&manifest));
@@ -214,9 +214,9 @@ fn an_older_release_goes_and_takes_nobody_elses_kafka_along() {
     assert_eq!(remains(&test), Vec::<String>::new());
 }
 
-/// What minikube's networks and add-ons bring, and a volume whose claim is gone, are nobody's.
+/// Objects of minikube's networks and add-ons, and a volume whose claim no longer exists, are not foreign.
 #[test]
-fn what_minikube_has_brought_keeps_no_profile() {
+fn objects_of_minikube_do_not_keep_the_profile() {
     let mut test = ready();
     let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "ippools.crd.projectcalico.org"},
@@ -234,9 +234,9 @@ fn what_minikube_has_brought_keeps_no_profile() {
     events(&mut test, ["down", "--yes"], 0);
 }
 
-/// What others have outside of namespaces of their own is deleted with the profile, so it is named.
+/// Foreign objects outside of foreign namespaces are deleted with the profile, so they are named.
 #[test]
-fn what_others_have_in_the_system_and_cluster_wide_is_named() {
+fn foreign_objects_in_system_namespaces_and_cluster_wide_are_named() {
     let workload = json!({"replicas": 0, "selector": {"matchLabels": {"a": "b"}},
         "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "x"}]}}});
     for (object, said) in [
@@ -276,7 +276,7 @@ fn what_others_have_in_the_system_and_cluster_wide_is_named() {
 }
 
 #[test]
-fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
+fn with_a_foreign_kafka_cluster_in_the_namespace_nothing_is_deleted() {
     for name in ["my-cluster", "theirs"] {
         let mut test = ready();
         if name == "my-cluster" {
@@ -293,14 +293,15 @@ fn with_somebody_elses_kafka_in_the_namespace_nothing_is_deleted() {
         assert_eq!(written(&test), Vec::<String>::new());
         events(&mut test, ["down", "--keep-data", "--yes"], 5);
         same(&before, &state(&test), name);
-        // The whole profile is ours, and may be deleted if the user agrees that the Kafka is deleted with it.
+        // The whole profile belongs to kstrim, and may be deleted if the user agrees to the deletion of that Kafka
+        // cluster.
         assert_eq!(failure(&events(&mut test, ["down", "--yes"], 5)), "KS-PROFILE-OTHERS");
         kstrim(&mut test, ["down", "--yes", "--delete-others"]).expect(0);
     }
 }
 
 #[test]
-fn kept_data_are_taken_over() {
+fn kept_data_is_reused() {
     let mut test = ready();
     let id = test.object(PROFILE, KAFKA)["status"]["clusterId"].clone();
     let claim = test.object(PROFILE, CLAIM)["metadata"]["uid"].clone();
@@ -323,7 +324,7 @@ fn kept_data_are_taken_over() {
 }
 
 #[test]
-fn a_script_has_to_agree() {
+fn a_script_needs_yes() {
     let before = state(&ready());
     for args in [&["down"][..], &["down", "--keep-cluster"]] {
         let mut test = ready();
@@ -337,10 +338,10 @@ fn a_script_has_to_agree() {
 }
 
 #[test]
-fn without_an_engine_nothing_is_claimed() {
+fn without_an_engine_nothing_is_reported_as_deleted() {
     for args in [["down", "--yes"].as_slice(), &KEEP] {
         let mut test = ready();
-        test.rescenario(|s| s.engine = Engine::Down);
+        test.change_scenario(|s| s.engine = Engine::Down);
         test.limit(Duration::from_secs(100));
         let run = test.args([args, &["-o", "json"]].concat()).run().expect(3);
         let lines = run.json_lines();
@@ -351,13 +352,13 @@ fn without_an_engine_nothing_is_claimed() {
         );
         assert_eq!(written(&test), Vec::<String>::new());
         assert!(test.profile(PROFILE).is_object());
-        test.rescenario(|s| s.engine = Engine::Up);
+        test.change_scenario(|s| s.engine = Engine::Up);
         kstrim(&mut test, ["down", "--yes"]).expect(0);
     }
 }
 
 #[test]
-fn a_cluster_without_anything_of_ours() {
+fn a_cluster_without_an_installation() {
     let mut test = empty_cluster();
     kstrim(&mut test, KEEP).expect(0);
     assert_eq!(written(&test), Vec::<String>::new());

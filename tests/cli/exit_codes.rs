@@ -18,7 +18,7 @@ fn hanging() -> Test {
 }
 
 #[test]
-fn done_is_0() {
+fn success_is_0() {
     up_succeeds(&mut surroundings(), &[]);
     surroundings().args(["--help"]).run().expect(0);
     surroundings().args(["--version"]).run().expect(0);
@@ -48,12 +48,12 @@ fn a_missing_prerequisite_is_3() {
 }
 
 #[test]
-fn a_passed_limit_is_4() {
+fn an_expired_limit_is_4() {
     up_fails(&mut hanging(), &["--timeout", "1s"], "KS-TIMEOUT", 4);
 }
 
 #[test]
-fn something_foreign_is_5() {
+fn a_foreign_object_is_5() {
     let mut test = surroundings().scenario(|s| s.profiles.push(ProfileSeed::default()));
     up_fails(&mut test, &[], "KS-PROFILE-FOREIGN", 5);
 }
@@ -61,7 +61,7 @@ fn something_foreign_is_5() {
 #[test]
 fn a_failed_smoke_test_is_6() {
     let mut test = ready();
-    test.rescenario(|s| s.broker = json!({"corrupt_content": true}));
+    test.change_scenario(|s| s.broker = json!({"corrupt_content": true}));
     test.args(["smoke-test"]).run().expect(6);
 }
 
@@ -76,7 +76,7 @@ fn a_held_lock_is_7() {
 }
 
 #[test]
-fn a_signal_is_128_and_its_number() {
+fn a_signal_is_128_plus_its_number() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut test = hanging();
         let run = test.args(["up"]).spawn();

@@ -48,7 +48,7 @@ fn uid(object: &Value) -> &str {
 }
 
 #[test]
-fn what_is_posted_is_answered_as_it_is_stored() {
+fn the_response_to_a_post_is_the_stored_object() {
     let test = running();
     let made = post(&test, MAPS, &map("one", "1"));
     assert_eq!((&made["kind"], &made["metadata"]["namespace"]), (&json!("ConfigMap"), &json!("default")));
@@ -64,7 +64,7 @@ fn what_is_posted_is_answered_as_it_is_stored() {
 }
 
 #[test]
-fn a_put_is_refused_when_the_object_is_another_or_has_changed() {
+fn a_put_is_rejected_if_the_object_was_replaced_or_changed() {
     let test = running();
     let first = post(&test, MAPS, &map("one", "1"));
     let put = |object: &Value| kubectl_with(&test, &format!("replace --raw {MAPS}/one -f -"), object);
@@ -98,7 +98,7 @@ fn a_put_is_refused_when_the_object_is_another_or_has_changed() {
 }
 
 #[test]
-fn a_lease_is_taken_over_by_one_of_two() {
+fn only_one_of_two_takes_over_a_lease() {
     let test = running();
     let leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
     let time = "2026-11-28T18:39:00.123456Z";
@@ -132,7 +132,7 @@ fn a_lease_is_taken_over_by_one_of_two() {
 }
 
 #[test]
-fn a_deletion_has_conditions() {
+fn a_deletion_has_preconditions() {
     let test = running();
     let first = post(&test, MAPS, &map("one", "1"));
     let path = format!("{MAPS}/one");
@@ -170,7 +170,7 @@ fn a_deletion_has_conditions() {
 }
 
 #[test]
-fn patches_and_applies_have_conditions() {
+fn patches_and_applies_have_preconditions() {
     let test = running();
     let first = post(&test, MAPS, &map("one", "1"));
     let patch = |kind: &str, patch: &Value| {
@@ -226,7 +226,7 @@ fn patches_and_applies_have_conditions() {
 }
 
 #[test]
-fn discovery_names_all_that_is_served() {
+fn discovery_lists_all_served_resources() {
     let mut test = support::ready();
     let groups = get(&test, "/apis");
     let names: Vec<&str> =
@@ -269,14 +269,14 @@ fn discovery_names_all_that_is_served() {
         }
     }
     assert!(!names.contains(&"metrics.k8s.io"));
-    test.rescenario(|s| s.metrics = Some(Metrics::Down));
+    test.change_scenario(|s| s.metrics = Some(Metrics::Down));
     assert!(get(&test, "/apis").to_string().contains("metrics.k8s.io/v1beta1"));
     let run = kubectl(&test, "get --raw /apis/metrics.k8s.io/v1beta1").expect(1);
     assert_eq!(
         run.stderr.trim(),
         "Error from server (ServiceUnavailable): the server is currently unable to handle the request"
     );
-    test.rescenario(|s| s.metrics = Some(Metrics::Up));
+    test.change_scenario(|s| s.metrics = Some(Metrics::Up));
     assert_eq!(of(&get(&test, "/apis/metrics.k8s.io/v1beta1"), "pods")["verbs"], json!(["get", "list"]));
     let pods = get(&test, "/apis/metrics.k8s.io/v1beta1/namespaces/kafka/pods");
     assert!(!pods["items"].as_array().expect("items").is_empty());
@@ -297,7 +297,7 @@ pub fn every_kind(namespace: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_namespace_takes_everything_along_but_what_is_held() {
+fn a_namespace_is_deleted_with_everything_without_finalizers() {
     let test = running();
     kubectl(&test, "create namespace theirs").expect(0);
     kubectl(&test, "wait --for=create configmap/kube-root-ca.crt -n theirs --timeout=5s").expect(0);
@@ -318,7 +318,7 @@ fn a_namespace_takes_everything_along_but_what_is_held() {
 }
 
 #[test]
-fn dependents_go_or_stay_as_the_policy_says() {
+fn dependents_are_deleted_according_to_the_policy() {
     let test = running();
     for (policy, stays) in [("Background", false), ("Foreground", false), ("Orphan", true)] {
         let owner = post(&test, MAPS, &map("owner", ""));
@@ -343,7 +343,7 @@ fn dependents_go_or_stay_as_the_policy_says() {
     }
 }
 
-/// The brokers' folder of a topic.
+/// The brokers' directory of a topic.
 fn topic(test: &Test, name: &str) -> std::path::PathBuf {
     test.world_dir().join("broker/topics").join(name)
 }
@@ -355,9 +355,9 @@ fn kafka_topic(name: &str, topic: &str) -> Value {
 }
 
 #[test]
-fn a_topic_that_is_there_is_taken_over_and_goes_with_its_resource() {
+fn an_existing_topic_is_taken_over_and_deleted_with_its_resource() {
     let test = support::ready();
-    // Somebody's topic, without a resource.
+    // A topic without a resource.
     std::fs::create_dir_all(topic(&test, "orders")).expect("a folder");
     let meta = json!({"name": "orders", "id": "6d1b8a9e-0f6b-4a53-8d0e-6b1d5c2f7a10", "partitions": 3, "starts": {}});
     std::fs::write(topic(&test, "orders/meta.json"), meta.to_string()).expect("a topic");
@@ -401,7 +401,7 @@ fn a_user_takes_over_the_secret_of_its_name() {
 }
 
 #[test]
-fn a_claim_has_a_volume_and_a_service_endpoints() {
+fn claims_have_volumes_and_services_have_endpoints() {
     let test = support::ready();
     let volumes = get(&test, "/api/v1/persistentvolumes");
     let claims = get(&test, "/api/v1/namespaces/kafka/persistentvolumeclaims");
@@ -418,7 +418,7 @@ fn a_claim_has_a_volume_and_a_service_endpoints() {
 }
 
 #[test]
-fn a_cluster_that_authorizes_hides_its_topics_from_who_has_no_name() {
+fn authorization_hides_topics_from_anonymous_clients() {
     let mut test = support::ready();
     support::kstrim(&mut test, ["topic", "create", "orders"]).expect(0);
     let read = ["consume", "orders", "--from-beginning", "--idle", "300ms"];

@@ -1,5 +1,5 @@
-//! The stand-in of kubectl and its cluster against the recordings of the real programs: same
-//! fields, same words, same exit codes.
+//! Compares the stand-in of kubectl and its cluster with the recordings of the real programs: same fields, same
+//! messages, same exit codes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,7 +35,7 @@ fn get(test: &Test, path: &str) -> Value {
     kubectl(test, &format!("get --raw {path}")).expect(0).json()
 }
 
-/// A profile `kstrim` that runs.
+/// A profile `kstrim` that is running.
 pub fn running() -> Test {
     Test::new().scenario(|s| s.profiles.push(ProfileSeed::default()))
 }
@@ -81,7 +81,7 @@ fn paths(value: &Value, at: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// What one has and the other lacks, apart from what either may leave out.
+/// The fields that only one of them has, except those that either may omit.
 #[track_caller]
 fn same_fields(fake: &Value, real: &Value, optional: &[&str]) {
     let of = |value: &Value| {
@@ -107,7 +107,7 @@ fn objects_have_the_recorded_fields() {
         let value: Value = text.parse().expect("JSON");
         if value["items"].is_array() { value["items"][0].clone() } else { value }
     };
-    // kubectl shows no field managers unless it is asked to.
+    // kubectl prints no field managers unless requested.
     let client_side = &["/metadata/annotations/kubectl", "/metadata/managedFields"];
     let kafkas = "/apis/kafka.strimzi.io/v1/namespaces/kafka";
     same_fields(
@@ -156,7 +156,7 @@ fn kubectl_errors_have_the_recorded_words() {
         let argv: Vec<&str> =
             record["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let line = argv.join(" ");
-        // What the stand-ins do not have: other verbs, files by the recorder's path, slow addresses.
+        // What the stand-ins do not support: other commands, files by the recorder's path, slow addresses.
         let covered = ![
             "config view",
             "cluster-info",
@@ -178,7 +178,7 @@ fn kubectl_errors_have_the_recorded_words() {
         let argv =
             argv.iter().map(|word| if word.starts_with("--timeout=") { "--timeout=100ms" } else { word });
         let run = test.fake_with("kubectl", argv.skip(1), stdin);
-        // Line and column of a YAML error are the parser's own, log times the recording's.
+        // Line and column of a YAML error are the parser's own, timestamps of the log the recording's.
         let words = |text: &str| {
             let lines = text.lines().filter(|l| !l.contains("memcache.go"));
             let lines = lines.map(|l| l.split(" yaml: ").next().unwrap_or("").to_owned());
@@ -212,7 +212,7 @@ fn settle() {
 }
 
 #[test]
-fn the_operator_refuses_what_it_refused_in_the_recordings() {
+fn the_operator_rejects_the_same_as_in_the_recordings() {
     let test = running();
     install(&test);
     let pool_only = KAFKA.split("---").next().unwrap_or("");
@@ -228,7 +228,7 @@ fn the_operator_refuses_what_it_refused_in_the_recordings() {
         .expect(0);
     settle();
     assert_eq!(verdict(&test), recorded_verdict("04-replication-factor-too-high/snapshots/a.json"));
-    // A refusal holds no lock: the right one is taken up at once.
+    // A rejection holds no lock: the correct resource is reconciled immediately.
     apply(&test, KAFKA).expect(0);
     kubectl(&test, "wait kafka/my-cluster -n kafka --for=condition=Ready --timeout=5s").expect(0);
 }
@@ -300,7 +300,7 @@ fn pods_fail_as_in_the_recordings() {
 }
 
 #[test]
-fn an_old_volume_breaks_the_next_cluster() {
+fn an_old_volume_prevents_the_next_cluster_from_starting() {
     let test = ready();
     let first =
         get(&test, "/apis/kafka.strimzi.io/v1/namespaces/kafka/kafkas/my-cluster")["status"]["clusterId"]
@@ -320,7 +320,7 @@ fn an_old_volume_breaks_the_next_cluster() {
 }
 
 #[test]
-fn a_cluster_deleted_while_it_comes_up_locks_its_name_until_the_operator_restarts() {
+fn a_cluster_deleted_while_it_starts_locks_its_name_until_the_operator_restarts() {
     let test = running().scenario(|s| s.timings.operation_timeout = 60_000);
     install(&test);
     let stuck = KAFKA.replace("size: 100Gi", "size: 100Gi\n        class: nope");
@@ -358,7 +358,7 @@ fn an_operator_bound_elsewhere_is_available_and_does_nothing() {
 }
 
 #[test]
-fn a_topic_holds_its_namespace_when_its_operator_is_gone() {
+fn a_topic_without_an_operator_blocks_the_deletion_of_its_namespace() {
     let test = ready();
     kubectl(&test, "delete deployment strimzi-cluster-operator my-cluster-entity-operator -n kafka")
         .expect(0);
@@ -389,7 +389,7 @@ fn a_topic_holds_its_namespace_when_its_operator_is_gone() {
 }
 
 #[test]
-fn a_watch_tells_every_change_once_and_ends_when_asked() {
+fn a_watch_reports_every_change_once_and_ends_on_request() {
     let test = running();
     install(&test);
     settle();
@@ -406,7 +406,7 @@ fn a_watch_tells_every_change_once_and_ends_when_asked() {
 }
 
 #[test]
-fn faults_happen_to_the_call_they_are_meant_for() {
+fn faults_apply_to_the_matching_call() {
     let test = running()
         .fault(
             "kubectl",
@@ -435,7 +435,7 @@ fn only_a_parent_called_kstrim_is_killed() {
     let test = running().fault("kubectl", "", None, Action::KillParentAfter);
     let run = kubectl(&test, "create namespace kafka").expect(1);
     assert!(run.stderr.contains("not kstrim"), "{}", run.stderr);
-    // The work was done all the same: the kill comes after it.
+    // The work was done nevertheless: the kill comes after it.
     assert!(test.object("kstrim", "namespaces//kafka").is_object());
 }
 
@@ -447,7 +447,7 @@ fn a_parent_called_kstrim_is_killed_before_or_after_the_work() {
         let script = "kubectl --context kstrim create namespace kafka; echo still here";
         let run = test.fake("kstrim-sh", ["-c", script]);
         assert_eq!((run.code(), run.stdout.contains("still here")), (137, false), "{}", run.stderr);
-        // A child that was not killed comes to its end by itself.
+        // A child that was not killed runs to completion.
         let over = || test.calls().iter().all(|call| call.exit.is_some());
         for _ in 0..200 {
             if over() {

@@ -1,11 +1,11 @@
-//! The stand-in of minikube against the recordings: events, exit codes, what a kill leaves.
+//! Compares the stand-in of minikube with the recordings: events, exit codes, and what a kill leaves.
 
 use serde_json::Value;
 
 use crate::fakes_faithful::{kubectl, recording, running};
 use crate::harness::{Action, Engine, Host, ProfileSeed, Test};
 
-/// Kinds and messages of CloudEvents, with the recording's own peculiarities left out.
+/// Kinds and messages of CloudEvents, without the recording's own peculiarities.
 fn events(text: &str) -> Vec<(String, String, String)> {
     let of = |line: &str| -> Option<(String, String, String)> {
         let event: Value = line.parse().ok()?;
@@ -20,7 +20,7 @@ fn events(text: &str) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn minikube_start_and_its_refusals_are_as_recorded() {
+fn minikube_start_and_its_errors_match_the_recordings() {
     let mut compared = 0;
     for (folder, root) in [("22-mk-start-again", true), ("25-mk-bad-request", false)] {
         let log = recording(&format!("{folder}/commands.jsonl"));
@@ -34,7 +34,7 @@ fn minikube_start_and_its_refusals_are_as_recorded() {
                 .iter()
                 .position(|word| *word == "minikube")
                 .filter(|at| argv.get(at + 1) == Some(&"start"));
-            // Not the same here: the number of CPUs, a group, root, base images of other drivers.
+            // Differs here: the number of CPUs, a group, root, base images of other drivers.
             let other = ["--cpus=64", "--driver=kvm2 --base", "--clear-groups"]
                 .iter()
                 .any(|skip| line.contains(skip));
@@ -46,7 +46,7 @@ fn minikube_start_and_its_refusals_are_as_recorded() {
             let mut real = events(record["stdout"].as_str().unwrap_or(""));
             let mut fake = events(&run.stdout);
             if line.contains("--cpus=1") && root {
-                // It says so twice; once is enough here.
+                // It prints this twice; once is sufficient here.
                 real.dedup();
                 fake.dedup();
                 real.sort();
@@ -84,7 +84,7 @@ fn minikube_states_have_the_recorded_exit_codes() {
 }
 
 #[test]
-fn a_killed_start_leaves_a_half_made_profile_that_a_second_start_mends() {
+fn a_killed_start_leaves_an_incomplete_profile_that_a_second_start_completes() {
     for (ms, code) in [(25, 7), (100, 6)] {
         let start = ["start", "-p", "kstrim", "-o", "json", "--kubernetes-version=v1.34.4"];
         let mut seen = Vec::new();
@@ -104,13 +104,13 @@ fn a_killed_start_leaves_a_half_made_profile_that_a_second_start_mends() {
 }
 
 #[test]
-fn delete_without_an_engine_says_all_is_gone_and_leaves_the_container() {
+fn delete_without_an_engine_reports_success_and_leaves_the_container() {
     let mut test = running();
     test.fake("minikube", ["status", "-p", "kstrim"]).expect(0);
-    test.rescenario(|s| s.engine = Engine::Down);
+    test.change_scenario(|s| s.engine = Engine::Down);
     let run = test.fake("minikube", ["delete", "-p", "kstrim", "-o", "json"]).expect(0);
     assert!(run.stdout.contains("Removed all traces"));
-    test.rescenario(|s| s.engine = Engine::Up);
+    test.change_scenario(|s| s.engine = Engine::Up);
     let list = ["ps", "-a", "--filter", "name=kstrim", "--format", "{{.Names}} {{.Status}}"];
     assert!(test.fake("docker", list).stdout.starts_with("kstrim Up"));
     test.fake("minikube", ["delete", "-p", "kstrim"]).expect(0);

@@ -1,4 +1,4 @@
-//! What children and clusters do wrong: a recovery, or a clear error with an id, and never a panic.
+//! Faults of child processes and clusters: a recovery, or a clear error with an id, and never a panic.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn hanging_programs_are_stopped_at_their_limit() {
         ("kubectl", "version --client", &["up", "-o", "json"]),
         ("kubectl", "get --raw /readyz", &["smoke-test", "-o", "json", "--timeout", "60s"]),
     ];
-    // Side by side: each waits for its limit, 15 s or 20 s.
+    // In parallel: each waits for its limit, 15 s or 20 s.
     let tests: Vec<Test> = limits
         .iter()
         .map(|(program, part, args)| {
@@ -50,7 +50,7 @@ fn hanging_programs_are_stopped_at_their_limit() {
 }
 
 #[test]
-fn the_runs_own_limit_stops_everything_and_says_where_it_was() {
+fn the_runs_own_limit_stops_everything_and_names_the_current_task() {
     let mut test = surroundings().fault("minikube", "start -o json", None, hang());
     let run = up_fails(&mut test, &["--timeout", "2s"], "KS-TIMEOUT", 4);
     assert!(run.took < Duration::from_secs(12), "{:?}", run.took);
@@ -59,7 +59,7 @@ fn the_runs_own_limit_stops_everything_and_says_where_it_was() {
 }
 
 #[test]
-fn floods_on_stderr_are_drained() {
+fn large_output_on_stderr_does_not_block() {
     for (program, part) in [
         ("minikube", "version"),
         ("minikube", "start -o json"),
@@ -74,7 +74,7 @@ fn floods_on_stderr_are_drained() {
 }
 
 #[test]
-fn lines_cut_in_half_lose_nothing() {
+fn truncated_lines_lose_nothing() {
     for (program, part, bytes, end) in [
         ("kubectl", "pods?watch=1", 300, 0),
         ("kubectl", "pods?watch=1", 40, 1),
@@ -88,7 +88,7 @@ fn lines_cut_in_half_lose_nothing() {
 }
 
 #[test]
-fn a_start_that_claims_success_too_early_is_told_and_resumed() {
+fn a_start_that_reports_success_too_early_is_detected_and_resumed() {
     let cut = Action::Cut { bytes: 700, exit: Some(0) };
     let mut test = surroundings().fault("minikube", "start -o json", Some(1), cut);
     up_fails(&mut test, &[], "KS-API-UNREACHABLE", 1);
@@ -96,7 +96,7 @@ fn a_start_that_claims_success_too_early_is_told_and_resumed() {
 }
 
 #[test]
-fn a_start_that_dies_in_the_middle_of_a_line_is_told_and_resumed() {
+fn a_start_that_is_killed_inside_a_line_is_reported_and_resumed() {
     let cut = Action::Cut { bytes: 700, exit: Some(80) };
     let mut test = surroundings().fault("minikube", "start -o json", Some(1), cut);
     let run = test.args(["up", "-o", "json"]).run().expect(1);
@@ -146,7 +146,7 @@ fn an_api_server_that_is_not_ready_yet_is_waited_for() {
 }
 
 #[test]
-fn an_api_server_that_stays_away_is_told() {
+fn an_api_server_that_does_not_come_back_is_reported() {
     let mut test = ready().fault("kubectl", "customresourcedefinitions", None, exit(1, "", REFUSED));
     let run = up_fails(&mut test, &[], "KS-API-UNREACHABLE", 1);
     let causes = finished(&run)["failure"]["causes"].to_string();
@@ -154,7 +154,7 @@ fn an_api_server_that_stays_away_is_told() {
 }
 
 #[test]
-fn a_refused_apply_is_told_and_the_next_run_goes_on() {
+fn a_rejected_apply_is_reported_and_the_next_run_continues() {
     let conflict = "error: Apply failed with 1 conflict: conflict with \"helm\": .spec.replicas\nPlease review the fields above";
     let terminating = "Error from server (Forbidden): kafkas.kafka.strimzi.io \"my-cluster\" is forbidden: unable to create new \
         content in namespace kafka because it is being terminated";
@@ -175,7 +175,7 @@ fn a_refused_apply_is_told_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn an_apply_that_was_half_done_is_completed() {
+fn an_incomplete_apply_is_completed() {
     for nth in 1..=6 {
         let half = Action::FailAfter { code: 1, stderr: "error: unexpected EOF".into() };
         let mut test = surroundings().fault("kubectl", "apply", Some(nth), half);
@@ -187,7 +187,7 @@ fn an_apply_that_was_half_done_is_completed() {
 }
 
 #[test]
-fn a_status_of_nothing_deletes_nothing() {
+fn an_empty_status_deletes_nothing() {
     let mut test = ready().fault("kubectl", "/readyz", None, exit(1, "", REFUSED)).fault(
         "minikube",
         "status",
@@ -202,13 +202,13 @@ fn a_status_of_nothing_deletes_nothing() {
     // A run that ends deletes its own Lease.
     let deletes = |c: &&Call| c.line().contains("delete") && !c.line().contains("/leases/kstrim ");
     assert_eq!(calls.iter().filter(deletes).map(Call::line).collect::<Vec<_>>(), Vec::<String>::new());
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     up_succeeds(&mut test, &[]);
     let now = test.object("kstrim", "kafkas.kafka.strimzi.io/kafka/my-cluster")["metadata"]["uid"].clone();
     assert_eq!(uid, now);
 }
 
-/// Most seconds from the beginning of `up` to the end of a wait that is vain: generous, for busy
+/// Maximum number of seconds from the start of `up` to the end of a wait that is useless: generous, for busy
 /// machines; the limits of the tasks are ten minutes and more.
 const SOON: Duration = Duration::from_secs(40);
 
@@ -225,7 +225,7 @@ fn refusing(reason: &str, message: &str) -> Test {
 }
 
 #[test]
-fn a_kafka_that_the_operator_refuses() {
+fn a_kafka_resource_that_the_operator_rejects() {
     let message = "Unsupported Kafka.spec.kafka.version: 4.3.1. Supported versions are: [4.2.0]";
     stops_soon(refusing("UnsupportedKafkaVersionException", message), "KS-KAFKA-VERSION");
     let message = "Kafka configuration option 'default.replication.factor' should be set to 1 or less because this cluster has \
@@ -243,8 +243,8 @@ fn images_that_cannot_be_pulled() {
 }
 
 #[test]
-fn pods_that_find_no_room() {
-    // A node in docker has all the host's memory; a pod that was there before takes it.
+fn pods_without_enough_memory() {
+    // A node in docker has all the host's memory; an existing pod uses it.
     let hog = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hog", "namespace": "default"},
         "spec": {"nodeName": "kstrim", "containers": [{"name": "hog", "image": "hog",
             "resources": {"requests": {"memory": "24500000Ki"}}}]}});
@@ -255,7 +255,7 @@ fn pods_that_find_no_room() {
 }
 
 #[test]
-fn brokers_that_die() {
+fn crashing_brokers() {
     let crash = |reason: &str, exit: i32, log: &str| {
         let crash = Crash::always("my-cluster-dual-role-0", reason, exit, log);
         surroundings().scenario(|s| s.crashes.push(crash))
@@ -268,7 +268,7 @@ fn brokers_that_die() {
 }
 
 #[test]
-fn a_volume_that_nobody_provides() {
+fn a_volume_without_a_provisioner() {
     let mut test = ready();
     test.args(["kubectl", "--", "delete", "storageclass", "standard"]).run().expect(0);
     test.args(["down", "--keep-cluster", "--yes"]).run().expect(0);
@@ -276,7 +276,7 @@ fn a_volume_that_nobody_provides() {
 }
 
 #[test]
-fn events_of_the_dead_mislead_nobody() {
+fn events_of_deleted_objects_are_ignored() {
     let event = |name: &str, reason: &str, message: &str| {
         json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}.{reason}"), "namespace": "kafka"},
             "type": "Warning", "reason": reason, "message": message, "count": 9,

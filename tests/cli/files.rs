@@ -1,4 +1,4 @@
-//! `up -f`: the user's own manifests are checked, applied, followed, pruned and deleted with everything else.
+//! `up -f`: the user's own manifests are checked, applied, waited for, pruned and deleted with everything else.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn topic(name: &str) -> String {
     TOPIC.replace("NAME", name)
 }
 
-/// A world in which the files of a project are in the folder `app`.
+/// A world in which the files of a project are in the directory `app`.
 fn project(files: &[(&str, String)]) -> Test {
     let test = fresh().scenario(quick);
     std::fs::create_dir_all(test.work().join("app")).expect("a folder");
@@ -69,7 +69,7 @@ fn object(test: &Test, key: &str) -> Value {
 }
 
 #[test]
-fn a_folder_comes_up_changes_is_pruned_and_goes() {
+fn a_directory_is_applied_changed_pruned_and_deleted() {
     let mut test = whole();
     let lines = events(&mut test, ["up", "-f", "app"], 0);
     let ends = outcomes(&lines);
@@ -83,7 +83,7 @@ fn a_folder_comes_up_changes_is_pruned_and_goes() {
     let config = object(&test, "configmaps/kafka/app");
     assert_eq!(config["data"]["greeting"], "hello");
     assert_eq!(config["metadata"]["labels"]["kstrim.io/files"], "true");
-    // The Kafka of the files replaces the preset's.
+    // The Kafka resource of the files replaces the preset's.
     assert!(object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster").is_null());
     let verified = lines.iter().find(|line| line["type"] == "smoke").expect("a smoke test");
     assert_eq!(verified["verified"], 10);
@@ -93,7 +93,7 @@ fn a_folder_comes_up_changes_is_pruned_and_goes() {
     events(&mut test, ["up", "-f", "app"], 0);
     assert!(written(&test).is_empty(), "{:#?}", written(&test));
 
-    // What changed in a file, and what somebody changed in the cluster, becomes as in the file.
+    // What changed in a file, and what was changed in the cluster, becomes as in the file.
     test.write("app/config.yaml", CONFIG.replace("hello", "good morning"));
     events(&mut test, ["up", "-f", "app"], 0);
     assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
@@ -103,7 +103,7 @@ fn a_folder_comes_up_changes_is_pruned_and_goes() {
     events(&mut test, ["up", "-f", "app"], 0);
     assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
 
-    // What left the files is kept and named, and goes when that is said.
+    // What was removed from the files is kept and named, and deleted on request.
     test.write("app/topics.yaml", topic("orders"));
     let lines = events(&mut test, ["up", "-f", "app"], 0);
     let warned = warnings(&lines);
@@ -113,7 +113,7 @@ fn a_folder_comes_up_changes_is_pruned_and_goes() {
     assert!(!topics(&test).iter().any(|name| name == "invoices"), "{:?}", topics(&test));
     assert!(topics(&test).iter().any(|name| name == "orders"));
 
-    // A run without the files leaves the Kafka as it is.
+    // A run without the files keeps the Kafka resource as it is.
     let before = object(&test, "kafkas.kafka.strimzi.io/kafka/orders");
     events(&mut test, ["up", "--cluster", "orders"], 0);
     assert_eq!(object(&test, "kafkas.kafka.strimzi.io/kafka/orders")["spec"], before["spec"]);
@@ -124,7 +124,7 @@ fn a_folder_comes_up_changes_is_pruned_and_goes() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_line_before_anything_is_made() {
+fn problems_are_reported_with_their_line_before_anything_is_created() {
     for (file, text, id, place) in [
         ("a.yaml", KAFKA.replace("entityOperator:", "entityOperatr:"), "KS-FILE-SCHEMA", "app/a.yaml:17"),
         (
@@ -169,7 +169,7 @@ fn what_is_wrong_is_said_with_its_line_before_anything_is_made() {
 }
 
 #[test]
-fn what_others_made_is_not_changed() {
+fn foreign_objects_are_not_changed() {
     let mut test = project(&[("config.yaml", CONFIG.to_owned())]);
     events(&mut test, ["up"], 0);
     let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "kafka"},
@@ -184,7 +184,7 @@ fn what_others_made_is_not_changed() {
 }
 
 #[test]
-fn without_a_kafka_in_the_files_the_preset_serves_them() {
+fn without_a_kafka_resource_in_the_files_the_preset_is_used() {
     let files = [
         ("t.yaml", topic("orders").replace("cluster: orders", "cluster: my-cluster")),
         ("c.yaml", CONFIG.into()),
@@ -196,7 +196,7 @@ fn without_a_kafka_in_the_files_the_preset_serves_them() {
 }
 
 #[test]
-fn a_plan_shows_what_fit_changes_and_a_rendering_has_it() {
+fn plan_shows_what_fit_changes_and_render_applies_it() {
     let production = KAFKA.replace("replicas: 1", "replicas: 9").replace("factor: 1", "factor: 3");
     let mut test = project(&[("kafka.yaml", production)]);
     let plan = kstrim(&mut test, ["plan", "-f", "app", "--fit"]).expect(0).stdout;
@@ -206,7 +206,7 @@ fn a_plan_shows_what_fit_changes_and_a_rendering_has_it() {
 }
 
 #[test]
-fn standard_input_is_read_and_an_untrusted_project_does_not_decide() {
+fn standard_input_is_read_and_an_untrusted_project_file_is_ignored() {
     let mut test = fresh().scenario(quick);
     test.stdin(format!("{KAFKA}---\n{CONFIG}"));
     events(&mut test, ["up", "-f", "-"], 0);
@@ -222,7 +222,7 @@ fn standard_input_is_read_and_an_untrusted_project_does_not_decide() {
     assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/orders").is_null());
 }
 
-/// What a project has beside its Kafka: a second Kafka, Connect under a name of its own, an application.
+/// What a project has in addition to its Kafka cluster: a second one, Connect with its own name, an application.
 fn several() -> Vec<(&'static str, String)> {
     let second = KAFKA.replace("orders", "audit").replace("name: nodes", "name: audit-nodes");
     let beside = "\
@@ -262,7 +262,7 @@ spec:
 }
 
 #[test]
-fn several_kafkas_and_what_is_beside_them_come_up_and_go_in_a_namespace_of_others() {
+fn several_kafka_clusters_are_created_and_deleted_in_a_foreign_namespace() {
     let mut test = project(&several());
     events(&mut test, ["up"], 0);
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
@@ -338,7 +338,7 @@ fn a_rendered_kustomization_has_everything_and_overwrites_nothing() {
     assert!(run.stderr.contains("KS-EXPORT-NOT-EMPTY"), "{}", run.stderr);
 }
 
-/// The Kafka that a run uses is not what has left its files, and kstrim's own objects are no one's to describe.
+/// The Kafka cluster that a run uses is not pruned, and kstrim's own objects must not be in the files.
 #[test]
 fn files_without_the_kafka_do_not_prune_it_and_kstrims_own_objects_are_refused() {
     let mut test = whole();
@@ -346,7 +346,7 @@ fn files_without_the_kafka_do_not_prune_it_and_kstrims_own_objects_are_refused()
     events(&mut test, ["up", "-f", "app/topics.yaml", "--cluster", "orders", "--prune"], 0);
     assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/orders").is_null());
     assert!(!object(&test, "kafkanodepools.kafka.strimzi.io/kafka/nodes").is_null());
-    // The rest of the earlier files is gone, as was said.
+    // The rest of the earlier files is deleted, as requested.
     assert!(object(&test, "configmaps/kafka/app").is_null());
 
     test.write("app/own.yaml", CONFIG.replace("name: app", "name: strimzi-cluster-operator"));
@@ -356,7 +356,7 @@ fn files_without_the_kafka_do_not_prune_it_and_kstrims_own_objects_are_refused()
 
 /// A topic of the files with the name of the run's topic is created as the files say.
 #[test]
-fn the_runs_topic_is_as_the_files_have_it() {
+fn the_runs_topic_is_created_as_in_the_files() {
     let mut test = project(&[("kafka.yaml", KAFKA.to_owned()), ("topic.yaml", topic("my-topic"))]);
     events(&mut test, ["up", "-f", "app"], 0);
     let found = object(&test, "kafkatopics.kafka.strimzi.io/kafka/my-topic");
@@ -366,7 +366,7 @@ fn the_runs_topic_is_as_the_files_have_it() {
     );
 }
 
-/// A connector may read from a database among the files: workloads wait for the brokers, and not for connectors.
+/// A connector may read from a database in the files: workloads wait for the brokers, and not for connectors.
 #[test]
 fn workloads_do_not_wait_for_connectors() {
     let mut test = project(&several());
@@ -449,7 +449,7 @@ fn a_workload_whose_image_does_not_exist_is_explained() {
     assert_eq!(lines.last().unwrap()["failure"]["task"], "file-deployment");
 
     // It continues when the image exists.
-    test.rescenario(|s| s.missing_images.clear());
+    test.change_scenario(|s| s.missing_images.clear());
     events(&mut test, ["up", "-f", "app"], 0);
 }
 

@@ -1,4 +1,4 @@
-//! A test's surroundings: a home of its own, stand-ins on PATH, a world, and what became of them.
+//! The environment of a test: its own home directory, stand-ins on PATH, a world, and the results.
 //!
 //! ```ignore
 //! let test = Test::new().scenario(|s| s.engine = Engine::Down);
@@ -43,7 +43,7 @@ pub fn program() -> &'static Path {
     })
 }
 
-/// A test's surroundings; removed when dropped.
+/// A test's environment; removed when dropped.
 pub struct Test {
     home: TempDir,
     world: PathBuf,
@@ -57,26 +57,26 @@ pub struct Test {
     ran: AtomicBool,
 }
 
-/// Every call that any test made kstrim make is held against the rules for arguments.
+/// Every call that a test made kstrim make is checked against the rules for arguments.
 impl Drop for Test {
     fn drop(&mut self) {
-        // Tests of the stand-ins themselves call them as they like.
+        // Tests of the stand-ins themselves call them freely.
         if self.ran.load(Ordering::Relaxed) && !std::thread::panicking() {
             self.calls_follow_the_rules();
         }
     }
 }
 
-/// What a run left.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
     /// Its stdout.
     pub stdout: String,
     /// Its stderr.
     pub stderr: String,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
     /// Whether the harness had to kill it.
     pub killed_by_harness: bool,
@@ -87,13 +87,13 @@ pub struct Run {
 pub struct Call {
     /// Process id.
     pub pid: u32,
-    /// When it began, ms since 1970.
+    /// When it started, ms since 1970.
     pub at: i64,
     /// `minikube`, `kubectl`, `docker`.
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// `None`: it did not come to its end, or runs still.
+    /// `None`: it did not complete, or is still running.
     pub exit: Option<i64>,
     /// Whether the test made it itself.
     pub by_hand: bool,
@@ -112,7 +112,7 @@ impl Run {
         self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 
-    /// stdout as JSON lines; panics at a line that is none.
+    /// stdout as JSON lines; panics at any other line.
     pub fn json_lines(&self) -> Vec<Value> {
         let parse = |line: &str| line.parse().unwrap_or_else(|e| panic!("{e} in the line {line:?}"));
         self.stdout.lines().map(parse).collect()
@@ -145,7 +145,7 @@ impl Default for Test {
 }
 
 impl Test {
-    /// An empty home, all stand-ins, nothing started.
+    /// An empty home directory, all stand-ins, nothing started.
     pub fn new() -> Self {
         let home = tempfile::Builder::new().prefix("kstrim-test").tempdir().expect("a temporary folder");
         for folder in ["home", "bin", "world", "tmp", "work"] {
@@ -165,7 +165,7 @@ impl Test {
         }
     }
 
-    /// Another world that is now as this one is.
+    /// A copy of this world.
     pub fn fork(&self) -> Self {
         fn copy(from: &Path, to: &Path) {
             fs::create_dir_all(to).expect("a folder");
@@ -190,26 +190,26 @@ impl Test {
         {
             copy(&from, &to);
         }
-        // The calls so far are the other one's.
+        // The calls so far belong to the other test.
         let _ = fs::remove_file(new.world_dir().join("calls.jsonl"));
         let _ = fs::remove_file(new.world_dir().join("faults.json"));
         new
     }
 
-    /// Forget the calls so far, after a look at their arguments.
+    /// Forget the calls so far, after checking their arguments.
     pub fn forget_calls(&self) {
         self.calls_follow_the_rules();
         let _ = fs::remove_file(self.world_dir().join("calls.jsonl"));
     }
 
-    /// kubectl is always told whose cluster, minikube which profile; nothing is ever done to all.
+    /// kubectl always gets a context, minikube a profile; no command affects all of them.
     #[track_caller]
     pub fn calls_follow_the_rules(&self) {
         for call in self.calls().iter().filter(|call| !call.by_hand) {
             let has = |flag: &str| call.args.iter().any(|a| a == flag || a.starts_with(&format!("{flag}=")));
             let ok = match call.program.as_str() {
                 "kubectl" if call.args.first().is_some_and(|a| a == "version") => has("--client"),
-                // Of the user's own kubeconfig only the contexts' names are asked for.
+                // Only the names of contexts are read from the user's own kubeconfig.
                 "kubectl" if has("get-contexts") => has("--kubeconfig"),
                 "kubectl" => has("--kubeconfig") && has("--context"),
                 "minikube" => has("-p"),
@@ -220,15 +220,15 @@ impl Test {
         }
     }
 
-    /// Choose the world.
+    /// Configure the world.
     #[must_use]
     pub fn scenario(mut self, choose: impl FnOnce(&mut Scenario)) -> Self {
         choose(&mut self.scenario);
         self
     }
 
-    /// Change the world's rules (timings, faults) later; the world itself stays.
-    pub fn rescenario(&mut self, choose: impl FnOnce(&mut Scenario)) {
+    /// Change the world's settings (timings, faults) later; the world itself is kept.
+    pub fn change_scenario(&mut self, choose: impl FnOnce(&mut Scenario)) {
         choose(&mut self.scenario);
     }
 
@@ -239,20 +239,20 @@ impl Test {
         self
     }
 
-    /// Leave a program out.
+    /// Remove a program.
     #[must_use]
     pub fn without(mut self, program: &str) -> Self {
         self.programs.retain(|p| *p != program);
         self
     }
 
-    /// All programs are there again, and no variable of the test's own but the manifest's.
-    pub fn calm(&mut self) {
+    /// All programs are available again, and only the manifest's variable is set.
+    pub fn restore_environment(&mut self) {
         self.programs = vec!["minikube", "kubectl", "docker"];
         self.env.retain(|name, _| name == "KSTRIM_MANIFESTS");
     }
 
-    /// Put a program that was left out back.
+    /// Add a removed program again.
     pub fn with(mut self, program: &'static str) -> Self {
         self.programs.push(program);
         self
@@ -265,7 +265,7 @@ impl Test {
         self
     }
 
-    /// kstrim's arguments of the next run, in place of those before.
+    /// kstrim's arguments of the next run, replacing the previous ones.
     pub fn args<S: Into<OsString>>(&mut self, args: impl IntoIterator<Item = S>) -> &mut Self {
         self.args = args.into_iter().map(Into::into).collect();
         self
@@ -283,7 +283,7 @@ impl Test {
         self
     }
 
-    /// A file in the folder that kstrim is run in; parents are made.
+    /// A file in kstrim's working directory; its parents are created.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.work().join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -296,7 +296,7 @@ impl Test {
         self.home.path().join("home")
     }
 
-    /// The folder that kstrim is run in.
+    /// kstrim's working directory.
     pub fn work(&self) -> PathBuf {
         self.home.path().join("work")
     }
@@ -306,7 +306,7 @@ impl Test {
         self.world.clone()
     }
 
-    /// Another user with a home and a machine of their own, and the same clusters. `self` has to outlive it.
+    /// Another user with their own home directory and machine, and the same clusters. `self` has to outlive it.
     pub fn colleague(&self) -> Self {
         let mut other = Self::new();
         other.world = self.world.clone();
@@ -326,7 +326,7 @@ impl Test {
         other
     }
 
-    /// The folder on PATH.
+    /// The directory on PATH.
     pub fn bin(&self) -> PathBuf {
         self.home.path().join("bin")
     }
@@ -341,7 +341,7 @@ impl Test {
                 _ => {}
             }
         }
-        // In one step: stand-ins of a run that goes on may read it at this moment.
+        // Atomically: stand-ins of a running kstrim may read it at this moment.
         let new = tempfile::NamedTempFile::new_in(self.world_dir()).expect("a file");
         fs::write(&new, json!(self.scenario).to_string()).expect("a scenario");
         new.persist(self.world_dir().join("scenario.json")).expect("scenario.json");
@@ -353,7 +353,7 @@ impl Test {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.work());
         command.env("HOME", &home).env("PATH", self.bin()).env("FAKE_WORLD", self.world_dir());
-        // Evidence costs every failing run a second; the tests that are about it ask for it.
+        // Evidence costs every failed run a second; the tests about it enable it.
         command.env("KSTRIM_NO_DIAGNOSE", "true");
         command.env("TMPDIR", self.home.path().join("tmp")).env("LANG", "C.UTF-8");
         for (name, folder) in [
@@ -386,14 +386,14 @@ impl Test {
         running
     }
 
-    /// kstrim as a command, for streams of the test's own.
+    /// kstrim as a command, for a test with its own streams.
     pub fn kstrim(&self) -> Command {
         let mut command = self.command(program());
         command.args(&self.args);
         command
     }
 
-    /// The same of a copy, for another user: to where kstrim was built that one may have no way.
+    /// The same with a copy, for another user, who may have no access to the build directory.
     pub fn kstrim_copied(&self) -> Command {
         let copy = self.home.path().join("kstrim");
         fs::copy(program(), &copy).expect("a copy");
@@ -407,7 +407,7 @@ impl Test {
         self.fake_with(program, args, "")
     }
 
-    /// The same with something on stdin.
+    /// The same with input on stdin.
     pub fn fake_with<S: Into<OsString>>(
         &self,
         program: &str,
@@ -422,7 +422,7 @@ impl Test {
         running.wait()
     }
 
-    /// The calls of all stand-ins so far, in order of their beginning.
+    /// The calls of all stand-ins so far, by start time.
     pub fn calls(&self) -> Vec<Call> {
         let text = fs::read_to_string(self.world_dir().join("calls.jsonl")).unwrap_or_default();
         let lines: Vec<Value> = text.lines().filter_map(|line| line.parse().ok()).collect();
@@ -449,16 +449,16 @@ impl Test {
             .collect()
     }
 
-    /// Calls whose process is still there: children that were not reaped.
+    /// Calls whose process still exists: child processes that were not reaped.
     pub fn leftovers(&self) -> Vec<Call> {
-        // One that has ended and waits for init to collect it is not left over.
+        // A zombie that waits for init is not counted.
         let alive = |call: &Call| {
             let stat = fs::read_to_string(format!("/proc/{}/stat", call.pid)).unwrap_or_default();
             let name = format!("({}) ", call.program);
             let state = stat.split_once(&name).and_then(|(_, rest)| rest.chars().next());
             call.exit.is_none() && state.is_some_and(|state| state != 'Z')
         };
-        // One that was killed a moment ago may not have got around to dying.
+        // A process that was killed a moment ago may not have ended yet.
         let end = Instant::now() + Duration::from_secs(2);
         loop {
             let left: Vec<Call> = self.calls().into_iter().filter(alive).collect();
@@ -469,20 +469,20 @@ impl Test {
         }
     }
 
-    /// A profile's state as the stand-in of minikube keeps it, or null.
+    /// A profile's state in the stand-in of minikube, or null.
     pub fn profile(&self, name: &str) -> Value {
         let text = fs::read_to_string(self.world_dir().join("minikube.json")).unwrap_or_default();
         let saved: Value = text.parse().unwrap_or_default();
         saved["profiles"][name].clone()
     }
 
-    /// The objects of a profile's cluster as last written, by `plural.group/namespace/name`;
-    /// null if it has none. Time does not pass by looking.
+    /// The objects of a profile's cluster as last written, by `plural.group/namespace/name`; null if it has none.
+    /// Reading does not advance the time.
     pub fn objects(&self, profile: &str) -> Value {
         self.saved(profile)["objects"].clone()
     }
 
-    /// How long, in ms, until the container of the pod of this uid is started again; `None`: it is not about to be.
+    /// How long, in ms, until the container of the pod with this uid is restarted; `None`: no restart is pending.
     pub fn back_off(&self, profile: &str, uid: &str) -> Option<i64> {
         let due = self.saved(profile)["timers"][format!("{uid}/back-off")].as_i64()?;
         Some(due - jiff::Timestamp::now().as_millisecond())
@@ -499,13 +499,13 @@ impl Test {
     }
 }
 
-/// A kstrim that runs.
+/// A running kstrim.
 pub struct Running {
     child: Child,
     started: Instant,
     limit: Duration,
     readers: Vec<std::thread::JoinHandle<Vec<u8>>>,
-    /// The cluster that it is about: every command in its hints is, too. None if that is not known.
+    /// The cluster that it works with: every command in its hints does, too. None if that is not known.
     target: Option<[String; 3]>,
 }
 
@@ -517,7 +517,7 @@ impl Running {
         let mut input = child.stdin.take().expect("stdin");
         let bytes = stdin.to_vec();
         std::thread::spawn(move || {
-            // A child that does not read its stdin is its own affair.
+            // It is not an error if a child does not read its stdin.
             let _ = input.write_all(&bytes);
         });
         fn read(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {

@@ -1,5 +1,5 @@
-//! Whether the commands in hints run as printed, and on the cluster that the run was about. The harness holds every
-//! hint of every run against it.
+//! Whether the commands in hints run as printed, and on the run's cluster. The harness checks every hint of every
+//! run.
 
 #![allow(dead_code, reason = "the cli tests use the rest")]
 
@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::harness::Run;
 
-/// Verbs that do not use a cluster.
+/// Commands that do not use a cluster.
 const ANYWHERE: [&str; 7] = ["versions", "tools", "bundle", "config", "trust", "completions", "render"];
-/// Words that are commands only behind a program: verbs that hints use.
+/// Words that are commands only after a program: the ones used in hints.
 const MINIKUBE: [&str; 11] = [
     "start",
     "stop",
@@ -34,8 +34,8 @@ const KUBECTL: [&str; 12] = [
     "label",
 ];
 
-/// The profile or context, namespace and cluster that a command line is about; `None` if the files say so, too, or it
-/// is no valid one.
+/// The profile or context, namespace and cluster of a command line; `None` if settings files may determine them, too,
+/// or it is invalid.
 pub fn target(args: &[OsString], env: &BTreeMap<OsString, OsString>, work: &Path) -> Option<[String; 3]> {
     let files = [work.join("kstrim.yaml"), work.join("../home/.config/kstrim/config.yaml")];
     if files.iter().any(|file| file.exists()) {
@@ -112,7 +112,7 @@ pub fn commands_of(hint: &str) -> Vec<String> {
             let known = match program {
                 "kstrim" => verbs.iter().any(|v| v == verb),
                 "minikube" => MINIKUBE.contains(&verb),
-                // Behind kstrim or minikube it is their verb.
+                // After kstrim or minikube it is their command.
                 _ => {
                     KUBECTL.contains(&verb) && !before.ends_with("kstrim ") && !before.ends_with("minikube ")
                 }
@@ -126,7 +126,7 @@ pub fn commands_of(hint: &str) -> Vec<String> {
     found
 }
 
-/// A line as a shell splits it.
+/// Split a line like a shell.
 pub fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
     let mut chars = line.chars();
@@ -145,7 +145,7 @@ pub fn split(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether a command can be run as it is, and is about that cluster.
+/// Whether a command can be run as it is, and uses that cluster.
 pub fn one(command: &str, target: &[String; 3]) -> Result<(), String> {
     let words = split(command);
     let has = |flag: &str| words.iter().any(|w| w == flag || w.starts_with(&format!("{flag}=")));
@@ -160,7 +160,7 @@ pub fn one(command: &str, target: &[String; 3]) -> Result<(), String> {
                 return Ok(());
             }
             let found = named(cli);
-            // A hint may name another on purpose; then it says so.
+            // A hint may name another cluster on purpose; then it says so.
             let flags =
                 [["-p", "--profile", "--context"], ["-n", "--namespace", ""], ["-c", "--cluster", ""]];
             let end = words.iter().position(|word| word == "--").unwrap_or(words.len());

@@ -1,5 +1,5 @@
-//! The commands in hints run as printed, and on the cluster that the run was about. The harness checks every hint of
-//! every run of these tests ([`crate::hint_check`]); here commands that only read are run, too.
+//! The commands in hints run as printed, and on the run's cluster. The harness checks every hint of every run of
+//! these tests ([`crate::hint_check`]); here read-only commands are also run.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ fn there() -> Test {
     test
 }
 
-/// Run a verb on that cluster and return its output lines.
+/// Run a command on that cluster and return its output lines.
 fn fails(test: &mut Test, verb: &[&str]) -> Vec<Value> {
     let run = test.args(verb.iter().copied().chain(FLAGS).chain(["-o", "json"])).run();
     assert_ne!(run.code(), 0, "{verb:?}: {}", run.stdout);
@@ -28,7 +28,7 @@ fn commands(lines: &[Value]) -> Vec<String> {
     hints.iter().filter_map(Value::as_str).flat_map(commands_of).collect()
 }
 
-/// Check that each command is about that cluster, and says so.
+/// Check that each command uses that cluster explicitly.
 fn aimed(verb: &[&str], lines: &[Value]) {
     let found = commands(lines);
     assert!(!found.is_empty(), "the hints of {verb:?} name no command: {:?}", lines.last());
@@ -39,7 +39,7 @@ fn aimed(verb: &[&str], lines: &[Value]) {
 }
 
 #[test]
-fn the_check_of_hints_sees_what_is_wrong() {
+fn the_check_of_hints_finds_mistakes() {
     let target = ["other", "team", "events"].map(str::to_owned);
     let found = commands_of(
         "create it again: kstrim tools remove a && kstrim up --profile other, or run minikube delete",
@@ -64,7 +64,7 @@ fn the_check_of_hints_sees_what_is_wrong() {
     }
 }
 
-/// Verbs that change nothing, and end.
+/// Commands that change nothing, and end.
 fn only_reads(words: &[String]) -> bool {
     let follows = words.iter().any(|w| ["--watch", "--follow", "-f", "--fix"].contains(&w.as_str()));
     let behind = |n: usize| words.get(n).map(String::as_str).unwrap_or_default();
@@ -118,7 +118,7 @@ fn commands_that_only_read_run_as_printed() {
             let words = split(&command);
             if words[0] == "kstrim" && only_reads(&words) && !ran.contains(&command) {
                 let again = test.args(words[1..].iter().cloned()).run();
-                // What is wrong may still be wrong; the command itself is not.
+                // What is wrong may still be wrong; the command itself is valid.
                 assert!(![2, 3].contains(&again.code()), "{verb:?}: {command}: {}", again.stderr);
                 ran.push(command);
             }
@@ -131,7 +131,7 @@ fn commands_that_only_read_run_as_printed() {
 fn flags_that_name_a_default_are_repeated() {
     let mut test = fresh().scenario(quick);
     test.args(["up"]).run().expect(0);
-    // A settings file may name another cluster; the run was about this one.
+    // A settings file may name another cluster; the run used this one.
     let run = test.args(["consume", "nothing", "-p", "kstrim", "-n", "kafka"]).run().expect(2);
     assert!(run.stderr.contains("kstrim topic list --profile kstrim --namespace kafka\n"), "{}", run.stderr);
 }
@@ -149,7 +149,7 @@ fn a_command_is_repeated_with_all_its_flags() {
 }
 
 #[test]
-fn commands_in_hints_parse_and_aim_at_the_cluster_of_the_run() {
+fn commands_in_hints_parse_and_select_the_cluster_of_the_run() {
     let mut test = there();
     for (verb, id) in [
         (&["down"][..], "KS-CONSENT"),
@@ -160,7 +160,7 @@ fn commands_in_hints_parse_and_aim_at_the_cluster_of_the_run() {
         assert_eq!(failure(&lines), id, "{verb:?}");
         aimed(verb, &lines);
     }
-    // Another namespace of the same profile: the same flags, except the one that is changed.
+    // Another namespace of the same profile: the same flags, except the changed one.
     let run = test.args(["up", "-p", "other", "-n", "else", "-c", "events", "-o", "json"]).run().expect(5);
     let found = commands(&run.json_lines());
     for wanted in [
@@ -172,7 +172,7 @@ fn commands_in_hints_parse_and_aim_at_the_cluster_of_the_run() {
 }
 
 #[test]
-fn the_old_volumes_are_deleted_where_they_are() {
+fn the_hint_to_delete_old_volumes_names_their_namespace() {
     let mut test = there();
     for what in ["kafka/events", "kafkanodepool/dual-role"] {
         let args = ["delete", what, "-n", "team", "--wait=false"];
@@ -184,11 +184,11 @@ fn the_old_volumes_are_deleted_where_they_are() {
 }
 
 #[test]
-fn a_run_that_can_go_on_is_repeated_as_it_was_given() {
+fn a_run_that_can_continue_is_repeated_with_its_flags() {
     let mut test = there();
     let hang = Action::Hang { stdout: String::new(), stubborn: false };
     let fault = Fault { program: "minikube".into(), args: "delete".into(), nth: None, action: hang };
-    test.rescenario(|s| s.faults.push(fault));
+    test.change_scenario(|s| s.faults.push(fault));
     let verb = ["down", "--yes", "--timeout", "2s"];
     let lines = fails(&mut test, &verb);
     aimed(&verb, &lines);

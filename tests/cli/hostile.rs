@@ -1,4 +1,4 @@
-//! Malicious folders: a cloned repository, another user's file above the working directory, a program in the folder
+//! Malicious directories: a cloned repository, another user's file above the working directory, a program in the directory
 //! in which kstrim is run. Each row says what must not be run, read or sent.
 
 use std::fs;
@@ -14,12 +14,8 @@ use crate::mirror::{Mirror, sha256, url};
 use crate::support::{fresh, kstrim, quick};
 use crate::trouble::clean;
 
-/// Somebody else on this machine.
+/// Another user of this machine.
 const STRANGER: u32 = 12_345;
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
@@ -33,13 +29,13 @@ fn trap(test: &Test, name: &str) -> (PathBuf, PathBuf) {
     (file, trace)
 }
 
-/// A FIFO: reading it blocks for ever, and the harness reports that.
+/// A FIFO: reading it blocks forever, and the harness reports that.
 fn fifo(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("a FIFO");
 }
 
-/// Run in a folder other than the test's own.
+/// Run in a directory other than the test's own.
 fn run_in(test: &mut Test, folder: &Path, args: &[&str]) -> Output {
     test.args(args.iter().copied()).kstrim().current_dir(folder).output().expect("it runs")
 }
@@ -57,8 +53,8 @@ fn refused(run: &Run, test: &Test, id: &str) {
 }
 
 #[test]
-fn what_a_cloned_repository_may_not_decide() {
-    // (content of its kstrim.yaml, the verbs that must refuse to run, text in the error message)
+fn what_a_cloned_repository_must_not_decide() {
+    // (content of its kstrim.yaml, the commands that must refuse to run, text in the error message)
     let rows: [(&str, &[&str], &str); 12] = [
         ("bundle: trap.fifo", &["up", "plan", "render"], "line 1: bundle:"),
         ("manifests: trap.fifo", &["up", "plan", "render"], "line 1: manifests:"),
@@ -106,7 +102,7 @@ fn what_a_cloned_repository_may_not_decide() {
             let hint = format!("kstrim trust {}", test.work().join("kstrim.yaml").display());
             assert!(run.stderr.contains(&hint), "{}", run.stderr);
         }
-        // Verbs that do not need it run, and a flag comes from the user.
+        // Commands that do not need it run, and a flag comes from the user.
         kstrim(&mut test, ["config", "show"]).expect(0);
         if !text.contains("context") {
             let run = kstrim(&mut test, ["status"]);
@@ -123,9 +119,9 @@ fn what_a_cloned_repository_may_not_decide() {
     assert!(run.stderr.contains("--manifests") && !run.stderr.contains("--image-registry"), "{}", run.stderr);
 }
 
-/// A project may say which cluster it uses; what is deleted is for the user to say.
+/// A project may select a cluster, but only the user may select what is deleted.
 #[test]
-fn what_is_deleted_is_not_said_by_a_cloned_repository() {
+fn a_cloned_repository_does_not_select_what_is_deleted() {
     for (text, flag) in [
         ("profile: shop", "--profile=shop"),
         ("namespace: theirs", "--namespace=theirs"),
@@ -146,7 +142,7 @@ fn what_is_deleted_is_not_said_by_a_cloned_repository() {
             assert!(run.stderr.contains(&format!("line 1: {text}")), "{verb}: {}", run.stderr);
             assert!(run.stderr.contains(&file.display().to_string()), "{verb}: {}", run.stderr);
         }
-        // A flag from the user, a verb that deletes nothing, and a file that is trusted.
+        // A flag from the user, a command that deletes nothing, and a file that is trusted.
         for said in [&["down", "--yes", flag][..], &["status"]] {
             let run = test.args(said.iter().copied()).run();
             assert!(!run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{said:?}: {}", run.stderr);
@@ -155,7 +151,7 @@ fn what_is_deleted_is_not_said_by_a_cloned_repository() {
         let run = kstrim(&mut test, ["down", "--yes"]);
         assert!(!run.stderr.contains("KS-CONFIG-UNTRUSTED"), "{}", run.stderr);
     }
-    // The verb is about a context, which needs no profile.
+    // The command uses a context, which needs no profile.
     let mut test = fresh();
     test.write("kstrim.yaml", "profile: shop");
     let run = kstrim(&mut test, ["down", "--yes", "--context", "prod"]);
@@ -163,7 +159,7 @@ fn what_is_deleted_is_not_said_by_a_cloned_repository() {
 }
 
 #[test]
-fn no_argument_takes_another_profile() {
+fn no_argument_selects_another_profile() {
     for text in
         ["minikube-arg: -pvictim", "minikube-arg: [--profile, victim]", "minikube-arg: [--force, '--']"]
     {
@@ -203,7 +199,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     );
     assert!(run.stderr.contains("KS-DOWNLOAD-OFFLINE"), "{}", run.stderr);
     assert_eq!(mirror.seen(), Vec::<String>::new());
-    // The folder itself is the mirror, and it contains a list of digests of its own.
+    // The directory itself is the mirror, and it contains a list of digests of its own.
     let digests = format!("{}  minikube-1.38.1-{}\n", sha256(b"x"), kstrim::internals::bundle::platform());
     test.write("digests.txt", digests);
     fs::write(&file, "mirror: mirror\ntool-digests: digests.txt\noffline: true\n").expect("written");
@@ -223,7 +219,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
     // Over plain http from another machine, nothing is even requested.
     let run = kstrim(&mut test, ["tools", "install", "--mirror", "http://mirror.invalid"]).expect(2);
     assert!(run.stderr.contains("KS-TOOL-PLAIN-HTTP"), "{}", run.stderr);
-    // A file that an earlier kstrim downloaded from it is not run later, from whatever folder.
+    // A file that an earlier kstrim downloaded from it is not run later, from whatever directory.
     let own = test.home().join(".local/share/kstrim/tools");
     let platform = kstrim::internals::bundle::platform();
     let place = own.join("minikube/1.38.1").join(&platform).join("minikube");
@@ -242,7 +238,7 @@ fn programs_of_a_repositorys_mirror_are_never_run() {
 }
 
 #[test]
-fn trust_is_of_one_content_at_one_path() {
+fn only_one_content_at_one_path_is_trusted() {
     let mut test = fresh();
     let file = test.write("kstrim.yaml", "image-registry: r.example/x\n");
     let other = test.write("other/kstrim.yaml", "image-registry: r.example/x\n");
@@ -283,15 +279,12 @@ fn setting(shown: &Value, key: &str) -> Value {
     all.iter().find(|one| one["key"] == key).cloned().unwrap_or_default()
 }
 
-/// CVE-2022-24765 for kstrim: a file that somebody else put above the working directory.
+/// CVE-2022-24765 for kstrim: a file that another user created above the working directory.
 #[test]
-fn files_that_others_own_or_write_are_not_believed() {
-    if !is_root() {
-        eprintln!("skipped: only root can give files away");
-        return;
-    }
+#[cfg_attr(not(built_by_root), ignore = "needs root: only root can change the owner of a file")]
+fn files_that_others_own_or_may_write_are_not_accepted() {
     let text = "memory: 7g\nnamespace: theirs\n";
-    // (who owns file and folder, modes of both, text in the output)
+    // (who owns file and directory, modes of both, text in the output)
     for (file_owner, folder_owner, file_mode, folder_mode, words) in [
         (STRANGER, 0, 0o644, 0o1777, "it belongs to uid 12345, you are uid 0"),
         (0, STRANGER, 0o644, 0o755, "belongs to uid 12345"),
@@ -322,11 +315,11 @@ fn files_that_others_own_or_write_are_not_believed() {
         }
         assert!(shown["files"][0]["why"].as_str().is_some_and(|why| why.contains(words)), "{shown}");
         assert!(render.contains("is ignored") && render.contains(words), "{render}");
-        // The way out, also for a folder that is mounted into a container: trust this exact content.
+        // The way out, also for a directory that is mounted into a container: trust this exact content.
         let path = file.display().to_string();
         assert!(run_in(&mut test, &work, &["trust", &path]).status.success());
         assert!(said(&run_in(&mut test, &work, &["render", "--only", "namespace"])).contains("theirs"));
-        // Not with O_CREAT: where fs.protected_regular is set, that is refused in a folder like /tmp, for root too.
+        // Not with O_CREAT: where fs.protected_regular is set, that is refused in a directory like /tmp, for root too.
         let mut opened = fs::OpenOptions::new().write(true).truncate(true).open(&file).expect("open");
         std::io::Write::write_all(&mut opened, b"namespace: evil\n").expect("written");
         let after = said(&run_in(&mut test, &work, &["render", "--only", "namespace"]));
@@ -361,7 +354,7 @@ fn files_that_others_own_or_write_are_not_believed() {
 }
 
 #[test]
-fn what_is_no_settings_file_holds_nobody_up() {
+fn special_files_do_not_block() {
     for (name, id) in
         [("fifo", ""), ("zero", ""), ("folder", ""), ("huge", "KS-CONFIG-UNREADABLE"), ("bomb", "KS-CONFIG")]
     {
@@ -421,7 +414,7 @@ fn programs_in_the_working_directory_are_not_those_on_path() {
 }
 
 #[test]
-fn what_other_programs_read_from_a_folder_kstrim_does_not() {
+fn kstrim_does_not_read_files_of_other_programs() {
     let mut test = fresh();
     test.write(".env", "KSTRIM_MIRROR=http://127.0.0.1:1\nKSTRIM_NAMESPACE=theirs\n");
     test.write(".envrc", "export KSTRIM_NAMESPACE=theirs\n");
@@ -454,11 +447,8 @@ fn list(folder: &Path) -> Vec<String> {
 
 /// CI containers run as a user without an entry in the user database: nothing is written to the working directory.
 #[test]
-fn without_a_home_nothing_is_written_here() {
-    if !is_root() {
-        eprintln!("skipped: only root can run as a user who is not in the user database");
-        return;
-    }
+#[cfg_attr(not(built_by_root), ignore = "needs root: only root can run a program as another user")]
+fn without_a_home_nothing_is_written_to_the_working_directory() {
     let folders = ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
     for home in [None, Some(""), Some("relative"), Some("XDG")] {
         for verb in ["up", "status", "down", "render", "tools", "trust"] {
@@ -481,7 +471,7 @@ fn without_a_home_nothing_is_written_here() {
             }
             let before = list(&test.work());
             command.uid(STRANGER).gid(STRANGER);
-            // A child that another test starts at this moment may still hold the copy open for writing.
+            // A child process that another test starts at this moment may still have the copy open for writing.
             let busy = |result: &std::io::Result<Output>| {
                 result.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::ExecutableFileBusy)
             };
@@ -506,7 +496,7 @@ fn without_a_home_nothing_is_written_here() {
     }
 }
 
-/// Everything below a folder that another user could read.
+/// Everything in a directory that another user could read.
 fn open_to_others(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let meta = entry.metadata().expect("it is there");
@@ -520,7 +510,7 @@ fn open_to_others(folder: &Path, found: &mut Vec<String>) {
 }
 
 #[test]
-fn what_is_kept_is_private_and_has_no_passwords() {
+fn files_are_private_and_contain_no_passwords() {
     let mut test = fresh().scenario(quick);
     let secret = "--minikube-arg=--docker-env=HTTPS_PROXY=http://ada:hunter2@proxy.example:3128";
     let flag = "--minikube-arg=--docker-env=DB_PASSWORD=hunter2";
@@ -552,7 +542,7 @@ fn what_is_kept_is_private_and_has_no_passwords() {
         );
         open_to_others(&folder, &mut open);
     }
-    // minikube and kubectl write their context with modes of their own choice.
+    // minikube and kubectl write their context with their own file modes.
     open.retain(|line| !line.contains("/kubeconfig"));
     assert_eq!(open, Vec::<String>::new());
     let log = test.home().join(".local/state/kstrim/profiles/kstrim/up.events.jsonl");

@@ -1,4 +1,4 @@
-//! Images: pulled ahead, from another registry, with a login.
+//! Images: pulled in advance, from another registry, with a login.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::{
     ready, told,
 };
 
-/// A login that may show up nowhere. `bWU6czNjcjN0LXA0c3M=` is `me:s3cr3t-p4ss` in base64.
+/// A login that must not appear anywhere. `bWU6czNjcjN0LXA0c3M=` is `me:s3cr3t-p4ss` in base64.
 const CONFIG: &str = r#"{"auths": {"r.example:5000": {"auth": "bWU6czNjcjN0LXA0c3M="},
     "quay.io": {"auth": "b3RoZXI6b3RoZXI="}}}"#;
 
@@ -19,7 +19,7 @@ fn warnings(lines: &[Value]) -> Vec<&Value> {
 }
 
 #[test]
-fn they_are_pulled_at_once_with_progress() {
+fn images_are_pulled_in_parallel_with_progress() {
     let mut test = fresh().scenario(quick);
     let lines = events(&mut test, ["up"], 0);
     let progress: Vec<&Value> =
@@ -27,7 +27,7 @@ fn they_are_pulled_at_once_with_progress() {
     let last = progress.last().expect("progress");
     assert!(last["message"].as_str().is_some_and(|m| m.starts_with("pulled quay.io/strimzi/")), "{last}");
     assert_eq!((&last["done"], &last["total"]), (&json!(2), &json!(2)));
-    // What runs is written down, by digest.
+    // The running images are recorded, by digest.
     let images = journal(&test)["images"].clone();
     let of = |image: &str| images[image].as_str().unwrap_or_default().to_owned();
     for image in ["quay.io/strimzi/operator:1.2.0", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"] {
@@ -46,24 +46,24 @@ fn they_are_pulled_at_once_with_progress() {
     assert!(pods.len() >= 3, "{pods:?}");
 }
 
-/// The kubelet tells of its images only every half minute: a second `up` before that loads nothing again.
+/// The kubelet reports its images only every half minute: a second `up` before that loads nothing again.
 #[test]
-fn what_runs_is_there_whatever_the_kubelet_lists() {
+fn images_of_running_pods_exist_even_if_the_kubelet_does_not_list_them() {
     let mut test = ready();
     let unlisted = json!({"status": {"images": []}}).to_string();
     let words = ["patch", "node", PROFILE, "--subresource=status", "--type=merge", "-p", &unlisted];
     kubectl_words(&test, words.map(str::to_owned).into()).expect(0);
     let lines = events(&mut test, ["up"], 0);
     assert_eq!(outcomes(&lines)["images"], "already_done");
-    // Without its pods nothing tells of them any more.
+    // Without its pods nothing shows that they exist.
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
     let lines = events(&mut test, ["up"], 0);
     assert_eq!(outcomes(&lines)["images"], "done");
 }
 
-/// A node that was stopped has its images still, long before its API server can tell of them.
+/// A node that was stopped still has its images, long before its API server can list them.
 #[test]
-fn a_node_that_was_stopped_is_given_no_archive_again() {
+fn archives_are_not_loaded_again_into_a_stopped_node() {
     let mut test = fresh().scenario(quick);
     test.write("all.tar", "quay.io/strimzi/operator:1.2.0\nquay.io/strimzi/kafka:1.2.0-kafka-4.3.1\n");
     let up = ["up", "--image-archive", "all.tar"];
@@ -73,14 +73,14 @@ fn a_node_that_was_stopped_is_given_no_archive_again() {
     test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
     assert_eq!(outcomes(&events(&mut test, up, 0))["images"], "done");
     assert_eq!(loads(&test), 1, "it is loaded once");
-    // All or nothing is there.
+    // All images exist, or none.
     test.fake("minikube", ["image", "rm", "-p", PROFILE, "quay.io/strimzi/operator:1.2.0"]).expect(0);
     test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
     assert_eq!(outcomes(&events(&mut test, up, 0))["images"], "done");
     assert_eq!(loads(&test), 2);
 }
 
-/// As many as were loaded, also where the preset runs fewer images than the archives hold.
+/// The number of loaded archives is reported, even if the preset uses fewer images.
 #[test]
 fn archives_that_were_loaded_are_counted() {
     let mut test = fresh().scenario(quick);
@@ -102,7 +102,7 @@ fn archives_that_were_loaded_are_counted() {
 }
 
 #[test]
-fn a_registry_that_refuses_is_told_with_its_words() {
+fn a_registry_error_is_reported_with_its_message() {
     let mut test = fresh().scenario(|s| {
         quick(s);
         s.registry = Registry::Unreachable;
@@ -127,13 +127,13 @@ fn a_registry_that_refuses_is_told_with_its_words() {
 }
 
 #[test]
-fn an_archive_that_is_none_is_told_with_the_runtimes_words() {
+fn an_invalid_archive_is_reported_with_the_runtimes_message() {
     let mut test = fresh().scenario(quick);
     test.write("bad.tar", "hello");
     let lines = events(&mut test, ["up", "--image-archive", "./bad.tar"], 1);
     assert_eq!(failure(&lines), "KS-IMAGE-ARCHIVE");
     assert!(told(&lines).contains("ctr: unexpected EOF"), "{}", told(&lines));
-    // One that holds something else is used, and what is missing is told.
+    // One with other images is used, and the missing ones are reported.
     test.write("other.tar", "quay.io/strimzi/operator:1.2.0\n");
     let lines = events(&mut test, ["up", "--image-archive", "other.tar"], 0);
     let warned = warnings(&lines);
@@ -145,7 +145,7 @@ fn an_archive_that_is_none_is_told_with_the_runtimes_words() {
     );
 }
 
-/// Every word of the world and of all that kstrim wrote or ran.
+/// Everything in the world and everything that kstrim wrote or ran.
 fn everything(test: &Test) -> String {
     let mut text = test.objects(PROFILE).to_string();
     for call in test.calls() {
@@ -192,9 +192,9 @@ fn registries_secrets_and_logins_are_checked_before_anything_runs() {
     }
 }
 
-/// Also where minikube itself would have to be obtained first.
+/// Also if minikube itself would have to be installed first.
 #[test]
-fn a_plan_says_who_pulls_what_needs_a_login() {
+fn a_plan_shows_what_is_pulled_with_a_login() {
     for mut test in [fresh(), fresh().without("minikube").without("kubectl")] {
         let run = kstrim(&mut test, ["plan", "--image-pull-secret", "mine"]).expect(0);
         let words = "the kubelet pulls them with the Secret mine";
@@ -203,7 +203,7 @@ fn a_plan_says_who_pulls_what_needs_a_login() {
 }
 
 #[test]
-fn a_login_is_used_and_shown_nowhere() {
+fn a_login_is_used_and_not_printed() {
     let mut test = fresh().scenario(quick).env("KSTRIM_IMAGE_REGISTRY", "r.example:5000/quay");
     test.write("login.json", CONFIG);
     let words = ["--image-pull-config", "login.json"];
@@ -219,7 +219,7 @@ fn a_login_is_used_and_shown_nowhere() {
     assert!(env.contains(r#"{"name":"STRIMZI_IMAGE_PULL_SECRETS","value":"kstrim-image-pull"}"#), "{env}");
     let account = test.object(PROFILE, "serviceaccounts/kafka/strimzi-cluster-operator");
     assert_eq!(account["imagePullSecrets"], template["imagePullSecrets"]);
-    // The node's runtime has no login: nothing is pulled ahead.
+    // The node's runtime has no login: nothing is pulled in advance.
     assert!(test.calls().iter().all(|c| !c.line().contains("image pull")));
     assert_eq!(outcomes(&lines)["images"], "already_done");
 
@@ -245,7 +245,7 @@ fn a_login_is_used_and_shown_nowhere() {
         assert!(!shown.contains(secret), "{secret} was shown");
     }
 
-    // Nothing to do again; another login is taken up.
+    // Nothing to do the second time; another login is applied.
     let again = events(&mut test, ["up", words[0], words[1]], 0);
     assert_eq!(outcomes(&again)["operator"], "already_done");
     test.write("login.json", CONFIG.replace("bWU6czNjcjN0LXA0c3M=", "bWU6bmV3"));
@@ -257,7 +257,7 @@ fn a_login_is_used_and_shown_nowhere() {
 }
 
 #[test]
-fn a_login_that_is_none_is_refused_without_its_words() {
+fn an_invalid_login_is_rejected_without_its_content() {
     for (config, words) in
         [(r#"{"auths": {"quay.io": {"auth": "#, "is not in Docker's format"), ("{}", "no login for")]
     {
@@ -270,7 +270,7 @@ fn a_login_that_is_none_is_refused_without_its_words() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_told_and_one_of_others_is_kept() {
+fn a_missing_secret_is_reported_and_a_foreign_one_is_kept() {
     let mut test = ready();
     let lines = events(&mut test, ["up", "--image-pull-secret", "mine"], 3);
     assert_eq!(failure(&lines), "KS-PULL-SECRET");

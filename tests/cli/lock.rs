@@ -11,7 +11,7 @@ fn hang() -> Action {
     Action::Hang { stdout: String::new(), stubborn: false }
 }
 
-/// An `up` that sits in its first `minikube start`, and the lock's file.
+/// An `up` that hangs in its first `minikube start`, and the path of the lock.
 fn held(test: &mut Test) -> (Running, std::path::PathBuf) {
     let run = test.args(["up", "--output", "plain"]).spawn();
     eventually("minikube start is running", || {
@@ -21,7 +21,7 @@ fn held(test: &mut Test) -> (Running, std::path::PathBuf) {
 }
 
 #[test]
-fn the_second_run_is_told_who_holds_the_lock_and_disturbs_nothing() {
+fn the_second_run_reports_the_holder_of_the_lock_and_changes_nothing() {
     let mut test = surroundings().fault("minikube", "start -o json -p kstrim", Some(1), hang());
     let (first, folder) = held(&mut test);
     let (pid, log) = (first.pid(), fs::read_to_string(folder.join("up.events.jsonl")).expect("a log"));
@@ -37,25 +37,25 @@ fn the_second_run_is_told_who_holds_the_lock_and_disturbs_nothing() {
     assert!(second.stderr.contains(&format!("pid {pid}")), "{}", second.stderr);
     let now = fs::read_to_string(folder.join("up.events.jsonl")).expect("a log");
     assert!(now.starts_with(&log), "the log of the run at work was touched: {now}");
-    // Verbs that only look are not turned away.
+    // Read-only commands are not blocked.
     for verb in ["plan", "render", "status"] {
         assert_ne!(test.args([verb]).run().code(), 7, "{verb}");
     }
     first.signal(Signal::INT);
     let first = first.wait().expect(130);
     clean(&test, &first);
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     up_succeeds(&mut test, &[]);
 }
 
 #[test]
-fn a_killed_run_holds_nothing() {
+fn a_killed_run_releases_the_lock() {
     let mut test = surroundings().fault("minikube", "start -o json -p kstrim", Some(1), hang());
     let (first, _) = held(&mut test);
     first.signal(Signal::KILL);
     let first = first.wait().expect(137);
     clean(&test, &first);
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     up_succeeds(&mut test, &[]);
 }
 

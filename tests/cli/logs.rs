@@ -1,4 +1,4 @@
-//! `kstrim logs`: several logs as one, in the order of time, also over a restart.
+//! `kstrim logs`: several logs merged in chronological order, including restarts.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::harness::{Action, Fault, Running, Test};
 use crate::support::{kubectl, kubectl_words, ready, until};
 use crate::trouble::eventually;
 
-/// Let a container write lines, each with its time.
+/// Add lines to a container's log, each with its time.
 fn write(test: &Test, pod: &str, container: &str, lines: &[(&str, &str)]) {
     use std::io::Write;
     let folder = test.world_dir().join("logs");
@@ -33,7 +33,7 @@ fn pod(test: &Test, start: &str) -> String {
 }
 
 #[test]
-fn all_in_the_order_of_time_with_their_names() {
+fn logs_are_merged_in_chronological_order_with_their_names() {
     let mut test = ready();
     let (operator, entity) =
         (pod(&test, "strimzi-cluster-operator"), pod(&test, "my-cluster-entity-operator"));
@@ -61,7 +61,7 @@ fn all_in_the_order_of_time_with_their_names() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!((&lines[0]["component"], &lines[0]["message"]), (&"topic-operator".into(), &"fourth".into()));
     assert_eq!(lines[1]["time"], "2099-01-01T00:00:04Z");
-    // The broker's own first line is of this very moment; the API server counts whole seconds.
+    // The broker's own first line is written at this moment; the API server counts whole seconds.
     std::thread::sleep(Duration::from_millis(2_100));
     let run = test.args(["logs", "--component", "kafka", "--since", "1s", "--timestamps"]).run().expect(0);
     assert!(run.stdout.starts_with("2099-01-01T00:00:01.000000001Z dual-role-0 | first\n"), "{}", run.stdout);
@@ -84,7 +84,7 @@ fn without_a_cluster_or_pods() {
     assert!(run.stderr.contains("KS-NO-CLUSTER"), "{}", run.stderr);
 }
 
-/// Whether so many logs are being followed.
+/// Whether this many logs are being followed.
 fn followed(test: &Test, count: usize) -> bool {
     test.calls().iter().filter(|c| c.line().contains("--follow")).count() >= count
 }
@@ -116,7 +116,7 @@ fn a_broker_that_is_replaced_is_followed_again() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it() {
+fn a_closed_pipe_ends_it() {
     let mut test = ready();
     let mut child = test
         .args(["logs", "--follow"])
@@ -160,25 +160,25 @@ fn a_container_that_is_restarted_in_its_pod_is_followed_again() {
 }
 
 #[test]
-fn an_api_server_that_goes_away_and_comes_back_is_waited_for() {
+fn an_unavailable_api_server_is_waited_for() {
     let mut test = ready();
     write(&test, BROKER, "kafka", &[("01", "one")]);
     let running: Running = test.args(["logs", "-f", "--component", "kafka"]).spawn();
     eventually("the broker is followed", || followed(&test, 1));
-    // Away: what asks for logs is refused, and the one that follows loses its server.
+    // Unavailable: requests for logs are refused, and the followed log loses its server.
     let refused = "The connection to the server 192.168.49.2:8443 was refused - did you specify the right host or port?";
     let action = Action::Exit { code: 1, stdout: String::new(), stderr: refused.into() };
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.faults.push(Fault { program: "kubectl".into(), args: "logs".into(), nth: None, action });
     });
-    // Scenarios take effect with the next call by hand.
+    // A changed scenario takes effect with the next call by hand.
     kubectl(&test, "get pods -n kafka").expect(0);
     let pid = test.calls().iter().find(|c| c.line().contains("--follow")).map(|c| c.pid).expect("it follows");
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
     rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
     write(&test, BROKER, "kafka", &[("58", "meanwhile")]);
     eventually("requesting it again", || followed(&test, 3));
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     kubectl(&test, "get pods -n kafka").expect(0);
     let tries = test.calls().iter().filter(|c| c.line().contains("--follow")).count();
     eventually("and once more", || followed(&test, tries + 1));

@@ -1,4 +1,4 @@
-//! kstrim is killed at every child command; the next run ends as if nothing had happened.
+//! kstrim is killed at every child command; the next run succeeds as if that had not happened.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Action, Fault, Test};
 use crate::support::{PROFILE, fresh, journal, kstrim, quick, ready, state, writes};
 
-/// How long after its end kstrim's children may still be dying on a busy machine.
+/// How long after its end kstrim's children may still be ending on a busy machine.
 const DYING: Duration = Duration::from_secs(10);
 
 /// A run to be killed at the `k`-th child command.
@@ -19,7 +19,7 @@ struct Case {
     after: bool,
 }
 
-/// What must be the same at the end of every way.
+/// What must be equal at the end of every case.
 type End = BTreeMap<String, Value>;
 
 /// The world's lasting objects, whether there is a profile, and what the journal left open.
@@ -34,16 +34,16 @@ fn end(test: &Test) -> End {
     end
 }
 
-/// Kill at one command, run again; what is wrong with the result.
+/// Kill at one command, run again; returns what is wrong with the result.
 fn one(mut test: Test, args: &[&str], case: Case, expected: &End) -> Result<(), String> {
     let action = if case.after { Action::KillParentAfter } else { Action::KillParentBefore };
     let fault = Fault { program: String::new(), args: String::new(), nth: Some(case.k), action };
-    test.rescenario(|s| s.faults = vec![fault]);
+    test.change_scenario(|s| s.faults = vec![fault]);
     let killed = test.args(args).run();
     if killed.killed_by_harness {
         return Err(format!("the first run hung: {}", killed.stderr));
     }
-    // A run has not always the same number of commands; one that came through is as good.
+    // The number of commands varies between runs; one that succeeded before the kill is equally good.
     if ![0, 137].contains(&killed.code()) {
         return Err(format!("the first run ended with {}: {}", killed.code(), killed.stderr));
     }
@@ -61,7 +61,7 @@ fn one(mut test: Test, args: &[&str], case: Case, expected: &End) -> Result<(), 
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     let at = test.calls().get(case.k as usize - 1).map(|c| c.line()).unwrap_or_default();
     let again = test.args(args).run();
     if again.code() != 0 {
@@ -84,8 +84,8 @@ fn locked(test: &Test) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-/// All cases, on two threads; `world` makes a fresh one for each. The first `dense` commands are
-/// all tried, of the reads among the others every fourth.
+/// All cases, on two threads; `world` creates a fresh one for each. The first `dense` commands are all tried, and of
+/// the reads among the others every fourth.
 fn matrix(args: &[&str], dense: usize, world: impl Fn() -> Test + Sync) {
     let mut whole = world();
     whole.args(args).run().expect(0);
@@ -95,7 +95,7 @@ fn matrix(args: &[&str], dense: usize, world: impl Fn() -> Test + Sync) {
     assert!(count > 3, "{count} commands");
     let mut cases = Vec::new();
     for (k, call) in (1..).zip(&calls) {
-        // A kill between two reads leaves the same world as one before the next.
+        // A kill between two reads leaves the same world as one before the second.
         if writes(call) || (k as usize) <= dense || k % 4 == 0 {
             cases.push(Case { k, after: true });
         }

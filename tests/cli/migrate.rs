@@ -8,7 +8,7 @@ use crate::support::{
     text, told, until, writes, written,
 };
 
-/// Kafka and served versions as in the catalogue: the releases on the way from 0.45.2 to the newest.
+/// Kafka and served versions as in the catalogue: the releases on the path from 0.45.2 to the newest.
 const RELEASES: [(&str, &[&str], &[&str]); 6] = [
     ("0.44.0", &["3.7.0", "3.7.1", "3.8.0"], &["v1beta2"]),
     ("0.45.2", &["3.8.0", "3.8.1", "3.9.0", "3.9.1", "3.9.2"], &["v1beta2"]),
@@ -22,7 +22,7 @@ const MIGRATE: [&str; 6] =
     ["upgrade", "--release=0.45.2", "--kafka=3.9.1", "--kraft", "--manifests=manifests", "--yes"];
 const POOL: &str = "kafkanodepools.kafka.strimzi.io/kafka";
 
-/// A world in which `up` made a Kafka with ZooKeeper.
+/// A world in which `up` created a Kafka cluster with ZooKeeper.
 fn zookeeper(release: &str, kafka: &str) -> Test {
     let mut test = fresh().scenario(quick);
     for (release, kafkas, served) in RELEASES {
@@ -39,7 +39,7 @@ fn run(test: &mut Test, args: &[&str], code: i32) -> Vec<Value> {
     test.args(args.iter().copied().chain(["-o", "json"])).run().expect(code).json_lines()
 }
 
-/// The steps of a dry run but the smoke tests.
+/// The steps of a dry run except the smoke tests.
 fn steps(test: &mut Test, args: &[&str]) -> Vec<String> {
     let args = ["upgrade", "--dry-run", "-o", "json"].into_iter().chain(args.iter().copied());
     let told: Value = serde_json::from_str(&test.args(args).run().expect(0).stdout).expect("JSON");
@@ -51,7 +51,7 @@ fn steps(test: &mut Test, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_way_leads_over_0_45_and_only_where_it_has_to() {
+fn the_path_leads_through_0_45_only_if_required() {
     let mut test = zookeeper("0.44.0", "3.8.0");
     assert_eq!(
         steps(&mut test, &["--release=0.47.0"]),
@@ -78,13 +78,13 @@ fn the_way_leads_over_0_45_and_only_where_it_has_to() {
     }
     let early = test.args(["upgrade", "--release=0.44.0", "--kraft", "--dry-run"]).run().expect(2).stderr;
     assert!(early.contains("rule migrates-from-0.45") && early.contains("--release 0.45.2"), "{early}");
-    // Without consent nothing is done, and the question says what would be.
+    // Without consent nothing is done, and the prompt describes what would be done.
     let asked = test.args(["upgrade", "--release=0.47.0", "--manifests=manifests"]).run().expect(2).stderr;
     assert!(asked.contains("KS-CONSENT") && asked.contains("ZooKeeper is deleted"), "{asked}");
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
-/// A Kafka after its migration.
+/// A Kafka cluster after its migration.
 fn migrated(test: &Test, release: &str) {
     let kafka = test.object(PROFILE, KAFKA);
     for gone in [
@@ -129,7 +129,7 @@ fn from_zookeeper_to_the_newest() {
         .collect();
     let parts = ["ready", "topic", "node-pools", "migrate", "kraft", "without-zookeeper", "crds-0.47.0"];
     assert_eq!(ends[..7], parts, "{ends:?}");
-    // Messages and offsets are looked at after each part.
+    // Messages and offsets are verified after each part.
     let proofs = lines.iter().filter(|l| {
         l["type"] == "task_finished"
             && l["detail"].as_str().is_some_and(|m| m.contains("1 consumer group, nothing lost"))
@@ -147,20 +147,20 @@ fn from_zookeeper_to_the_newest() {
     assert!(kept.is_some_and(|m| m.contains("delete pvc") && m.contains("my-cluster-zookeeper")), "{kept:?}");
     let next = lines.last().expect("a line")["next"].to_string();
     assert!(next.contains("exec -it -n kafka my-cluster-kafka-0 "), "{next}");
-    // Nothing is left to do, for `up` neither.
+    // Nothing is left to do, not even for `up`.
     test.forget_calls();
     run(&mut test, &upgrade, 0);
     let lines = events(&mut test, ["up", "--release=1.2.0", "--manifests=manifests"], 0);
     assert_eq!(outcomes(&lines)["kafka"], "already_done");
     assert_eq!(written(&test), Vec::<String>::new());
-    // Every other command goes on.
+    // Every other command works.
     events(&mut test, ["scale", "--brokers=3"], 0);
     assert_eq!(test.object(PROFILE, &format!("{POOL}/kafka"))["spec"]["replicas"], 3);
     test.args(["down", "--yes"]).run().expect(0);
 }
 
 #[test]
-fn what_an_older_release_or_somebody_set_is_in_order_before() {
+fn leftovers_of_older_releases_and_users_are_handled_before() {
     let mut test = zookeeper("0.44.0", "3.8.0");
     let more = json!({"spec": {"kafka": {"resources": {"limits": {"memory": "2Gi"}},
         "config": {"log.message.format.version": "3.7"}}}});
@@ -177,7 +177,7 @@ fn what_an_older_release_or_somebody_set_is_in_order_before() {
 }
 
 #[test]
-fn a_killed_migration_goes_on_where_the_cluster_stands() {
+fn a_killed_migration_continues() {
     let mut whole = zookeeper("0.45.2", "3.9.1");
     let base = whole.fork();
     run(&mut whole, &MIGRATE, 0);
@@ -189,14 +189,14 @@ fn a_killed_migration_goes_on_where_the_cluster_stands() {
     for &k in &places {
         for action in [Action::KillParentBefore, Action::KillParentAfter] {
             let mut test = base.fork();
-            test.rescenario(|s| {
+            test.change_scenario(|s| {
                 s.faults = vec![Fault { program: String::new(), args: String::new(), nth: Some(k), action }]
             });
             match test.args(MIGRATE).run().code() {
                 137 => killed += 1,
                 code => assert_eq!(code, 0, "killed at command {k}"),
             }
-            test.rescenario(|s| s.faults.clear());
+            test.change_scenario(|s| s.faults.clear());
             run(&mut test, &MIGRATE, 0);
             same(&state(&test), &expected, &format!("killed at command {k}"));
         }
@@ -204,25 +204,26 @@ fn a_killed_migration_goes_on_where_the_cluster_stands() {
     assert!(killed > places.len(), "killed {killed} times at {places:?}");
 }
 
-/// The operator takes minutes between two states; a run that ends there is gone on with in each of them.
+/// The operator takes minutes between two states; a run that ends there can be continued in each of them.
 #[test]
-fn a_migration_that_was_stopped_in_any_state_goes_on() {
+fn a_migration_that_was_stopped_in_any_state_continues() {
     let mut whole = zookeeper("0.45.2", "3.9.1");
     let base = whole.fork();
     run(&mut whole, &MIGRATE, 0);
     let expected = state(&whole);
     for reached in ["KRaftMigration", "KRaftDualWriting", "KRaftPostMigration", "PreKRaft"] {
         let mut test = base.fork();
-        test.rescenario(|s| (s.timings.broker_ready, s.timings.validate) = (400, 400));
+        test.change_scenario(|s| (s.timings.broker_ready, s.timings.validate) = (400, 400));
         let running = test.args(MIGRATE).spawn();
         until(&test, reached, |test| test.object(PROFILE, KAFKA)["status"]["kafkaMetadataState"] == reached);
         running.signal(rustix::process::Signal::KILL);
         running.wait().expect(137);
-        test.rescenario(quick);
-        // Whatever release is asked for, what has begun is ended first, with the release that began it.
+        test.change_scenario(quick);
+        // Whatever release is requested, a migration that has begun is completed first, with the release that began
+        // it.
         let next = steps(&mut test, &["--release=0.47.0"]);
         let first = next.iter().position(|s| s.starts_with("operator")).expect("the next operator");
-        // From `PreKRaft` on the operator goes to the end by itself, and what ZooKeeper needed is left to take out.
+        // From `PreKRaft` on the operator completes it by itself, and only the fields for ZooKeeper must be removed.
         assert!(first >= 1 && next[..first].iter().all(|s| s.ends_with("0.45.2")), "{reached}: {next:?}");
         run(&mut test, &MIGRATE, 0);
         same(&state(&test), &expected, reached);
@@ -230,7 +231,7 @@ fn a_migration_that_was_stopped_in_any_state_goes_on() {
 }
 
 #[test]
-fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
+fn an_impossible_migration_is_rejected_before_anything_is_changed() {
     let base = zookeeper("0.45.2", "3.9.1");
     let pool = |cluster: &str, name: &str| {
         json!({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaNodePool",
@@ -268,7 +269,7 @@ fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
         assert!(told(&lines).contains(said), "{}", told(&lines));
         assert_eq!(written(&test), Vec::<String>::new());
     }
-    // Kafka 3.9.2 is known to no later release: that is said first, with what would have been possible.
+    // No later release supports Kafka 3.9.2: that is reported first, with the alternatives.
     let mut test = zookeeper("0.45.2", "3.9.2");
     let lines = run(&mut test, &["upgrade", "--release=0.50.1", "--manifests=manifests", "--yes"], 2);
     assert!(told(&lines).contains("rule kafka-supported"), "{}", told(&lines));
@@ -280,12 +281,12 @@ fn what_cannot_be_migrated_is_refused_before_anything_is_changed() {
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
-/// As the real operator: when the brokers are in their pool, it is at work again by its own write of the status. It must
-/// not see the controllers before it is asked to migrate (seen with Strimzi 0.45.2).
+/// Like the real operator: when the brokers are in their pool, it reconciles again because of its own status update.
+/// It must not see the controllers before the migration is requested (seen with Strimzi 0.45.2).
 #[test]
-fn an_operator_that_is_at_work_does_not_see_half_of_it() {
+fn a_reconciling_operator_does_not_see_an_incomplete_change() {
     let mut test = zookeeper("0.45.2", "3.9.1");
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.operator_looks_again = true;
         (s.timings.validate, s.timings.broker_ready) = (800, 3_000);
     });
@@ -294,11 +295,12 @@ fn an_operator_that_is_at_work_does_not_see_half_of_it() {
     migrated(&test, "0.45.2");
 }
 
-/// Until ZooKeeper is given up, a migration that does not get on can be rolled back; it is not given up by itself.
+/// Until ZooKeeper is removed, a migration that makes no progress can be rolled back; ZooKeeper is not removed
+/// automatically.
 #[test]
-fn controllers_that_do_not_start_end_the_migration_before_zookeeper_goes() {
+fn controllers_that_do_not_start_stop_the_migration_before_zookeeper_is_removed() {
     let mut test = zookeeper("0.45.2", "3.9.1");
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.crashes = vec![Crash {
             pod: "controller-1".into(),
             exit: 1,
@@ -313,15 +315,15 @@ fn controllers_that_do_not_start_end_the_migration_before_zookeeper_goes() {
     let kafka = test.object(PROFILE, KAFKA);
     assert!(!kafka["status"]["kafkaMetadataState"].to_string().contains("KRaft"), "{kafka}");
     assert!(kafka["spec"]["zookeeper"].is_object());
-    // When that is mended, the same command goes on.
-    test.rescenario(|s| s.crashes.clear());
+    // When that is fixed, the same command continues.
+    test.change_scenario(|s| s.crashes.clear());
     run(&mut test, &MIGRATE, 0);
     migrated(&test, "0.45.2");
 }
 
-/// The stand-in of the operator refuses what the real one refuses.
+/// The stand-in of the operator rejects what the real one rejects.
 #[test]
-fn the_operator_takes_the_migration_in_its_order_only() {
+fn the_operator_accepts_the_migration_only_in_order() {
     let base = zookeeper("0.45.2", "3.9.1");
     let said = |test: &Test| test.object(PROFILE, KAFKA)["status"].to_string();
     let annotate = |test: &Test, what: &str| {

@@ -1,10 +1,10 @@
-//! What a release of minikube makes by itself, and what kstrim makes of it.
+//! The default versions of a minikube release, and how kstrim handles them.
 
 use crate::harness::{MinikubeRelease, Test};
 use crate::support::{PROFILE, fresh, install_of, quick, text};
 use crate::trouble::{up_fails, up_succeeds};
 
-/// The stand-in's kubectl lags behind the Kubernetes of this minikube, and there is no other.
+/// The stand-in's kubectl is too old for the Kubernetes of this minikube, and there is no other.
 const KUBECTL: &str = "--system-tools";
 
 /// A machine with this minikube.
@@ -28,9 +28,9 @@ fn config(test: &Test, key: &str) -> String {
     config["KubernetesConfig"][key].as_str().unwrap_or_default().to_owned()
 }
 
-/// 1.39.0 alone would make Kubernetes 1.37, which Strimzi 1.2.0 does not support.
+/// By itself, 1.39.0 would create Kubernetes 1.37, which Strimzi 1.2.0 does not support.
 #[test]
-fn each_minikube_makes_a_supported_kubernetes_on_the_same_runtime() {
+fn each_minikube_creates_a_supported_kubernetes_with_the_same_runtime() {
     for (release, kubernetes) in
         [(MinikubeRelease::default(), "v1.35.1"), (MinikubeRelease::v1_39(), "v1.36.4")]
     {
@@ -39,7 +39,7 @@ fn each_minikube_makes_a_supported_kubernetes_on_the_same_runtime() {
         assert_eq!(config(&test, "KubernetesVersion"), kubernetes);
         assert_eq!(config(&test, "ContainerRuntime"), "containerd");
     }
-    // By itself it is another one: the stand-in is as the release is.
+    // Its default is another version: the stand-in behaves like the release.
     let test = with(MinikubeRelease::v1_39());
     test.fake("minikube", ["start", "-p", PROFILE]).expect(0);
     assert_eq!(config(&test, "KubernetesVersion"), "v1.37.0");
@@ -49,7 +49,7 @@ fn each_minikube_makes_a_supported_kubernetes_on_the_same_runtime() {
 }
 
 #[test]
-fn the_users_own_runtime_is_taken() {
+fn the_users_own_runtime_is_used() {
     for arguments in [
         &["--minikube-arg=--container-runtime=docker"][..],
         &["--minikube-arg=--container-runtime", "--minikube-arg=docker"],
@@ -61,7 +61,7 @@ fn the_users_own_runtime_is_taken() {
         assert_eq!(config(&test, "ContainerRuntime"), "docker", "{arguments:?}");
     }
     let mut test = with(MinikubeRelease::v1_39());
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.minikube_config.insert("container-runtime".into(), "docker".into());
     });
     up_succeeds(&mut test, &[KUBECTL]);
@@ -73,8 +73,8 @@ fn a_profile_keeps_the_runtime_that_it_has() {
     let mut test = with(MinikubeRelease::default());
     up_succeeds(&mut test, &["--minikube-arg=--container-runtime=docker"]);
     test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
-    // Another minikube by now, whose default is another.
-    test.rescenario(|s| s.minikube = MinikubeRelease::v1_39());
+    // Another minikube was installed since, with another default.
+    test.change_scenario(|s| s.minikube = MinikubeRelease::v1_39());
     up_succeeds(&mut test, &[KUBECTL]);
     assert!(!started(&test).contains("--container-runtime"), "{}", started(&test));
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_profile_keeps_the_runtime_that_it_has() {
 
 /// The seed's own set, on a Kubernetes of today.
 #[test]
-fn an_unsupported_kubernetes_is_taken_where_that_is_asked_for() {
+fn an_unsupported_kubernetes_is_used_on_request() {
     let release = ["--release", "0.30.0", "--preset", "zookeeper", "--manifests", "old.yaml"];
     let mut test = with(MinikubeRelease::v1_39());
     test.write("old.yaml", text(&install_of("0.30.0", &["3.1.0", "3.2.0"], &["v1beta2"])));
@@ -100,20 +100,20 @@ fn an_unsupported_kubernetes_is_taken_where_that_is_asked_for() {
         operator["spec"]["template"]["spec"]["containers"][0]["env"].as_array().expect("variables");
     let told = variables.iter().find(|v| v["name"] == "STRIMZI_KUBERNETES_VERSION").expect("the variable");
     assert_eq!(told["value"], "major=1\nminor=24");
-    // As it was applied, it is done; without the flag it is refused as before.
+    // Applied once, it is done; without the flag it is rejected as before.
     test.forget_calls();
     up_succeeds(&mut test, &[&release[..], &["--allow-unsupported"]].concat());
     up_fails(&mut test, &release, "KS-KUBERNETES-UNSUPPORTED", 3);
 }
 
-/// However minikube would be told of a Kubernetes, Strimzi has to support it.
+/// However the Kubernetes version is passed to minikube, Strimzi has to support it.
 #[test]
-fn a_kubernetes_that_minikube_is_told_of_is_one_that_is_asked_for() {
+fn a_kubernetes_version_among_minikubes_arguments_counts_as_requested() {
     let given = "--minikube-arg=--kubernetes-version=v1.29.0";
     let mut test = with(MinikubeRelease::v1_39());
     let run = test.args(["up", "--release=1.2.0", given]).run().expect(2);
     assert!(run.stderr.contains("KS-VERSION-CONTRADICTION"), "{}", run.stderr);
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         s.minikube_config.insert("kubernetes-version".into(), "v1.29.0".into());
     });
     up_fails(&mut test, &["--release=1.2.0", KUBECTL], "KS-VERSION-CONTRADICTION", 2);

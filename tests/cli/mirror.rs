@@ -1,4 +1,4 @@
-//! A mirror on this machine: a folder as `--mirror DIR` takes it, and the same over HTTP.
+//! A mirror on this machine: a directory for `--mirror DIR`, and the same over HTTP.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::Test;
 
-/// A folder that holds what hosts hold: `https://HOST/PATH` is `FOLDER/HOST/PATH`.
+/// A directory with the layout of a mirror: `https://HOST/PATH` is `DIR/HOST/PATH`.
 pub struct Mirror {
     folder: PathBuf,
     seen: Arc<Mutex<Vec<String>>>,
@@ -21,7 +21,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Where a tool is published for this platform.
+/// The published URL of a tool for this platform.
 pub fn url(tool: &str, version: &str) -> String {
     kstrim::internals::toolbox::Toolbox::at(PathBuf::new()).url(
         tool.parse::<kstrim::internals::names::ToolSpec>().expect("a tool").tool,
@@ -30,14 +30,14 @@ pub fn url(tool: &str, version: &str) -> String {
 }
 
 impl Mirror {
-    /// An empty one beside the test's home.
+    /// An empty mirror next to the test's home directory.
     pub fn new(test: &Test) -> Self {
         let folder = test.work().join("mirror");
         fs::create_dir_all(&folder).expect("a folder");
         Self { folder, seen: Arc::default() }
     }
 
-    /// The folder.
+    /// The directory.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -57,7 +57,7 @@ impl Mirror {
 
     /// Publish a stand-in as a tool, with its checksum file.
     pub fn tool(&self, test: &Test, tool: &str, version: &str) -> String {
-        // The stand-in looks at the name it is called by. It is not on PATH.
+        // The stand-in depends on the name it is called by. It is not on PATH.
         let place = test.work().join("stand-ins").join(tool);
         fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
         let _ = std::os::unix::fs::symlink(crate::stand_ins::program(), &place);
@@ -103,7 +103,7 @@ impl Mirror {
         format!("http://{address}")
     }
 
-    /// Serve it over HTTP as [`Mirror::serve`], but a byte at a time and never the end.
+    /// Serve it over HTTP like [`Mirror::serve`], but one byte at a time and never completely.
     pub fn drip(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -122,7 +122,7 @@ impl Mirror {
         format!("http://{address}")
     }
 
-    /// The paths that were asked for.
+    /// The requested paths.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("the list").clone()
     }

@@ -1,4 +1,4 @@
-//! How kstrim talks: to people, to logs, to scripts.
+//! kstrim's output for users, logs and scripts.
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::support::{fresh, kstrim, quick};
 use crate::terminal::Terminal;
 use crate::trouble::{clean, eventually, finished, ready, surroundings, up_succeeds};
 
-/// Panics unless every line of stdout is an event as published.
+/// Panics unless every line of stdout is a valid event.
 #[track_caller]
 fn valid(run: &Run) {
     let schema: Value = include_str!("../../docs/schema/events.schema.json").parse().expect("JSON");
@@ -69,7 +69,7 @@ fn plain_lines_carry_no_escape_codes() {
         assert_eq!(run.stdout, "");
         assert!(run.stderr.lines().next().is_some_and(|l| l.starts_with("20") && l.contains("Z  kstrim")));
     }
-    // Colours that were asked for, and NO_COLOR, which wins.
+    // Requested colours, and NO_COLOR, which takes precedence.
     let mut test = surroundings().env("CLICOLOR_FORCE", "1");
     assert!(test.args(["up"]).run().expect(0).stderr.contains('\u{1b}'));
     let mut test = surroundings().env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
@@ -86,7 +86,7 @@ fn a_long_silence_has_a_heartbeat() {
 }
 
 #[test]
-fn quiet_says_only_what_is_wrong() {
+fn quiet_prints_only_problems() {
     let mut test = ready();
     let run = test.args(["smoke-test", "--quiet"]).run().expect(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
@@ -104,7 +104,7 @@ fn quiet_says_only_what_is_wrong() {
 
 #[test]
 fn verbose_shows_commands_that_can_be_pasted() {
-    // Where kubectl has faults, each read is a command of its own.
+    // If kubectl has faults, each read is a separate command.
     let fault = Action::Delay { ms: 0 };
     let mut test = surroundings().fault("kubectl", "no such call", None, fault);
     let run = test.args(["up", "-v"]).run().expect(0);
@@ -153,7 +153,7 @@ fn the_help_is_grouped_and_ends_with_examples() {
 }
 
 #[test]
-fn completions_are_made_for_every_shell() {
+fn completions_are_generated_for_every_shell() {
     let mut test = Test::new();
     for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef kstrim"), ("fish", "complete -c kstrim")]
     {
@@ -181,7 +181,7 @@ fn env_prints_exports_that_a_shell_understands() {
 }
 
 #[test]
-fn kubectl_gets_the_arguments_and_gives_its_exit_code() {
+fn kubectl_gets_the_arguments_and_returns_its_exit_code() {
     let mut test = ready();
     let run = test.args(["kubectl", "--", "get", "pods", "-n", "kafka"]).run().expect(0);
     assert!(run.stdout.contains("my-cluster-dual-role-0"), "{}", run.stdout);
@@ -201,7 +201,7 @@ fn kubectl_gets_the_arguments_and_gives_its_exit_code() {
 }
 
 #[test]
-fn no_secret_is_told() {
+fn no_secret_is_printed() {
     let mut test = surroundings().env("AWS_SECRET_ACCESS_KEY", "hunter2hunter2");
     let run = up_succeeds(&mut test, &["-v"]);
     let log = test.home().join(".local/state/kstrim/profiles/kstrim/up.events.jsonl");
@@ -258,7 +258,7 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn down_asks_and_obeys() {
+fn down_asks_and_respects_the_answer() {
     let mut test = ready();
     for answer in ["n\n", "\n", "what\n", "\u{4}"] {
         let mut asked = terminal(&mut test, &["down"]);
@@ -279,12 +279,12 @@ fn down_asks_and_obeys() {
     asked.types("y\n");
     assert_eq!(asked.ends(), 0, "{}", asked.text());
     assert!(test.profile("kstrim").is_null());
-    // Already gone: nothing to ask.
+    // It does not exist: no prompt.
     assert_eq!(terminal(&mut test, &["down"]).ends(), 0);
 }
 
 #[test]
-fn output_that_cannot_be_written_is_no_success() {
+fn output_that_cannot_be_written_is_a_failure() {
     let mut test = Test::new();
     for args in
         [&["versions"][..], &["config", "show"], &["completions", "bash"], &["--help"], &["up", "--help"]]
@@ -297,7 +297,7 @@ fn output_that_cannot_be_written_is_no_success() {
             stderr.contains("KS-OUTPUT-INCOMPLETE") && stderr.contains("No space left"),
             "{args:?}: {stderr}"
         );
-        // Its own failure is the graver one.
+        // Its own failure takes precedence.
         let wrong =
             test.args(["topic", "list", "-o", "yaml", "--profile", "a"]).kstrim().stdout(full()).output();
         assert_eq!(wrong.expect("it runs").status.code(), Some(2));

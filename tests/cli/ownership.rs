@@ -1,4 +1,4 @@
-//! Other people's objects in a cluster stay as they are: docs/reliability.md says what each verb may delete.
+//! Foreign objects in a cluster are not changed: docs/reliability.md describes what each command may delete.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::{
     state, told, until,
 };
 
-/// Objects of other people in the namespace of the installation.
+/// Foreign objects in the namespace of the installation.
 fn bystanders() -> Vec<Value> {
     let object = |api: &str, kind: &str, name: &str, more: Value| {
         let mut object =
@@ -56,7 +56,7 @@ fn kept(test: &Test, objects: &[Value]) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn a_namespace_with_something_of_others_stays_and_names_it() {
+fn a_namespace_with_foreign_objects_is_kept_and_they_are_named() {
     let mut test = ready();
     let theirs = bystanders();
     apply_foreign(&test, &theirs);
@@ -76,7 +76,7 @@ fn a_namespace_with_something_of_others_stays_and_names_it() {
     }
     assert!(test.object(PROFILE, KAFKA).is_null() && test.object(PROFILE, CLAIM).is_null());
     assert!(test.object(PROFILE, "configmaps/kafka/kstrim-installation").is_null());
-    // Everything that the plan lists is gone, and nothing else.
+    // Everything in the plan is deleted, and nothing else.
     let listed = planned["objects"].to_string();
     for what in ["my-cluster", "data-0-my-cluster-dual-role-0", "strimzi-cluster-operator", "my-topic"] {
         assert!(listed.contains(what), "{what}: {listed}");
@@ -88,7 +88,7 @@ fn a_namespace_with_something_of_others_stays_and_names_it() {
 }
 
 #[test]
-fn a_namespace_without_an_installation_costs_nobody_anything() {
+fn a_namespace_without_an_installation_is_not_changed() {
     let mut test = ready();
     kubectl(&test, "create namespace typo").expect(0);
     let before = state(&test);
@@ -102,9 +102,9 @@ fn a_namespace_without_an_installation_costs_nobody_anything() {
 }
 
 #[test]
-fn what_is_kept_for_recovery_stays() {
+fn objects_kept_for_recovery_are_not_deleted() {
     let mut test = ready();
-    // Somebody deletes the Kafka and keeps the rest, as Strimzi's documentation says.
+    // The Kafka resource is deleted and the rest is kept, as Strimzi's documentation describes.
     let claim = test.object(PROFILE, CLAIM)["metadata"]["uid"].clone();
     kubectl(&test, "delete kafkas.kafka.strimzi.io my-cluster -n kafka").expect(0);
     let theirs = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
@@ -152,7 +152,7 @@ fn every_object_has_the_id_of_its_installation() {
 }
 
 #[test]
-fn objects_of_an_earlier_kstrim_get_the_id_and_go_with_the_namespace() {
+fn objects_of_an_earlier_kstrim_get_the_id_and_are_deleted_with_the_namespace() {
     for verb in [&["up"][..], &KEEP] {
         let mut test = ready();
         forget_ids(&test);
@@ -220,7 +220,7 @@ fn another_commands_lease_is_respected() {
         assert!(told(&lines).contains("ann@laptop"), "{}", told(&lines));
         same(&before, &state(&test), "under another's Lease");
     }
-    // Reading needs none.
+    // Read-only commands need none.
     kstrim(&mut test, ["status"]).expect(0);
     kubectl(&test, "delete lease kstrim -n kafka").expect(0);
     kstrim(&mut test, KEEP).expect(0);
@@ -231,7 +231,7 @@ fn now() -> String {
 }
 
 #[test]
-fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
+fn names_of_other_kafka_clusters_and_of_secrets_are_not_used() {
     let mut test = ready();
     kstrim(&mut test, ["topic", "create", "lat"]).expect(0);
     kstrim(&mut test, ["user", "create", "app"]).expect(0);
@@ -251,7 +251,7 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
         "metadata": {"name": "db", "namespace": "kafka"}, "data": {"db-password": "aHVudGVyMg=="}}),
         ],
     );
-    // The world changes by itself: all of the second Kafka has to exist before it is compared.
+    // The world changes by itself: the second Kafka cluster must be complete before it is compared.
     until(&test, "the second Kafka cluster serves", |t| {
         let ready = |key: &str| {
             let conditions = t.object(PROFILE, key)["status"]["conditions"].clone();
@@ -275,7 +275,7 @@ fn names_of_other_kafkas_and_of_secrets_are_not_taken() {
 }
 
 #[test]
-fn keeping_the_data_has_to_be_agreed_to_as_well() {
+fn keeping_the_data_needs_consent_too() {
     let mut test = ready();
     let before = state(&test);
     let lines = events(&mut test, ["down", "--keep-data"], 2);
@@ -292,7 +292,7 @@ fn keeping_the_data_has_to_be_agreed_to_as_well() {
 }
 
 #[test]
-fn a_profile_with_something_of_others_goes_only_when_that_is_said() {
+fn a_profile_with_foreign_objects_is_deleted_only_with_consent() {
     let mut test = ready();
     let theirs = bystanders();
     apply_foreign(&test, &theirs);
@@ -310,7 +310,7 @@ fn a_profile_with_something_of_others_goes_only_when_that_is_said() {
 }
 
 #[test]
-fn a_config_map_with_the_markers_name_is_refused() {
+fn a_foreign_config_map_with_the_markers_name_is_rejected() {
     let mut test = ready();
     kubectl(&test, "label configmap kstrim-installation -n kafka app.kubernetes.io/managed-by-").expect(0);
     assert_eq!(failure(&events(&mut test, ["up"], 5)), "KS-INSTALLATION-TAKEN");

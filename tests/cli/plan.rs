@@ -30,7 +30,7 @@ fn are(states: &BTreeMap<String, String>, state: &str, tasks: &[&str]) {
 }
 
 #[test]
-fn on_nothing() {
+fn a_plan_without_a_profile() {
     let mut test = fresh();
     let states = states(&mut test);
     are(&states, "done", &["preflight"]);
@@ -49,7 +49,7 @@ fn on_nothing() {
 }
 
 #[test]
-fn on_a_complete_cluster() {
+fn a_plan_for_a_complete_cluster() {
     let mut test = ready();
     let states = states(&mut test);
     let done = ["preflight", "cluster", "images", "namespace", "crds", "operator", "kafka", "topic", "ready"];
@@ -60,7 +60,7 @@ fn on_a_complete_cluster() {
 }
 
 #[test]
-fn on_half_a_cluster() {
+fn a_plan_for_an_incomplete_cluster() {
     let mut test = ready();
     kubectl(&test, "delete kafkatopics.kafka.strimzi.io my-topic -n kafka --wait=false").expect(0);
     let key = "kafkatopics.kafka.strimzi.io/kafka/my-topic";
@@ -83,7 +83,7 @@ fn the_script_is_bash() {
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
-/// The script makes the cluster that `up` would make: with minikube's own configuration, and the chosen Kubernetes.
+/// The script creates the same cluster as `up`: with minikube's own configuration, and the chosen Kubernetes.
 #[test]
 fn the_script_starts_minikube_as_up_does() {
     let configured: [(&str, &str); 2] = [("memory", "9000"), ("kubernetes-version", "v1.34.0")];
@@ -127,7 +127,7 @@ fn an_old_release_has_its_own_quickstarts_preset() {
 }
 
 #[test]
-fn what_is_rendered_is_what_up_applies() {
+fn the_rendered_manifests_are_what_up_applies() {
     let mut test = fresh().scenario(quick);
     let rendered = kstrim(&mut test, ["render"]).expect(0).stdout;
     kstrim(&mut test, ["up"]).expect(0);
@@ -140,9 +140,9 @@ fn what_is_rendered_is_what_up_applies() {
         with_id += usize::from(labels.is_some_and(|labels| labels.remove(ID).is_some()));
     }
     assert!(with_id > 10, "{with_id} objects have the installation's id");
-    // The same profile, with the text applied by hand in place of kstrim.
+    // The same profile, with the rendered text applied by hand instead of by kstrim.
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
-    // Kinds are known a moment after their definitions.
+    // Kinds are served a moment after their CRDs are created.
     until(&test, "it is applied", |t| apply_as(t, "kstrim", &rendered).code() == 0);
     let claims = |t: &Test| t.object(PROFILE, CLAIM).is_object();
     let entity =

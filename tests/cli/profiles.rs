@@ -1,4 +1,4 @@
-//! A profile counts as kstrim's by its identity, never by its name or by what a journal once said about that name.
+//! A profile belongs to kstrim by its identity, not by its name or by an old entry of a journal.
 
 use std::fs;
 
@@ -42,14 +42,14 @@ fn rewrite_journal(test: &Test, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn a_users_own_profile_after_an_up_that_made_nothing_is_not_deleted() {
+fn a_users_own_profile_is_not_deleted_after_an_up_that_created_nothing() {
     let mut test = fresh().scenario(|s| {
         quick(s);
         s.engine = Engine::Down;
     });
     assert_eq!(failure(&events(&mut test, ["up"], 3)), "KS-ENGINE-DOWN");
     assert_eq!(journal(&test)["profile_is_ours"], false, "nothing was created");
-    test.rescenario(|s| s.engine = Engine::Up);
+    test.change_scenario(|s| s.engine = Engine::Up);
     minikube(&test, "start");
     for state in ["running", "stopped"] {
         let lines = events(&mut test, DOWN, 5);
@@ -61,7 +61,7 @@ fn a_users_own_profile_after_an_up_that_made_nothing_is_not_deleted() {
 }
 
 #[test]
-fn a_profile_created_again_by_hand_and_stopped_is_not_deleted() {
+fn a_profile_recreated_by_hand_and_stopped_is_not_deleted() {
     let mut test = ready();
     assert!(journal(&test)["made"]["machine"].is_string(), "{}", journal(&test));
     for verb in ["delete", "start", "stop"] {
@@ -70,7 +70,7 @@ fn a_profile_created_again_by_hand_and_stopped_is_not_deleted() {
     let lines = events(&mut test, DOWN, 5);
     assert_eq!(failure(&lines), "KS-PROFILE-FOREIGN", "{}", told(&lines));
     untouched(&test);
-    // Nor when its machine is gone.
+    // Nor if its machine does not exist.
     test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
     assert_eq!(failure(&events(&mut test, DOWN, 5)), "KS-PROFILE-FOREIGN");
     assert_eq!(failure(&events(&mut test, ["up", "--recreate"], 5)), "KS-PROFILE-FOREIGN");
@@ -78,7 +78,7 @@ fn a_profile_created_again_by_hand_and_stopped_is_not_deleted() {
 }
 
 #[test]
-fn kstrims_own_stopped_profile_deletion() {
+fn kstrims_own_stopped_profile_is_deleted() {
     let mut test = ready();
     minikube(&test, "stop");
     let lines = events(&mut test, DOWN, 0);
@@ -88,14 +88,14 @@ fn kstrims_own_stopped_profile_deletion() {
 }
 
 #[test]
-fn an_intent_that_came_to_nothing_claims_nothing() {
+fn an_unfulfilled_intent_proves_no_ownership() {
     // Killed between the journal and minikube: the intent stays.
     let mut test =
         fresh().scenario(quick).fault("minikube", "start -o json", Some(1), Action::KillParentBefore);
     assert_eq!(kstrim(&mut test, ["up"]).code(), 137);
     let intent = journal(&test);
     assert!(intent["made"]["token"].is_string() && intent["profile_is_ours"] == false, "{intent}");
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     minikube(&test, "start");
     kubectl(&test, "create namespace precious").expect(0);
     minikube(&test, "stop");
@@ -105,7 +105,7 @@ fn an_intent_that_came_to_nothing_claims_nothing() {
 }
 
 #[test]
-fn a_start_that_was_killed_half_way_is_known_by_the_profile_itself() {
+fn a_profile_of_a_killed_start_is_recognized_by_its_identity() {
     for ms in [20, 100, 300, 700] {
         let slow = |s: &mut Scenario| {
             quick(s);
@@ -114,7 +114,7 @@ fn a_start_that_was_killed_half_way_is_known_by_the_profile_itself() {
         let mut test =
             fresh().scenario(slow).fault("minikube", "start -o json", Some(1), Action::KillBoth { ms });
         kstrim(&mut test, ["up"]);
-        test.rescenario(|s| s.faults.clear());
+        test.change_scenario(|s| s.faults.clear());
         let mut again = test.fork();
         kstrim(&mut again, ["up"]).expect(0);
         kstrim(&mut again, DOWN).expect(0);
@@ -132,7 +132,7 @@ fn a_start_that_was_killed_half_way_is_known_by_the_profile_itself() {
 }
 
 #[test]
-fn a_machine_that_is_gone_is_not_replaced_without_consent() {
+fn a_missing_machine_is_not_replaced_without_consent() {
     let mut test = ready();
     test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
     test.forget_calls();
@@ -150,7 +150,7 @@ fn a_machine_that_is_gone_is_not_replaced_without_consent() {
 }
 
 #[test]
-fn another_engine_is_not_a_machine_that_is_gone() {
+fn a_profile_of_another_engine_is_not_a_missing_machine() {
     let mut test = ready();
     let made = journal(&test)["made"]["engine"].clone();
     assert_eq!((&made["driver"], &made["id"]), (&json!("docker"), &json!("7TRN:IPZB")), "{made}");
@@ -164,18 +164,18 @@ fn another_engine_is_not_a_machine_that_is_gone() {
         }
         untouched(&test);
     }
-    test.calm();
+    test.restore_environment();
     kstrim(&mut test, ["up"]).expect(0);
     // Also while it is running: `minikube delete` would leave it running.
     test = test.env("DOCKER_HOST", ELSEWHERE);
     assert_eq!(failure(&events(&mut test, DOWN, 3)), "KS-ENGINE-CHANGED");
     untouched(&test);
-    test.calm();
+    test.restore_environment();
     kstrim(&mut test, DOWN).expect(0);
 }
 
 #[test]
-fn an_older_journal_is_believed_only_with_the_cluster() {
+fn an_older_journal_counts_only_together_with_the_cluster() {
     let older = || {
         let test = ready();
         rewrite_journal(&test, |j| drop(j.as_object_mut().and_then(|j| j.remove("made"))));
@@ -205,7 +205,7 @@ fn an_older_journal_is_believed_only_with_the_cluster() {
 }
 
 #[test]
-fn what_others_made_in_a_profile_does_not_go_unasked() {
+fn foreign_objects_in_a_profile_are_deleted_only_after_a_prompt() {
     let mut test = ready();
     apply_foreign(
         &test,
@@ -251,7 +251,7 @@ fn what_others_made_in_a_profile_does_not_go_unasked() {
 }
 
 #[test]
-fn a_script_reads_what_it_agreed_to() {
+fn a_script_logs_what_yes_agreed_to() {
     let mut test = ready();
     let run = kstrim(&mut test, DOWN).expect(0);
     for word in

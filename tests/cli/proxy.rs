@@ -1,4 +1,4 @@
-//! Reads through one `kubectl proxy`, and without it where it cannot be had.
+//! Reads through one `kubectl proxy`, and without it if it cannot be used.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,14 +22,14 @@ fn is_read(call: &Call) -> bool {
     has("get") && has("--raw") && !has("/readyz")
 }
 
-/// What is left in the folder of temporary files.
+/// The remaining files in the temporary directory.
 fn temporary(test: &Test) -> Vec<String> {
     let folder = fs::read_dir(test.home().with_file_name("tmp")).expect("a folder");
     folder.flatten().map(|f| f.file_name().to_string_lossy().into_owned()).collect()
 }
 
 #[test]
-fn one_kubectl_reads_for_all() {
+fn all_reads_use_one_kubectl() {
     let mut test = ready();
     test.forget_calls();
     for verb in [&["up"][..], &["status"], &["topic", "list"]] {
@@ -49,8 +49,8 @@ fn one_kubectl_reads_for_all() {
     assert_eq!(test.leftovers(), []);
 }
 
-/// An `up` from nothing under this fault of the proxy goes through, and reads directly.
-fn goes_without(action: Action) {
+/// An `up` from nothing with this fault of the proxy succeeds, and reads directly.
+fn succeeds_without_proxy(action: Action) {
     let mut test = fresh().scenario(quick).fault("kubectl", "proxy --", None, action);
     let lines = events(&mut test, ["up"], 0);
     assert_eq!(outcomes(&lines)["kafka"], "done");
@@ -63,17 +63,21 @@ fn goes_without(action: Action) {
 }
 
 #[test]
-fn a_proxy_that_does_not_start_is_done_without() {
-    goes_without(Action::Exit { code: 1, stdout: String::new(), stderr: "error: unknown command".into() });
+fn a_proxy_that_does_not_start_is_not_used() {
+    succeeds_without_proxy(Action::Exit {
+        code: 1,
+        stdout: String::new(),
+        stderr: "error: unknown command".into(),
+    });
 }
 
 #[test]
-fn a_proxy_that_says_nothing_is_done_without() {
-    goes_without(Action::Hang { stdout: String::new(), stubborn: false });
+fn a_proxy_that_prints_nothing_is_not_used() {
+    succeeds_without_proxy(Action::Hang { stdout: String::new(), stubborn: false });
 }
 
 #[test]
-fn a_proxy_that_dies_is_followed_by_another() {
+fn a_proxy_that_ends_is_restarted() {
     let mut test = fresh().scenario(quick);
     test = test.fault("kubectl", "proxy --", Some(1), Action::KillSelf { ms: 150 });
     let lines = events(&mut test, ["up"], 0);
@@ -84,7 +88,7 @@ fn a_proxy_that_dies_is_followed_by_another() {
 }
 
 #[test]
-fn an_answer_cut_short_is_asked_for_again() {
+fn a_truncated_response_is_read_again() {
     let mut test = ready();
     for part in ["kafkas", "kafkatopics"] {
         let cut = Action::Cut { bytes: 100, exit: Some(1) };
@@ -102,7 +106,7 @@ fn an_answer_cut_short_is_asked_for_again() {
 }
 
 #[test]
-fn a_read_that_hangs_holds_up_no_interrupt() {
+fn a_read_that_hangs_can_be_interrupted() {
     let hang = Action::Hang { stdout: String::new(), stubborn: false };
     let mut test = ready().fault("kubectl", "proxy --raw /apis/kafka.strimzi.io", None, hang);
     test.forget_calls();
@@ -119,7 +123,7 @@ fn a_read_that_hangs_holds_up_no_interrupt() {
 }
 
 #[test]
-fn a_folder_too_deep_for_a_socket_is_no_hindrance() {
+fn a_path_that_is_too_long_for_a_socket_is_not_used() {
     let test = ready();
     let deep = test.home().join("d".repeat(120));
     fs::create_dir_all(&deep).expect("a folder");

@@ -1,4 +1,4 @@
-//! Which Strimzi release is the measure: the one that is installed, the one of a manifest that was given.
+//! Which Strimzi release applies: the installed one, or that of a specified manifest.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ fn manifest(release: &str) -> String {
     format!("manifests/strimzi-cluster-operator-{release}.yaml")
 }
 
-/// A machine with the manifests of these releases, in one folder.
+/// A machine with the manifests of these releases, in one directory.
 fn with(releases: &[(&str, &[&str])]) -> Test {
     let test = fresh().scenario(quick);
     for (release, kafkas) in releases {
@@ -23,16 +23,16 @@ const OLD: (&str, &[&str]) = ("1.0.1", &["4.1.0", "4.1.1", "4.1.2", "4.2.0"]);
 const NEW: (&str, &[&str]) = ("1.2.0", &["4.2.0", "4.2.1", "4.3.0", "4.3.1"]);
 
 #[test]
-fn the_release_of_a_manifest_is_taken() {
+fn the_release_of_a_manifest_is_used() {
     let mut test = with(&[OLD]);
-    // A file, and a folder.
+    // A file, and a directory.
     for given in [manifest("1.0.1"), "manifests".to_owned()] {
         let planned = test.args(["plan", "--manifests", &given]).run().expect(0).stdout;
         assert!(planned.contains("1.0.1") && planned.contains("4.2.0"), "{planned}");
     }
     let lines = events(&mut test, ["up", "--manifests", "manifests"], 0);
     assert_eq!(lines[0]["release"], "1.0.1", "{}", told(&lines));
-    // Of several, the newest; or the one that is asked for.
+    // Of several, the newest; or the requested one.
     let mut test = with(&[OLD, NEW]);
     let lines = events(&mut test, ["up", "--manifests", "manifests", "--release", "1.0.1"], 0);
     assert_eq!(lines[0]["release"], "1.0.1", "{}", told(&lines));
@@ -46,7 +46,7 @@ fn the_release_of_a_manifest_is_taken() {
 }
 
 #[test]
-fn doctor_judges_by_what_is_installed() {
+fn doctor_uses_the_installed_release() {
     let mut test = with(&[OLD]);
     test.args(["up", "--manifests", "manifests"]).run().expect(0);
     let healthy = doctor(&mut test, &[], 0);
@@ -54,13 +54,13 @@ fn doctor_judges_by_what_is_installed() {
     let found = check(&healthy, "profile.operator")["found"].as_str().unwrap_or_default();
     assert!(found.starts_with("Strimzi 1.0.1 is installed; 1.2.0 is available: kstrim upgrade"), "{found}");
     assert!(check(&healthy, "versions.set")["found"].to_string().contains("Strimzi 1.0.1"), "{healthy}");
-    // Who asks for another one is told that `up` would not go there.
+    // If another one is requested, it reports that `up` would not install it.
     let asked = doctor(&mut test, &["--release=1.2.0"], 1);
     assert_eq!(verdicts(&asked)["profile.operator"], "failed KS-RELEASE-UPGRADE");
 }
 
 #[test]
-fn a_kubernetes_that_does_not_fit_names_what_would() {
+fn an_unsupported_kubernetes_lists_supported_ones() {
     let of = |kubernetes: &str| {
         let seed = ProfileSeed { kubernetes: kubernetes.into(), ..ProfileSeed::default() };
         fresh().scenario(|s| {
@@ -80,7 +80,7 @@ fn a_kubernetes_that_does_not_fit_names_what_would() {
     // With ZooKeeper another one is the nearest.
     let lines = events(&mut test, ["up", "--adopt", "--preset", "zookeeper", "--release", "0.30.0"], 3);
     assert!(told(&lines).contains("--release 0.31.0"), "{}", told(&lines));
-    // As minikube 1.39.0 makes it by itself: no release supports it.
+    // The default of minikube 1.39.0: no release supports it.
     let mut test = of("v1.37.0");
     let lines = events(&mut test, ["up", "--adopt", "--system-tools"], 3);
     assert_eq!(failure(&lines), "KS-KUBERNETES-UNSUPPORTED");
@@ -90,7 +90,7 @@ fn a_kubernetes_that_does_not_fit_names_what_would() {
 }
 
 #[test]
-fn a_kafka_that_is_too_new_is_refused_with_the_newest_that_works() {
+fn a_kafka_version_that_is_too_new_is_rejected_with_the_newest_supported_one() {
     let mut test = Test::new();
     for (more, newest) in [
         (&[][..], "the newest that works: --kafka 4.3.1 (Strimzi 1.2.0)"),
@@ -104,7 +104,7 @@ fn a_kafka_that_is_too_new_is_refused_with_the_newest_that_works() {
             run.stderr
         );
     }
-    // One that another release knows.
+    // One that another release supports.
     let run = test.args(["up", "--release", "1.0.1", "--kafka", "4.3.1"]).run().expect(2);
     for words in [
         "Strimzi 1.0.1 supports Kafka 4.1.0",
@@ -122,7 +122,7 @@ fn config(test: &Test) -> Value {
 }
 
 #[test]
-fn one_broker_is_set_up_for_all_that_one_can_carry_and_scale_says_what_could_be_raised() {
+fn settings_suit_one_broker_and_scale_lists_those_to_raise() {
     let mut test = crate::support::ready();
     let config = config(&test);
     for need in kstrim::internals::catalogue::broker::needs(&"4.3.1".parse().expect("a version")) {

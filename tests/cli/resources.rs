@@ -1,4 +1,5 @@
-//! Peak memory and time to stop of the verbs that move much data: the table in docs/reliability.md, with its limits.
+//! Peak memory and time to stop of the commands that transfer a lot of data: the table in docs/reliability.md, with
+//! its limits.
 
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -115,7 +116,7 @@ fn end_of(test: &mut Test) -> i64 {
 }
 
 #[test]
-fn a_batch_is_not_unpacked_whole() {
+fn a_batch_is_not_decompressed_as_a_whole() {
     for codec in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
         let mut test = support::ready();
         let end = end_of(&mut test);
@@ -149,7 +150,7 @@ fn filled() -> Test {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_holds_nothing_up() {
+fn a_pipe_without_a_reader_does_not_block() {
     let base = filled();
     for signal in [Signal::INT, Signal::TERM] {
         let mut test = base.fork();
@@ -209,9 +210,9 @@ fn logs_into_a_full_pipe_stop() {
 }
 
 #[test]
-fn a_producer_reads_ahead_so_many_bytes_and_no_more() {
+fn a_producer_reads_ahead_only_a_limited_number_of_bytes() {
     let mut test = support::ready();
-    test.rescenario(|s| s.broker = json!({"stall_ms": 600_000, "stall_apis": [0]}));
+    test.change_scenario(|s| s.broker = json!({"stall_ms": 600_000, "stall_apis": [0]}));
     test.forget_calls();
     let mut child = spawn(&mut test, &["produce", "my-topic"]);
     let mut stdin = child.stdin.take().expect("stdin");
@@ -238,7 +239,7 @@ fn a_producer_reads_ahead_so_many_bytes_and_no_more() {
 }
 
 #[test]
-fn a_line_without_an_end_is_refused() {
+fn a_line_without_an_end_is_rejected() {
     let mut test = support::ready();
     let mut child = spawn(&mut test, &["produce", "my-topic"]);
     let mut stdin = child.stdin.take().expect("stdin");
@@ -256,7 +257,7 @@ fn a_line_without_an_end_is_refused() {
 }
 
 #[test]
-fn what_collects_stays_small() {
+fn commands_that_collect_output_use_little_memory() {
     let mut test = support::ready();
     events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
     for args in [&["topic", "list"][..], &["diagnose"], &["status"], &["logs"]] {
@@ -268,7 +269,7 @@ fn what_collects_stays_small() {
 
 /// Archives of images are large: they are copied in chunks.
 #[test]
-fn a_bundle_of_large_images_stays_small() {
+fn bundling_large_images_uses_little_memory() {
     let mut test = support::fresh();
     let large = "0".repeat(160 << 20);
     archive_of(&test, "operator.tar", OPERATOR_IMAGE, "{}");

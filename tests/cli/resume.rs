@@ -1,4 +1,4 @@
-//! `kstrim up` goes on from whatever it finds, and refuses what is not its own.
+//! `kstrim up` continues from any state, and rejects what is foreign.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn up_completes(test: &mut Test) {
 }
 
 #[test]
-fn a_registry_that_is_mended() {
+fn a_registry_that_works_again() {
     let mut test = fresh().scenario(|s| {
         quick(s);
         s.registry = Registry::Unreachable;
@@ -30,12 +30,12 @@ fn a_registry_that_is_mended() {
     let lines = events(&mut test, ["up"], 1);
     assert_eq!(failure(&lines), "KS-NETWORK-DNS");
     assert!(told(&lines).contains("run the same command again: kstrim up -o json"), "{}", told(&lines));
-    test.rescenario(|s| s.registry = Registry::Up);
+    test.change_scenario(|s| s.registry = Registry::Up);
     up_completes(&mut test);
 }
 
 #[test]
-fn a_broker_image_that_is_mended() {
+fn a_broker_image_that_is_corrected() {
     let mut test = fresh().scenario(|s| {
         quick(s);
         s.missing_images = vec!["strimzi/kafka:".into()];
@@ -43,7 +43,7 @@ fn a_broker_image_that_is_mended() {
     let lines = events(&mut test, ["up"], 1);
     assert_eq!(failure(&lines), "KS-IMAGE-PULL");
     assert_eq!(outcomes(&lines)["kafka"], "failed");
-    test.rescenario(|s| s.missing_images.clear());
+    test.change_scenario(|s| s.missing_images.clear());
     up_completes(&mut test);
 }
 
@@ -52,12 +52,12 @@ fn what_an_earlier_down_is_still_deleting() {
     let definition = "delete --raw /apis/apiextensions.k8s.io/v1/customresourcedefinitions/";
     for (what, slow) in [("delete --raw /api/v1/namespaces/kafka -f", "namespace"), (definition, "crds")] {
         let mut test = ready().fault("kubectl", what, None, Action::KillParentAfter);
-        test.rescenario(|s| match slow {
+        test.change_scenario(|s| match slow {
             "crds" => s.timings.crd_delete = 3_000,
             _ => s.timings.namespace = 3_000,
         });
         assert_eq!(kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).code(), 137, "{what}");
-        test.rescenario(|s| s.faults.clear());
+        test.change_scenario(|s| s.faults.clear());
         let lines = events(&mut test, ["up"], 0);
         let waits = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("still being deleted"));
         let reason = |l: &Value| l["reason"].as_str().is_some_and(|m| m.contains("still being deleted"));
@@ -66,26 +66,27 @@ fn what_an_earlier_down_is_still_deleting() {
     }
 }
 
-/// The journal's note that a topic was being created has only a name: a topic that is in use by now is not claimed.
+/// The journal's entry that a topic was being created has only a name: a topic that is in use by now does not belong
+/// to kstrim.
 #[test]
 fn a_topic_that_was_used_after_a_run_was_killed_is_not_claimed() {
     let killed = || {
         let create = "kafkatopics -f";
         let mut test = fresh().scenario(quick).fault("kubectl", create, Some(1), Action::KillParentBefore);
         assert_eq!(kstrim(&mut test, ["up"]).code(), 137);
-        test.rescenario(|s| s.faults.clear());
+        test.change_scenario(|s| s.faults.clear());
         assert!(journal(&test)["creating_topic"].is_string() && test.object(PROFILE, TOPIC).is_null());
         test
     };
     let mut test = killed();
     kstrim(&mut test, ["smoke-test", "--topic", "my-topic"]).expect(0);
     let lines = events(&mut test, ["up"], 0);
-    assert!(told_of(&lines, "without a KafkaTopic"), "{lines:#?}");
+    assert!(warnings_and_failure(&lines, "without a KafkaTopic"), "{lines:#?}");
     assert!(test.object(PROFILE, TOPIC).is_null());
     up_completes(&mut killed());
 }
 
-fn told_of(lines: &[Value], words: &str) -> bool {
+fn warnings_and_failure(lines: &[Value], words: &str) -> bool {
     lines.iter().any(|l| l["message"].as_str().is_some_and(|m| m.contains(words)))
 }
 
@@ -97,7 +98,7 @@ fn a_kafka_without_its_pool() {
 }
 
 #[test]
-fn things_deleted_by_hand_are_made_again() {
+fn objects_deleted_by_hand_are_recreated() {
     for what in ["kafkatopics.kafka.strimzi.io my-topic", "deployments.apps strimzi-cluster-operator"] {
         let mut test = ready();
         kubectl(&test, &format!("delete {what} -n kafka --wait=false")).expect(0);
@@ -139,21 +140,21 @@ fn a_first_start_that_died_inside_kubeadm_or_right_after() {
         };
         fresh().scenario(slow).fault("minikube", "start", Some(1), Action::KillSelf { ms: 1_000 })
     };
-    // kubeadm can be past mending, though minikube may say "Done!".
+    // kubeadm may be beyond repair, though minikube may print "Done!".
     let anew = |l: &Value| l["message"].as_str().is_some_and(|m| m.contains("it is created again"));
     for cut_off in [CutOff::NoAddOns, CutOff::Fails, CutOff::NoNetwork] {
         let mut test = died();
         events(&mut test, ["up"], 1);
-        test.rescenario(|s| s.kubeadm_cut_off = Some(cut_off));
+        test.change_scenario(|s| s.kubeadm_cut_off = Some(cut_off));
         let lines = events(&mut test, ["up"], 0);
         assert!(lines.iter().any(anew), "{lines:#?}");
         same(&complete(), &state(&test), "made anew");
     }
 
-    // The same cluster with anything of anybody's in it is not thrown away.
+    // The same cluster with any other objects in it is not deleted.
     let mut test = died();
     events(&mut test, ["up"], 1);
-    test.rescenario(|s| s.kubeadm_cut_off = Some(CutOff::NoAddOns));
+    test.change_scenario(|s| s.kubeadm_cut_off = Some(CutOff::NoAddOns));
     test.fake("minikube", ["start", "-p", PROFILE]).expect(0);
     kubectl(&test, "create namespace precious").expect(0);
     let lines = events(&mut test, ["up"], 0);
@@ -162,7 +163,7 @@ fn a_first_start_that_died_inside_kubeadm_or_right_after() {
 }
 
 #[test]
-fn a_container_that_is_gone() {
+fn a_missing_container() {
     let mut test = ready();
     test.fake("docker", ["rm", "-f", PROFILE]).expect(0);
     let lines = events(&mut test, ["up", "--recreate"], 0);
@@ -179,7 +180,7 @@ fn a_profile_deleted_by_hand() {
 }
 
 #[test]
-fn a_profile_made_again_by_somebody_else_is_foreign() {
+fn a_profile_recreated_by_others_is_foreign() {
     let mut test = ready();
     test.fake("minikube", ["delete", "-p", PROFILE]).expect(0);
     test.fake("minikube", ["start", "-p", PROFILE, "--memory=4096", "--cpus=2"]).expect(0);
@@ -188,13 +189,13 @@ fn a_profile_made_again_by_somebody_else_is_foreign() {
     assert_eq!(failure(&lines), "KS-PROFILE-FOREIGN");
     assert_eq!(written(&test), Vec::<String>::new());
     same(&before, &state(&test), "a foreign profile was touched");
-    // The journal has learnt it: the next `down` does not delete it either.
+    // The journal records this; the next `down` does not delete it either.
     kstrim(&mut test, ["down", "--yes"]);
     assert!(test.profile(PROFILE).is_object());
 }
 
 #[test]
-fn a_lost_journal_is_made_up_for_by_the_marker() {
+fn the_marker_replaces_a_lost_journal() {
     for what in ["journal.json", ""] {
         let mut test = ready();
         let folder = test.home().join(".local/state/kstrim/profiles/kstrim");
@@ -211,7 +212,7 @@ fn a_lost_journal_is_made_up_for_by_the_marker() {
 }
 
 #[test]
-fn a_foreign_profile_is_refused_and_adopted() {
+fn a_foreign_profile_is_rejected_or_adopted() {
     let seed = || {
         fresh().scenario(|s| {
             quick(s);
@@ -220,7 +221,7 @@ fn a_foreign_profile_is_refused_and_adopted() {
     };
     for host in [Host::Running, Host::Stopped] {
         let mut test = seed();
-        test.rescenario(|s| s.profiles[0].host = host);
+        test.change_scenario(|s| s.profiles[0].host = host);
         let lines = events(&mut test, ["up"], 5);
         assert_eq!(failure(&lines), "KS-PROFILE-FOREIGN", "{host:?}");
         assert!(told(&lines).contains("--adopt"), "{}", told(&lines));
@@ -229,14 +230,14 @@ fn a_foreign_profile_is_refused_and_adopted() {
         events(&mut test, ["up", "--adopt"], 0);
         assert!(test.object(PROFILE, MARKER).is_null(), "an adopted profile is not ours");
         assert_eq!(journal(&test)["profile_is_ours"], false);
-        // Without a consent of its own the next run finds only its own things in it.
+        // Without its own consent the next run accepts only kstrim's own objects.
         let again = events(&mut test, ["up"], 5);
         assert_eq!(failure(&again), "KS-PROFILE-FOREIGN");
     }
 }
 
 #[test]
-fn foreign_things_are_refused_and_adopted() {
+fn foreign_objects_are_rejected_or_adopted() {
     let cases = [
         ("namespace", "kafka", "KS-NAMESPACE-FOREIGN"),
         ("deployment", "strimzi-cluster-operator", "KS-OPERATOR-FOREIGN"),
@@ -258,7 +259,7 @@ fn foreign_things_are_refused_and_adopted() {
 }
 
 #[test]
-fn a_second_kafka_does_not_take_the_first_ones_pool() {
+fn a_second_kafka_cluster_does_not_use_the_first_ones_pool() {
     let mut test = ready();
     let before = state(&test);
     let lines = events(&mut test, ["up", "--cluster", "second"], 5);
@@ -268,7 +269,7 @@ fn a_second_kafka_does_not_take_the_first_ones_pool() {
 }
 
 #[test]
-fn a_foreign_namespace_that_is_adopted_gets_the_rest() {
+fn an_adopted_foreign_namespace_is_completed() {
     let mut test = empty_cluster();
     kubectl(&test, "create namespace kafka").expect(0);
     let lines = events(&mut test, ["up"], 5);
@@ -280,7 +281,7 @@ fn a_foreign_namespace_that_is_adopted_gets_the_rest() {
 }
 
 #[test]
-fn settings_that_the_profile_cannot_take() {
+fn settings_that_differ_from_the_profile() {
     let mut test = ready();
     let args =
         ["up", "--memory=6g", "--cpus=4", "--driver=podman", "--nodes=3", "--kubernetes-version=1.34.0"];
@@ -290,13 +291,13 @@ fn settings_that_the_profile_cannot_take() {
         assert!(told(&lines).contains(word), "{word}: {}", told(&lines));
     }
     assert_eq!(written(&test), Vec::<String>::new());
-    // The same values as it has are no change.
+    // The same values are not a change.
     events(&mut test, ["up", "--memory=4096", "--cpus=2", "--driver=docker"], 0);
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
 #[test]
-fn a_smaller_strimzi() {
+fn an_older_strimzi() {
     let mut test = ready();
     let lines = events(&mut test, ["up", "--release", "1.1.0"], 2);
     assert_eq!(failure(&lines), "KS-RELEASE-DOWNGRADE");

@@ -17,10 +17,10 @@ use crate::trouble::eventually;
 
 const SH: &str = "/bin/sh";
 
-/// On PATH are only the stand-ins.
+/// PATH contains only the stand-ins.
 const PATH: &str = "PATH=$PATH:/usr/bin:/bin; ";
 
-/// Run a shell script by `kstrim run` with these flags.
+/// Run a shell script with `kstrim run` and these flags.
 fn script(test: &mut Test, flags: &[&str], script: &str) -> Run {
     start(test, flags, script).wait()
 }
@@ -33,7 +33,7 @@ fn start(test: &mut Test, flags: &[&str], script: &str) -> Running {
     test.args(args).spawn()
 }
 
-/// A world in which the Kafka cluster has a listener for programs on this machine, at ports that are free.
+/// A world in which the Kafka cluster has a listener for programs on this machine, with free ports.
 fn with_listener() -> Test {
     let mut test = ready();
     let port = free_port();
@@ -123,7 +123,7 @@ fn the_exit_code_is_that_of_the_command() {
 }
 
 #[test]
-fn a_failure_of_kstrim_is_told_from_one_of_the_command() {
+fn a_failure_of_kstrim_is_distinguished_from_one_of_the_command() {
     let mut test = ready();
     let run = test.args(["run", "--events", "run.jsonl", "--", SH, "-c", "exit 2"]).run().expect(2);
     assert!(
@@ -139,7 +139,7 @@ fn a_failure_of_kstrim_is_told_from_one_of_the_command() {
 }
 
 #[test]
-fn what_is_wrong_with_the_command_line_is_said_before_anything_is_done() {
+fn an_invalid_command_line_is_rejected_before_anything_is_done() {
     let mut test = fresh();
     for args in [&["run"][..], &["run", "--"], &["run", "true"], &["run", "--topic", "a:0", "--", SH]] {
         test.args(args.iter().copied()).run().expect(2);
@@ -157,7 +157,7 @@ fn what_is_wrong_with_the_command_line_is_said_before_anything_is_done() {
 }
 
 #[test]
-fn streams_and_arguments_reach_the_command_untouched() {
+fn streams_and_arguments_reach_the_command_unchanged() {
     let mut test = with_listener();
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let mut command = test
@@ -196,7 +196,7 @@ fn the_cluster_is_created_if_it_does_not_exist_and_kept() {
         ("kstrim", "kafka", "my-cluster")
     );
     assert!(topics(&test).contains(&"orders".to_owned()));
-    // Again: nothing is created, and nobody has to agree to anything.
+    // Again: nothing is created, and no consent is needed.
     test.forget_calls();
     test.args(["run", "--topic", "orders:2", "--", "/bin/true"]).run().expect(0);
     assert!(!test.calls().iter().any(|c| c.line().contains("minikube start")));
@@ -218,14 +218,14 @@ fn down_deletes_only_what_the_run_created() {
 }
 
 #[test]
-fn a_program_connects_by_the_environment_alone() {
+fn a_program_connects_with_only_the_environment() {
     let mut test = with_listener();
     let run = test.args(["run", "--", "/usr/bin/env"]).run().expect(0);
     let env = environment(&run);
     assert_eq!(env["KAFKA_SECURITY_PROTOCOL"], "PLAINTEXT");
     assert!(env["KAFKA_BOOTSTRAP_SERVERS"].starts_with("127.0.0.1:"), "{env:?}");
     assert!(!env.contains_key("GOGC"), "what kstrim sets for its own children is not for the command");
-    // The files are gone with the run; while it lasts, they say the same.
+    // The files are deleted with the run; during the run, they have the same content.
     let script_text = "cat \"$KSTRIM_CLIENT_PROPERTIES\"; stat -c %a \"$KSTRIM_CLIENT_PROPERTIES\"";
     let run = script(&mut test, &[], script_text).expect(0);
     let servers = &env["KAFKA_BOOTSTRAP_SERVERS"];
@@ -264,7 +264,7 @@ fn users_come_by_certificate_and_by_password_which_nobody_sees() {
 }
 
 #[test]
-fn what_has_the_prefix_of_a_run_is_removed_and_nothing_else() {
+fn only_objects_with_the_prefix_of_a_run_are_removed() {
     let mut test = with_listener();
     let others = test.world_dir().join("broker/groups.json");
     std::fs::write(&others, json!({"billing": {"my-topic": {"0": 1}}}).to_string()).expect("a file");
@@ -289,7 +289,7 @@ fn what_has_the_prefix_of_a_run_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn two_at_once_do_not_disturb_each_other() {
+fn two_concurrent_runs_do_not_interfere() {
     let mut test = ready();
     let one = start(
         &mut test,
@@ -303,7 +303,7 @@ fn two_at_once_do_not_disturb_each_other() {
     );
     let running = |test: &Test| topics(test).iter().filter(|name| name.ends_with("-orders")).count();
     eventually("both commands run", || running(&test) == 2 && records(&test) == 2);
-    // Other commands are not kept out, either.
+    // Other commands are not blocked, either.
     test.args(["topic", "create", "other"]).run().expect(0);
     test.write("go-1", "");
     let one = one.wait().expect(11);
@@ -319,7 +319,7 @@ fn two_at_once_do_not_disturb_each_other() {
 }
 
 #[test]
-fn signals_reach_the_command_which_decides_when_it_ends() {
+fn signals_are_forwarded_to_the_command() {
     let mut test = with_listener();
     for (signal, name) in [(Signal::INT, "INT"), (Signal::TERM, "TERM"), (Signal::HUP, "HUP")] {
         let text =
@@ -340,7 +340,7 @@ fn signals_reach_the_command_which_decides_when_it_ends() {
 }
 
 #[test]
-fn a_killed_run_takes_its_command_along_and_the_next_one_cleans_up() {
+fn the_command_of_a_killed_run_is_killed_and_the_next_run_cleans_up() {
     let mut test = with_listener();
     let text = "echo $$ >pid; echo $KSTRIM_PREFIX >prefix; exec sleep 60";
     let running = start(&mut test, &["--isolate", "--topic", "orders"], text);
@@ -348,7 +348,7 @@ fn a_killed_run_takes_its_command_along_and_the_next_one_cleans_up() {
     let pid = std::fs::read_to_string(test.work().join("pid")).expect("a pid");
     let prefix = std::fs::read_to_string(test.work().join("prefix")).expect("a prefix").trim().to_owned();
     let has = |test: &Test| topics(test).iter().any(|name| name.starts_with(&prefix));
-    // A run that lives is left alone.
+    // An active run is not changed.
     script(&mut test, &[], "exit 0").expect(0);
     assert!(has(&test) && records(&test) == 1);
     running.signal(Signal::KILL);
@@ -409,11 +409,11 @@ fn keeper(test: &Test) -> rustix::process::Pid {
 }
 
 #[test]
-fn a_command_reads_from_the_terminal_and_ctrl_c_is_for_it() {
+fn a_command_reads_from_the_terminal_and_receives_ctrl_c() {
     let mut test = with_listener();
     let text = "PATH=/usr/bin:/bin; read line; echo \"got $line\"; trap 'echo stopped; exit 9' INT; touch here; while :; do sleep 0.05; done";
     let kstrim = test.args(["run", "--", SH, "-c", text]).kstrim();
-    // A session of its own, whose terminal this is: only there do foreground groups exist.
+    // A session with this controlling terminal: only there do foreground groups exist.
     let mut command = std::process::Command::new("/usr/bin/setsid");
     command.args(["--ctty", "--wait"]).arg(kstrim.get_program()).args(kstrim.get_args());
     command.env_clear().current_dir(test.work());
@@ -436,7 +436,7 @@ fn the_terminal_is_given_back() {
     let kstrim = test.args(["run", "--", SH, "-c", text]).kstrim();
     let script = "\"$0\" \"$@\"; read line; echo \"after $line\"";
     let mut command = std::process::Command::new("/usr/bin/setsid");
-    // A shell with job control, as a person has it.
+    // A shell with job control, like an interactive one.
     command
         .args(["--ctty", "--wait", SH, "-m", "-c", script])
         .arg(kstrim.get_program())

@@ -1,4 +1,4 @@
-//! Signals and closed streams: a run ends in order, or goes on, and always tells the truth.
+//! Signals and closed streams: a run ends cleanly, or continues, and always reports what happened.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ fn called(test: &Test, part: &str) -> bool {
     test.calls().iter().any(|c| c.line().contains(part))
 }
 
-/// The journal is whole JSON.
+/// The journal is valid JSON.
 #[track_caller]
 fn journal(test: &Test) -> Value {
     let path = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
@@ -26,7 +26,7 @@ fn journal(test: &Test) -> Value {
     text.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
-/// Start these arguments, wait until `there`, send the signal and see that it ends in order.
+/// Start these arguments, wait until `there`, send the signal and check that it ends cleanly.
 #[track_caller]
 fn stopped(test: &mut Test, args: &[&str], signal: Signal, there: impl Fn(&Test) -> bool) -> Run {
     let running = test.args(args.iter().copied()).spawn();
@@ -41,7 +41,7 @@ fn stopped(test: &mut Test, args: &[&str], signal: Signal, there: impl Fn(&Test)
 }
 
 #[track_caller]
-fn says_how_to_resume(run: &Run, verb: &str) {
+fn it_prints_how_to_continue(run: &Run, verb: &str) {
     let last = finished(run);
     assert_eq!((&last["outcome"], &last["failure"]["id"]), (&"cancelled".into(), &"KS-INTERRUPTED".into()));
     assert!(last["failure"]["hints"].to_string().contains(&format!("kstrim {verb}")), "{last}");
@@ -52,9 +52,9 @@ fn during_minikube_start() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut test = surroundings().fault("minikube", "start -o json", Some(1), hang(false));
         let run = stopped(&mut test, &["up", "-o", "json"], signal, |t| called(t, "start -o json"));
-        says_how_to_resume(&run, "up");
+        it_prints_how_to_continue(&run, "up");
         assert_eq!(journal(&test)["profile_is_ours"], false, "nothing was made yet");
-        test.rescenario(|s| s.faults.clear());
+        test.change_scenario(|s| s.faults.clear());
         up_succeeds(&mut test, &[]);
     }
 }
@@ -65,7 +65,7 @@ fn during_the_wait_for_a_broker() {
     let run = stopped(&mut test, &["up", "-o", "json"], Signal::INT, |t| {
         t.object("kstrim", "pods/kafka/my-cluster-dual-role-0").is_object()
     });
-    says_how_to_resume(&run, "up");
+    it_prints_how_to_continue(&run, "up");
     assert!(journal(&test)["tasks"]["kafka"]["started"].is_string(), "{}", journal(&test));
     up_succeeds(&mut test, &[]);
 }
@@ -74,12 +74,12 @@ fn during_the_wait_for_a_broker() {
 fn during_the_smoke_test() {
     let mut test = surroundings().scenario(|s| s.broker = serde_json::json!({"stall_ms": 600_000}));
     let run = stopped(&mut test, &["up", "-o", "json"], Signal::INT, |t| called(t, "port-forward"));
-    says_how_to_resume(&run, "up");
+    it_prints_how_to_continue(&run, "up");
     let run = stopped(&mut test, &["smoke-test", "-o", "json"], Signal::TERM, |t| {
         t.calls().iter().filter(|c| c.line().contains("port-forward")).count() > 1
     });
     assert_eq!(finished(&run)["exit_code"], 143);
-    test.rescenario(|s| s.broker = Value::Null);
+    test.change_scenario(|s| s.broker = Value::Null);
     up_succeeds(&mut test, &[]);
 }
 
@@ -88,18 +88,18 @@ fn during_down() {
     let mut test = ready().fault("minikube", "delete", Some(1), hang(false));
     let run =
         stopped(&mut test, &["down", "--yes", "-o", "json"], Signal::INT, |t| called(t, "minikube delete"));
-    says_how_to_resume(&run, "down");
-    test.rescenario(|s| s.faults.clear());
+    it_prints_how_to_continue(&run, "down");
+    test.change_scenario(|s| s.faults.clear());
     test.args(["down", "--yes"]).run().expect(0);
     assert!(test.profile("kstrim").is_null());
 }
 
 #[test]
-fn a_child_that_will_not_stop_is_killed() {
+fn a_child_that_does_not_stop_is_killed() {
     let mut test = surroundings().fault("minikube", "start -o json", Some(1), hang(true));
     let running = test.args(["up", "-o", "json"]).spawn();
     eventually("minikube start runs", || called(&test, "start -o json"));
-    // Its own handlers are there a moment later.
+    // Its own signal handlers are installed a moment later.
     std::thread::sleep(Duration::from_millis(300));
     running.signal(Signal::TERM);
     let run = running.wait().expect(143);
@@ -108,7 +108,7 @@ fn a_child_that_will_not_stop_is_killed() {
 }
 
 #[test]
-fn the_second_ctrl_c_stops_at_once() {
+fn the_second_ctrl_c_stops_immediately() {
     let mut test = surroundings().fault("minikube", "start -o json", Some(1), hang(true));
     let running = test.args(["up"]).spawn();
     eventually("minikube start runs", || called(&test, "start -o json"));
@@ -121,12 +121,12 @@ fn the_second_ctrl_c_stops_at_once() {
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     assert!(run.stderr.contains("press Ctrl-C again"), "{}", run.stderr);
     clean(&test, &run);
-    test.rescenario(|s| s.faults.clear());
+    test.change_scenario(|s| s.faults.clear());
     up_succeeds(&mut test, &[]);
 }
 
 #[test]
-fn a_reader_that_goes_away_stops_nothing() {
+fn a_closed_pipe_does_not_stop_the_run() {
     let mut test = surroundings();
     for args in [&["up", "-o", "json"][..], &["up", "-v"], &["render"], &["plan"], &["status"], &["versions"]]
     {
@@ -154,7 +154,7 @@ fn a_reader_that_goes_away_stops_nothing() {
 }
 
 #[test]
-fn streams_that_were_never_open_stop_nothing() {
+fn closed_streams_do_not_stop_the_run() {
     let mut test = surroundings();
     let kstrim = test.args(["up", "-o", "json"]).kstrim();
     let mut shell = Command::new("/bin/sh");

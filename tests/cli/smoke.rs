@@ -1,4 +1,4 @@
-//! `kstrim smoke-test` on a running cluster, and what it tells apart.
+//! `kstrim smoke-test` on a running cluster, and the errors that it distinguishes.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn report(lines: &[Value]) -> Value {
 }
 
 #[test]
-fn messages_come_back() {
+fn messages_are_consumed() {
     let mut test = ready();
     let before = state(&test);
     let lines = events(&mut test, ["smoke-test"], 0);
@@ -27,7 +27,7 @@ fn messages_come_back() {
 }
 
 #[test]
-fn an_older_release_is_asked_in_its_own_version() {
+fn an_older_release_is_read_in_its_own_version() {
     let mut test = fresh().scenario(crate::support::quick);
     let manifest = crate::support::install_of("0.48.0", &["4.0.0", "4.1.0"], &["v1beta2"]);
     test.write("old.yaml", crate::support::text(&manifest));
@@ -37,7 +37,7 @@ fn an_older_release_is_asked_in_its_own_version() {
 }
 
 #[test]
-fn as_many_and_as_large_as_asked_for() {
+fn number_and_size_of_messages_are_as_requested() {
     let mut test = ready();
     let args = ["smoke-test", "--messages", "250", "--size", "2000", "--junit", "out.xml"];
     let report = report(&events(&mut test, args, 0));
@@ -47,7 +47,7 @@ fn as_many_and_as_large_as_asked_for() {
 }
 
 #[test]
-fn a_topic_of_its_own_comes_and_goes() {
+fn its_own_topic_is_created_and_deleted() {
     let mut test = ready();
     let before = state(&test);
     let known = topics(&test);
@@ -59,7 +59,7 @@ fn a_topic_of_its_own_comes_and_goes() {
 }
 
 #[test]
-fn kept_is_kept() {
+fn messages_are_kept_on_request() {
     let mut test = ready();
     let report = report(&events(&mut test, ["smoke-test", "--topic", "probe", "--keep"], 0));
     assert!(report["left_behind"].is_string(), "{report}");
@@ -73,7 +73,7 @@ fn kept_is_kept() {
 }
 
 #[test]
-fn each_fault_has_its_name() {
+fn each_fault_has_its_own_error() {
     let cases = [
         (json!({"drop_all": true}), "KS-SMOKE-EMPTY", 6),
         (json!({"duplicate": true}), "KS-SMOKE-DUPLICATE", 6),
@@ -88,7 +88,7 @@ fn each_fault_has_its_name() {
         (json!({"stall_ms": 30_000}), "KS-SMOKE-TIMEOUT", 4),
     ];
     let base = &ready();
-    // Side by side: most of what each takes is to wait for its limit.
+    // In parallel: each mostly waits for its limit.
     std::thread::scope(|scope| {
         for (broker, id, code) in cases {
             scope.spawn(move || fails(base.fork(), broker, id, code));
@@ -97,27 +97,27 @@ fn each_fault_has_its_name() {
 }
 
 fn fails(mut test: Test, broker: Value, id: &str, code: i32) {
-    test.rescenario(|s| s.broker = broker);
+    test.change_scenario(|s| s.broker = broker);
     let lines = events(&mut test, ["smoke-test", "--timeout", "6s", "--junit", "out.xml"], code);
     assert_eq!(failure(&lines), id);
     let xml = std::fs::read_to_string(test.work().join("out.xml")).expect("the JUnit file");
     assert!(xml.contains(id), "{id}: {xml}");
-    // And the cause gone, it passes.
-    test.rescenario(|s| s.broker = Value::Null);
+    // After the cause is removed, it passes.
+    test.change_scenario(|s| s.broker = Value::Null);
     events(&mut test, ["smoke-test"], 0);
 }
 
 #[test]
-fn up_fails_by_its_smoke_test() {
+fn up_fails_if_its_smoke_test_fails() {
     let mut test = ready();
-    test.rescenario(|s| s.broker = json!({"drop_all": true}));
+    test.change_scenario(|s| s.broker = json!({"drop_all": true}));
     let lines = events(&mut test, ["up"], 6);
     assert_eq!(failure(&lines), "KS-SMOKE-EMPTY");
     assert_eq!(lines.last().expect("a line")["failure"]["task"], "smoke");
 }
 
 #[test]
-fn without_a_kafka() {
+fn without_a_kafka_cluster() {
     for mut test in [fresh(), empty_cluster()] {
         let lines = events(&mut test, ["smoke-test"], 3);
         assert_eq!(failure(&lines), "KS-NO-CLUSTER");

@@ -1,11 +1,11 @@
-//! The program that stands in for `minikube`, `kubectl` and `docker`.
+//! The program that replaces `minikube`, `kubectl` and `docker`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The stand-in program, built if need be: `cargo test --test cli` does not build examples.
+/// The stand-in program, built if necessary: `cargo test --test cli` does not build examples.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
@@ -19,7 +19,7 @@ pub fn program() -> &'static Path {
         if built.is_none() || built < newest {
             let mut cargo = Command::new(env!("CARGO"));
             cargo.current_dir(root).args(["build", "--quiet", "--example", "fake-cluster"]);
-            // What cargo tells a test about its package would make build scripts run again.
+            // The variables that cargo sets for a test would make build scripts run again.
             for (name, _) in std::env::vars_os() {
                 let text = name.to_string_lossy();
                 if ["CARGO_MANIFEST", "CARGO_PKG", "CARGO_BIN", "CARGO_CRATE", "CARGO_PRIMARY"]
@@ -29,7 +29,7 @@ pub fn program() -> &'static Path {
                     cargo.env_remove(&name);
                 }
             }
-            // The profile's folder: target/debug or target/release.
+            // The profile's directory: target/debug or target/release.
             if folder.ends_with("release") {
                 cargo.arg("--release");
             }

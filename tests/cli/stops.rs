@@ -1,5 +1,5 @@
-//! Every verb that may take long, stopped in its middle: once in order, twice at once, by a closed terminal
-//! quietly, by SIGKILL without harm to the next run.
+//! Every command that may take long, stopped midway: cleanly after one signal, immediately after two, silently if the
+//! terminal is closed, and without consequences for the next run after SIGKILL.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -12,26 +12,26 @@ use crate::harness::{Action, Fault, Test};
 use crate::support;
 use crate::trouble::eventually;
 
-/// A verb, what makes it last, and the call by which it is seen to be in its middle.
+/// A command, what makes it last, and the call that shows that it is midway.
 struct Verb {
     args: &'static [&'static str],
     hold: fn(&mut Test),
     there: &'static str,
-    /// What is told of a run that can be gone on with.
+    /// The message of a run that can be continued.
     resumes: Option<&'static str>,
-    /// How it is stopped, each time in a world of its own.
+    /// How it is stopped, each time in a separate world.
     stops: &'static [&'static [Signal]],
 }
 
-/// Every way: Ctrl-C, SIGTERM, a terminal that is closed, Ctrl-C twice.
+/// All of them: Ctrl-C, SIGTERM, a terminal that is closed, Ctrl-C twice.
 const ALL: &[&[Signal]] = &[&[Signal::INT], &[Signal::TERM], &[Signal::HUP], &[Signal::INT, Signal::INT]];
-/// For verbs that stop by the code of another one in the list.
+/// For commands that stop with the same code as another one in the list.
 const SOME: &[&[Signal]] = &[&[Signal::TERM], &[Signal::INT, Signal::INT]];
 
 fn hangs(test: &mut Test, program: &str, args: &str) {
     let hang = Action::Hang { stdout: String::new(), stubborn: false };
     let fault = Fault { program: program.into(), args: args.into(), nth: None, action: hang };
-    test.rescenario(|s| s.faults.push(fault));
+    test.change_scenario(|s| s.faults.push(fault));
 }
 
 const CREATE_TOPIC: &str = "create --raw /apis/kafka.strimzi.io/v1/namespaces/kafka/kafkatopics";
@@ -57,7 +57,7 @@ const VERBS: [Verb; 14] = [
     },
     Verb {
         args: &["smoke-test"],
-        hold: |t| t.rescenario(|s| s.broker = json!({"stall_ms": 600_000})),
+        hold: |t| t.change_scenario(|s| s.broker = json!({"stall_ms": 600_000})),
         there: "port-forward",
         resumes: None,
         stops: ALL,
@@ -68,7 +68,7 @@ const VERBS: [Verb; 14] = [
     verb(&["consume", "my-topic"], |_| {}, "port-forward", ALL),
     verb(
         &["produce", "my-topic"],
-        |t| t.rescenario(|s| s.broker = json!({"stall_ms": 600_000})),
+        |t| t.change_scenario(|s| s.broker = json!({"stall_ms": 600_000})),
         "port-forward",
         ALL,
     ),
@@ -78,7 +78,7 @@ const VERBS: [Verb; 14] = [
     verb(&["topic", "create", "other"], |t| hangs(t, "kubectl", CREATE_TOPIC), CREATE_TOPIC, SOME),
     Verb {
         args: &["scale", "--brokers", "3"],
-        hold: |t| t.rescenario(|s| s.timings.broker_ready = 600_000),
+        hold: |t| t.change_scenario(|s| s.timings.broker_ready = 600_000),
         // The first pool's nodes are controllers too: the new brokers get a pool of their own.
         there: CREATE_POOL,
         resumes: None,
@@ -107,7 +107,7 @@ fn calls(test: &Test, part: &str) -> usize {
 }
 
 #[test]
-fn every_verb_stops_as_it_is_told() {
+fn every_command_stops_after_a_signal() {
     let base = &support::ready();
     std::thread::scope(|scope| {
         for verb in &VERBS {
@@ -126,7 +126,7 @@ fn stop(verb: &Verb, signals: &[Signal], mut test: Test) {
     let began = Instant::now();
     let running = test.args(verb.args.iter().copied()).spawn();
     eventually(&format!("{:?} is in its middle", verb.args), || calls(&test, verb.there) > 0);
-    // What it does upon a signal is settled a moment after its first child.
+    // Its signal handlers are installed a moment after its first child starts.
     std::thread::sleep(Duration::from_millis(200));
     let asked = Instant::now();
     for signal in signals {
@@ -143,7 +143,7 @@ fn stop(verb: &Verb, signals: &[Signal], mut test: Test) {
     );
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?} {what}", asked.elapsed());
     assert!(!run.killed_by_harness && !run.stderr.contains("panicked"), "{what}");
-    // A closed terminal may end what has nothing to put in order by its signal.
+    // A closed terminal may end a command that needs no clean-up with its signal.
     assert!([129, 130, 143].contains(&run.code()), "exit {} {what}", run.code());
     if let (Some(hint), [_]) = (verb.resumes, signals) {
         assert!(format!("{}{}", run.stdout, run.stderr).contains(hint), "{what}");
@@ -152,7 +152,7 @@ fn stop(verb: &Verb, signals: &[Signal], mut test: Test) {
 }
 
 #[test]
-fn a_verb_that_is_killed_is_in_nobodys_way() {
+fn a_killed_command_does_not_block_the_next_run() {
     let base = support::ready();
     for verb in &VERBS[..2] {
         let mut test = base.fork();
@@ -163,14 +163,14 @@ fn a_verb_that_is_killed_is_in_nobodys_way() {
         running.signal(Signal::KILL);
         running.wait();
         eventually("no child is left", || test.leftovers().is_empty());
-        test.rescenario(|s| s.faults.clear());
+        test.change_scenario(|s| s.faults.clear());
         test.args(["up"]).run().expect(0);
     }
 }
 
-/// What is read one line of (or nothing yet) before its reader goes away, as with `| head -1`.
+/// Commands of which one line is read (or nothing yet) before the reader exits, as with `| head -1`.
 #[test]
-fn a_reader_that_goes_away_ends_every_stream_quietly() {
+fn a_closed_pipe_ends_every_stream_silently() {
     let streams: [(&[&str], &str, bool); 7] = [
         (&["status", "--watch"], "watch=", true),
         (&["status", "--watch", "-o", "json"], "watch=", true),
@@ -225,9 +225,9 @@ fn goes_away(args: &[&str], there: &str, line: bool, mut test: Test) {
     eventually("no child is left", || test.leftovers().is_empty());
 }
 
-/// What is produced is written whether or not anybody reads what is said of it.
+/// Records are produced whether or not the messages about them are read.
 #[test]
-fn a_producer_without_a_reader_writes_all() {
+fn a_producer_without_a_reader_writes_everything() {
     let mut test = support::ready();
     let mut child = test
         .args(["produce", "my-topic"])

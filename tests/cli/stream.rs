@@ -1,5 +1,4 @@
-//! `kstrim produce` and `kstrim consume`: what goes in comes out, over pipes, signals and connections
-//! that break.
+//! `kstrim produce` and `kstrim consume`: complete transfer, over pipes, signals and broken connections.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
@@ -29,14 +28,14 @@ fn consumed(test: &mut Test, topic: &str, count: usize) -> Vec<Value> {
     test.args(args).run().expect(0).json_lines()
 }
 
-/// Start kstrim with pipes of the test's own.
+/// Start kstrim with the test's own pipes.
 fn start(test: &mut Test, args: &[&str]) -> Child {
     let mut command = test.args(args.iter().copied()).kstrim();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("it starts")
 }
 
-/// Wait for its end; the exit code and stderr.
+/// Wait until it ends; returns the exit code and stderr.
 fn end(mut child: Child) -> (i32, String) {
     let began = Instant::now();
     let status = loop {
@@ -55,7 +54,7 @@ fn end(mut child: Child) -> (i32, String) {
 }
 
 #[test]
-fn what_goes_in_comes_out() {
+fn produced_records_are_consumed() {
     let mut test = ready();
     events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
     test.stdin("a:1\nb:2\na:3\nc:\n");
@@ -74,7 +73,7 @@ fn what_goes_in_comes_out() {
 }
 
 #[test]
-fn text_is_lines_and_other_bytes_stay_what_they_are() {
+fn text_is_lines_and_other_bytes_are_unchanged() {
     let mut test = ready();
     test.stdin(b"plain\n\xff\xfe\nlast without an end".to_vec());
     test.args(["produce", "my-topic"]).run().expect(0);
@@ -95,7 +94,7 @@ fn text_is_lines_and_other_bytes_stay_what_they_are() {
 }
 
 #[test]
-fn a_partition_is_written_and_read_alone() {
+fn a_single_partition_can_be_written_and_read() {
     let mut test = ready();
     events(&mut test, ["topic", "create", "orders", "--partitions", "2"], 0);
     test.stdin("one\n");
@@ -110,7 +109,7 @@ fn a_partition_is_written_and_read_alone() {
 }
 
 #[test]
-fn a_partition_that_is_added_meanwhile_is_read_too() {
+fn a_partition_that_is_added_is_read_too() {
     let mut test = ready();
     produce(&mut test, [], "early\n").expect(0);
     let args = ["consume", "my-topic", "--from-beginning", "-m", "2", "--timeout", "30s"];
@@ -126,7 +125,7 @@ fn a_partition_that_is_added_meanwhile_is_read_too() {
 }
 
 #[test]
-fn fewer_than_asked_for_is_a_timeout() {
+fn fewer_records_than_requested_is_a_timeout() {
     let mut test = ready();
     produce(&mut test, [], "one\n").expect(0);
     let args = ["consume", "my-topic", "--from-beginning", "-m", "2", "--timeout", "700ms"];
@@ -136,7 +135,7 @@ fn fewer_than_asked_for_is_a_timeout() {
 }
 
 #[test]
-fn a_wrong_line_ends_it_after_what_came_before() {
+fn an_invalid_line_ends_it_after_the_previous_ones() {
     let mut test = ready();
     let run = produce(&mut test, ["--key-separator", ":"], "a:1\nb:2\nnone\nc:3\n").expect(2);
     assert!(run.stderr.contains("KS-PRODUCE-LINE") && run.stderr.contains("line 3"), "{}", run.stderr);
@@ -145,7 +144,7 @@ fn a_wrong_line_ends_it_after_what_came_before() {
 }
 
 #[test]
-fn headers_may_come_twice() {
+fn headers_may_be_repeated() {
     let mut test = ready();
     produce(&mut test, ["--header", "a=1", "--header", "b=2", "--header", "a=3"], "x\n").expect(0);
     let wanted =
@@ -154,14 +153,14 @@ fn headers_may_come_twice() {
 }
 
 #[test]
-fn a_partition_without_a_leader_stops_no_other() {
+fn a_partition_without_a_leader_does_not_block_the_others() {
     let mut test = ready();
     events(&mut test, ["topic", "create", "orders", "--partitions", "3"], 0);
     for partition in ["0", "1", "2"] {
         test.stdin(format!("early {partition}\n"));
         test.args(["produce", "orders", "--partition", partition]).run().expect(0);
     }
-    test.rescenario(|s| s.broker = json!({"leaderless": [1]}));
+    test.change_scenario(|s| s.broker = json!({"leaderless": [1]}));
     // Without a key: to partitions that have a leader.
     for n in 0..4 {
         test.stdin(format!("late {n}\n"));
@@ -193,10 +192,10 @@ fn a_partition_without_a_leader_stops_no_other() {
 
 /// A broker that lost messages it had acknowledged continues with other messages at the same offsets.
 #[test]
-fn after_a_log_was_cut_nothing_is_printed_twice() {
+fn after_a_truncation_nothing_is_printed_twice() {
     let mut test = ready();
     produce(&mut test, [], "one\ntwo\nthree\n").expect(0);
-    test.rescenario(|s| s.broker = json!({"cut": 12}));
+    test.change_scenario(|s| s.broker = json!({"cut": 12}));
     let mut child = start(&mut test, &["consume", "my-topic", "--from-beginning", "--idle", "3s"]);
     let (mut out, mut stdout) = (String::new(), child.stdout.take().expect("stdout"));
     let (code, said) = end(child);
@@ -209,10 +208,10 @@ fn after_a_log_was_cut_nothing_is_printed_twice() {
 }
 
 #[test]
-fn a_log_that_was_cut_while_consume_waited_is_noticed() {
+fn a_truncation_while_consume_waits_is_detected() {
     let mut test = ready();
     produce(&mut test, [], "one\ntwo\nthree\n").expect(0);
-    test.rescenario(|s| s.broker = json!({"cut": 12, "cut_when_idle": true}));
+    test.change_scenario(|s| s.broker = json!({"cut": 12, "cut_when_idle": true}));
     let child = start(&mut test, &["consume", "my-topic", "--from-beginning", "--idle", "3s"]);
     let (code, said) = end(child);
     assert_eq!(code, 0, "{said}");
@@ -220,12 +219,12 @@ fn a_log_that_was_cut_while_consume_waited_is_noticed() {
 }
 
 #[test]
-fn a_terminal_is_sent_no_control_sequences_of_others() {
+fn a_terminal_receives_no_control_sequences_from_records() {
     let mut test = ready();
     let evil = "\x1b]0;title\x07\x1b[2Jgone\u{9b}31m";
     produce(&mut test, [], &format!("{evil}\n")).expect(0);
     let args = ["consume", "my-topic", "--partition", "0", "--offset", "10", "-m", "1"];
-    // To a pipe, every byte is written as it is.
+    // To a pipe, every byte is written unchanged.
     assert_eq!(test.args(args).run().expect(0).stdout, format!("{evil}\n"));
     for output in ["text", "json", "yaml"] {
         let mut all = args.to_vec();
@@ -239,7 +238,7 @@ fn a_terminal_is_sent_no_control_sequences_of_others() {
 }
 
 #[test]
-fn a_topic_that_is_not_there_is_named() {
+fn a_missing_topic_is_named() {
     let mut test = ready();
     for verb in ["produce", "consume"] {
         let run = kstrim(&mut test, [verb, "nothing"]).expect(2);
@@ -250,9 +249,9 @@ fn a_topic_that_is_not_there_is_named() {
 
 /// Every connection ends in the middle of an answer, so acknowledgements are lost.
 #[test]
-fn connections_that_break_lose_and_double_nothing() {
+fn broken_connections_lose_and_duplicate_nothing() {
     let mut test = ready();
-    test.rescenario(|s| s.broker = json!({"close_after_bytes": 1500}));
+    test.change_scenario(|s| s.broker = json!({"close_after_bytes": 1500}));
     let mut child = start(&mut test, &["produce", "my-topic"]);
     let mut stdin = child.stdin.take().expect("stdin");
     for n in 0..60 {
@@ -265,14 +264,14 @@ fn connections_that_break_lose_and_double_nothing() {
     let (code, said) = end(child);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("60 messages written"), "{said}");
-    test.rescenario(|s| s.broker = Value::Null);
+    test.change_scenario(|s| s.broker = Value::Null);
     let run = kstrim(&mut test, ["consume", "my-topic", "--from-beginning", "--idle", "500ms"]).expect(0);
     let wanted: String = (0..60).map(|n| format!("value {n}\n")).collect();
     assert_eq!(run.stdout, wanted);
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it_quietly() {
+fn a_closed_pipe_ends_it_silently() {
     let mut test = ready();
     let lines: String = (0..500).map(|n| format!("{n}\n")).collect();
     produce(&mut test, [], &lines).expect(0);
@@ -301,7 +300,7 @@ fn ctrl_c_ends_a_producer_after_what_was_acknowledged() {
     let mut child = start(&mut test, &["produce", "my-topic", "-o", "json"]);
     let mut stdin = child.stdin.take().expect("stdin");
     stdin.write_all(b"one\ntwo\n").expect("it reads");
-    // It is there when a reader sees it.
+    // It is stored when a consumer sees it.
     assert_eq!(consumed(&mut test, "my-topic", 2).len(), 2);
     kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
     let mut out = String::new();

@@ -1,5 +1,5 @@
-//! What the tests of the quickstart share: an install manifest of the published one's shape, worlds
-//! in which `up` has been through, and looks at what is in them.
+//! Shared by the tests of the quickstart: an install manifest with the structure of the published one, worlds in
+//! which `up` succeeded, and functions that examine them.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -20,9 +20,9 @@ pub const OPERATOR: &str = "deployments.apps/kafka/strimzi-cluster-operator";
 pub const TOPIC: &str = "kafkatopics.kafka.strimzi.io/kafka/my-topic";
 /// The broker's claim.
 pub const CLAIM: &str = "persistentvolumeclaims/kafka/data-0-my-cluster-dual-role-0";
-/// The arguments that take down everything but the cluster.
+/// The arguments that delete everything but the cluster.
 pub const KEEP: [&str; 3] = ["down", "--keep-cluster", "--yes"];
-/// The marker in a cluster that kstrim made.
+/// The marker in a cluster that kstrim created.
 pub const MARKER: &str = "configmaps/kube-system/kstrim";
 
 /// The label with the id of the installation that an object belongs to.
@@ -42,7 +42,7 @@ const KINDS: [(&str, &str); 10] = [
     ("KafkaRebalance", "kafkarebalances"),
 ];
 
-/// Kinds of objects in namespaces of which the stand-in's controllers do nothing.
+/// Kinds of namespaced objects that the stand-in's controllers ignore.
 pub const INERT: [(&str, &str); 21] = [
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
@@ -187,14 +187,14 @@ pub fn manifest() -> String {
     text(&install())
 }
 
-/// A machine on which nothing has been started, with the manifest at hand.
+/// A machine on which nothing has been started, with the manifest available.
 pub fn fresh() -> Test {
     let test = Test::new();
     test.write("install.yaml", manifest());
     test.env("KSTRIM_MANIFESTS", "install.yaml")
 }
 
-/// Shorter times, for tests that go through `up` many times.
+/// Shorter times, for tests that run `up` many times.
 pub fn quick(s: &mut Scenario) {
     let t = &mut s.timings;
     (t.start, t.restart, t.image, t.pull) = (40, 20, 10, 20);
@@ -202,7 +202,7 @@ pub fn quick(s: &mut Scenario) {
     (t.node_ready, t.default_account, t.validate, t.pods, t.namespace) = (5, 5, 5, 5, 10);
 }
 
-/// A world in which `up` went through, forked from one that the tests of this process share.
+/// A world in which `up` succeeded, forked from one that the tests of this process share.
 pub fn ready() -> Test {
     static SHARED: Mutex<Weak<Test>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -235,7 +235,7 @@ pub fn failure(lines: &[Value]) -> String {
     lines.last().and_then(|l| l["failure"]["id"].as_str()).unwrap_or("none").to_owned()
 }
 
-/// Everything that the failure says.
+/// The whole text of the failure.
 pub fn told(lines: &[Value]) -> String {
     lines.last().map(|l| l["failure"].to_string()).unwrap_or_default()
 }
@@ -247,7 +247,7 @@ pub fn outcomes(lines: &[Value]) -> BTreeMap<String, String> {
     ended.map(|l| (word(&l["task"]), word(&l["outcome"]))).collect()
 }
 
-/// When an event of a task came: its place among the lines.
+/// The index of the line with this event of a task.
 #[track_caller]
 pub fn place(lines: &[Value], kind: &str, task: &str) -> usize {
     lines.iter().position(|l| l["type"] == kind && l["task"] == task).unwrap_or_else(|| {
@@ -271,12 +271,12 @@ pub fn writes(call: &Call) -> bool {
     }
 }
 
-/// What kstrim wrote, a line each.
+/// kstrim's writes, one line each.
 pub fn written(test: &Test) -> Vec<String> {
     test.calls().iter().filter(|c| !c.by_hand && writes(c)).map(Call::line).collect()
 }
 
-/// The words that name the cluster: kstrim's own kubeconfig, which it leaves to others too.
+/// The arguments that select the cluster: kstrim's own kubeconfig, which it also exports.
 pub fn target(test: &Test) -> Vec<String> {
     let own = test.home().join(".local/state/kstrim/profiles/kstrim/kubeconfig");
     let mut words = vec!["--context".to_owned(), PROFILE.to_owned()];
@@ -286,21 +286,21 @@ pub fn target(test: &Test) -> Vec<String> {
     words
 }
 
-/// The stand-in of kubectl by hand.
+/// Run the stand-in of kubectl.
 pub fn kubectl(test: &Test, args: &str) -> Run {
     let mut words = target(test);
     words.extend(args.split_whitespace().map(str::to_owned));
     test.fake("kubectl", words)
 }
 
-/// The same with words that hold blanks.
+/// The same with arguments that contain blanks.
 pub fn kubectl_words(test: &Test, more: Vec<String>) -> Run {
     let mut words = target(test);
     words.extend(more);
     test.fake("kubectl", words)
 }
 
-/// Apply an object as somebody else would.
+/// Apply an object as another user.
 pub fn apply_foreign(test: &Test, objects: &[Value]) {
     let text: String = objects.iter().map(|object| format!("---\n{object}\n")).collect();
     apply_as(test, "else", &text).expect(0);
@@ -320,7 +320,7 @@ pub fn apply_as(test: &Test, manager: &str, text: &str) -> Run {
     test.fake_with("kubectl", words, text)
 }
 
-/// Kinds whose objects are the same after every way to the end.
+/// Kinds whose objects are the same after every successful run.
 const LASTING: [&str; 12] = [
     "namespaces",
     "customresourcedefinitions.apiextensions.k8s.io",
@@ -336,7 +336,7 @@ const LASTING: [&str; 12] = [
     "kafkatopics.kafka.strimzi.io",
 ];
 
-/// The world without what differs from run to run: by key labels, annotations and content.
+/// The world without what differs between runs: labels, annotations and content by key.
 pub fn state(test: &Test) -> BTreeMap<String, Value> {
     let objects = test.objects(PROFILE);
     // Every namespace gets its service account `default` and its root certificates a moment later.
@@ -350,7 +350,7 @@ pub fn state(test: &Test) -> BTreeMap<String, Value> {
     for (key, object) in objects.as_object().into_iter().flatten().filter(|(key, _)| lasting(key)) {
         let mut content = object.clone();
         if key == MARKER {
-            // Every start has an id of its own.
+            // Every start has its own id.
             content["data"]["start"] = Value::Null;
         }
         let fields = content.as_object_mut().expect("an object");
@@ -377,7 +377,7 @@ fn without_id(mut kept: Value) -> Value {
     kept
 }
 
-/// Panics with what differs.
+/// Panics with the differences.
 #[track_caller]
 pub fn same(left: &BTreeMap<String, Value>, right: &BTreeMap<String, Value>, what: &str) {
     let mut differs = Vec::new();
@@ -400,20 +400,20 @@ pub fn is_ours(object: &Value) -> bool {
     object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "kstrim"
 }
 
-/// Keys of the world's objects that kstrim made.
+/// Keys of the objects that kstrim created.
 pub fn ours(test: &Test) -> Vec<String> {
     let objects = test.objects(PROFILE);
     let made = objects.as_object().into_iter().flatten().filter(|(_, object)| is_ours(object));
     made.map(|(key, _)| key.clone()).collect()
 }
 
-/// Make it look as if somebody else had made an object: same thing, other label.
+/// Change an object as if it were foreign: the same object with another label.
 pub fn disown(test: &Test, kind: &str, name: &str) {
     let patch = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "else"}}});
     kubectl(test, &format!("patch {kind} {name} -n kafka --type=merge -p {patch}")).expect(0);
 }
 
-/// A world in which kstrim made the profile and nothing else is left.
+/// A world in which kstrim created the profile and nothing else exists.
 pub fn empty_cluster() -> Test {
     let mut test = ready();
     kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
@@ -421,12 +421,12 @@ pub fn empty_cluster() -> Test {
     test
 }
 
-/// Wait until the world is as wanted; panics after some seconds.
+/// Wait until the world is as required; panics after some seconds.
 #[track_caller]
 pub fn until(test: &Test, what: &str, wanted: impl Fn(&Test) -> bool) {
     let since = std::time::Instant::now();
     loop {
-        // Time passes by looking through the API.
+        // Time advances when the API is read.
         kubectl(test, "get --raw /api/v1/namespaces").expect(0);
         if wanted(test) {
             return;
@@ -436,7 +436,7 @@ pub fn until(test: &Test, what: &str, wanted: impl Fn(&Test) -> bool) {
     }
 }
 
-/// Topics that the broker has.
+/// Topics in the broker.
 pub fn topics(test: &Test) -> Vec<String> {
     let folder = test.world_dir().join("broker/topics");
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -14,7 +14,7 @@ pub struct Terminal {
     child: Child,
     input: File,
     output: Receiver<Vec<u8>>,
-    /// All that it wrote.
+    /// Everything that it wrote.
     pub raw: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ impl Terminal {
         let slave = OpenOptions::new().read(true).write(true).open(name).expect("its other side");
         let side = || slave.try_clone().expect("a handle");
         let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().expect("it starts");
-        // The command keeps handles of its own: the end shows only when they are gone.
+        // The command holds its own handles: the end is visible only after they are closed.
         drop((command, slave));
         let master = File::from(master);
         let mut from = master.try_clone().expect("a handle");
@@ -87,12 +87,12 @@ impl Terminal {
         }
     }
 
-    /// All that it wrote.
+    /// Everything that it wrote.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.raw).into_owned()
     }
 
-    /// What a person sees in the end, with what has scrolled away.
+    /// What is visible in the end, including the scrollback.
     pub fn screen(&self) -> String {
         let mut parser = vt100::Parser::new(200, 80, 0);
         parser.process(&self.raw);

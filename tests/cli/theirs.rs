@@ -1,11 +1,11 @@
-//! A Kafka that somebody else has written or changed: every verb goes by what it is, not by kstrim's presets.
+//! A Kafka resource that somebody else wrote or changed: every command uses its actual content, not kstrim's presets.
 
 use serde_json::{Value, json};
 
 use crate::harness::Test;
 use crate::support::{KAFKA, PROFILE, apply_as, events, failure, ready, told, written};
 
-/// The cluster of `ready`, with a Kafka that somebody has changed.
+/// The cluster of `ready`, with a Kafka resource that was changed.
 fn changed(spec: Value) -> Test {
     let test = ready();
     let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
@@ -15,9 +15,9 @@ fn changed(spec: Value) -> Test {
     test
 }
 
-/// Nobody would look at a KafkaTopic or KafkaUser in this namespace.
+/// No operator would manage a KafkaTopic or KafkaUser in this namespace.
 #[test]
-fn what_nobody_watches_is_not_created() {
+fn resources_that_no_operator_watches_are_not_created() {
     let elsewhere = json!({"watchedNamespace": "apps"});
     let spec = json!({"entityOperator": {"topicOperator": elsewhere, "userOperator": elsewhere}});
     let mut test = changed(spec);
@@ -31,13 +31,13 @@ fn what_nobody_watches_is_not_created() {
     refused(&mut test, ["topic", "create", "orders"], "KS-TOPIC-UNSERVED");
     refused(&mut test, ["topic", "delete", "my-topic"], "KS-TOPIC-UNSERVED");
     refused(&mut test, ["user", "create", "app"], "KS-USER-UNSERVED");
-    // `up` makes its topic through the brokers instead.
+    // `up` creates its topic through the brokers instead.
     events(&mut test, ["up", "--topic", "orders"], 0);
     assert!(test.object(PROFILE, "kafkatopics.kafka.strimzi.io/kafka/orders").is_null());
 }
 
 #[test]
-fn access_rules_are_refused_where_nobody_heeds_them() {
+fn acls_are_rejected_if_they_have_no_effect() {
     let authorization = json!({"type": "custom", "authorizerClass": "com.example.Authorizer"});
     let mut test = changed(json!({"kafka": {"authorization": authorization}}));
     let args = ["user", "create", "app", "--acl", "topic:orders:read", "--prepare-kafka", "--yes"];
@@ -50,7 +50,7 @@ fn access_rules_are_refused_where_nobody_heeds_them() {
 }
 
 #[test]
-fn components_use_the_listener_that_is_there() {
+fn components_use_the_existing_listener() {
     let listener = |more: Value| {
         let mut listener = json!({"name": "clients", "port": 19092, "type": "internal", "tls": false});
         listener.as_object_mut().expect("an object").extend(more.as_object().cloned().expect("an object"));
@@ -66,7 +66,7 @@ fn components_use_the_listener_that_is_there() {
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
-/// What restarts brokers, or removes them, needs an answer or `--yes`; what does not, asks nobody.
+/// What restarts or removes brokers needs consent or `--yes`; nothing else does.
 #[test]
 fn what_restarts_brokers_needs_consent() {
     let mut test = ready();
@@ -100,9 +100,9 @@ fn what_restarts_brokers_needs_consent() {
     events(&mut test, ["scale", "--brokers", "1", "--yes"], 0);
 }
 
-/// A repeated `up` asks nobody, and says what it changes.
+/// A repeated `up` needs no consent, and reports what it changes.
 #[test]
-fn up_says_what_it_changes_in_a_kafka_that_runs() {
+fn up_reports_what_it_changes_in_a_running_kafka_cluster() {
     let mut test = ready();
     let warned = |lines: &[Value]| -> Vec<String> {
         let warnings = lines.iter().filter(|l| l["type"] == "warning" && l["task"] == "kafka");

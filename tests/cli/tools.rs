@@ -1,4 +1,4 @@
-//! Programs that kstrim obtains: where the machine has none, or none that fits.
+//! Programs that kstrim installs: if the machine has none, or unsuitable ones.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ fn a_container_engine_and_kstrim_are_enough() {
 }
 
 #[test]
-fn what_is_on_the_path_and_fits_is_preferred() {
+fn suitable_programs_on_path_are_preferred() {
     let (mut test, _mirror) = bare();
     test.args(["tools", "install"]).run().expect(0);
     assert_eq!(list(&mut test).len(), 2);
@@ -46,7 +46,7 @@ fn what_is_on_the_path_and_fits_is_preferred() {
 }
 
 #[test]
-fn one_that_is_too_old_is_replaced_for_the_run_unless_that_is_forbidden() {
+fn old_programs_are_replaced_for_the_run_unless_that_is_forbidden() {
     let old = || Action::Exit {
         code: 0,
         stdout: r#"{"clientVersion":{"major":"1","minor":"18","gitVersion":"v1.18.0"}}"#.into(),
@@ -68,7 +68,7 @@ fn one_that_is_too_old_is_replaced_for_the_run_unless_that_is_forbidden() {
     let mut test = test.with("minikube").with("kubectl").fault("kubectl", "version --client", None, old());
     up_fails(&mut test, &["--system-tools"], "KS-TOOL-TOO-OLD", 3);
     assert!(list(&mut test).is_empty() && mirror.seen().is_empty());
-    // One that fits but lags behind is obtained too; offline, or where that is forbidden, it is a warning.
+    // A suitable but older one is replaced, too; offline, or if that is forbidden, there is a warning.
     let lags = Action::Exit {
         code: 0,
         stdout: r#"{"clientVersion":{"major":"1","minor":"30","gitVersion":"v1.30.0"}}"#.into(),
@@ -80,16 +80,16 @@ fn one_that_is_too_old_is_replaced_for_the_run_unless_that_is_forbidden() {
     assert!(run.stdout.contains("more than one minor version older"), "{}", run.stdout);
 }
 
-/// minikube 1.38.1 makes no Kubernetes that Strimzi 0.30.0 supports; an older one does.
+/// minikube 1.38.1 supports no Kubernetes that Strimzi 0.30.0 supports; an older one does.
 #[test]
-fn one_that_cannot_make_the_kubernetes_is_replaced() {
+fn a_minikube_that_does_not_support_the_kubernetes_is_replaced() {
     let (test, mirror) = bare();
     mirror.tool(&test, "minikube", "1.36.0");
     // A manifest that knows the Kafka of that release.
     let text = include_str!("../fixtures/install.yaml").replace("4.3.1=", "3.2.0=");
     test.write("install.yaml", text);
     let test = test.with("minikube").with("kubectl");
-    // The stand-in obtained as 1.36.0 says so, too.
+    // The stand-in that is installed as 1.36.0 reports that version.
     let says = r#"{"commit":"x","minikubeVersion":"v1.36.0"}"#;
     let action = Action::Exit { code: 0, stdout: says.into(), stderr: String::new() };
     let mut test = test.fault("minikube", "version", Some(2), action);
@@ -100,8 +100,8 @@ fn one_that_cannot_make_the_kubernetes_is_replaced() {
 }
 
 #[test]
-fn what_is_not_as_published_is_never_run() {
-    // The file is another one than its checksum says.
+fn modified_programs_are_never_run() {
+    // The file does not match its checksum.
     let (mut test, mirror) = bare();
     mirror.put(&url("minikube", MINIKUBE), "evil");
     let run = up_fails(&mut test, &[], "KS-DOWNLOAD-DIGEST", 1);
@@ -117,7 +117,7 @@ fn what_is_not_as_published_is_never_run() {
     assert_eq!(test.calls(), []);
     assert!(list(&mut test).is_empty());
 
-    // The checksum is another one than when it was obtained first.
+    // The checksum differs from the one at the first installation.
     let (mut test, mirror) = bare();
     test.args(["tools", "install"]).run().expect(0);
     let removed = test.args(["tools", "remove", "kubectl"]).run().expect(0).stdout;
@@ -131,7 +131,7 @@ fn what_is_not_as_published_is_never_run() {
     test.args(["tools", "remove", "helm"]).run().expect(2);
     test.args(["tools", "remove", "kubectl@9.9.9"]).run().expect(2);
 
-    // The installed file was edited.
+    // The installed file was modified.
     let file = own(&test, "minikube", MINIKUBE);
     fs::write(&file, "#!/bin/sh\nexit 0\n").expect("written");
     assert_eq!(list(&mut test)[0].1, "changed");
@@ -141,26 +141,26 @@ fn what_is_not_as_published_is_never_run() {
 }
 
 #[test]
-fn nothing_is_fetched_where_that_is_not_wanted() {
+fn nothing_is_downloaded_if_that_is_not_wanted() {
     let (mut test, mirror) = bare();
     let base = mirror.serve();
     let url_mirror = format!("--mirror={base}");
     up_fails(&mut test, &["--offline", &url_mirror], "KS-DOWNLOAD-OFFLINE", 1);
     up_fails(&mut test, &["--system-tools", &url_mirror], "KS-TOOL-MISSING", 3);
     assert_eq!(mirror.seen(), [""; 0]);
-    // A look says what would be done, and does not do it.
+    // A plan shows what would be done, and does not do it.
     let run = test.args(["plan"]).run().expect(0);
     assert!(run.stdout.contains("obtains minikube 1.38.1 and kubectl 1.35.1"), "{}", run.stdout);
     assert!(list(&mut test).is_empty());
     assert_eq!(test.calls(), []);
-    // A program that the user names is used or nothing is.
+    // A program that the user specifies is used, or none.
     let mut test = test.env("KSTRIM_KUBECTL", "/no/such/kubectl");
     up_fails(&mut test, &[], "KS-TOOL-MISSING", 3);
 }
 
 /// A byte now and then keeps every single read within its limit.
 #[test]
-fn a_server_that_only_drips_is_given_up() {
+fn a_dripping_server_is_abandoned() {
     let (mut test, mirror) = bare();
     let base = format!("--mirror={}", mirror.drip());
     let run = up_fails(&mut test, &[&base, "--download-timeout=1s"], "KS-DOWNLOAD-SLOW", 1);
@@ -174,7 +174,7 @@ fn a_server_that_only_drips_is_given_up() {
 }
 
 #[test]
-fn a_url_with_a_password_is_refused_without_showing_it() {
+fn a_url_with_a_password_is_rejected_without_printing_it() {
     for flag in ["--mirror", "--manifests"] {
         let (mut test, _mirror) = bare();
         let args = format!("{flag}=https://me:hunter2@mirror.example/x");

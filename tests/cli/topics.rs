@@ -1,4 +1,4 @@
-//! `kstrim topic`: topics come, are told of, and go; what cannot be is refused before anything is done.
+//! `kstrim topic`: topics are created, shown and deleted; invalid requests are rejected before anything is done.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ fn json_of<const N: usize>(test: &mut Test, args: [&str; N]) -> Value {
 }
 
 #[test]
-fn a_topic_comes_is_told_of_and_goes() {
+fn a_topic_is_created_shown_and_deleted() {
     let mut test = ready();
     let args = ["topic", "create", "orders", "--partitions", "3", "--config", "retention.ms=86400000"];
     let lines = events(&mut test, args, 0);
@@ -56,7 +56,7 @@ fn a_topic_comes_is_told_of_and_goes() {
 }
 
 #[test]
-fn asked_twice_it_is_there_and_another_wish_is_refused() {
+fn creating_an_existing_topic_succeeds_and_other_settings_are_rejected() {
     let mut test = ready();
     events(&mut test, ["topic", "create", "orders", "--partitions", "2"], 0);
     test.forget_calls();
@@ -70,7 +70,7 @@ fn asked_twice_it_is_there_and_another_wish_is_refused() {
 }
 
 #[test]
-fn names_that_kubernetes_does_not_take_are_kept_in_the_resource() {
+fn names_that_kubernetes_does_not_allow_are_kept_in_the_resource() {
     let mut test = ready();
     events(&mut test, ["topic", "create", "Audit_Log.v1"], 0);
     let list = json_of(&mut test, ["topic", "list"]);
@@ -85,7 +85,7 @@ fn names_that_kubernetes_does_not_take_are_kept_in_the_resource() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_before_anything_is_done() {
+fn invalid_topics_are_rejected_before_anything_is_done() {
     let mut test = ready();
     let lines = events(&mut test, ["topic", "create", "orders", "--replicas", "3"], 2);
     assert_eq!(failure(&lines), "KS-TOPIC-REPLICATION");
@@ -103,7 +103,7 @@ fn what_cannot_be_is_refused_before_anything_is_done() {
 }
 
 #[test]
-fn kafkas_refusal_is_explained() {
+fn kafkas_rejection_is_explained() {
     let mut test = ready();
     let lines = events(&mut test, ["topic", "create", "orders", "--config", "retention=5"], 1);
     assert_eq!(failure(&lines), "KS-TOPIC-CONFIG");
@@ -114,7 +114,7 @@ fn kafkas_refusal_is_explained() {
 }
 
 #[test]
-fn nothing_is_deleted_without_a_word() {
+fn nothing_is_deleted_without_consent() {
     let mut test = ready();
     let lines = events(&mut test, ["topic", "delete", "my-topic"], 2);
     assert_eq!(failure(&lines), "KS-CONSENT");
@@ -123,7 +123,7 @@ fn nothing_is_deleted_without_a_word() {
 }
 
 #[test]
-fn topics_of_others_are_listed_and_go_when_named() {
+fn foreign_topics_are_listed_and_deleted_if_named() {
     let mut test = ready();
     apply_foreign(
         &test,
@@ -139,7 +139,7 @@ fn topics_of_others_are_listed_and_go_when_named() {
 }
 
 #[test]
-fn a_topic_operator_that_does_not_answer_is_waited_for_so_long() {
+fn a_topic_operator_that_does_not_respond_is_waited_for_up_to_a_limit() {
     let mut test = ready().scenario(|s| s.timings.topic = 600_000);
     let args = ["topic", "create", "orders", "--timeout", "1s"];
     let lines = events(&mut test, args, 4);
@@ -147,7 +147,7 @@ fn a_topic_operator_that_does_not_answer_is_waited_for_so_long() {
 }
 
 #[test]
-fn without_a_cluster_it_says_how_to_get_one() {
+fn without_a_cluster_there_is_a_hint() {
     let mut test = fresh();
     let run = kstrim(&mut test, ["topic", "list"]).expect(3);
     assert!(run.stderr.contains("KS-NO-CLUSTER") && run.stderr.contains("kstrim up"), "{}", run.stderr);
@@ -157,9 +157,9 @@ fn without_a_cluster_it_says_how_to_get_one() {
     assert!(run.stderr.contains("Kafka cluster other does not exist"), "{}", run.stderr);
 }
 
-/// The topic operator of early releases makes resources of its own topics and of Kafka's.
+/// The topic operator of early releases creates resources for its own topics and for Kafka's.
 #[test]
-fn internal_topics_are_shown_only_when_asked_for() {
+fn internal_topics_are_shown_only_on_request() {
     let mut test = ready();
     let internal = [
         "__consumer_offsets",
@@ -204,9 +204,9 @@ fn in_kafka(test: &Test, topic: &str) -> bool {
     test.world_dir().join("broker/topics").join(topic).exists()
 }
 
-/// Of a topic that it does not manage the topic operator deletes the resource and nothing else.
+/// The topic operator deletes only the resource of an unmanaged topic.
 #[test]
-fn a_topic_that_kafka_would_keep_is_not_deleted() {
+fn an_unmanaged_topic_is_not_deleted() {
     let mut test = ready();
     kubectl(&test, "annotate kafkatopic my-topic -n kafka strimzi.io/managed=false").expect(0);
     let lines = events(&mut test, ["topic", "delete", "my-topic", "--yes"], 3);
@@ -220,7 +220,7 @@ fn a_topic_that_kafka_would_keep_is_not_deleted() {
     assert!(!in_kafka(&test, "my-topic"));
 }
 
-/// Nor of one at which it does not look.
+/// Nor one that no topic operator watches.
 #[test]
 fn a_topic_that_lost_its_label_is_not_deleted() {
     let mut test = ready();
@@ -237,13 +237,13 @@ fn a_topic_that_lost_its_label_is_not_deleted() {
     events(&mut test, ["topic", "delete", "stray", "--yes"], 0);
 }
 
-/// The resource is gone as soon as its finalizer is; the topic, when the brokers do not have it any more.
+/// The resource is deleted as soon as its finalizer is removed; the topic, when the brokers do not have it any more.
 #[test]
-fn gone_is_what_kafka_does_not_have() {
+fn a_topic_is_deleted_when_kafka_no_longer_has_it() {
     let mut test = ready();
     apply_foreign(&test, &[theirs("another", json!({"topicName": "my-topic"}))]);
     kubectl(&test, "wait kafkatopic/another -n kafka --for=condition=Ready=False --timeout=10s").expect(0);
-    // As the topic operator makes it again for the other resource.
+    // As if the topic operator re-created it for the other resource.
     let (done, folder) = (AtomicBool::new(false), test.world_dir().join("broker/topics/my-topic"));
     let meta = fs::read(folder.join("meta.json")).expect("the topic");
     let lines = std::thread::scope(|scope| {
@@ -271,7 +271,7 @@ fn gone_is_what_kafka_does_not_have() {
 
 /// The resource that describes a topic may have any name.
 #[test]
-fn a_topic_is_waited_for_by_the_name_of_its_resource() {
+fn waiting_for_a_topic_uses_the_name_of_its_resource() {
     let mut test = ready();
     let refused = theirs("r3", json!({"topicName": "slow3", "config": {"bogus.setting": "1"}}));
     apply_foreign(&test, &[refused, theirs("r4", json!({"topicName": "slow4"}))]);
@@ -281,9 +281,9 @@ fn a_topic_is_waited_for_by_the_name_of_its_resource() {
     assert!(!lines.iter().any(|l| l["message"] == "topic slow4: does not exist yet"), "{lines:#?}");
 }
 
-/// The resource of the name that kstrim would choose describes another topic.
+/// The resource with the name that kstrim would choose describes another topic.
 #[test]
-fn up_does_not_take_another_topics_resource_for_its_own() {
+fn up_does_not_use_another_topics_resource() {
     let mut test = ready();
     events(&mut test, ["topic", "delete", "my-topic", "--yes"], 0);
     apply_foreign(&test, &[theirs("my-topic", json!({"topicName": "other"}))]);
@@ -293,9 +293,9 @@ fn up_does_not_take_another_topics_resource_for_its_own() {
     assert!(told.contains("describes the topic other") && told.contains("--topic another-name"), "{told}");
 }
 
-/// Time changes nothing about what somebody keeps the operator from.
+/// Waiting changes nothing about a paused or unmanaged topic.
 #[test]
-fn what_is_left_alone_is_not_said_to_be_worked_on() {
+fn a_paused_topic_is_not_reported_as_in_progress() {
     let mut test = ready();
     apply_foreign(&test, &[theirs("stray", json!({"partitions": 1}))]);
     for (annotation, condition, words) in [
@@ -314,7 +314,7 @@ fn what_is_left_alone_is_not_said_to_be_worked_on() {
     }
 }
 
-/// Somebody has scaled it to 0: each command that waits for it says so.
+/// The entity operator was scaled to 0: each command that waits for it reports that.
 #[test]
 fn an_entity_operator_that_is_scaled_to_0_is_named() {
     let mut test = ready();

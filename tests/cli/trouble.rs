@@ -1,4 +1,4 @@
-//! What the tests of refusals, faults, signals and output share.
+//! Shared by the tests of rejections, faults, signals and output.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use crate::harness::{Run, Test};
 
-/// A small manifest of our own: the stand-in cluster needs no schemas, and reads it in no time.
+/// A small manifest of our own: the stand-in cluster needs no schemas, and parses it quickly.
 const MANIFEST: &str = include_str!("../fixtures/install.yaml");
 
-/// Surroundings in which `kstrim up` finds an install manifest.
+/// An environment in which `kstrim up` finds an install manifest.
 pub fn surroundings() -> Test {
     let test = Test::new();
     let path = test.write("install.yaml", MANIFEST);
     test.env("KSTRIM_MANIFESTS", path)
 }
 
-/// Surroundings in which all of it is up already.
+/// An environment in which `up` succeeded.
 pub fn ready() -> Test {
     let mut test = surroundings();
     test.args(["up"]).run().expect(0);
@@ -56,7 +56,7 @@ pub fn failure_id(run: &Run) -> String {
     finished(run)["failure"]["id"].as_str().unwrap_or("none").to_owned()
 }
 
-/// Run `kstrim up -o json` and see that it fails with this id and exit code, cleanly.
+/// Run `kstrim up -o json` and check that it fails with this id and exit code, cleanly.
 #[track_caller]
 pub fn up_fails(test: &mut Test, args: &[&str], id: &str, code: i32) -> Run {
     let run = test.args(["up", "-o", "json"].iter().chain(args)).run();
@@ -66,7 +66,7 @@ pub fn up_fails(test: &mut Test, args: &[&str], id: &str, code: i32) -> Run {
     run
 }
 
-/// Run `kstrim up -o json` and see that it comes to a good end, cleanly.
+/// Run `kstrim up -o json` and check that it succeeds, cleanly.
 #[track_caller]
 pub fn up_succeeds(test: &mut Test, args: &[&str]) -> Run {
     let run = test.args(["up", "-o", "json"].iter().chain(args)).run().expect(0);

@@ -1,4 +1,4 @@
-//! `kstrim up` from nothing to the end, and again.
+//! `kstrim up` from nothing to a verified cluster, and again.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::{
     quick, ready, same, state, written,
 };
 
-/// Words that differ from run to run.
+/// Text that differs between runs.
 fn filters() -> Vec<(&'static str, &'static str)> {
     vec![
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
@@ -20,8 +20,7 @@ fn filters() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// A world in which operator and entity operator are late, so that orders do not hang on a busy
-/// machine's mood.
+/// A world with slow operators, so that orders do not depend on how busy the machine is.
 fn slow_operators() -> Test {
     fresh().scenario(|s| {
         quick(s);
@@ -31,7 +30,7 @@ fn slow_operators() -> Test {
 }
 
 #[test]
-fn up_makes_everything_as_a_graph() {
+fn up_creates_everything_as_a_graph() {
     let mut test = slow_operators();
     let lines = events(&mut test, ["up"], 0);
     let outcomes = outcomes(&lines);
@@ -91,7 +90,7 @@ fn up_makes_everything_as_a_graph() {
 }
 
 #[test]
-fn the_users_kubeconfig_is_not_touched() {
+fn the_users_kubeconfig_is_not_changed() {
     let mut test = fresh().scenario(quick);
     let text = "apiVersion: v1\nkind: Config\ncurrent-context: production\n# mine\n";
     fs::create_dir_all(test.home().join(".kube")).expect("a folder");
@@ -109,7 +108,7 @@ fn the_users_kubeconfig_is_not_touched() {
 fn plain_output_of_up() {
     let mut test = slow_operators();
     let run = kstrim(&mut test, ["up"]).expect(0);
-    // What overlaps comes in any order, and the reasons in between depend on the machine.
+    // Tasks that overlap are reported in any order, and the reasons in between depend on the machine.
     let (log, block) = run.stderr.split_once("\n\n").expect("a log and a summary");
     let told = |line: &&str| {
         [" started: ", " done in ", " already done: ", " warning: "].iter().any(|w| line.contains(w))
@@ -151,16 +150,17 @@ fn up_smoke_test_down() {
     assert_eq!(test.leftovers(), []);
 }
 
-/// A flag wins over the user's own `minikube config`, that over what the quickstart needs.
+/// A flag takes precedence over the user's own `minikube config`, which takes precedence over the quickstart's
+/// defaults.
 #[test]
-fn the_users_minikube_config_wins_over_the_default_and_a_flag_over_it() {
+fn the_users_minikube_config_overrides_the_default_and_a_flag_overrides_both() {
     for (config, flags, wanted) in [
         (&[][..], &[][..], ["--memory=4096", "--cpus=2"]),
         (&[("memory", "6144"), ("cpus", "3")], &[], ["", ""]),
         (&[("memory", "6144")], &["--memory", "5g"], ["--memory=5g", "--cpus=2"]),
     ] {
         let mut test = fresh().scenario(quick);
-        test.rescenario(|s| {
+        test.change_scenario(|s| {
             s.minikube_config = config.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         });
         test.args([&["up"], flags].concat()).run().expect(0);
@@ -174,7 +174,7 @@ fn the_users_minikube_config_wins_over_the_default_and_a_flag_over_it() {
 }
 
 #[test]
-fn several_nodes_are_asked_of_minikube() {
+fn several_nodes_are_requested_from_minikube() {
     let mut test = fresh().scenario(quick);
     events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
     let starts = test
@@ -185,7 +185,7 @@ fn several_nodes_are_asked_of_minikube() {
         .collect::<Vec<_>>();
     assert_eq!(starts.len(), 1);
     assert!(starts[0].args.contains(&"--nodes=3".to_owned()), "{}", starts[0].line());
-    // minikube's own volumes serve the first node only.
+    // minikube's own volumes work only on the first node.
     assert!(
         starts[0].args.contains(&"--addons=storage-provisioner-rancher".to_owned()),
         "{}",
@@ -198,23 +198,23 @@ fn several_nodes_are_asked_of_minikube() {
     assert_eq!(test.profile(PROFILE)["nodes"], 3);
     let spread = test.object(PROFILE, KAFKA)["spec"]["kafka"]["template"]["pod"]["affinity"].clone();
     assert!(spread["podAntiAffinity"].is_object(), "brokers are spread over nodes: {spread}");
-    // The same again is no change, another number cannot be.
+    // The same number is not a change, and another one is rejected.
     test.forget_calls();
     events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
     assert_eq!(written(&test), Vec::<String>::new());
     let lines = events(&mut test, ["up", "--nodes", "2", "--preset", "ha"], 2);
     assert_eq!(crate::support::failure(&lines), "KS-PROFILE-SETTINGS");
-    // Nor is it a change if nobody says how many there are.
+    // Nor is it a change if the number is not specified.
     events(&mut test, ["up", "--preset", "ha"], 0);
     assert_eq!(written(&test), Vec::<String>::new());
-    // What minikube's add-on made is nobody's.
+    // Objects of minikube's add-on are not foreign.
     kstrim(&mut test, ["down", "--yes"]).expect(0);
 }
 
-/// The API server takes a node for well for 50 s after it was stopped, and answers without it: `up` waited for its broker
-/// until the time was over.
+/// The API server considers a node ready for 50 s after it was stopped, and responds without it: `up` waited for its
+/// broker until its limit expired.
 #[test]
-fn a_node_that_was_stopped_is_started_again() {
+fn a_stopped_node_is_restarted() {
     let mut test = fresh().scenario(quick);
     events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
     let node = format!("{PROFILE}-m03");
@@ -238,8 +238,8 @@ fn a_node_that_was_stopped_is_started_again() {
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
-/// minikube adds the other nodes long after the first one serves. What starts before that stays on the first, and an
-/// image that is loaded before that is on the first only.
+/// minikube adds the other nodes long after the first one is ready. Pods that start before that stay on the first,
+/// and an image that is loaded before that is on the first only.
 #[test]
 fn with_several_nodes_images_and_kafka_wait_for_all_of_them() {
     let mut test = fresh().scenario(quick);
@@ -249,7 +249,7 @@ fn with_several_nodes_images_and_kafka_wait_for_all_of_them() {
         let images = test.object(PROFILE, &format!("nodes//{node}"))["status"]["images"].to_string();
         assert!(images.contains("operator:1.2.0") && images.contains("kafka-4.3.1"), "{node}: {images}");
     }
-    // Where images are pulled nothing but the nodes keeps Kafka back.
+    // If images are pulled, Kafka waits only for the nodes.
     let mut test = fresh().scenario(quick);
     let lines = events(&mut test, ["up", "--nodes", "3", "--preset", "ha"], 0);
     let done =

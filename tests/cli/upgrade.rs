@@ -1,4 +1,4 @@
-//! `kstrim upgrade`: the way, and what forbids one.
+//! `kstrim upgrade`: the path, and the rules that forbid one.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn manifest(release: &str) -> String {
     format!("manifests/strimzi-cluster-operator-{release}.yaml")
 }
 
-/// A world in which `up` of this release went through.
+/// A world in which `up` of this release succeeded.
 fn runs(release: &str, more: &[&str]) -> Test {
     let mut test = fresh().scenario(quick);
     for (release, kafkas, served) in RELEASES {
@@ -45,7 +45,7 @@ fn dry(test: &mut Test, to: &str) -> (Value, Vec<String>) {
 }
 
 #[test]
-fn the_way_is_shown_and_nothing_changed() {
+fn the_path_is_shown_and_nothing_is_changed() {
     let mut test = runs("1.0.1", &[]);
     let (told, steps) = dry(&mut test, "1.2.0");
     assert_eq!(steps, ["operator 1.2.0", "kafka 1.2.0", "metadata 1.2.0"]);
@@ -64,7 +64,7 @@ fn the_way_is_shown_and_nothing_changed() {
 }
 
 #[test]
-fn what_forbids_a_way_is_named() {
+fn the_rule_that_forbids_a_path_is_named() {
     let mut test = runs("1.0.1", &[]);
     let refused = |test: &mut Test, args: &[&str], code: i32| {
         let mut all = vec!["upgrade", "--dry-run", "--release"];
@@ -77,7 +77,7 @@ fn what_forbids_a_way_is_named() {
     assert!(nowhere.contains("KS-VERSION-RELEASE-UNKNOWN"), "{nowhere}");
     let unknown = refused(&mut test, &["1.2.0", "--kafka", "4.1.2"], 2);
     assert!(unknown.contains("KS-VERSION-CONTRADICTION"), "{unknown}");
-    // `up` does not replace the operator under a Kafka.
+    // `up` does not replace the operator of an existing Kafka cluster.
     let lines = events(&mut test, ["up"], 2);
     assert_eq!(failure(&lines), "KS-RELEASE-UPGRADE");
     assert!(told(&lines).contains("kstrim upgrade --release 1.2.0"), "{}", told(&lines));
@@ -92,7 +92,7 @@ fn before_1_0_everything_is_converted() {
     assert_eq!(steps, ["convert 0.51.0", "versions 1.0.1", "operator 1.0.1", "resources 1.0.1"]);
 }
 
-/// The ids of the tasks that ended, in their order, with how.
+/// The ids of the tasks that ended, in order, with their outcomes.
 fn ended(lines: &[Value]) -> Vec<String> {
     let ends = lines.iter().filter(|l| l["type"] == "task_finished");
     ends.map(|l| format!("{} {}", l["task"].as_str().unwrap(), l["outcome"].as_str().unwrap())).collect()
@@ -136,7 +136,7 @@ fn operator_then_kafka_then_metadata_with_messages_between() {
     assert_eq!((&config["log.retention.hours"], &config["min.insync.replicas"]), (&json!(24), &json!(2)));
     let pods = test.objects(PROFILE);
     assert!(pods["pods/kafka/my-cluster-dual-role-0"].to_string().contains("kafka:1.2.0-kafka-4.3.1"));
-    // Nothing is left to do, for `up` of that release neither.
+    // Nothing is left to do, not even for `up` of that release.
     test.forget_calls();
     assert_eq!(ended(&upgrade(&mut test, "1.2.0", 0)).len(), 3, "ready, topic, smoke");
     events(&mut test, ["up"], 0);
@@ -145,7 +145,7 @@ fn operator_then_kafka_then_metadata_with_messages_between() {
 }
 
 #[test]
-fn what_is_stored_is_converted_before_1_0() {
+fn stored_resources_are_converted_before_1_0() {
     let mut test = runs("0.51.0", &[]);
     events(&mut test, ["topic", "create", "orders"], 0);
     let versions = |test: &Test| {
@@ -175,7 +175,7 @@ fn what_is_stored_is_converted_before_1_0() {
 }
 
 #[test]
-fn another_kafka_is_not_upgraded_behind_its_owner() {
+fn a_foreign_kafka_cluster_is_not_upgraded() {
     let mut test = runs("1.0.1", &[]);
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod"}});
     let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
@@ -188,7 +188,7 @@ fn another_kafka_is_not_upgraded_behind_its_owner() {
 }
 
 #[test]
-fn a_manifest_that_is_not_at_hand_is_named_before_anything_is_changed() {
+fn a_missing_manifest_is_named_before_anything_is_changed() {
     let mut test = runs("1.0.1", &[]);
     std::fs::remove_file(test.work().join(manifest("1.2.0"))).expect("removed");
     let lines = upgrade(&mut test, "1.2.0", 2);
@@ -197,7 +197,7 @@ fn a_manifest_that_is_not_at_hand_is_named_before_anything_is_changed() {
 }
 
 #[test]
-fn a_killed_upgrade_goes_on_where_the_cluster_stands() {
+fn a_killed_upgrade_continues() {
     killed_and_resumed("1.0.1");
 }
 
@@ -214,16 +214,16 @@ fn killed_and_resumed(from: &str) {
     for &k in &places {
         let mut test = base.fork();
         let action = Action::KillParentAfter;
-        test.rescenario(|s| {
+        test.change_scenario(|s| {
             s.faults = vec![Fault { program: String::new(), args: String::new(), nth: Some(k), action }]
         });
         let args = ["upgrade", "--release", "1.2.0", "--manifests", "manifests", "--yes"];
-        // A run has not always the same number of commands; one that came through is as good.
+        // The number of commands varies between runs; one that succeeded before the kill is equally good.
         match test.args(args).run().code() {
             137 => killed += 1,
             code => assert_eq!(code, 0, "killed at command {k}"),
         }
-        test.rescenario(|s| s.faults.clear());
+        test.change_scenario(|s| s.faults.clear());
         upgrade(&mut test, "1.2.0", 0);
         assert_eq!(end(&test), expected, "killed at command {k}");
     }
@@ -242,7 +242,7 @@ fn naming(test: &Test, version: &str) -> Vec<String> {
 /// The operator before 1.0 writes statuses as v1beta2 until it is replaced. Once the definitions no longer list that
 /// version, the API server refuses every apply to an object that still names it.
 #[test]
-fn no_field_manager_names_a_version_that_goes() {
+fn no_managed_fields_name_a_removed_version() {
     let mut test = runs("0.51.0", &[]);
     events(&mut test, ["topic", "create", "orders"], 0);
     let before = naming(&test, "v1beta2");
@@ -252,7 +252,7 @@ fn no_field_manager_names_a_version_that_goes() {
     let lines = upgrade(&mut test, "1.2.0", 0);
     assert!(ended(&lines).contains(&"versions-1.2.0 done".into()), "{:?}", ended(&lines));
     assert_eq!(naming(&test, "v1beta2"), Vec::<String>::new());
-    // Its owners are what they were: nothing was cleared.
+    // Its owners are unchanged: nothing was cleared.
     let pool = test.object(PROFILE, "kafkanodepools.kafka.strimzi.io/kafka/dual-role");
     let managers: Vec<&str> = pool["metadata"]["managedFields"]
         .as_array()
@@ -261,14 +261,14 @@ fn no_field_manager_names_a_version_that_goes() {
         .filter_map(|entry| entry["manager"].as_str())
         .collect();
     assert!(managers.contains(&"kstrim") && managers.contains(&"strimzi-cluster-operator"), "{managers:?}");
-    // Everything can be applied by anybody.
+    // Every object can be applied by anybody.
     events(&mut test, ["set", "log.retention.hours=24", "--yes"], 0);
     events(&mut test, ["up"], 0);
 }
 
 /// An upgrade by an earlier kstrim left such entries behind.
 #[test]
-fn what_an_earlier_upgrade_left_is_mended() {
+fn leftovers_of_an_earlier_upgrade_are_fixed() {
     let mut test = runs("1.2.0", &["--kafka", "4.2.0"]);
     let stale = json!([{"manager": "strimzi-cluster-operator", "operation": "Update",
         "apiVersion": "kafka.strimzi.io/v1beta2", "fieldsType": "FieldsV1", "fieldsV1": {"f:status": {}},
@@ -284,7 +284,7 @@ fn what_an_earlier_upgrade_left_is_mended() {
 }
 
 #[test]
-fn an_upgrade_over_the_conversion_that_is_killed_goes_on() {
+fn a_killed_upgrade_with_a_conversion_continues() {
     killed_and_resumed("0.51.0");
 }
 
@@ -311,7 +311,7 @@ fn images_are_loaded_before_the_first_step() {
     let loads: Vec<usize> = (0..calls.len()).filter(|at| calls[*at].contains("image load")).collect();
     let applied = calls.iter().position(|c| c.contains("apply --server-side")).expect("something is applied");
     assert!(loads.len() == 2 && loads.iter().all(|at| *at < applied), "{loads:?} {applied}");
-    // What is in no archive is told before anything waits for it.
+    // Images that are in no archive are reported before anything waits for them.
     let message = lines
         .iter()
         .filter(|l| l["type"] == "warning")
@@ -319,7 +319,7 @@ fn images_are_loaded_before_the_first_step() {
         .find(|m| m.starts_with("no image archive contains"));
     let message = message.expect("a warning");
     assert!(message.contains("kafka:1.2.0-kafka-4.3.1") && !message.contains(older), "{message}");
-    // A file that is not there is refused before anything is looked at.
+    // A missing file is reported before anything is read.
     test.forget_calls();
     args.extend(["--image-archive", "no.tar"]);
     let lines = test.args(args).run().expect(2).json_lines();
@@ -327,16 +327,16 @@ fn images_are_loaded_before_the_first_step() {
     assert_eq!(written(&test), Vec::<String>::new());
 }
 
-/// Manifest and images of a release on the way come from its bundle, where nothing else can be had.
+/// Manifest and images of a release on the path come from its bundle, if they are not available elsewhere.
 #[test]
-fn a_bundle_is_enough_for_the_release_it_is_of() {
+fn a_bundle_is_sufficient_for_its_release() {
     let mut test = runs("1.0.1", &[]);
     bundle::archives(&test);
-    // The bundle is of the release with its default Kafka; the one that runs before comes beside it.
+    // The bundle is for the release with its default Kafka; the current one comes from another file.
     bundle::archive_of(&test, "older.tar", "quay.io/strimzi/kafka:1.2.0-kafka-4.2.0", "{}");
     test.args(bundle::CREATE).run().expect(0);
     std::fs::remove_dir_all(test.work().join("manifests")).expect("removed");
-    test.rescenario(|s| s.registry = Registry::Unreachable);
+    test.change_scenario(|s| s.registry = Registry::Unreachable);
     test.forget_calls();
     let args =
         ["upgrade", "--release=1.2.0", "--bundle=kafka.bundle", "--image-archive=older.tar", "--offline"];
@@ -349,7 +349,7 @@ fn a_bundle_is_enough_for_the_release_it_is_of() {
     let applied = calls.iter().position(|c| c.contains("apply --server-side")).expect("something is applied");
     assert!(loads.len() == 3 && loads.iter().all(|at| *at < applied), "{loads:?} {applied}");
     assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.3.1");
-    // One of a release that is not on the way was given by mistake.
+    // One for a release that is not on the path is a mistake.
     let mut test = runs("0.51.0", &[]);
     bundle::archives(&test);
     test.args(bundle::CREATE).run().expect(0);
@@ -362,13 +362,13 @@ fn a_bundle_is_enough_for_the_release_it_is_of() {
 }
 
 #[test]
-fn a_group_that_lost_what_it_had_committed_stops_the_upgrade() {
+fn a_group_that_lost_its_offsets_stops_the_upgrade() {
     let mut test = runs("1.0.1", &[]);
     let groups = test.world_dir().join("broker/groups.json");
     let at = |offset: i64| json!({"app": {"my-topic": {"0": offset}}}).to_string();
     std::fs::write(&groups, at(7)).expect("written");
-    // Time to change what the brokers say, between the first smoke test and the second.
-    test.rescenario(|s| s.timings.operator_boot = 3_000);
+    // Time to change the brokers' responses between the first smoke test and the second.
+    test.change_scenario(|s| s.timings.operator_boot = 3_000);
     let args = ["upgrade", "--release", "1.2.0", "--manifests", "manifests", "--yes", "-o", "json"];
     let running = test.args(args).spawn();
     let deployment = "deployments.apps/kafka/strimzi-cluster-operator";
@@ -384,14 +384,14 @@ fn a_group_that_lost_what_it_had_committed_stops_the_upgrade() {
         "{told}"
     );
     assert_eq!(test.object(PROFILE, KAFKA)["spec"]["kafka"]["version"], "4.2.0", "no further step");
-    // Somebody did that: it goes on from there.
-    test.rescenario(quick);
+    // Deleted by somebody: the upgrade continues.
+    test.change_scenario(quick);
     upgrade(&mut test, "1.2.0", 0);
 }
 
-/// A cluster that an earlier kstrim made lacks settings that one broker needs; `up` writes them for a new one.
+/// A cluster of an earlier kstrim lacks settings that one broker needs; `up` writes them for a new one.
 #[test]
-fn settings_that_need_more_brokers_than_there_are_are_settled() {
+fn settings_that_need_more_brokers_are_set() {
     let mut test = runs("1.0.1", &[]);
     let lacks = r#"{"spec":{"kafka":{"config":{"share.coordinator.state.topic.replication.factor":null,"share.coordinator.state.topic.min.isr":null,"min.insync.replicas":null}}}}"#;
     kubectl(&test, &format!("patch kafka my-cluster -n kafka --type=merge -p {lacks}")).expect(0);
@@ -409,7 +409,7 @@ fn settings_that_need_more_brokers_than_there_are_are_settled() {
 }
 
 #[test]
-fn what_stands_beside_kafka_goes_along() {
+fn components_are_upgraded_with_kafka() {
     let mut test = runs("0.51.0", &["--with", "connect,exporter"]);
     let lines = upgrade(&mut test, "1.2.0", 0);
     let steps = ended(&lines);

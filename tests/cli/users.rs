@@ -1,4 +1,4 @@
-//! `kstrim user`: users come with credentials, are shown without secrets, and go.
+//! `kstrim user`: users are created with credentials, shown without secrets, and deleted.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +21,7 @@ fn json_of<const N: usize>(test: &mut Test, args: [&str; N]) -> Value {
 }
 
 #[test]
-fn a_user_comes_is_shown_without_secrets_and_goes() {
+fn a_user_is_created_shown_without_secrets_and_deleted() {
     let mut test = ready();
     let lines = events(&mut test, ["user", "create", "app", "--quota", "produce=1m"], 0);
     let warning = lines.iter().find(|l| l["type"] == "warning").expect("a warning");
@@ -37,7 +37,7 @@ fn a_user_comes_is_shown_without_secrets_and_goes() {
     let run = kstrim(&mut test, ["user", "show", "app"]).expect(0);
     assert!(run.stdout.contains("CN=app") && run.stdout.contains("no listener"), "{}", run.stdout);
     assert!(!run.stdout.contains("PRIVATE KEY"), "{}", run.stdout);
-    // Nothing secret in any argument, nor in what -v shows.
+    // Nothing secret in any argument, nor in the output of -v.
     let run = kstrim(&mut test, ["user", "show", "app", "--reveal", "-v"]).expect(0);
     assert!(run.stdout.contains("--- user.key\n-----BEGIN PRIVATE KEY-----"), "{}", run.stdout);
     assert!(!run.stderr.contains("PRIVATE KEY") && !run.stderr.contains("p12-password"), "{}", run.stderr);
@@ -50,7 +50,7 @@ fn a_user_comes_is_shown_without_secrets_and_goes() {
 }
 
 #[test]
-fn what_a_user_needs_is_added_to_the_kafka_when_asked_for() {
+fn what_a_user_needs_is_added_to_the_kafka_resource_on_request() {
     let mut test = ready();
     let before = test.object(PROFILE, KAFKA)["spec"]["kafka"]["listeners"].as_array().map(Vec::len);
     let rule = "topic:orders:read,describe";
@@ -84,7 +84,7 @@ fn what_a_user_needs_is_added_to_the_kafka_when_asked_for() {
     let text = fs::read_to_string(folder.join("client.properties")).expect("the file");
     assert!(text.contains("bootstrap.servers=my-cluster-kafka-bootstrap.kafka.svc:9096\n"), "{text}");
     assert!(text.contains("security.protocol=SASL_SSL\n") && text.contains("scram-password"), "{text}");
-    // Again over its own, but not over somebody else's.
+    // Again over its own, but not over foreign files.
     kstrim(&mut test, ["user", "show", "app", "--export", "client"]).expect(0);
     test.write("theirs/letter.txt", "dear");
     let run = kstrim(&mut test, ["user", "show", "app", "--export", "theirs"]).expect(2);
@@ -92,7 +92,7 @@ fn what_a_user_needs_is_added_to_the_kafka_when_asked_for() {
 }
 
 #[test]
-fn a_tls_users_files_are_what_clients_read() {
+fn the_files_of_a_tls_user_can_be_read_by_clients() {
     let mut test = ready();
     events(&mut test, ["user", "create", "app", "--prepare-kafka", "--yes"], 0);
     kstrim(&mut test, ["user", "show", "app", "--export", "c"]).expect(0);
@@ -116,7 +116,7 @@ fn asked_twice_it_is_there_and_another_wish_is_refused() {
 }
 
 #[test]
-fn wrong_words_are_refused_with_what_is_right() {
+fn invalid_values_are_rejected_with_valid_ones() {
     let mut test = ready();
     for (args, words) in [
         (["user", "create", "My_App", "-q"], "my-app"),
@@ -130,7 +130,7 @@ fn wrong_words_are_refused_with_what_is_right() {
 }
 
 #[test]
-fn who_gets_no_credentials_is_told_at_once() {
+fn users_without_credentials_are_reported_immediately() {
     let mut test = ready();
     for (name, spec) in [
         ("outside", json!({"authentication": {"type": "tls-external"}})),
@@ -160,9 +160,9 @@ fn theirs(name: &str, labels: Value) -> Value {
         "spec": {"authentication": {"type": "tls"}}})
 }
 
-/// No user operator looks at a KafkaUser without the label: waiting is in vain.
+/// No user operator manages a KafkaUser without the label: waiting would be in vain.
 #[test]
-fn a_user_that_no_operator_looks_at_is_told_at_once() {
+fn an_unmanaged_user_is_reported_immediately() {
     let mut test = ready();
     apply_foreign(&test, &[theirs("stray", json!({}))]);
     let hint = "label --overwrite kafkauser stray strimzi.io/cluster=my-cluster -n kafka";
@@ -185,9 +185,9 @@ fn a_user_that_no_operator_looks_at_is_told_at_once() {
     events(&mut test, ["user", "create", "stray"], 0);
 }
 
-/// A paused user has credentials only when somebody lets the operator go on.
+/// A paused user gets credentials only after the pause is removed.
 #[test]
-fn a_paused_user_is_not_said_to_be_worked_on() {
+fn a_paused_user_is_not_reported_as_in_progress() {
     let mut test = ready();
     let mut user = theirs("paused", json!({"strimzi.io/cluster": "my-cluster"}));
     user["metadata"]["annotations"] = json!({"strimzi.io/pause-reconciliation": "true"});

@@ -1,5 +1,5 @@
-//! Runs every verb once and expects success. CI also runs this against the release build (`KSTRIM_TEST_BINARY`), which
-//! can behave differently from the debug build.
+//! Runs every command once and expects success. CI also runs this against the release build (`KSTRIM_TEST_BINARY`),
+//! which can behave differently from the debug build.
 
 use std::collections::BTreeSet;
 
@@ -87,7 +87,7 @@ const BUNDLE: &[&str] =
     &["-o", "kafka.bundle", "--image-archive", "operator.tar", "--image-archive", "kafka.tar"];
 
 #[test]
-fn each_verb_succeeds() {
+fn each_command_succeeds() {
     let test = fresh().scenario(quick);
     let mirror = Mirror::new(&test);
     mirror.tool(&test, "minikube", "1.38.1");
@@ -122,7 +122,7 @@ fn leaves(command: &Command, before: &str, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn no_verb_is_missing() {
+fn no_command_is_missing() {
     let mut all = BTreeSet::new();
     leaves(&kstrim::internals::cli::Cli::command(), "", &mut all);
     assert!(all.len() > 35 && all.contains("topic create"), "{all:?}");
@@ -132,7 +132,7 @@ fn no_verb_is_missing() {
 
 /// CI's run against the release build includes this module, and every module that it names exists.
 #[test]
-fn ci_runs_every_verb_against_the_release_build() {
+fn ci_runs_every_command_against_the_release_build() {
     let script = include_str!("../../.ci/run");
     let list = script.split("release_modules=(").nth(1).and_then(|rest| rest.split(')').next());
     let list: Vec<&str> = list.expect("a list of modules in .ci/run").split_whitespace().collect();

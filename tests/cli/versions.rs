@@ -1,4 +1,4 @@
-//! `kstrim versions`: which goes with which, and what a partial choice comes to.
+//! `kstrim versions`: compatible versions, and the result of a partial choice.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use serde_json::json;
 use crate::harness::Test;
 
 #[test]
-fn the_table_says_which_goes_with_which() {
+fn the_table_lists_compatible_versions() {
     let mut test = Test::new();
     let all = kstrim::internals::catalogue::releases().len();
     let run = test.args(["versions"]).run().expect(0);
-    // A head, an empty line, and how old all of it is.
+    // A heading, an empty line, and the age of the catalogue.
     assert_eq!(run.stdout.lines().count(), 1 + all + 2, "{}", run.stdout);
     let as_of = kstrim::internals::catalogue::catalogue().as_of.to_string();
     assert!(run.stdout.lines().last().is_some_and(|last| last.contains(&as_of)), "{}", run.stdout);
@@ -41,7 +41,7 @@ fn the_table_says_which_goes_with_which() {
 }
 
 #[test]
-fn any_partial_choice_becomes_a_set_and_the_set_chooses_itself() {
+fn a_partial_choice_is_completed_to_a_set_which_is_stable() {
     let mut test = Test::new();
     for (asked, release, kafka, kubernetes, preset) in [
         (&[][..], "1.2.0", "4.3.1", "1.35.1", "single"),
@@ -71,7 +71,7 @@ fn any_partial_choice_becomes_a_set_and_the_set_chooses_itself() {
 }
 
 #[test]
-fn settings_count_as_they_do_for_up() {
+fn settings_apply_as_in_up() {
     let mut test = Test::new();
     fs::write(test.work().join("kstrim.yaml"), "release: 0.45.0\n").expect("written");
     let set = test.args(["versions", "resolve", "-o", "json"]).run().expect(0).json();
@@ -80,9 +80,9 @@ fn settings_count_as_they_do_for_up() {
     assert_eq!(set["release"], "1.1.0");
 }
 
-/// Each verb that chooses says the same: the id, the cause, the nearest sets.
+/// Each command that chooses versions reports the same: the id, the cause, the nearest sets.
 #[test]
-fn a_contradiction_names_its_cause_and_the_nearest_sets() {
+fn a_conflict_names_its_cause_and_the_nearest_sets() {
     let mut test = Test::new();
     for (asked, words) in [
         (

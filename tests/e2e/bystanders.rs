@@ -1,5 +1,5 @@
-//! A walk over the verbs in a cluster with other people's objects, on a real API server and with Strimzi's own
-//! definitions: afterwards they are unchanged. `tests/worlds` does the same with random inputs, on stand-ins.
+//! Runs all commands in a cluster with foreign objects, on a real API server and with Strimzi's own CRDs: afterwards
+//! these objects are unchanged. `tests/worlds` does the same with random inputs, on stand-ins.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::ground::Ground;
 
-/// The name of other people's objects.
+/// The name of the foreign objects.
 const NAME: &str = "bystander";
 
-/// Their objects: in kstrim's namespace, in one of their own, and cluster-scoped.
+/// Foreign objects: in kstrim's namespace, in a namespace of their own, and cluster-scoped.
 fn objects() -> Vec<Value> {
     let mut all = vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}}),
@@ -85,7 +85,7 @@ fn objects() -> Vec<Value> {
     all
 }
 
-/// Their objects as the API server returns them, without what controllers write.
+/// The foreign objects as the API server returns them, without what controllers write.
 fn content(ground: &Ground) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for object in objects() {
@@ -134,7 +134,7 @@ fn they_stay_as_they_were_whatever_is_done() {
         ground.kubectl(&["wait", "--for=condition=Established", "crd/widgets.example.com", "--timeout=60s"]);
         std::fs::remove_file(&file).expect("removed");
     }
-    // A topic that one of their programs created: it exists in Kafka, and no KafkaTopic describes it.
+    // A topic that a foreign program created: it exists in Kafka, and no KafkaTopic describes it.
     ground.kstrim(&["smoke-test", "--topic", "orders", "--keep"]).expect(0);
     let before = content(&ground);
     let walk: [(&[&str], i32); 12] = [
@@ -160,7 +160,7 @@ fn they_stay_as_they_were_whatever_is_done() {
         assert_eq!(content(&ground), before, "{verb:?}");
     }
     ground.kstrim(&["consume", "orders", "--from-beginning", "-m", "10"]).expect(0);
-    // The profile contains other people's objects: `down` refuses and names them; only kstrim's own are deleted.
+    // The profile contains foreign objects: `down` refuses and names them; only kstrim's own are deleted.
     let run = ground.kstrim(&["down", "--yes", "-o", "json"]).expect(5);
     assert_eq!(run.events().failure().0, "KS-PROFILE-OTHERS", "{run}");
     assert!(run.to_string().contains("CronJob bystander"), "{run}");

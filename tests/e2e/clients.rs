@@ -1,5 +1,5 @@
-//! Comparison with Kafka's own clients: `consume` and the console consumer read the same from what the console
-//! producer in the broker's pod writes, and from what `produce` writes.
+//! Comparison with Kafka's own clients: `consume` and the console consumer read the same records, written by the
+//! console producer in the broker's pod or by `produce`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::ground::{Ground, within};
 
-/// A message as both print it: time, partition, offset, headers, key, value.
+/// A message in the format of both: time, partition, offset, headers, key, value.
 type Message = (String, i64, i64, String, String, String);
 
 /// A shell pipeline, in which `kstrim` is the binary under test and `kafka TOOL ...` runs in the broker's pod.
@@ -62,7 +62,7 @@ fn ours(ground: &Ground, topic: &str, level: &str, count: usize) -> Vec<Message>
     read(ground, topic, level, &["-m", &count.to_string(), "--timeout", "30s"])
 }
 
-/// The same; these arguments say when it ends.
+/// The same; these arguments determine when it ends.
 fn read(ground: &Ground, topic: &str, level: &str, until: &[&str]) -> Vec<Message> {
     let args = ["consume", topic, "--from-beginning", "-o", "json", "--isolation-level", level];
     let run = ground.kstrim(&[&args[..], until].concat()).expect(0);
@@ -148,7 +148,7 @@ fn what_produce_writes_kafkas_consumer_reads() {
         let theirs = theirs(&ground, "work-ours", "read_committed", 300);
         assert_eq!(ours(&ground, "work-ours", "read_committed", 300), theirs);
         assert!(theirs.iter().all(|m| m.3 == "a:1,b:2,a:3"), "{:?}", theirs[0]);
-        // Keys go where Kafka's own producer puts them.
+        // Keys go to the same partitions as with Kafka's own producer.
         let lines: String = (1..=300).map(|i| format!("NULL\\tk{i}\\tvalue {i}\\n")).collect();
         shell(&ground, &format!("printf '{lines}' | {PRODUCER} --topic work-ours"));
         let mut places: BTreeMap<String, Vec<i64>> = BTreeMap::new();
@@ -210,15 +210,15 @@ fn gaps_of_transactions_and_compaction_are_passed_over() {
     });
 }
 
-/// Share groups keep their state in a topic that needs three brokers unless it is told otherwise: on one broker a share
-/// consumer got nothing, without an error.
+/// Share groups keep their state in a topic that needs three brokers by default: on one broker a share consumer
+/// received nothing, without an error.
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn kafkas_share_consumer_gets_each_message() {
     let ground = Ground::with_kafka("clients::kafkas_share_consumer_gets_each_message");
     with_topic(&ground, "work-shared", &["--partitions", "2"], || {
         shell(&ground, "for i in $(seq 20); do echo \"job $i\"; done | kstrim produce work-shared");
-        // A share group begins at the end of a topic.
+        // A share group starts at the end of a topic.
         shell(
             &ground,
             "kafka bin/kafka-configs.sh --bootstrap-server localhost:9092 --alter --entity-type groups --entity-name \

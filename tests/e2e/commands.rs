@@ -1,4 +1,4 @@
-//! `kstrim run`: a test suite of another language, with a client of its own, on a real cluster.
+//! `kstrim run`: a test suite in another language, with its own client, on a real cluster.
 
 use std::fs;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn a_test_suite_in_each_language_has_a_kafka_of_its_own() {
     // The command's own exit code and output, and nothing else on stdout.
     let run = ground.kstrim(&["run", "--", "sh", "-c", "echo $KAFKA_BOOTSTRAP_SERVERS; exit 42"]).expect(42);
     assert!(run.stdout.starts_with("127.0.0.1:") && run.stdout.lines().count() == 1, "{run}");
-    // What it created is gone.
+    // What it created was deleted.
     let topics = ground.kstrim(&["topic", "list", "-o", "json"]).expect(0).stdout;
     assert!(!topics.contains("orders"), "{topics}");
     ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);

@@ -1,13 +1,13 @@
-//! What stands beside Kafka: it comes, works, is shown, and goes without a trace.
+//! Components: each is added, works, is shown, and is removed completely.
 
 use std::time::Duration;
 
 use crate::ground::{Ground, within};
 
-/// What kstrim can put beside one broker.
+/// The components that can run with one broker.
 const NAMES: [&str; 5] = ["connect", "mirror-maker", "bridge", "exporter", "metrics"];
 
-/// Objects that components are made of, and topics: but for the one in which Kafka itself keeps groups' offsets.
+/// Objects of components, and topics, except the one in which Kafka itself keeps groups' offsets.
 fn there(ground: &Ground) -> Vec<String> {
     let kinds = "kafkaconnect,kafkaconnector,kafkamirrormaker2,kafkabridge,strimzipodset,deployment,pod,service,\
         configmap,secret,serviceaccount,poddisruptionbudget,kafkatopic";
@@ -48,7 +48,7 @@ fn components_come_and_go_without_a_trace() {
     for name in &names {
         assert_eq!(run.events().task(name).0, "already_done", "{name}: {run}");
     }
-    // Each does what it is for: messages through it, or metrics that name the topic.
+    // Each works: it transfers messages, or its metrics contain the topic.
     let run = ground.kstrim(&["smoke-test", "-o", "json"]).expect(0);
     run.events().verified(10);
     for name in &names {
@@ -57,7 +57,7 @@ fn components_come_and_go_without_a_trace() {
         assert!(of.is_some_and(|e| e["passed"] == true), "{name}: {run}");
     }
 
-    // Those whose topics go with them before those for which the broker is rolled.
+    // Those with topics first, then those whose removal rolls the broker.
     let (first, then) = names.split_at(3);
     for some in [first, then] {
         let run = ground.kstrim(&[&["remove"], some, &["--yes", "-o", "json"]].concat()).expect(0);

@@ -1,4 +1,4 @@
-//! `kstrim up`: from nothing, and over what is there.
+//! `kstrim up`: from nothing, and with an existing cluster.
 
 use crate::ground::{Ground, profile};
 use crate::operator::Operator;
@@ -20,12 +20,12 @@ fn up_makes_a_verified_kafka_from_nothing() {
     assert_eq!(finished["exit_code"], 0);
     assert_eq!(finished["next"]["bootstrap"], "my-cluster-kafka-bootstrap.kafka.svc:9092");
 
-    // Held against the cluster itself, by somebody else's eyes.
+    // Compared with the cluster itself, read by kubectl.
     let kafka = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     let conditions = kafka["status"]["conditions"].as_array().expect("conditions");
     assert!(conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"), "{conditions:?}");
     assert_eq!(kafka["status"]["observedGeneration"], kafka["metadata"]["generation"]);
-    // The operator is the one that was asked for: the images of both have the same names.
+    // The requested operator is running: the images of both have the same names.
     let log = ground.kubectl(&["logs", "deployment/strimzi-cluster-operator", "-n", "kafka"]);
     let played = log.lines().take(20).any(|line| line.contains("kstrim's stand-in"));
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Three brokers with Cruise Control, from nothing. Strimzi's operator brings Cruise Control about before the entity
-//! operator, and the real one needs minutes to be ready: topics are looked at late.
+//! Three brokers with Cruise Control, from nothing. Strimzi's operator creates Cruise Control before the entity
+//! operator, and the real one needs minutes to become ready: topics are reconciled late.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ fn up_waits_for_what_comes_after_it() {
     let shown = status["components"].as_array().into_iter().flatten();
     let cruise = shown.filter(|c| c["name"] == "cruise-control" && c["ready"] == true).count();
     assert_eq!(cruise, 1, "{status}");
-    // With which the topic operator comes to Cruise Control.
+    // The topic operator's credentials for Cruise Control.
     ground.kubectl(&["get", "secret", "my-cluster-entity-topic-operator-cc-api", "-n", "kafka"]);
-    // A rebalance that somebody else asks for: its ConfigMap is owned by it and carries its name as the cluster's, here
-    // the one that our Kafka has too. The first proposal waits for metrics, minutes on the real operator.
+    // A foreign rebalance: its ConfigMap is owned by it, and its cluster label is the rebalance's own name, here the
+    // same as our Kafka resource's. The first proposal waits for metrics, minutes on the real operator.
     let rebalance = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaRebalance", "spec": {},
         "metadata": {"name": "my-cluster", "namespace": "kafka", "labels": {"strimzi.io/cluster": "my-cluster"}}});
     ground.apply("rebalance", &rebalance.to_string());
@@ -41,7 +41,7 @@ fn up_waits_for_what_comes_after_it() {
     assert_eq!(map["metadata"]["ownerReferences"][0]["kind"], "KafkaRebalance", "{map}");
     assert!(map["data"]["brokerLoad.json"].is_string(), "{map}");
     ground.kstrim(&["status"]).expect(0);
-    // The rebalance is not kstrim's, and named before it goes with the profile.
+    // The rebalance is foreign, and named before it is deleted with the profile.
     let refused = ground.kstrim(&["down", "--yes"]).expect(5);
     assert!(refused.stderr.contains("KafkaRebalance my-cluster"), "{refused}");
     ground.kstrim(&["down", "--yes", "--delete-others"]).expect(0);

@@ -1,4 +1,4 @@
-//! Verbs that look at a running cluster or use it.
+//! Commands that examine or use a running cluster.
 
 use crate::ground::Ground;
 
@@ -9,10 +9,10 @@ fn smoke_test_sends_and_reads_what_it_was_asked_to() {
     let run = ground.kstrim(&["smoke-test", "-o", "json", "--messages", "500", "--size", "1000"]).expect(0);
     run.events().verified(500);
     assert_eq!(run.events().finished()["outcome"], "done");
-    // Its traces are gone, or it says which are left: beside records of others nothing can be deleted.
+    // It left nothing, or names what it left: records between foreign ones cannot be deleted.
     let left = run.events().of("smoke").next().expect("a smoke event")["left_behind"].clone();
     assert!(left.is_null() || left.to_string().contains("among records of others"), "{left}");
-    // A topic that is not there is made for the test, and gone after it.
+    // A missing topic is created for the test, and deleted after it.
     let run = ground.kstrim(&["smoke-test", "-o", "json", "--topic", "passing"]).expect(0);
     run.events().verified(10);
     let topics = ground.kubectl(&["get", "kafkatopic", "-n", "kafka", "-o", "name"]);
@@ -44,7 +44,7 @@ fn status_shows_what_is_there() {
     }
 }
 
-/// The API server itself, with Strimzi's definitions in it, takes every rendered object.
+/// The API server itself, with Strimzi's CRDs, accepts every rendered object.
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn rendered_manifests_are_accepted_by_the_api_server() {

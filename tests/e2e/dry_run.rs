@@ -1,5 +1,5 @@
-//! Presets of old and new releases, with all that can stand beside their brokers, as a real API server judges
-//! them: strictly, and without keeping them.
+//! Presets of old and new releases with all components, validated by a real API server: strictly, and without storing
+//! them.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::ground::{Ground, within};
 #[path = "../supply/dry_run.rs"]
 mod list;
 
-/// The dry runs' own namespace.
+/// The namespace of the dry runs.
 const NAMESPACE: &str = "dry";
-/// The label of Strimzi's definitions.
+/// The label of Strimzi's CRDs.
 const DEFINITIONS: [&str; 4] = ["crd", "-l", "app=strimzi", "--ignore-not-found"];
 
-/// Give the cluster a release's definitions: over those of the release before, as an upgrade would; where the API
-/// server will not have that, since a stored version would go, in their place.
+/// Install a release's CRDs: over those of the previous release, as an upgrade would; if the API server rejects that
+/// because a stored version would be removed, replace them.
 fn define(ground: &Ground, version: &str, yaml: &str) {
     let file = ground.write(&format!("definitions-{version}"), yaml);
     let words = ["kubectl", "--", "apply", "--server-side", "-f", &file];
@@ -29,7 +29,7 @@ fn define(ground: &Ground, version: &str, yaml: &str) {
         without_definitions(ground);
         ground.kstrim(&words).expect(0);
     }
-    // kubectl gives up at a definition that has no conditions yet.
+    // kubectl fails at a CRD that has no conditions yet.
     within(Duration::from_secs(120), "the definitions are established", || {
         let wait = ["kubectl", "--", "wait", "--for=condition=Established", "--timeout=60s"];
         let run = ground.kstrim(&[&wait[..], &["crd", "-l", "app=strimzi"]].concat());
@@ -37,7 +37,7 @@ fn define(ground: &Ground, version: &str, yaml: &str) {
     });
 }
 
-/// Delete Strimzi's definitions. So soon after they came the API server puts it off for minutes ("storage is
+/// Delete Strimzi's CRDs. Soon after their creation the API server delays it for minutes ("storage is
 /// (re)initializing"), unless they change.
 fn without_definitions(ground: &Ground) {
     ground.kubectl(&[&["delete"][..], &DEFINITIONS, &["--wait=false"]].concat());
@@ -52,10 +52,10 @@ fn without_definitions(ground: &Ground) {
     });
 }
 
-/// How the document of a definition tells itself.
+/// How to recognize the document of a CRD.
 const DEFINITION: &str = "\nkind: CustomResourceDefinition\n";
 
-/// All that can stand beside the brokers of a preset.
+/// All components that a preset can have.
 fn with(preset: Preset) -> String {
     let fitting = ComponentName::ALL.into_iter().filter(|n| component::of(*n).brokers <= preset.brokers());
     fitting.map(ComponentName::as_str).collect::<Vec<_>>().join(",")
@@ -64,7 +64,7 @@ fn with(preset: Preset) -> String {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn every_preset_passes_a_strict_dry_run() {
-    // Definitions are the whole cluster's, and those of two releases cannot be there at once.
+    // CRDs are cluster-scoped, and those of two releases cannot exist at the same time.
     let ground = Ground::with_a_cluster("dry_run::every_preset_passes_a_strict_dry_run");
     let manifests = ground.install_manifests();
     ground.kubectl(&["create", "namespace", NAMESPACE]);
@@ -77,7 +77,7 @@ fn every_preset_passes_a_strict_dry_run() {
             ground.kstrim(&words).expect(0).stdout
         };
         define(&ground, version, &render(&["--only", "crds"]));
-        // What presets share is handed over once, the definitions not at all: those were just taken in earnest.
+        // Objects that presets share are sent once, the CRDs not at all: those were just applied.
         let mut documents: Vec<String> = Vec::new();
         for preset in Preset::ALL.into_iter().filter(|preset| preset.check(release).is_ok()) {
             let all = render(&["--preset", &preset.to_string(), "--with", &with(preset)]);
@@ -87,13 +87,13 @@ fn every_preset_passes_a_strict_dry_run() {
                 }
             }
         }
-        // Strictness is no matter of course: a Kafka with one field too many, last, is to be refused.
+        // Check that validation is strict: a Kafka resource with an unknown last field must be rejected.
         let (field, wrong) = ("\n  entityOperator:", "\n  entityOperators: {}\n  entityOperator:");
         let kafka = documents.iter().find(|document| document.contains(field)).expect("a Kafka");
         let more = ground.write(&format!("{version}-wrong"), &kafka.replacen(field, wrong, 1));
         let right = ground.write(version, &documents.join("---\n"));
         let objects = documents.len();
-        // Just after a change the API server may still judge by the definitions before.
+        // Just after a change the API server may still use the previous CRDs.
         let refused = within(Duration::from_secs(60), "all but the last is taken", || {
             let apply = ["apply", "--server-side", "--dry-run=server", "--validate=strict"];
             let run = ground.kstrim(&[&["kubectl", "--"], &apply[..], &["-f", &right, "-f", &more]].concat());

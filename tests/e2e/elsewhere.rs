@@ -1,5 +1,5 @@
-//! A cluster of one's own (`--context`): the ground's cluster, as a kubeconfig knows it, on a machine
-//! without minikube; and one that minikube never knew.
+//! An existing cluster (`--context`): the ground's cluster, through a kubeconfig, on a machine without minikube; and
+//! one that minikube did not create.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
     assert_eq!(asked.events().failure().0, "KS-CONSENT", "{asked}");
     let made = ground.kstrim(&[&up[..], &["--yes"]].concat()).expect(0);
     assert_eq!(made.events().finished()["outcome"], "done", "{made}");
-    // Agreed to once, and all is there.
+    // After consent was given once, everything is done.
     ground.kstrim(&up).expect(0);
     for words in
         [&["smoke-test"][..], &["topic", "create", "work-orders"], &["status"], &["doctor", "--offline"]]
@@ -37,18 +37,19 @@ fn a_cluster_of_ones_own_from_nothing_and_back() {
     let left = [&["kubectl"], &flags[..], &["--", "get", "namespaces,crds", "-o", "name"]].concat();
     let left = ground.kstrim(&left).expect(0).stdout;
     assert!(!left.contains("namespace/kafka") && !left.contains("strimzi"), "{left}");
-    // The profile's own marker, of the `up` that made it, is left alone.
+    // The profile's own marker, from the `up` that created it, is not changed.
     ground.kstrim(&marker).expect(0);
     assert!(fs::read(&file).expect("the kubeconfig") == config, "the kubeconfig was changed");
 }
 
-/// A node by kubeadm alone (`tests/ground/kubeadm`): no add-ons, no provisioner, no storage class. Deleted with this.
+/// A node created by kubeadm (`tests/ground/kubeadm`): no add-ons, no provisioner, no storage class. Deleted when
+/// dropped.
 struct Kubeadm(String);
 
 impl Kubeadm {
     fn create(kubeconfig: &Path, archives: &[String]) -> Self {
         let cluster = Self(format!("{}-kubeadm", profile()));
-        // One that an earlier run left behind.
+        // One that an earlier run left.
         let _ = script(&["delete", &cluster.0]);
         let kubeconfig = kubeconfig.to_str().expect("text");
         let archives = archives.iter().map(String::as_str);
@@ -86,7 +87,7 @@ fn a_cluster_of_kubeadm_from_nothing_and_back() {
     let flags = ["--context", &cluster.0];
     let manifest = given("--manifests");
     let up = [&["up", "--yes", "-o", "json", "--manifests", &manifest[0]][..], &flags].concat();
-    // Nobody would make the volumes: told before anything is created.
+    // Nothing would provision the volumes: reported before anything is created.
     let refused = ground.kstrim(&up).expect(3);
     assert_eq!(refused.events().failure().0, "KS-STORAGE-CLASS", "{refused}");
     let kubectl = |words: &[&str]| {

@@ -1,5 +1,5 @@
-//! `up -f` with production manifests: a project comes up, is verified as one of its users could, changes, is pruned, and
-//! goes.
+//! `up -f` with production manifests: a project is created, verified like one of its users would, changed, pruned,
+//! and deleted.
 
 use std::fs;
 
@@ -73,7 +73,7 @@ fn a_production_project_comes_up_changes_and_goes() {
     let mut diff = vec!["diff", "-f", &path, "--fit"];
     diff.extend(sources.iter().map(String::as_str));
 
-    // Only a user with a certificate can send a message, and the test's own user is gone again.
+    // Only a user with a certificate can send a message, and the test's own user was deleted.
     let run = ground.up_succeeds(&files);
     run.events().verified(10);
     let users = ground.kubectl(&["get", "kafkauser", "-n", "kafka", "-o", "name"]);
@@ -83,7 +83,7 @@ fn a_production_project_comes_up_changes_and_goes() {
         topics.as_array().into_iter().flatten().find(|topic| topic["topic"] == "orders.created").cloned();
     assert_eq!(created.expect("the topic")["partitions"], 6, "{topics}");
 
-    // Nothing to do, then a change and something that left the files.
+    // Nothing to do, then a change and an object that was removed from the files.
     ground.kstrim(&diff).expect(0);
     write("topics.yaml", &TOPICS.replace("partitions: 6", "partitions: 9"));
     fs::remove_file(folder.join("config.yaml")).expect("removed");

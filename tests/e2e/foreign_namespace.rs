@@ -1,4 +1,4 @@
-//! A namespace that kstrim did not make stays as it is.
+//! A namespace that kstrim did not create is not changed.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::ground::{Ground, within};
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn it_is_left_untouched() {
-    // Beside an operator of ours it would be refused before anybody looks at it.
+    // With an operator of ours it would be rejected before anything is read.
     let ground = Ground::with_a_cluster("foreign_namespace::it_is_left_untouched");
     ground.kubectl(&["delete", "namespace", "thatone", "--ignore-not-found"]);
     ground.kubectl(&["create", "namespace", "thatone"]);
@@ -25,7 +25,7 @@ fn it_is_left_untouched() {
     ground.kubectl(&["delete", "namespace", "thatone"]);
 }
 
-/// A new namespace gets a service account and a certificate by and by.
+/// A new namespace gets a service account and a certificate after a while.
 fn settled(content: &dyn Fn() -> String) -> String {
     within(Duration::from_secs(60), "the new namespace at rest", || {
         let first = content();

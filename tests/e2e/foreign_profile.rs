@@ -1,4 +1,4 @@
-//! A profile that kstrim did not make is used with consent, and stays somebody else's.
+//! A profile that kstrim did not create is used with consent, and remains foreign.
 
 use std::fs;
 use std::time::Duration;
@@ -27,13 +27,13 @@ fn it_needs_consent_and_stays_foreign() {
     let marked = ground.kstrim(&[&["kubectl", "--", "get"][..], &marker].concat());
     assert_ne!(marked.code(), 0, "a refused run marked the cluster as kstrim's: {marked}");
 
-    // With consent it is used; it does not become kstrim's by that, so `down` would not delete it.
+    // With consent it is used; that does not make it kstrim's, so `down` would not delete it.
     let run = ground.up_succeeds(&["--adopt"]);
     run.events().verified(10);
     assert_eq!(objects(), before);
     let adopted: serde_json::Value = fs::read_to_string(&journal).expect("a journal").parse().expect("JSON");
     assert_eq!(adopted["profile_is_ours"], false, "{adopted}");
-    // Ours again, for the tests after this.
+    // kstrim's own again, for the following tests.
     restore();
     ground.up_succeeds(&[]);
     ground.kubectl(&[&["get"][..], &marker].concat());

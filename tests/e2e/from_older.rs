@@ -8,10 +8,10 @@ use crate::ground::{Ground, profile};
 use crate::operator::Operator;
 use crate::through::Through;
 
-/// What an upgrade from 0.51.0 to 1.2.0 runs beside the images that the ground's cluster has.
+/// Images that an upgrade from 0.51.0 to 1.2.0 needs in addition to those of the ground's cluster.
 const FROM_0_51: [&str; 3] = ["operator:0.51.0", "kafka:0.51.0-kafka-4.2.0", "kafka:1.2.0-kafka-4.2.0"];
 
-/// What one from 0.45.2 to 0.51.0 runs.
+/// Images that one from 0.45.2 to 0.51.0 needs.
 const FROM_0_45: [&str; 11] = [
     "operator:0.45.2",
     "kafka:0.45.2-kafka-3.9.1",
@@ -26,7 +26,7 @@ const FROM_0_45: [&str; 11] = [
     "kafka:0.51.0-kafka-4.2.0",
 ];
 
-/// Give the cluster images: the real ones, or the newest of the stand-in under these names.
+/// Load images into the cluster: the real ones, or the newest of the stand-in with these names.
 pub fn images(ground: &Ground, names: &[&str]) {
     for name in names {
         match Operator::of_ground() {
@@ -56,7 +56,7 @@ fn what_0_51_stored_is_read_by_1_2() {
     let events = ground.kstrim(&up).expect(0).events();
     assert_eq!((events.task("cluster").0, events.task("kafka").0), ("already_done", "done"));
     events.verified(10);
-    // One that Kafka takes while it runs.
+    // A setting that Kafka accepts while it is running.
     ground.kstrim(&["set", "log.retention.ms=86400000", "--yes"]).expect(0);
     ground.kstrim(&["topic", "create", "kept"]).expect(0);
     let through = Through::start(&ground);
@@ -74,7 +74,7 @@ fn what_0_51_stored_is_read_by_1_2() {
     }
     let messages = through.nothing_is_lost();
     assert!(messages > 100, "{messages} messages in an upgrade with several restarts of the broker");
-    // Nothing names the version that is gone, so that everything can be applied from now on.
+    // Nothing names the removed version, so every object can be applied.
     for kind in ["kafkas", "kafkanodepools", "kafkatopics"] {
         let all = ground.kubectl(&["get", kind, "-n", "kafka", "-o", "json", "--show-managed-fields"]);
         assert!(!all.contains("kafka.strimzi.io/v1beta2"), "{kind}: {all}");
@@ -84,14 +84,14 @@ fn what_0_51_stored_is_read_by_1_2() {
     assert_eq!(kafka["spec"]["kafka"]["metadataVersion"], "4.3-IV0");
     assert_eq!(kafka["spec"]["kafka"]["config"]["log.retention.ms"], 86_400_000, "what was set stays");
     ground.has_topic("kept");
-    // Again: nothing to do but to look and to prove.
+    // Again: only checks and smoke tests.
     ground.is_upgraded(&upgrade);
     ground.kstrim(&["topic", "delete", "kept", "--yes"]).expect(0);
     ground.kstrim(&["set", "--unset", "log.retention.ms", "--yes"]).expect(0);
 }
 
-/// Over two releases that lie between, since 0.51 knows no Kafka that 0.45 does. One of them does not support the
-/// Kubernetes that the ground has by default.
+/// Through two intermediate releases, since 0.51 supports no Kafka version that 0.45 supports. One of them does not
+/// support the ground's default Kubernetes.
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn what_runs_on_0_45_goes_over_two_releases_to_0_51() {

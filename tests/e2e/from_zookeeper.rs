@@ -1,4 +1,4 @@
-//! From ZooKeeper to KRaft, by Strimzi's own operator.
+//! From ZooKeeper to KRaft, with Strimzi's own operator.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::from_older::images;
 use crate::ground::Ground;
 use crate::through::Through;
 
-/// What runs of the last release with ZooKeeper.
+/// Images of the last release with ZooKeeper.
 const IMAGES: [&str; 2] = ["operator:0.45.2", "kafka:0.45.2-kafka-3.9.1"];
 
 #[test]
@@ -53,7 +53,7 @@ fn zookeeper_is_left_without_a_loss() {
     let pods = ground.kubectl(&["get", "pod", "-n", "kafka", "-o", "name"]);
     assert!(pods.contains("my-cluster-controller-1") && !pods.contains("zookeeper"), "{pods}");
     ground.has_topic("kept");
-    // Nothing is left to do, for `up` neither.
+    // Nothing is left to do, not even for `up`.
     ground.is_upgraded(&upgrade);
     let up = [&["up"][..], &version, &[&manifest, "-o", "json"]].concat();
     assert_eq!(ground.kstrim(&up).expect(0).events().task("kafka").0, "already_done");

@@ -1,5 +1,4 @@
-//! The ground as the tests use it: one profile, a home of its own, and the user's kubeconfig that
-//! nobody may touch.
+//! The ground for the tests: one profile, its own home directory, and the user's kubeconfig, which must not change.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,8 +14,8 @@ use crate::operator::Operator;
 use crate::results;
 use crate::run::{Run, Running};
 
-/// The tests' profile. The ground is shared: nothing else may have this name. Two processes may run tests
-/// at once, each with a profile (and so a home) of its own.
+/// The tests' profile. The ground is shared: nothing else may have this name. Two processes may run tests at the same
+/// time, each with its own profile (and therefore home directory).
 pub fn profile() -> &'static str {
     static PROFILE: LazyLock<String> = LazyLock::new(|| {
         let chosen = env::var("KSTRIM_E2E_PROFILE").unwrap_or_else(|_| "e2e-first".to_owned());
@@ -26,7 +25,7 @@ pub fn profile() -> &'static str {
     &PROFILE
 }
 
-/// Whether a profile or container is of these tests, perhaps of those that run beside this one.
+/// Whether a profile or container belongs to these tests, possibly to those that run in parallel.
 pub fn of_tests(name: &str) -> bool {
     name.starts_with("e2e-")
 }
@@ -36,7 +35,7 @@ const UP: Duration = Duration::from_secs(15 * 60);
 /// Limit of anything else.
 const SHORT: Duration = Duration::from_secs(5 * 60);
 
-/// A person's kubeconfig, with what YAML tools like to change: comments, order, spaces, a CRLF.
+/// A user's kubeconfig, with everything that YAML tools may change: comments, order, spaces, a CRLF.
 const KUBECONFIG: &str = "# mine, do not touch\r\napiVersion: v1\nkind:   Config\ncurrent-context: work\n\
     contexts:\n- {name: work, context: {cluster: work, user: me}}\nclusters:\n\
     - {name: work, cluster: {server: \"https://work.example:6443\"}}\nusers: [{name: me, user: {token: secret}}]\n\n\n";
@@ -59,7 +58,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Take the ground for the test of this name.
+    /// Use the ground for the test with this name.
     ///
     /// # Panics
     /// Without a ground: these tests never pass silently.
@@ -110,10 +109,10 @@ impl Ground {
         ground
     }
 
-    /// Take the ground with a Kafka that is up, however that has to be brought about.
+    /// Use the ground with a running Kafka cluster, however that has to be created.
     pub fn with_kafka(test: &'static str) -> Self {
         let ground = Self::take(test);
-        // A look is cheaper than an `up` with nothing to do.
+        // Checking is cheaper than an `up` with nothing to do.
         if ground.to_do().is_some_and(|tasks| tasks.is_empty()) {
             return ground;
         }
@@ -121,19 +120,19 @@ impl Ground {
         if first.code() == 0 {
             return ground;
         }
-        // What an earlier test left broken is that test's failure, not this one's.
+        // A state that an earlier test broke is that test's failure, not this one's.
         println!("  an `up` over what was there failed; from nothing then: {first}");
         ground.scorch();
         ground.up(&[]).finish(UP).expect(0);
         ground
     }
 
-    /// Take the ground with a cluster in which nothing of kstrim's is.
+    /// Use the ground with a cluster without an installation.
     pub fn with_a_cluster(test: &'static str) -> Self {
         Self::take(test).emptied()
     }
 
-    /// The same of a ground that is held already.
+    /// The same for a ground that is already in use.
     pub fn emptied(self) -> Self {
         let there = self.kstrim(&["kubectl", "--", "get", "--raw", "/readyz"]).code() == 0;
         if there && self.kstrim(&["down", "--keep-cluster", "--yes"]).code() == 0 {
@@ -146,7 +145,7 @@ impl Ground {
         self
     }
 
-    /// Take the ground with no profile, for a profile of several nodes.
+    /// Use the ground without a profile, for a profile with several nodes.
     pub fn of_several_nodes(test: &'static str) -> Self {
         let mut ground = Self::with_nothing(test);
         let words = |name: &str| env::var(name).expect("eval \"$(tests/ground/ground env)\"");
@@ -157,14 +156,14 @@ impl Ground {
         ground
     }
 
-    /// Take the ground with no profile and no memory of one.
+    /// Use the ground without a profile and without state.
     pub fn with_nothing(test: &'static str) -> Self {
         let ground = Self::take(test);
         ground.scorch();
         ground
     }
 
-    /// Remove the profile and all state, not by kstrim.
+    /// Remove the profile and all state, without kstrim.
     fn scorch(&self) {
         let _ = self.run("minikube", &["delete", "-p", profile()]);
         let _ = self.run("docker", &["rm", "-f", "-v", profile()]);
@@ -172,12 +171,12 @@ impl Ground {
         let _ = fs::remove_dir_all(self.state());
     }
 
-    /// Where kstrim keeps its state here.
+    /// kstrim's state directory.
     pub fn state(&self) -> PathBuf {
         self.home.join(".local/state/kstrim")
     }
 
-    /// The folder of the profile's state.
+    /// The directory of the profile's state.
     pub fn profile_state(&self) -> PathBuf {
         self.state().join("profiles").join(profile())
     }
@@ -186,7 +185,7 @@ impl Ground {
         self.home.join(".kube/config")
     }
 
-    /// A program in the tests' home.
+    /// A program with the tests' home directory.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env("HOME", &self.home).env("KSTRIM_PROFILE", profile()).env("LC_ALL", "C");
@@ -200,7 +199,7 @@ impl Ground {
                 command.env_remove(&name);
             }
         }
-        // `env_remove` above may have taken the variable that was just set.
+        // `env_remove` above may have removed the variable that was just set.
         command.env("KSTRIM_PROFILE", profile());
         command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command
@@ -212,7 +211,7 @@ impl Ground {
         let mut command = self.command(program);
         command.args(arguments);
         if !program.is_absolute() {
-            // What the tests do themselves must not touch what they watch over.
+            // Commands of the tests themselves must not change the user's kubeconfig.
             command.env("KUBECONFIG", self.home.with_file_name("kubeconfig-of-the-tests"));
         }
         let name = program.file_name().unwrap_or_default().to_string_lossy();
@@ -237,7 +236,7 @@ impl Ground {
         self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words)
     }
 
-    /// Whether a part of this test is run on this operator; if not, the result says so.
+    /// Whether a part of this test runs on this operator; if not, the result says so.
     pub fn runs(&self, part: &str) -> bool {
         let Some(because) = Operator::of_ground().exception(self.test, part) else { return true };
         println!("  without {part}: {because}");
@@ -245,8 +244,7 @@ impl Ground {
         false
     }
 
-    /// From now on every HTTP of what is started goes to a port on which nobody listens. What is on this
-    /// machine is excepted: kubectl's way to the cluster.
+    /// From now on all HTTP goes to a closed port, except for this machine: kubectl's connection to the cluster.
     pub fn without_network(&self) {
         let nobody = "http://127.0.0.1:9".to_owned();
         let here = "localhost,127.0.0.1,192.168.0.0/16,10.0.0.0/8".to_owned();
@@ -257,7 +255,7 @@ impl Ground {
         env.extend([("NO_PROXY", here.clone()), ("no_proxy", here)]);
     }
 
-    /// From now on kubectl is all there is on PATH, and this is the user's kubeconfig.
+    /// From now on PATH contains only kubectl, and this is the user's kubeconfig.
     pub fn only_kubectl(&self, kubeconfig: &Path) {
         let folder = self.logs.join("bin");
         fs::create_dir_all(&folder).expect("a folder");
@@ -269,7 +267,7 @@ impl Ground {
         env.push(("KUBECONFIG", kubeconfig.display().to_string()));
     }
 
-    /// `kstrim up -o json` with a bundle in place of the ground's manifest and archives.
+    /// `kstrim up -o json` with a bundle instead of the ground's manifest and archives.
     pub fn up_of_bundle(&self, bundle: &Path) -> Run {
         let sources = self.sources();
         let mut words: Vec<OsString> = ["up", "-o", "json", "--bundle"].iter().map(OsString::from).collect();
@@ -279,7 +277,7 @@ impl Ground {
         self.start(Path::new(env!("CARGO_BIN_EXE_kstrim")), &words).finish(UP)
     }
 
-    /// The folder of kstrim's cache.
+    /// The directory of kstrim's cache.
     pub fn cache(&self) -> PathBuf {
         self.home.join(".cache/kstrim")
     }
@@ -298,7 +296,7 @@ impl Ground {
         self.logs.join(name)
     }
 
-    /// `up` to its end, which has to be good.
+    /// Run `up`, which must succeed.
     #[track_caller]
     pub fn up_succeeds(&self, more: &[&str]) -> Run {
         let run = self.up(more).finish(UP).expect(0);
@@ -307,15 +305,15 @@ impl Ground {
         run
     }
 
-    /// What `up`, `plan` and `render` need to know of this ground, without `minikube start`'s flags.
+    /// The settings of `up`, `plan` and `render` for this ground, without `minikube start`'s flags.
     pub fn sources(&self) -> Vec<String> {
         let words: Vec<String> = self.up.iter().map(|w| w.to_string_lossy().into_owned()).collect();
         let pairs = words.windows(2).filter(|w| w[0] == "--manifests" || w[0] == "--image-archive");
         pairs.flatten().cloned().collect()
     }
 
-    /// The tasks of `kstrim plan` that are not done, each with its state: none where `up` would only look. Messages are
-    /// sent anew each time, and `ready` comes after. `None` if there is no plan.
+    /// The tasks of `kstrim plan` that are not done, each with its state: none if `up` would only check. The smoke
+    /// test runs each time, and `ready` comes after it. `None` if there is no plan.
     pub fn to_do(&self) -> Option<Vec<String>> {
         let sources = self.sources();
         let words: Vec<&str> =
@@ -335,7 +333,7 @@ impl Ground {
         Some(open.map(|t| format!("{} is {}", t["id"], t["state"])).collect())
     }
 
-    /// The folder of the install manifests of every release, unpacked; their archive lies above the ground's own.
+    /// The directory of the install manifests of every release, unpacked; their archive lies above the ground's own.
     #[track_caller]
     pub fn install_manifests(&self) -> PathBuf {
         let newest = env::var_os("KSTRIM_GROUND_MANIFEST").map(PathBuf::from).expect("checked by `take`");
@@ -351,7 +349,7 @@ impl Ground {
         folder
     }
 
-    /// A verb of kstrim to its end. Afterwards the user's kubeconfig is looked at, too.
+    /// Run a kstrim command. Afterwards the user's kubeconfig is checked, too.
     pub fn kstrim(&self, words: &[&str]) -> Run {
         let run = self.kstrim_words(words).finish(SHORT);
         self.kubeconfig_untouched();
@@ -366,7 +364,7 @@ impl Ground {
         assert!(found, "{topics}");
     }
 
-    /// The same upgrade again has nothing to do but to look and to send messages.
+    /// The same upgrade again only checks and sends messages.
     #[track_caller]
     pub fn is_upgraded(&self, upgrade: &[&str]) {
         let again = self.kstrim(upgrade).expect(0);
@@ -374,12 +372,12 @@ impl Ground {
         assert_eq!(began, 1, "the smoke test alone: {again}");
     }
 
-    /// A verb of kstrim that goes on while the test does.
+    /// A kstrim command that runs during the test.
     pub fn kstrim_beside(&self, words: &[&str]) -> Running {
         self.kstrim_words(words)
     }
 
-    /// kubectl, by `kstrim kubectl`, to its end, which has to be good; its stdout.
+    /// Run kubectl, through `kstrim kubectl`, which must succeed; returns its stdout.
     #[track_caller]
     pub fn kubectl(&self, words: &[&str]) -> String {
         self.kstrim(&[&["kubectl", "--"], words].concat()).expect(0).stdout
@@ -406,7 +404,7 @@ impl Ground {
         path.display().to_string()
     }
 
-    /// Any program to its end.
+    /// Run any program.
     pub fn run(&self, program: &str, words: &[&str]) -> Run {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         self.start(Path::new(program), &words).finish(SHORT)
@@ -418,7 +416,7 @@ impl Ground {
         self.run("docker", &["exec", profile(), "sh", "-c", script]).expect(0).stdout
     }
 
-    /// The user's kubeconfig is what it was, to the byte.
+    /// Check that the user's kubeconfig is unchanged.
     #[track_caller]
     pub fn kubeconfig_untouched(&self) {
         let now = fs::read(self.user_kubeconfig()).unwrap_or_default();
@@ -441,7 +439,7 @@ impl Ground {
     }
 }
 
-/// Each test leaves its result; one that fails also a picture of the cluster beside its logs.
+/// Each test records its result; a failed one also the state of the cluster in its logs.
 impl Drop for Ground {
     fn drop(&mut self) {
         let mut result = if std::thread::panicking() { "**failed**" } else { "passed" }.to_owned();
@@ -478,7 +476,7 @@ impl Drop for Ground {
     }
 }
 
-/// `minikube start`'s arguments as kstrim's: what kstrim has a flag for, by that flag.
+/// `minikube start`'s arguments for kstrim: those with an equivalent flag of kstrim use that flag.
 fn up_arguments(start: &str, manifest: &OsString, archives: Vec<OsString>) -> Vec<OsString> {
     let mut words = start_arguments(start);
     words.extend(["--manifests".into(), manifest.clone()]);
@@ -502,8 +500,8 @@ fn start_arguments(start: &str) -> Vec<OsString> {
     words
 }
 
-/// Look until it is there, less often the longer it takes: a look costs a cluster something. The last thing seen is in
-/// the failure. The limit is the stand-in's.
+/// Poll until it exists, at increasing intervals, because each check costs the cluster something. The failure
+/// contains the last state. The limit is the stand-in's.
 #[track_caller]
 pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let limit = Operator::of_ground().limit(limit);

@@ -1,4 +1,4 @@
-//! A Kafka that can never be ready: `up` says why, long before the operator's own 300 s are over.
+//! Kafka clusters that can never become ready: `up` reports why, long before the operator's own limit of 300 s.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::ground::Ground;
 use crate::operator::Operator;
 
-/// Within this `up` has to have ended with the cause. Alone on 2 idle cores it takes 5 to 25 s; Strimzi's
-/// operator gives up after 300 s.
+/// Within this time `up` must have ended with the cause. Alone on 2 idle cores it takes 5 to 25 s; Strimzi's operator
+/// gives up after 300 s.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Make the Kafka `cluster` as somebody else would, with `change` made to its node pool and itself, and
-/// let `up --adopt` wait for it. Gives the failure's id and the failure.
+/// Create the Kafka resource `cluster` as a foreign one, with `change` applied to its node pool and itself, and let
+/// `up --adopt` wait for it. Returns the failure's id and the failure.
 #[track_caller]
 fn doomed(ground: &Ground, cluster: &str, change: impl Fn(&mut Value, &mut Value)) -> (String, Value) {
     let kinds = ["kafka", "kafkanodepool", "pvc"];
@@ -59,7 +59,7 @@ fn an_image_that_cannot_be_pulled() {
     let (id, failure) = doomed(&ground, "bad-image", |_, kafka| {
         kafka["spec"]["kafka"]["image"] = json!("quay.io/strimzi/kafka:no-such-tag");
     });
-    // Without a network nobody can say that the registry does not have it.
+    // Without a network it is unknown whether the registry has it.
     assert!(
         matches!(id.as_str(), "KS-IMAGE-PULL" | "KS-NETWORK-DNS" | "KS-NETWORK-REGISTRY"),
         "{id}: {failure}"

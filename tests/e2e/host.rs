@@ -1,4 +1,4 @@
-//! Users with rights on a real broker, and programs on this machine. One cluster for both, left as it was.
+//! Users with ACLs on a real broker, and programs on this machine. One cluster for both, restored afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ fn shell(ground: &Ground, script: &str) -> crate::run::Run {
     ground.run("sh", &["-c", &format!("kstrim() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_kstrim"))])
 }
 
-/// Two users: one may write to the topic and read it, the other may read it and write to one of its own.
+/// Two users: one may write to the topic and read it, the other may read it and write to its own topic.
 fn users(ground: &Ground) {
     for topic in ["host-orders", "host-own"] {
         ground.kstrim(&["topic", "create", topic, "--partitions", "2"]).expect(0);
@@ -24,8 +24,8 @@ fn users(ground: &Ground) {
     ground.kstrim(&[&tls[..], &rules].concat()).expect(0);
 }
 
-/// Take all away again, so that the next test finds the preset's Kafka: what kstrim prepared for users by hand, the
-/// ways from this machine by kstrim, which waits for the broker that restarts for both.
+/// Remove everything, so that the next test finds the preset's Kafka resource: what kstrim prepared for users by
+/// hand, the listeners for this machine by kstrim, which waits for the broker that restarts for both.
 fn clean(ground: &Ground) {
     for user in ["host-scram", "host-tls"] {
         ground.kstrim(&["user", "delete", user, "--yes"]).expect(0);
@@ -47,8 +47,8 @@ fn clean(ground: &Ground) {
     assert!(!after.iter().any(left), "{after:?}");
 }
 
-/// A program of somebody else's, given a snippet as it stands: librdkafka in Python, of the operator's image,
-/// on this machine's network.
+/// Another program that uses a snippet unchanged: librdkafka in Python, from the operator's image, on this machine's
+/// network.
 fn python(ground: &Ground, snippet: &str, topic: &str, secret: &str) -> crate::run::Run {
     let script = format!(
         "import os, sys\nsys.path.insert(0, '/opt/strimzi/lib')\nfrom confluent_kafka import Consumer, Producer\n\
@@ -63,13 +63,13 @@ fn python(ground: &Ground, snippet: &str, topic: &str, secret: &str) -> crate::r
     let file = ground.file("client.py");
     std::fs::write(&file, script).expect("a script");
     let folder = file.parent().expect("a folder").display().to_string();
-    // As root: the export is its owner's alone.
+    // As root: only its owner can read the export.
     let run = format!("docker run --rm --network host --user 0 -e KAFKA_PASSWORD -v {folder}:{folder}:ro");
     let image = "quay.io/strimzi/operator:1.2.0";
     shell(ground, &format!("export {secret}; {run} {image} python3 {}", file.display()))
 }
 
-/// Wait until a run that goes on has printed its document.
+/// Wait until a running command has printed its document.
 fn document(running: &crate::run::Running) -> Value {
     let end = Instant::now() + Duration::from_secs(240);
     loop {
@@ -96,13 +96,13 @@ fn users_and_programs_come_as_far_as_they_may() {
     assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
     let run = ground.kstrim(&["consume", "my-topic", "--timeout", "30s", "--user", "host-tls"]).expect(1);
     assert!(run.stderr.contains("KS-USER-DENIED"), "{run}");
-    // By the advertised addresses: nobody in particular, by certificate, by password.
+    // By the advertised addresses: anonymous, with a certificate, with a password.
     let plain = ground.kstrim(&["connect", "--check", "--yes", "-o", "json"]).expect(0).json();
     assert_eq!((&plain["bootstrap"], &plain["checked"]["messages"]), (&"127.0.0.1:9094".into(), &10.into()));
     ground.kstrim(&["connect", "--check", "--yes", "--user", "host-tls", "--topic", "host-own"]).expect(0);
     let scram = ["connect", "--yes", "--user", "host-scram"];
     ground.kstrim(&[&scram[..], &["--check", "--topic", "host-orders"]].concat()).expect(0);
-    // A program of somebody else's, over a broker that restarts.
+    // Another program, while a broker restarts.
     let folder = ground.file("client").display().to_string();
     let way = ground.kstrim_beside(&[&scram[..], &["-o", "json", "--export", &folder]].concat());
     let snippet = document(&way)["snippets"]["python"].as_str().expect("text").to_owned();
@@ -113,7 +113,7 @@ fn users_and_programs_come_as_far_as_they_may() {
     assert!(run.stdout.contains("all"), "{run}");
     let run = way.kill();
     assert!(run.stderr.contains("broker 0 is available again"), "{run}");
-    // Last, since it breaks the user. Its operator would make the password good again, by telling Kafka of it.
+    // Last, since it breaks the user. Its operator would restore the password in Kafka.
     let pause = "strimzi.io/pause-reconciliation=true";
     ground.kubectl(&["annotate", "kafkauser", "host-scram", "-n", "kafka", pause]);
     within(Duration::from_secs(60), "the user's operator pauses", || {

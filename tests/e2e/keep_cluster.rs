@@ -1,4 +1,4 @@
-//! What `kstrim down --keep-cluster` leaves. That `up` comes back to such a cluster, `from_older` shows.
+//! What `kstrim down --keep-cluster` keeps. `from_older` shows that `up` works with such a cluster.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::ground::{Ground, within};
 
-/// Everything in the cluster but events and leases: `KIND NAMESPACE/NAME`, with whether kstrim's
-/// label is on it.
+/// Everything in the cluster but events and Leases: `KIND NAMESPACE/NAME`, with whether it has kstrim's label.
 fn inventory(ground: &Ground) -> Vec<(String, bool)> {
     let kinds = ground.kubectl(&["api-resources", "--verbs=list", "-o", "name"]);
     let skipped = ["events", "events.events.k8s.io", "leases.coordination.k8s.io"];
@@ -34,7 +33,7 @@ fn nothing_of_ours_is_left() {
     }
     let run = ground.kstrim(&["down", "--keep-cluster", "--yes", "-o", "json"]).expect(0);
     assert_eq!(run.events().finished()["outcome"], "done", "{run}");
-    // A volume follows its claim a moment later.
+    // A volume is deleted a moment after its claim.
     within(Duration::from_secs(60), "nothing of ours is left", || {
         let left: Vec<String> = inventory(&ground)
             .into_iter()
@@ -45,13 +44,13 @@ fn nothing_of_ours_is_left() {
                     || named.contains("kafka")
                     || named.contains("my-cluster")
                     || named.starts_with("persistentvolume");
-                // The marker of a cluster that kstrim made stays with the cluster.
+                // The marker of a cluster that kstrim created is kept with the cluster.
                 suspect && object != "ConfigMap kube-system/kstrim"
             })
             .map(|(object, _)| object)
             .collect();
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     });
-    // Again: nothing to do is success.
+    // Again: nothing to do is a success.
     ground.kstrim(&["down", "--keep-cluster", "--yes", "-o", "json"]).expect(0);
 }

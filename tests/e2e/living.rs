@@ -1,4 +1,4 @@
-//! Working with a running cluster: topics, users. Each test takes away what it made.
+//! Working with a running cluster: topics, users. Each test deletes what it created.
 
 use serde_json::Value;
 
@@ -16,11 +16,11 @@ fn a_topic_lives_its_life() {
     assert_eq!((&made["ready"], &made["made_by_kstrim"]), (&Value::from(true), &Value::from(true)));
     let described = ground.kstrim(&["topic", "describe", "Work_Orders", "-o", "json"]).expect(0).json();
     assert_eq!(described["live"].as_array().map(Vec::len), Some(3), "{described}");
-    // Again: nothing to do. Another wish: refused.
+    // Again: nothing to do. Other settings: rejected.
     ground.kstrim(&create).expect(0);
     let run = ground.kstrim(&["topic", "create", "Work_Orders", "-o", "json"]).expect(2);
     assert_eq!(run.events().failure().0, "KS-TOPIC-EXISTS", "{run}");
-    // Kafka's own refusal, explained.
+    // Kafka's own rejection, explained.
     let run =
         ground.kstrim(&["topic", "create", "work-odd", "--config", "retention=1", "-o", "json"]).expect(1);
     assert_eq!(run.events().failure().0, "KS-TOPIC-CONFIG", "{run}");
@@ -52,7 +52,7 @@ fn a_user_gets_its_credentials() {
     assert!(!left.contains("work-"), "{left}");
 }
 
-/// A pipeline of the shell, in which `kstrim` is the binary under test.
+/// A shell pipeline in which `kstrim` is the binary under test.
 fn pipeline(ground: &Ground, script: &str) -> crate::run::Run {
     let script = format!("kstrim() {{ '{}' \"$@\"; }}; {script}", env!("CARGO_BIN_EXE_kstrim"));
     ground.run("sh", &["-c", &script])
@@ -76,7 +76,7 @@ fn messages_go_in_and_come_out_over_a_broker_that_restarts() {
     pipeline(&ground, &format!("echo pressed | kstrim kubectl -- {pod} -- {tool}")).expect(0);
     let run = ground.kstrim(&[&read[..], &["4"]].concat()).expect(0);
     assert!(run.stdout.contains("pressed"), "{run}");
-    // The broker's pod goes in the middle.
+    // The broker's pod is deleted midway.
     let delete = "kstrim kubectl -- delete pod -n kafka my-cluster-dual-role-0 --wait=false >&2";
     let lines = format!("for i in $(seq 40); do echo $i; [ $i = 10 ] && {delete}; sleep 0.2; done");
     let run = pipeline(&ground, &format!("({lines}) | kstrim produce work-stream --partition 1")).expect(0);

@@ -1,4 +1,4 @@
-//! Things that happen to a running cluster behind kstrim's back.
+//! Changes of a running cluster without kstrim.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const POD: &str = "my-cluster-dual-role-0";
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_broker_that_is_killed_during_a_smoke_test() {
     let ground = Ground::with_kafka("mishaps::a_broker_that_is_killed_during_a_smoke_test");
-    // Enough that the test still runs when the broker goes; a busy machine sends a thousand a second.
+    // Enough that the test still runs when the broker is deleted; a busy machine sends a thousand a second.
     let words = ["smoke-test", "-o", "json", "--messages", "60000", "--size", "1000", "--timeout", "150s"];
     let mut test = ground.kstrim_beside(&words);
     within(Duration::from_secs(30), "the smoke test sends", || {
@@ -22,13 +22,13 @@ fn a_broker_that_is_killed_during_a_smoke_test() {
     let run = test.finish(Duration::from_secs(240));
     let events = run.events();
     if run.code() == 0 {
-        // It sat it out; then every message has to be there all the same.
+        // It waited until the broker was back; then every message must exist.
         events.verified(60_000);
     } else {
         let (id, failure) = events.failure();
         assert!(matches!(run.code(), 4 | 6) && id.starts_with("KS-SMOKE-"), "{failure}");
     }
-    // `up` waits for the broker, and then messages go through again.
+    // `up` waits for the broker, and then messages are delivered again.
     ground.up_succeeds(&[]).events().verified(10);
     ground.kstrim(&["smoke-test", "-o", "json"]).expect(0).events().verified(10);
 }

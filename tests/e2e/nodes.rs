@@ -1,6 +1,7 @@
-//! A profile of three nodes with the preset `ha`: a node that stops and comes back, more brokers and fewer, and the end.
+//! A profile of three nodes with the preset `ha`: a node that stops and is restarted, more brokers and fewer, and
+//! `down`.
 //!
-//! Six Kafka nodes and three kubelets want the machine for themselves: run by name, `ground test nodes::`.
+//! Six Kafka nodes and three kubelets need the whole machine: run by name, `ground test nodes::`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::ground::{Ground, profile, within};
 
 const SETTINGS: [&str; 4] = ["--nodes", "3", "--preset", "ha"];
 
-/// The nodes on which the brokers are.
+/// The nodes of the brokers.
 fn nodes_of_brokers(ground: &Ground) -> BTreeSet<String> {
     let pods = ground.kubectl_json(&["get", "pods", "-n", "kafka", "-l", "strimzi.io/broker-role=true"]);
     let pods = pods["items"].as_array().expect("pods");
@@ -25,7 +26,7 @@ fn three_nodes_lose_one_and_get_it_back() {
     assert_eq!(nodes_of_brokers(&ground).len(), 3, "one broker a node");
     ground.up_succeeds(&SETTINGS).events().verified(10);
 
-    // A node whose machine stops takes its broker with it; two of three in-sync replicas are enough for messages.
+    // The broker of a stopped machine is lost; two of three in-sync replicas are sufficient.
     let lost = format!("{}-m03", profile());
     ground.run("docker", &["stop", "-t", "1", &lost]).expect(0);
     within(Duration::from_secs(120), "Kubernetes notices", || {

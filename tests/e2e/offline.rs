@@ -1,4 +1,4 @@
-//! A cluster out of one file, with every registry and publisher out of reach.
+//! A cluster from one file, with every registry and publisher unreachable.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -23,12 +23,12 @@ fn a_bundle_is_enough() {
         .flat_map(|e| e["images"].as_array().into_iter().flatten())
         .filter_map(|image| image.as_str().map(str::to_owned))
         .collect();
-    // The stand-in's archive of the operator holds its bridge, too; the real one has one for each.
+    // The stand-in's archive of the operator includes its bridge; the real operator has one archive for each.
     for image in ["strimzi/operator:", "strimzi/kafka:", "strimzi/kafka-bridge:"] {
         assert!(images.iter().any(|i| i.contains(image)), "{image}: {shown}");
     }
 
-    // The same node as if it had never seen them.
+    // The same node without these images.
     ground.kstrim(&["down", "--keep-cluster", "--yes"]).expect(0);
     let mut rm = vec!["image", "rm", "-p", profile()];
     rm.extend(images.iter().map(String::as_str));
@@ -72,7 +72,7 @@ fn a_bundle_is_enough() {
     assert_eq!(again.events().task("images").0, "already_done", "{again}");
     assert_eq!(unpacked(), before);
 
-    // Half a gigabyte twice: not kept beside the logs.
+    // Half a gigabyte twice: not kept in the logs.
     let mut edited = fs::OpenOptions::new().write(true).open(&file).expect("the bundle");
     let middle = fs::metadata(&file).expect("the bundle").len() / 2;
     std::io::Seek::seek(&mut edited, std::io::SeekFrom::Start(middle)).expect("a place");

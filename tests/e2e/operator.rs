@@ -1,19 +1,19 @@
-//! Strimzi's operator on the ground: the real one, or the stand-in that machines without its images have
+//! Strimzi's operator on the ground: the real one, or the stand-in for machines without its images
 //! (`tests/ground/ground test --operator real`).
 
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-/// The operator that the ground was asked for.
+/// The operator that the ground uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
-    /// `tests/ground/operator`: Python, in place of the cluster, topic and user operator, and of the bridge.
+    /// `tests/ground/operator`: Python programs that replace the cluster, topic and user operator, and the bridge.
     StandIn,
     /// Strimzi's own images.
     Real,
 }
 
-/// What cannot run something.
+/// Where something cannot run.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
     /// An operator.
@@ -22,13 +22,13 @@ pub enum Place {
     KubernetesAbove(u32),
 }
 
-/// What only one of the two operators, or only an older Kubernetes can run.
+/// Tests that only one of the two operators, or only an older Kubernetes can run.
 pub struct Exception {
     /// The test, as `cargo test` names it.
     pub test: &'static str,
-    /// What of it.
+    /// The part of it.
     pub part: &'static str,
-    /// Where it is not run.
+    /// Where it does not run.
     pub not_on: Place,
     /// Why.
     pub because: &'static str,
@@ -57,7 +57,7 @@ pub const EXCEPTIONS: [Exception; 3] = [
 ];
 
 impl Operator {
-    /// The operator that `ground env` was asked for.
+    /// The operator of `ground env`.
     ///
     /// # Panics
     /// Without a ground.
@@ -69,8 +69,8 @@ impl Operator {
         }
     }
 
-    /// A time limit that was chosen for the stand-in. The real operators, and every program of the real Kafka image,
-    /// are JVMs that start on few and busy processors.
+    /// A time limit for the stand-in, adapted. The real operators, and every program of the real Kafka image, are
+    /// JVMs that start on few and busy CPUs.
     pub fn limit(self, of_stand_in: Duration) -> Duration {
         match self {
             Self::StandIn => of_stand_in,
@@ -78,7 +78,7 @@ impl Operator {
         }
     }
 
-    /// Why a part of a test is not run here.
+    /// Why a part of a test does not run here.
     pub fn exception(self, test: &str, part: &str) -> Option<&'static str> {
         let here = |place: Place| match place {
             Place::Operator(operator) => operator == self,
@@ -106,7 +106,7 @@ impl Display for Operator {
     }
 }
 
-/// Each exception is one of a test that exists and asks for it: needs no ground.
+/// Each exception belongs to an existing test that uses it: needs no ground.
 #[test]
 fn every_exception_is_asked_for_by_its_test() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");

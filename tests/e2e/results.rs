@@ -1,4 +1,4 @@
-//! What became of each test on this ground, kept until the next run of the same test on the same operator:
+//! The result of each test on this ground, kept until the next run of the same test on the same operator:
 //! `tests/ground/ground results` prints it.
 
 use std::fs;

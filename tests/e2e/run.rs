@@ -1,4 +1,4 @@
-//! A run of a program: output kept in files, a limit, and what it said.
+//! A run of a program: output kept in files, a limit, and its output.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -11,23 +11,23 @@ use serde_json::Value;
 
 use crate::operator::Operator;
 
-/// What a finished run left.
+/// The result of a finished run.
 pub struct Run {
-    /// The command, for people.
+    /// The command, for messages.
     pub line: String,
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
     /// Its stdout.
     pub stdout: String,
     /// Its stderr.
     pub stderr: String,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
     /// Its output is in `LOG.out` and `LOG.err`.
     pub log: PathBuf,
 }
 
-/// A run that goes on.
+/// A running program.
 pub struct Running {
     child: Child,
     line: String,
@@ -47,7 +47,7 @@ impl Running {
         Self { child, line, log, began: Instant::now() }
     }
 
-    /// What it has written to stdout so far.
+    /// Its stdout so far.
     pub fn stdout_so_far(&self) -> String {
         fs::read_to_string(self.log.with_extension("out")).unwrap_or_default()
     }
@@ -57,13 +57,13 @@ impl Running {
         self.child.try_wait().expect("our child").is_some()
     }
 
-    /// SIGKILL it, and nothing else.
+    /// SIGKILL to it, and to nothing else.
     pub fn kill(mut self) -> Run {
         let _ = self.child.kill();
         self.collect()
     }
 
-    /// Wait for its end; a run that takes longer than `limit` is killed and fails the test. The limit is the
+    /// Wait until it ends; a run that takes longer than `limit` is killed and fails the test. The limit is the
     /// stand-in's.
     pub fn finish(mut self, limit: Duration) -> Run {
         let limit = Operator::of_ground().limit(limit);
@@ -105,7 +105,7 @@ impl Run {
         self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 
-    /// Itself, if it exited with `code`; else the test fails with its output.
+    /// The run itself, if it exited with `code`; otherwise the test fails with its output.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert!(self.code() == code, "expected exit code {code}: {self}");
@@ -118,7 +118,7 @@ impl Run {
         self.stdout.parse().unwrap_or_else(|e| panic!("{e}: {self}"))
     }
 
-    /// The events of a run with `-o json`, each held to the published schema.
+    /// The events of a run with `-o json`, each validated with the published schema.
     #[track_caller]
     pub fn events(&self) -> Events {
         let events: Vec<Value> = self
@@ -135,7 +135,7 @@ impl Run {
     }
 }
 
-/// The last lines tell why.
+/// The last lines show why.
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (code, took, log) = (self.code(), self.took.as_secs_f64(), self.log.display());
@@ -166,7 +166,7 @@ impl Events {
         self.0.iter().filter(move |e| e["type"] == kind)
     }
 
-    /// The last line, which says how the run ended.
+    /// The last line, which contains the run's outcome.
     #[track_caller]
     pub fn finished(&self) -> &Value {
         let last = self.0.last().expect("at least one event");

@@ -1,13 +1,14 @@
-//! `up` killed at any moment leaves nothing that the next `up` cannot go on from.
+//! `up` killed at any moment leaves a state in which the next `up` can continue.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::ground::{Ground, profile, within};
 use crate::operator::Operator;
 
-/// Kills in a row, each over what the one before left.
+/// Number of kills in a row, each after what the previous one left.
 const KILLS: u32 = 3;
-/// Latest moment of a kill, on the stand-in; beside another lane of tests an `up` from nothing takes so long, and some more.
+/// Latest moment of a kill, on the stand-in; in parallel with another lane of tests an `up` from nothing takes this
+/// long, and some more.
 const LATEST: u64 = 45_000;
 
 #[test]
@@ -34,7 +35,7 @@ fn up_killed_at_random_moments_converges() {
         let run = up.kill();
         let last = run.stdout.lines().last().unwrap_or("nothing");
         println!("  killed after {:.1} s; last: {}", moment.as_secs_f64(), &last[..last.len().min(160)]);
-        // Its children end with it: nothing may go on changing the machine unseen.
+        // Its child processes end with it: nothing may continue to change the machine in the background.
         within(Duration::from_secs(15), "kstrim's programs end with it", || {
             let left = ground.processes();
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
@@ -42,7 +43,7 @@ fn up_killed_at_random_moments_converges() {
         ground.kubeconfig_untouched();
     }
     ground.up_succeeds(&[]).events().verified(10);
-    // The profile is still known to be kstrim's own: asked to, it would delete it.
+    // The profile is still recognized as kstrim's own: `down` would delete it.
     let run = ground.kstrim(&["down", "-o", "json"]).expect(2);
     let events = run.events();
     let (id, failure) = events.failure();

@@ -1,4 +1,4 @@
-//! A producer and a consumer, Kafka's own, each in a pod of its own, that go on while a test changes the cluster.
+//! Kafka's own producer and consumer, each in its own pod, that continue while a test changes the cluster.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::ground::{Ground, within};
 
-/// The topic, the consumer's group, and what the pods' names begin with.
+/// The topic, the consumer's group, and the prefix of the pods' names.
 const NAME: &str = "through";
 
-/// What has been written and read.
+/// Written and read messages.
 pub struct Through<'a> {
     ground: &'a Ground,
 }
 
 impl<'a> Through<'a> {
-    /// Start both; they run by the image of the broker.
+    /// Start both; they use the broker's image.
     pub fn start(ground: &'a Ground) -> Self {
         ground.kstrim(&["topic", "create", NAME]).expect(0);
         let image = "jsonpath={.items[0].spec.containers[0].image}";
@@ -33,9 +33,9 @@ impl<'a> Through<'a> {
             command.extend(more);
             let container = json!({"name": what, "image": image, "imagePullPolicy": "IfNotPresent",
                 "workingDir": "/opt/kafka", "command": command,
-                // A client takes the first four bytes of whoever answers on a broker's address for a length, and its
-                // network thread dies where the heap is smaller (Kafka's KAFKA-4493; seen once while a broker
-                // restarted). Memory is taken only if it comes to that.
+                // A client interprets the first four bytes of any server at a broker's address as a length, and its
+                // network thread dies if the heap is smaller (Kafka's KAFKA-4493; seen once while a broker
+                // restarted). Memory is used only if that happens.
                 "env": [{"name": "KAFKA_HEAP_OPTS", "value": "-Xms64m -Xmx2g"}]});
             json!({"apiVersion": "v1", "kind": "Pod",
                 "metadata": {"name": format!("{NAME}-{what}"), "namespace": "kafka"},
@@ -67,7 +67,7 @@ impl<'a> Through<'a> {
         self.logged("consumer", "record_data")
     }
 
-    /// Whatever a broker has acknowledged is read, and committed by the group. How many messages that were.
+    /// Every message that a broker has acknowledged is read, and committed by the group. Returns their number.
     pub fn nothing_is_lost(self) -> usize {
         // More than at its start: the producer has survived.
         let before = self.logged("producer", "producer_send_success").len();

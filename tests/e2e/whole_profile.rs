@@ -1,11 +1,11 @@
-//! `kstrim down` takes all of the profile, and nothing else.
+//! `kstrim down` deletes the whole profile, and nothing else.
 
 use crate::ground::{Ground, of_tests, profile};
 
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn it_goes_and_nothing_else() {
-    // From nothing: other people's objects that earlier tests left behind would make it refuse.
+    // From nothing: foreign objects that earlier tests left would make it refuse.
     let ground = Ground::with_nothing("whole_profile::it_goes_and_nothing_else");
     ground.up_succeeds(&[]);
     // Without a terminal and without --yes nothing is deleted.
@@ -36,7 +36,7 @@ fn it_goes_and_nothing_else() {
     assert_eq!(ground.processes(), Vec::<String>::new());
     assert!(!ground.profile_state().join("kubeconfig").exists());
 
-    // Again: already gone is success; and verbs that need a cluster say so.
+    // Again: a missing profile is a success; and commands that need a cluster report that.
     let again = ground.kstrim(&["down", "--yes", "-o", "json"]).expect(0);
     assert_eq!(again.events().task("profile").0, "already_done", "{again}");
     let run = ground.kstrim(&["smoke-test", "-o", "json"]).expect(3);

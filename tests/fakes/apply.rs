@@ -47,7 +47,7 @@ impl Options {
     }
 }
 
-/// Why one object is refused, as kubectl says it.
+/// Why one object is rejected, in kubectl's words.
 pub enum Refusal {
     /// No such kind.
     NoMatch(String),
@@ -142,7 +142,7 @@ fn no_match(document: &Value, source: &str) -> String {
     )
 }
 
-/// Apply one object; what kubectl prints, and a warning.
+/// Apply one object; returns kubectl's output, and a warning.
 pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String, Option<String>), Refusal> {
     let (api, kind) = (text(&new, "/apiVersion").to_owned(), text(&new, "/kind").to_owned());
     let name = text(&new, "/metadata/name").to_owned();
@@ -273,8 +273,8 @@ pub fn create(
     Ok(c.create(resource, new))
 }
 
-/// What is written is kept in the version that its definition stores; a definition remembers every
-/// version that it ever stored.
+/// An object is stored in the storage version of its definition; a definition remembers every version that it ever
+/// stored.
 pub fn stored(c: &Cluster, resource: &Resource, object: &mut Value) {
     let storage = |crd: &Value| {
         let versions = crd["spec"]["versions"].as_array().into_iter().flatten();
@@ -295,7 +295,7 @@ pub fn stored(c: &Cluster, resource: &Resource, object: &mut Value) {
     }
 }
 
-/// Whoever applied is a field manager of the object from now on.
+/// The applier is a field manager of the object from now on.
 fn note(object: &mut Value, api_version: &str, options: &Options) {
     let operation = if options.server_side { "Apply" } else { "Update" };
     managed::note(object, &Entry { manager: &options.manager, operation, api_version, status: false });

@@ -1,10 +1,10 @@
-//! Rings when a cluster changes: a watch sleeps until then. On Linux the kernel tells (inotify on the
-//! profile's `due` file, which every save writes last); elsewhere it is looked at every 8 ms.
+//! Notifies when a cluster changes: a watch sleeps until then. On Linux the kernel notifies (inotify on the profile's
+//! `due` file, which every save writes last); elsewhere it is polled every 8 ms.
 
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a sleeper stays away at most: whether its client is gone, only it can see.
+/// Maximum time that a watch sleeps: it must also check whether its client still exists.
 const LONGEST: Duration = Duration::from_millis(200);
 
 /// Bound to one profile's `due` file.
@@ -15,7 +15,7 @@ pub struct Bell {
 
 #[cfg(target_os = "linux")]
 impl Bell {
-    /// A bell for this file. Changes from now on ring it.
+    /// A bell for this file. It rings for changes from now on.
     pub fn on(due: &Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let events = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
@@ -37,7 +37,7 @@ impl Bell {
         };
         let most = Timespec { tv_sec: 0, tv_nsec: most.as_nanos() as i64 };
         if poll(&mut [PollFd::new(events, PollFlags::IN)], Some(&most)).is_ok_and(|ready| ready > 0) {
-            // All that rang until now is one change to look for.
+            // All notifications until now are one change.
             let _ = rustix::io::read(events, &mut [0; 4096]);
         }
     }

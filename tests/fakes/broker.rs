@@ -1,5 +1,5 @@
-//! A stand-in Kafka broker: speaks Kafka's protocol, keeps its logs as files in a folder (so
-//! that several processes can be brokers of one cluster), and misbehaves as told.
+//! A stand-in Kafka broker: implements Kafka's protocol, keeps its logs as files in a directory (so that several
+//! processes can be brokers of one cluster), and has configurable faults.
 
 mod groups;
 pub mod log;
@@ -49,7 +49,7 @@ struct Shared {
     idle: AtomicU32,
 }
 
-/// The folders of the partitions that the broker `me` of `setup` holds, as in its `kafka-logN`.
+/// The directories of the partitions that the broker `me` of `setup` holds, as in its `kafka-logN`.
 pub fn folders(dir: &Path, setup: &Setup) -> io::Result<Vec<String>> {
     let logs = Logs::open(dir)?;
     let mut folders = vec!["__cluster_metadata-0".to_owned(), "meta.properties".to_owned()];

@@ -1,4 +1,4 @@
-//! Certificates: those of Strimzi's in Secrets, those of minikube's in its folder.
+//! Certificates: Strimzi's in Secrets, minikube's in its directory.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,7 +34,7 @@ fn secret(c: &mut Cluster, kafka: &Value, suffix: &str, name: &str, component: &
             "labels": labels(cluster, name, component), "ownerReferences": [of_kafka(kafka)]}}));
 }
 
-/// Both authorities' certificates in one Secret, for whatever trusts them, and who may come to the brokers.
+/// Both authorities' certificates in one Secret, for clients, and the NetworkPolicy of the brokers.
 pub fn trust(c: &mut Cluster, kafka: &Value) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let signer = STANDARD.encode(SIGNER);
@@ -49,14 +49,14 @@ pub fn trust(c: &mut Cluster, kafka: &Value) {
             "ingress": [{"ports": [{"port": 9092, "protocol": "TCP"}]}]}}));
 }
 
-/// What `-o go-template={{index .data "KEY" | base64decode}}` makes of a Secret.
+/// The output of `-o go-template={{index .data "KEY" | base64decode}}` for a Secret.
 pub fn template(secret: &Value, template: &str) -> Option<String> {
     let key = template.strip_prefix(r#"{{index .data ""#)?.strip_suffix(r#"" | base64decode}}"#)?;
     let bytes = STANDARD.decode(secret["data"][key].as_str()?).ok()?;
     String::from_utf8(bytes).ok()
 }
 
-/// The files that a start leaves in minikube's folder.
+/// The files that a start leaves in minikube's directory.
 pub fn files(scenario: &Scenario, profile: &str) {
     let home = crate::minikube::home();
     let folder = format!("{home}/profiles/{profile}");

@@ -1,9 +1,8 @@
-//! One cluster's objects: the store that the API server would be, the clock that drives the
-//! controllers, and what those remember.
+//! One cluster's objects: the store of the API server, the clock that drives the controllers, and their state.
 //!
-//! Controllers are level-triggered functions over the store; each waits with
-//! [`Cluster::elapsed`], a named timer. [`Cluster::advance`] walks from timer to timer, so that
-//! what is seen depends only on what was applied and when, not on how often anybody looked.
+//! Controllers are level-triggered functions of the store; each waits with [`Cluster::elapsed`], a named timer.
+//! [`Cluster::advance`] proceeds from timer to timer, so that the observed states depend only on what was applied and
+//! when, not on how often they were read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +16,13 @@ use crate::managed;
 use crate::scenario::Scenario;
 use crate::world::{Place, Profile, now};
 
-/// Objects, clock, timers. What is not skipped is its file (`store.rs`).
+/// Objects, clock, timers. The fields that are not skipped are its file (`store.rs`).
 #[derive(Serialize, Deserialize)]
 pub struct Cluster {
-    /// One more with each writing, from a number that no earlier cluster came to (the time it was made, in ms). It
-    /// comes first, so that it can be read without the rest.
+    /// Incremented with each write, from a number that no earlier cluster reached (the time of its creation, in ms).
+    /// It comes first, so that it can be read without the rest.
     pub(crate) saves: i64,
-    /// The profile's name, which is the node's too.
+    /// The profile's name, which is also the node's.
     #[serde(skip)]
     pub profile: String,
     pub ip: String,
@@ -36,43 +35,43 @@ pub struct Cluster {
     /// By `plural.group/namespace/name`.
     pub objects: BTreeMap<String, Value>,
     pub timers: BTreeMap<String, i64>,
-    /// What controllers remember beside the objects.
+    /// State of the controllers besides the objects.
     pub memory: Memory,
     #[serde(skip)]
     pub topics: std::path::PathBuf,
     serial: u64,
-    /// Lines for the file of changes that are not in it yet.
+    /// Lines that must still be appended to the file of changes.
     #[serde(skip)]
     pub(crate) changes: Vec<String>,
     /// Length of the file of changes.
     pub(crate) written: u64,
-    /// How much changed since it was read.
+    /// How much has changed since it was read.
     #[serde(skip)]
     pub(crate) moves: u64,
-    /// The version of Strimzi's resources in which the operator writes that is at work now.
+    /// The version of Strimzi's resources that the running operator writes.
     #[serde(skip)]
     pub(crate) writes_in: Option<&'static str>,
-    /// Under which choices ([`Scenario::id`]) the controllers have come to rest, if nothing happened since.
+    /// Under which scenarios ([`Scenario::id`]) the controllers have nothing to do, if nothing happened since.
     pub(crate) at_rest: Option<u64>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
-    /// Reconciliations under way, by `namespace/name` of the Kafka: the locks.
+    /// Reconciliations in progress, by `namespace/name` of the Kafka resource: the locks.
     pub running: BTreeMap<String, Reconciliation>,
-    /// What was reconciled last, by uid of the Kafka.
+    /// What was reconciled last, by uid of the Kafka resource.
     pub done: BTreeMap<String, String>,
     /// Which cluster id a volume was formatted with, by uid of its claim.
     pub volumes: BTreeMap<String, String>,
-    /// Cluster ids, by uid of the Kafka.
+    /// Cluster ids, by uid of the Kafka resource.
     pub cluster_ids: BTreeMap<String, String>,
     /// Hashes of pod templates, by uid and generation of their Deployment.
     pub templates: BTreeMap<String, String>,
-    /// How often a pod had to wait longer, by its uid.
+    /// How often a pod's back-off was increased, by its uid.
     pub back_offs: BTreeMap<String, u32>,
     /// Field managers: what each applied last, by key and manager.
     pub applied: BTreeMap<String, BTreeMap<String, Value>>,
-    /// Kafkas whose pods did not come in time, by uid.
+    /// Kafka resources whose pods did not become ready in time, by uid.
     pub fatal: BTreeMap<String, bool>,
     /// The operator that hangs, by its pod's uid.
     #[serde(default)]
@@ -83,9 +82,9 @@ pub struct Memory {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reconciliation {
-    /// Of the Kafka it began for.
+    /// The uid of its Kafka resource.
     pub uid: String,
-    /// Of the operator pod that runs it.
+    /// The uid of the operator pod that runs it.
     pub operator: String,
     /// What it reconciles: generations of the Kafka and its pools.
     pub marker: String,
@@ -124,8 +123,8 @@ impl Cluster {
         self.timers.values().copied().filter(|due| *due > self.clock).min()
     }
 
-    /// Let time pass until `to`. Controllers that are at rest look again when a timer fires, or the choices are others:
-    /// what they do depends on nothing else.
+    /// Advance the time to `to`. Controllers that have nothing to do run again when a timer fires, or the scenario
+    /// changed: what they do depends on nothing else.
     pub fn advance(&mut self, to: i64) {
         loop {
             if self.at_rest != Some(self.scenario.id) {
@@ -134,7 +133,7 @@ impl Cluster {
             match self.next_due() {
                 Some(due) if due <= to => {
                     self.clock = due;
-                    // Even if nobody has anything to do: who waits for the next timer must not find this one again.
+                    // Even if there is nothing to do: whoever waits for the next timer must not find this one again.
                     self.touch();
                 }
                 _ => break,
@@ -160,7 +159,7 @@ impl Cluster {
         panic!("the controllers do not come to rest");
     }
 
-    /// Whether `ms` have passed since this was first asked about `uid` and `step`.
+    /// Whether `ms` have passed since the first call for `uid` and `step`.
     pub fn elapsed(&mut self, uid: &str, step: &str, ms: u64) -> bool {
         let name = format!("{uid}/{step}");
         if let Some(due) = self.timers.get(&name) {
@@ -171,7 +170,7 @@ impl Cluster {
         ms == 0
     }
 
-    /// As [`Cluster::elapsed`], and starts again when it has.
+    /// Like [`Cluster::elapsed`], and restarts after that.
     pub fn lapse(&mut self, uid: &str, step: &str, ms: u64) -> bool {
         let passed = self.elapsed(uid, step, ms);
         if passed {
@@ -180,7 +179,7 @@ impl Cluster {
         passed
     }
 
-    /// As [`Cluster::lapse`] with a wait that doubles every time, up to 64-fold: a pod's back-off.
+    /// Like [`Cluster::lapse`] with a time that doubles every time, up to 64-fold: a pod's back-off.
     pub fn back_off(&mut self, uid: &str, ms: u64) -> bool {
         let before = self.memory.back_offs.get(uid).copied().unwrap_or(0);
         let passed = self.lapse(uid, "back-off", ms << before.min(6));
@@ -195,7 +194,7 @@ impl Cluster {
         self.touch();
     }
 
-    /// Time stood still (the profile was stopped): move every timer.
+    /// Time was suspended (the profile was stopped): shift every timer.
     pub fn thaw(&mut self) {
         let pause = now() - self.clock;
         self.timers.values_mut().for_each(|due| *due += pause);
@@ -203,7 +202,7 @@ impl Cluster {
         self.touch();
     }
 
-    /// 32 hex digits nobody has had.
+    /// 32 unique hex digits.
     pub fn random(&mut self) -> String {
         self.serial += 1;
         self.touch();
@@ -216,12 +215,12 @@ impl Cluster {
         format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32])
     }
 
-    /// The clock as the API prints it, in whole seconds.
+    /// The clock in the API's format, in whole seconds.
     pub fn time(&self) -> String {
         stamp(self.clock - self.clock.rem_euclid(1000))
     }
 
-    /// The clock as Strimzi prints it, with nanoseconds.
+    /// The clock in Strimzi's format, with nanoseconds.
     pub fn fine_time(&self) -> String {
         self.time_with("000001")
     }
@@ -235,7 +234,7 @@ impl Cluster {
         format!("{}.{:03}{digits}Z", self.time().trim_end_matches('Z'), self.clock.rem_euclid(1000))
     }
 
-    /// Something changed that is no object: look at everything again.
+    /// Something other than an object changed: run all controllers again.
     pub fn touch(&mut self) {
         self.moves += 1;
         self.at_rest = None;
@@ -247,7 +246,7 @@ impl Cluster {
         self.changes.push(format!("{line}\n"));
     }
 
-    /// A new object; fills in uid, times and versions. The caller has made sure that it is new.
+    /// A new object; sets uid, times and versions. The caller has checked that it does not exist.
     pub fn create(&mut self, resource: &Resource, mut object: Value) -> String {
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or("").to_owned();
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
@@ -275,14 +274,14 @@ impl Cluster {
         self.create(&kinds::of_object(&object), object)
     }
 
-    /// An object of a controller's, unless there is one of its name.
+    /// An object of a controller, unless one with its name exists.
     pub fn ensure(&mut self, object: Value) {
         if self.get(&key_of(&object)).is_none() {
             self.add(object);
         }
     }
 
-    /// An object of a controller's; of one that is there, this field of its spec becomes the new one's.
+    /// An object of a controller; if it exists, this field of its spec is replaced with the new one's.
     pub fn put(&mut self, object: Value, field: &str) {
         match self.get(&key_of(&object)).is_some() {
             true => self.update(&key_of(&object), |o| o["spec"][field] = object["spec"][field].clone()),
@@ -290,7 +289,7 @@ impl Cluster {
         }
     }
 
-    /// The operator that is at work, if one is, becomes a field manager of a custom resource.
+    /// The running operator, if there is one, becomes a field manager of a custom resource.
     fn written_by_the_operator(&self, key: &str, object: &mut Value, status: bool) {
         let Some(version) = self.writes_in.filter(|_| managed::versions(self, key).is_some()) else { return };
         let group = key.split('/').next().and_then(|resource| resource.split_once('.'));
@@ -299,8 +298,8 @@ impl Cluster {
         managed::note(object, &managed::Entry { manager, operation, api_version: &api_version, status });
     }
 
-    /// Change an object; nothing happens if it comes out the same. Removes it when the last
-    /// finalizer of a deleted one goes.
+    /// Change an object; nothing happens if it stays the same. Removes it when the last finalizer of a deleted one is
+    /// removed.
     pub fn update(&mut self, key: &str, change: impl FnOnce(&mut Value)) {
         let Some(old) = self.objects.get(key) else { return };
         let mut new = old.clone();
@@ -338,7 +337,7 @@ impl Cluster {
         }
     }
 
-    /// The DELETE verb: pods end gracefully, finalizers hold.
+    /// The DELETE request: pods end gracefully, finalizers are respected.
     pub fn delete(&mut self, key: &str) {
         let Some(object) = self.objects.get(key) else { return };
         if object["metadata"]["deletionTimestamp"].is_string() {
@@ -368,7 +367,7 @@ impl Cluster {
         });
     }
 
-    /// Gone at once.
+    /// Delete immediately.
     pub fn remove(&mut self, key: &str) {
         let Some(mut object) = self.objects.remove(key) else { return };
         self.rv += 1;
@@ -383,7 +382,7 @@ impl Cluster {
         self.objects.get(key)
     }
 
-    /// Of the node, and so of the API server.
+    /// The version of the node, and of the API server.
     pub fn kubelet_version(&self) -> &str {
         let node = self.get(&format!("nodes//{}", self.profile));
         node.map_or("", |node| text(node, "/status/nodeInfo/kubeletVersion"))
@@ -451,7 +450,7 @@ impl Cluster {
         self.add(event);
     }
 
-    /// Put a test's object as if it had been there for long.
+    /// Add a test's object as if it had existed for a long time.
     pub fn seed(&mut self, object: Value) {
         if let Err(e) = crate::apply::one(self, object, &crate::apply::Options::seed()) {
             panic!("a seeded object is refused: {e}");
@@ -461,7 +460,7 @@ impl Cluster {
     }
 }
 
-/// The key of an object that a controller makes.
+/// The key of an object that a controller creates.
 fn key_of(object: &Value) -> String {
     kinds::of_object(object).key(text(object, "/metadata/namespace"), text(object, "/metadata/name"))
 }
@@ -483,7 +482,7 @@ pub fn stamp(ms: i64) -> String {
 
 /// Text at a JSON pointer, or "".
 pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    // `Value::pointer` makes two strings of each step; few have anything to unescape.
+    // `Value::pointer` allocates two strings for each step; few have anything to unescape.
     let found = match pointer.contains('~') {
         true => value.pointer(pointer),
         false => pointer.split('/').skip(1).try_fold(value, |value, step| match value {

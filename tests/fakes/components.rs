@@ -1,6 +1,6 @@
-//! What stands beside a Kafka: Connect, MirrorMaker 2 and the bridge from resources of their own, the
-//! exporter and Cruise Control from fields of the Kafka. Shapes and words follow
-//! strimzi-kafka-operator's assembly operators.
+//! The components of a Kafka cluster: Connect, MirrorMaker 2 and the bridge from their own resources, the exporter
+//! and Cruise Control from fields of the Kafka resource. Objects and messages follow strimzi-kafka-operator's
+//! assembly operators.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::deployments::{hash, owner};
 use crate::desired;
 use crate::pods;
 
-/// A kind of resource and what the operator makes of it.
+/// A kind of resource and what the operator creates for it.
 struct Sort {
     plural: &'static str,
     kind: &'static str,
@@ -64,7 +64,7 @@ pub fn run(c: &mut Cluster, watches: &dyn Fn(&str) -> bool, deployment: &Value) 
     connectors(c, watches);
 }
 
-/// Connectors, and what carries records from topic to topic: see `Logs::carry` of the stand-in broker.
+/// Connectors, and the transfers from topic to topic: see `Logs::carry` of the stand-in broker.
 fn connectors(c: &mut Cluster, watches: &dyn Fn(&str) -> bool) {
     let mut links = Vec::new();
     let loses = c.scenario.loses;
@@ -125,7 +125,7 @@ fn connectors(c: &mut Cluster, watches: &dyn Fn(&str) -> bool) {
     let now = json!(links).to_string();
     let was = std::fs::read_to_string(&file).unwrap_or_else(|_| "[]".into());
     if was != now {
-        // What was carried is of the links that were.
+        // The previous transfers belong to connectors that no longer exist.
         let _ = std::fs::create_dir_all(c.topics.with_file_name(""));
         crate::broker::log::write_whole(&file, now.as_bytes()).expect("FAKE_WORLD is writable");
     }
@@ -206,7 +206,7 @@ fn not_ready(c: &mut Cluster, key: &str, reason: &str, message: &str, generation
     });
 }
 
-/// Pods of a part that are not going.
+/// Pods of a part that are not being deleted.
 pub fn pods_of(c: &Cluster, ns: &str, cluster: &str, part: &str) -> Vec<Value> {
     let mine = |p: &&Value| {
         text(p, "/metadata/labels/strimzi.io~1cluster") == cluster
@@ -270,18 +270,19 @@ pub fn workload(
     c.put(deployment, "template");
 }
 
-/// What is made of a Kafka beside brokers and entity operator: field, part, variable of the image.
+/// What is created for fields of a Kafka resource besides brokers and entity operator: field, part, variable of the
+/// image.
 const FIELDS: [(&str, &str, &str); 2] = [
     ("kafkaExporter", "kafka-exporter", "STRIMZI_DEFAULT_KAFKA_EXPORTER_IMAGE"),
     ("cruiseControl", "cruise-control", "STRIMZI_DEFAULT_CRUISE_CONTROL_IMAGE"),
 ];
 
-/// With which the topic operator comes to Cruise Control.
+/// The topic operator's credentials for Cruise Control.
 fn topic_operators_secret(cluster: &str) -> String {
     format!("{cluster}-entity-topic-operator-cc-api")
 }
 
-/// Make one of the parts as the Kafka's field asks for it, or take it away where it does not any more.
+/// Create one of the parts that the Kafka resource's field requests, or delete it if the field no longer exists.
 pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value, wanted: &str) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     for (field, part, variable) in FIELDS.into_iter().filter(|(_, part, _)| *part == wanted) {
@@ -311,7 +312,7 @@ pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value, wanted: &str
     }
 }
 
-/// Whether one of the parts is up, or not wanted.
+/// Whether one of the parts is ready, or not requested.
 pub fn of_kafka_ready(c: &Cluster, kafka: &Value, wanted: &str) -> bool {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let mut asked =
@@ -322,7 +323,7 @@ pub fn of_kafka_ready(c: &Cluster, kafka: &Value, wanted: &str) -> bool {
     })
 }
 
-/// Why the operator refuses a Kafka for what shall stand beside it.
+/// Why the operator rejects a Kafka resource because of its components.
 pub fn refusal(kafka: &Value, brokers: u64) -> Option<(String, String)> {
     if !kafka["spec"]["cruiseControl"].is_object() || brokers > 1 {
         return None;

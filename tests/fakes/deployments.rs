@@ -1,5 +1,5 @@
-//! The Deployment and ReplicaSet controllers in one: one pod for every template, the old one
-//! goes when the new one is ready (or at once, with strategy Recreate).
+//! The Deployment and ReplicaSet controllers in one: one pod for every template; the old one is deleted when the new
+//! one is ready (or immediately, with strategy Recreate).
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -93,7 +93,8 @@ fn one(c: &mut Cluster, key: &str) {
     status(c, key, &set_name, [replicas, there, ready, old_pods], refused);
 }
 
-/// `refused`: why a pod of the ReplicaSet was not made, which the Deployment tells of as long as it is so.
+/// `refused`: why a pod of the ReplicaSet could not be created, which is a condition of the Deployment as long as it
+/// applies.
 fn status(c: &mut Cluster, key: &str, set: &str, counts: [u64; 4], refused: Option<String>) {
     let [replicas, there, ready, old] = counts;
     let time = c.time();
@@ -142,7 +143,7 @@ fn status(c: &mut Cluster, key: &str, set: &str, counts: [u64; 4], refused: Opti
     });
 }
 
-/// Set a condition only if it says something new, so that its times stay.
+/// Set a condition only if it changes, so that its times are kept.
 fn settle(list: &mut Value, new: Value, time: &str) {
     let old = list.as_array().into_iter().flatten().find(|c| c["type"] == new["type"]);
     let same = |name: &str| old.is_some_and(|old| old[name] == new[name]);
@@ -156,7 +157,7 @@ pub fn owner(api: &str, kind: &str, name: &str, uid: &str, controller: bool) -> 
         "name": name, "uid": uid})
 }
 
-/// Make a pod; what the API server says if admission refuses it.
+/// Create a pod; returns the API server's message if admission rejects it.
 fn make_pod(c: &mut Cluster, set_key: &str, deployment: &Value) -> Option<String> {
     let set = c.objects[set_key].clone();
     let name = text(&set, "/metadata/name");

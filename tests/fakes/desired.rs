@@ -1,5 +1,5 @@
-//! What the operator makes of a Kafka and its pools: the refusals, the objects, the status.
-//! The shapes are those of recordings 01 and 02.
+//! What the operator creates for a Kafka resource and its pools: the rejections, the objects, the status. The objects
+//! are those of recordings 01 and 02.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, text};
 use crate::deployments::{hash, owner};
 use crate::pods;
 
-/// A group of like nodes: a KafkaNodePool, or what came before there were pools.
+/// A group of equal nodes: a KafkaNodePool, or its equivalent from before node pools.
 pub struct Pool {
     pub name: String,
     pub ids: Vec<u64>,
@@ -30,13 +30,13 @@ impl Pool {
     }
 }
 
-/// Of the operator's Deployment, the value of an environment variable.
+/// The value of an environment variable of the operator's Deployment.
 pub fn env(deployment: &Value, name: &str) -> Option<String> {
     let all = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array()?;
     Some(all.iter().find(|e| e["name"] == name)?["value"].as_str()?.to_owned())
 }
 
-/// The pools of a Kafka, with ids given in order of their names.
+/// The pools of a Kafka resource, with ids assigned in order of their names.
 pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let mut used = crate::operator::node_ids_in_use(c, ns, cluster);
@@ -68,19 +68,20 @@ pub fn pools(c: &Cluster, kafka: &Value) -> Vec<Pool> {
     all
 }
 
-/// What a reconciliation takes up: the generation of the Kafka, then of its pools.
+/// What a reconciliation processes: the generation of the Kafka resource, then of its pools.
 pub fn marker(kafka: &Value, pools: &[Pool]) -> String {
     let of = |o: &Value| format!("{}:{}", text(o, "/metadata/uid"), o["metadata"]["generation"]);
     let pools: Vec<String> = pools.iter().map(|pool| of(&pool.object)).collect();
     let asked = ["pause-reconciliation", "node-pools", "kraft"]
         .map(|name| text(kafka, &format!("/metadata/annotations/strimzi.io~1{name}")).to_owned())
         .join(" ");
-    // The operator looks again when its own write of the status has changed it.
+    // The operator reconciles again when its own status update has changed it.
     let state = text(kafka, "/status/kafkaMetadataState");
     format!("{}/{asked} {state}/{}", kafka["metadata"]["generation"], pools.join(","))
 }
 
-/// The Kafka with the annotations that it had when the reconciliation of this marker began; node pools are listed later.
+/// The Kafka resource with its annotations at the start of the reconciliation with this marker; node pools are listed
+/// later.
 pub fn as_begun(kafka: &Value, marker: &str) -> Value {
     let mut kafka = kafka.clone();
     let asked = marker.split('/').nth(1).unwrap_or_default();
@@ -95,14 +96,14 @@ pub fn as_begun(kafka: &Value, marker: &str) -> Value {
     kafka
 }
 
-/// The Kafka versions an operator knows, from its Deployment, with their images.
+/// The Kafka versions that an operator supports, from its Deployment, with their images.
 fn versions(deployment: &Value) -> Vec<(String, String)> {
     let list = env(deployment, "STRIMZI_KAFKA_IMAGES").unwrap_or_default();
     let pairs = list.lines().filter_map(|line| line.trim().split_once('='));
     pairs.map(|(version, image)| (version.to_owned(), image.to_owned())).collect()
 }
 
-/// Why the operator refuses a Kafka: reason and message.
+/// Why the operator rejects a Kafka resource: reason and message.
 pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(String, String)> {
     let known = versions(deployment);
     let version = text(kafka, "/spec/kafka/version");
@@ -150,7 +151,7 @@ pub fn labels(cluster: &str, name: &str, component: &str) -> Value {
     })
 }
 
-/// Of these labels, those by which what they are on is selected.
+/// Those of these labels that belong in a selector.
 pub fn selector(labels: &Value) -> Value {
     json!({"strimzi.io/cluster": labels["strimzi.io/cluster"], "strimzi.io/kind": labels["strimzi.io/kind"],
         "strimzi.io/name": labels["strimzi.io/name"]})
@@ -219,12 +220,12 @@ pub fn services(c: &mut Cluster, kafka: &Value) {
     }
 }
 
-/// The id of a Kafka's cluster, once its pods were made.
+/// The id of a Kafka cluster, after its pods were created.
 pub fn cluster_id(c: &Cluster, kafka: &Value) -> Option<String> {
     c.memory.cluster_ids.get(text(kafka, "/metadata/uid")).cloned()
 }
 
-/// `nodeIds` and the like on the pools.
+/// The status of the pools, such as `nodeIds`.
 pub fn pool_status(c: &mut Cluster, kafka: &Value, pools: &[Pool]) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     let id = cluster_id(c, kafka);
@@ -262,7 +263,7 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
     let (version, image) = kafka_version(kafka, deployment);
     let image = kafka["spec"]["kafka"]["image"].as_str().map_or(image, str::to_owned);
     if cluster_id(c, kafka).is_none() {
-        // An id that stands in the status is taken: how a cluster is recovered from its volumes.
+        // An id in the status is used: this is how a cluster is recovered from its volumes.
         let id = match text(kafka, "/status/clusterId") {
             "" => crate::topics::base64(&c.random()),
             given => given.to_owned(),
@@ -284,7 +285,7 @@ pub fn make_pod_sets(c: &mut Cluster, kafka: &Value, pools: &[Pool], deployment:
         } else {
             of_kafka(kafka)
         };
-        // An operator before 1.0 writes what it reads: v1beta2.
+        // An operator before 1.0 writes the version that it reads: v1beta2.
         let (_, served) = text(kafka, "/apiVersion").rsplit_once('/').unwrap_or_default();
         let set = json!({
             "apiVersion": format!("core.strimzi.io/{served}"), "kind": "StrimziPodSet",
@@ -337,7 +338,7 @@ fn pod_template(
         "subdomain": format!("{}-kafka-brokers", text(kafka, "/metadata/name")),
         "terminationGracePeriodSeconds": 30, "volumes": pod_volumes});
     let heap = text(&pool.spec, "/jvmOptions/-Xms");
-    // Dynamic options are changed without a restart (recording 17); the rest needs new pods.
+    // Dynamic options are changed without a restart (recording 17); other changes need new pods.
     let config = &kafka["spec"]["kafka"]["config"];
     let (listeners, metrics) =
         (&kafka["spec"]["kafka"]["listeners"], &kafka["spec"]["kafka"]["metricsConfig"]);
@@ -360,7 +361,7 @@ pub fn template<'a>(set: &'a Value, pod: &str) -> Option<&'a Value> {
     set["spec"]["pods"].as_array()?.iter().find(|t| text(t, "/metadata/name") == pod)
 }
 
-/// The pod set controller: missing pods are made, others than wanted are deleted.
+/// The pod set controller: creates missing pods and deletes surplus ones.
 pub fn pod_sets(c: &mut Cluster) {
     for key in c.keys("strimzipodsets.core.strimzi.io", "") {
         let set = c.objects[&key].clone();
@@ -374,7 +375,7 @@ pub fn pod_sets(c: &mut Cluster) {
         for template in &wanted {
             let pod_key = format!("pods/{ns}/{}", text(template, "/metadata/name"));
             let Some(pod) = c.get(&pod_key).cloned() else {
-                // As the operator's client words it; the reconciliation ends there.
+                // In the words of the operator's client; the reconciliation ends there.
                 if let Some(words) = pods::refusal(c, text(template, "/metadata/name")) {
                     refused = Some(format!(
                         "Failure executing: POST at: https://10.96.0.1:443/api/v1/namespaces/{ns}/pods. Message: {words}. \
@@ -443,7 +444,7 @@ pub fn entity_operator(c: &mut Cluster, kafka: &Value, deployment: &Value) {
     crate::components::workload(c, ns, &name, &labels, &owners, containers, "Recreate");
 }
 
-/// Whether the entity operator is Available, or not wanted.
+/// Whether the entity operator is Available, or not requested.
 pub fn entity_ready(c: &Cluster, kafka: &Value) -> bool {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     if !kafka["spec"]["entityOperator"].is_object() {
@@ -455,7 +456,7 @@ pub fn entity_ready(c: &Cluster, kafka: &Value) -> bool {
     })
 }
 
-/// What 1.2.0 says of every Kafka.
+/// The condition that 1.2.0 adds to every Kafka resource.
 pub fn security() -> Value {
     json!({"authentication": {"type": "strimzi-mtls"}, "encryption": {"type": "strimzi-tls"}})
 }

@@ -1,4 +1,4 @@
-//! docker, as far as a preflight or a teardown asks it: version, info, ps, volumes; and what a test does to a machine.
+//! docker, as far as preflight and teardown need it: version, info, ps, volumes; and what a test does to a machine.
 
 use serde_json::json;
 
@@ -80,7 +80,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
     Ok(0)
 }
 
-/// The fields of `info` that anybody looks at.
+/// The fields of `info` that are used.
 fn info() -> String {
     let id = if other_engine() { "ELSE:WHERE" } else { "7TRN:IPZB" };
     json!({"ID": id, "NCPU": 2, "MemTotal": 25_276_063_744_u64, "ServerVersion": "28.2.2", "OSType": "linux",

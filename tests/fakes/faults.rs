@@ -1,4 +1,4 @@
-//! Injected faults: which one meets this call, and what it does.
+//! Injected faults: which one applies to this call, and its effect.
 
 use std::fs;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::io::{Done, End, Io};
 use crate::scenario::{Action, Fault};
 use crate::world::{Place, write};
 
-/// The fault that meets this call, if any. Counts every rule's matching calls.
+/// The fault that applies to this call, if any. Counts every rule's matching calls.
 pub fn find(place: &Place, program: &str, args: &[String]) -> Option<Action> {
     if place.scenario.faults.is_empty() {
         return None;
@@ -111,14 +111,14 @@ fn parent_name() -> Option<String> {
     Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned())
 }
 
-/// SIGKILL to kstrim, and to nobody else: a test that calls a stand-in itself must survive.
+/// SIGKILL to kstrim, and to no other process: a test that calls a stand-in itself must survive.
 fn kill_parent() -> Result<(), End> {
     let Some(parent) = rustix::process::getppid() else { return Ok(()) };
     if let Some(name) = parent_name().filter(|name| !name.starts_with("kstrim")) {
         return Err(End::Error(format!("fake: the parent to kill is {name}, not kstrim")));
     }
     let _ = rustix::process::kill_process(parent, rustix::process::Signal::KILL);
-    // Let it die before this one's exit could tell it anything.
+    // Let it end before it can receive this one's exit status.
     for _ in 0..200 {
         if rustix::process::getppid() != Some(parent) {
             break;

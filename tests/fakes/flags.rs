@@ -4,16 +4,16 @@ use crate::io::End;
 
 #[derive(Debug, Clone, Default)]
 pub struct Args {
-    /// What is neither flag nor after `--`: `start`, `profile list`, `get pods`.
+    /// The words that are neither flags nor after `--`: `start`, `profile list`, `get pods`.
     pub words: Vec<String>,
     /// After `--`.
     pub rest: Vec<String>,
     flags: Vec<(String, String)>,
 }
 
-/// What a program knows of its flags.
+/// A program's flags.
 struct Known {
-    /// Those that take a value in the next word.
+    /// Those whose value is the next word.
     valued: &'static str,
     /// The others; `None`: any.
     switches: Option<&'static str>,
@@ -75,7 +75,7 @@ impl Args {
         Self::parse(args, &KUBECTL).unwrap_or_default()
     }
 
-    /// `Err`: the verb, and its flag that is not known.
+    /// `Err`: the command, and its unknown flag.
     fn parse(args: &[String], known: &Known) -> Result<Self, (String, String)> {
         let among = |list: &str, name: &str| list.split_whitespace().any(|flag| flag == name);
         let mut out = Self::default();

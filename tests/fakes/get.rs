@@ -1,4 +1,4 @@
-//! `kubectl get`: raw paths, watches, and the few forms that people type.
+//! `kubectl get`: raw paths, watches, and the common forms of users.
 
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ pub fn api_version(resource: &Resource, version: &str) -> String {
     if resource.group.is_empty() { version.to_owned() } else { format!("{}/{version}", resource.group) }
 }
 
-/// What is stored in a version that the definition does not list any more cannot be read.
+/// Objects stored in a version that the definition no longer lists cannot be read.
 fn unreadable(cluster: &Cluster, found: &kinds::Path) -> Option<End> {
     let (resource, namespace) = (found.resource.stored(), &found.namespace);
     let versions = crate::managed::versions(cluster, &found.resource.key(namespace, ""))?;
@@ -145,7 +145,7 @@ fn well_known(cluster: &Cluster, path: &str) -> Option<String> {
         "/readyz" | "/livez" | "/healthz" => Some("ok".into()),
         "/version" => Some(format!("{}\n", server_version(cluster.kubelet_version()))),
         path if path == format!("/api/v1/nodes/{}/proxy/stats/summary", cluster.profile) => {
-            // The kubelet's own; it measures no volumes of minikube's provisioner.
+            // The kubelet's own; it does not measure volumes of minikube's provisioner.
             let free = cluster.scenario.node_free_mb.unwrap_or(20_480) << 20;
             let fs = json!({"availableBytes": free, "capacityBytes": 40_u64 << 30});
             Some(json!({"node": {"nodeName": cluster.profile, "fs": fs}, "pods": []}).to_string())
@@ -164,7 +164,7 @@ pub fn server_version(version: &str) -> Value {
         "goVersion": "go1.26.8", "compiler": "gc", "platform": "linux/amd64"})
 }
 
-/// What `get`, `delete` and the like name: `kafka/x`, `kafka x y`, `pods,kafka`.
+/// The objects in the arguments of `get`, `delete` and others: `kafka/x`, `kafka x y`, `pods,kafka`.
 pub fn targets(cluster: &Cluster, words: &[String]) -> Result<Vec<(Resource, Option<String>)>, End> {
     let resource = |word: &str| kinds::of_word(cluster, word).ok_or_else(|| unknown_type(word));
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Programs in pods that speak HTTP: the bridge, and whoever tells metrics.
+//! HTTP servers in pods: the bridge, and metrics.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::broker::log::Logs;
 
-/// What a pod says.
+/// A pod's response.
 #[derive(Clone)]
 pub enum Says {
     Bridge,
@@ -44,12 +44,12 @@ impl Head {
     }
 }
 
-/// Serve, a thread for each connection. `status`: what it answers to everything, if it is broken.
+/// Serve, with a thread for each connection. `status`: its response to every request, if it is broken.
 pub fn serve(listener: &TcpListener, dir: &Path, says: &Says, status: Option<u16>) {
     while let Ok((stream, _)) = listener.accept() {
         let (dir, says) = (dir.to_owned(), says.clone());
         std::thread::spawn(move || {
-            // A client that goes away is no event.
+            // A client that disconnects is not an error.
             let _ = answer(&stream, &dir, &says, status);
         });
     }

@@ -1,6 +1,6 @@
-//! `minikube image`: what a node's runtime refuses is a warning in minikube's log, with exit code 0
-//! (seen with minikube 1.38.1 and containerd). Its log reaches stderr from the threshold on
-//! that was asked for; by itself errors only.
+//! `minikube image`: an error of a node's runtime is a warning in minikube's log, with exit code 0 (seen with
+//! minikube 1.38.1 and containerd). Its log is written to stderr from the requested threshold on; by default only
+//! errors.
 
 use serde_json::{Value, json};
 
@@ -13,9 +13,9 @@ use crate::{deployments, nodes, pods, tar};
 
 pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     let name = args.profile();
-    // The real node takes images from the time its container runs. Here they are kept by the node's
-    // object, which comes with the API server: a little patience is all that can be seen of it.
-    // So with a node that is started again: it counts as stopped until its API server answers.
+    // The real node accepts images from the time its container runs. Here they are stored in the node's object, which
+    // exists as soon as the API server does: wait a little. A restarted node counts as stopped until its API server
+    // responds.
     let host = || place.lock().profiles.get(name).map(|p| p.host);
     let since = std::time::Instant::now();
     let comes = |host| match host {
@@ -94,7 +94,7 @@ fn load(place: &Place, io: &mut Io, args: &Args, word: &str) {
             format!("stat {word}: no such file or directory")
         }
         Err(_) => {
-            // Exit 0 all the same (recording 21).
+            // Exit code 0 nevertheless (recording 21).
             io.err(&format!("! The image '{word}' was not found; unable to add it to cache."));
             return;
         }
@@ -140,7 +140,7 @@ fn remove(place: &Place, io: &mut Io, word: &str) {
     }
 }
 
-/// An archive as `ctr images export` writes it, as far as anybody here looks into it.
+/// An archive in the format of `ctr images export`, as far as it is used.
 fn save(place: &Place, io: &mut Io, args: &Args, word: &str, file: &str) {
     let there = {
         let world = place.lock();

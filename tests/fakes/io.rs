@@ -1,14 +1,14 @@
-//! What a stand-in prints and how it ends. A fault may cut stdout short.
+//! The output and exit status of a stand-in. A fault may truncate stdout.
 
 use std::io::Write;
 
 /// stdout and stderr of one call.
 pub struct Io {
-    /// Bytes of stdout that still come out; `None`: all.
+    /// Bytes of stdout that are still written; `None`: all.
     pub left: Option<usize>,
     /// When `left` is used up: the exit code, or hang.
     pub then: Option<u8>,
-    /// Kept back until [`Io::release`], so that a killed parent has not read it.
+    /// Held back until [`Io::release`], so that a killed parent has not read it.
     pub hold: bool,
     held: Vec<u8>,
     sink: Box<dyn Write + Send>,
@@ -30,12 +30,12 @@ impl Io {
         Self::to(Box::new(std::io::stdout()))
     }
 
-    /// Prints all to somewhere else than stdout.
+    /// Prints to something other than stdout.
     pub fn to(sink: Box<dyn Write + Send>) -> Self {
         Self { left: None, then: None, hold: false, held: Vec::new(), sink }
     }
 
-    /// What is printed from now on comes bit by bit: whoever reads is told that it begins.
+    /// From now on the output is streamed: the reader is notified that it begins.
     pub fn begin(&mut self) {
         let _ = self.sink.flush();
     }
@@ -51,7 +51,7 @@ impl Io {
         if self.hold {
             self.held.extend_from_slice(bytes);
         } else {
-            // The reader is gone: a real program would die of SIGPIPE.
+            // The reader has exited: a real program would die of SIGPIPE.
             self.sink.write_all(bytes).and_then(|()| self.sink.flush()).map_err(|_| End::Exit(141))?;
         }
         match (cut, self.then) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, text};
 
-/// A resource as discovery would describe it.
+/// A resource as described by discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// `""` for the core group.
@@ -128,7 +128,7 @@ pub fn builtin(plural: &str) -> Resource {
     make(BUILTIN.iter().find(|row| row.3 == plural).expect("a built-in resource"))
 }
 
-/// The resource of an object that a controller makes: a built-in one, or one of Strimzi's.
+/// The resource of an object that a controller creates: a built-in one, or one of Strimzi's.
 pub fn of_object(object: &Value) -> Resource {
     let (api, kind) = (text(object, "/apiVersion"), text(object, "/kind"));
     let (group, version) = api.split_once('/').unwrap_or(("", api));
@@ -166,7 +166,7 @@ pub fn of_crd(crd: &Value) -> Resource {
     }
 }
 
-/// All that is served now.
+/// All served resources.
 pub fn served(cluster: &Cluster) -> Vec<Resource> {
     let mut all: Vec<Resource> = BUILTIN.iter().map(make).collect();
     for key in cluster.keys("customresourcedefinitions.apiextensions.k8s.io", "") {
@@ -177,7 +177,7 @@ pub fn served(cluster: &Cluster) -> Vec<Resource> {
     all
 }
 
-/// By apiVersion and kind. `Err(true)`: its CRD is there, but not yet Established.
+/// By apiVersion and kind. `Err(true)`: its CRD exists, but is not yet Established.
 pub fn of_kind(cluster: &Cluster, api_version: &str, kind: &str) -> Result<Resource, bool> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let fits = |r: &Resource| r.group == group && r.kind == kind && r.versions.iter().any(|v| v == version);
@@ -188,7 +188,7 @@ pub fn of_kind(cluster: &Cluster, api_version: &str, kind: &str) -> Result<Resou
     Err(crds.iter().any(|crd| crd_is(crd, "NamesAccepted") && fits(&of_crd(crd))))
 }
 
-/// By a word as people type it: `kafka`, `kafkas.kafka.strimzi.io`, `deploy`.
+/// By a word of the command line: `kafka`, `kafkas.kafka.strimzi.io`, `deploy`.
 pub fn of_word(cluster: &Cluster, word: &str) -> Option<Resource> {
     let word = word.to_lowercase();
     let all = served(cluster);
@@ -207,7 +207,7 @@ pub fn is_builtin(group: &str) -> bool {
     BUILTIN.iter().any(|row| row.0 == group)
 }
 
-/// A path of the API: which resource, namespace and name it means.
+/// A path of the API: its resource, namespace and name.
 pub struct Path {
     pub resource: Resource,
     pub version: String,
@@ -242,7 +242,7 @@ pub fn of_path(cluster: &Cluster, path: &str) -> Option<Path> {
     Some(Path { resource, version, namespace: namespace.to_owned(), name })
 }
 
-/// Does an object pass a label selector `a=b,g in (h,i)`?
+/// Whether an object matches a label selector `a=b,g in (h,i)`.
 pub fn labels_match(object: &Value, selector: &str) -> bool {
     let label = |name: &str| object["metadata"]["labels"].get(name.trim()).and_then(Value::as_str);
     let mut rest = selector.trim();
@@ -270,7 +270,7 @@ pub fn labels_match(object: &Value, selector: &str) -> bool {
     true
 }
 
-/// Does an object pass a field selector such as `metadata.name=x,involvedObject.kind=Pod`?
+/// Whether an object matches a field selector such as `metadata.name=x,involvedObject.kind=Pod`.
 pub fn fields_match(object: &Value, selector: &str) -> bool {
     selector.split(',').filter(|term| !term.trim().is_empty()).all(|term| {
         let (path, value) = term.split_once('=').unwrap_or((term, ""));

@@ -1,4 +1,4 @@
-//! kubectl, and the way to its cluster: kubeconfig, context, profile.
+//! kubectl, and its connection to a cluster: kubeconfig, context, profile.
 
 use std::sync::Mutex;
 
@@ -11,20 +11,20 @@ use crate::scenario::{Engine, Host};
 use crate::world::{Place, World};
 use crate::{apply, get, kubeconfig, logs, pod_verbs, raw, verbs};
 
-/// The way to a cluster.
+/// The connection to a cluster.
 pub struct Link<'a> {
     pub place: &'a Place,
-    /// The profile the context means.
+    /// The profile of the context.
     pub profile: String,
-    /// Of `-n`, else of the context.
+    /// From `-n`, otherwise from the context.
     pub namespace: String,
 }
 
-/// Why there is no way: the API server is away.
+/// Why there is no connection: the API server is unavailable.
 pub enum Away {
     Refused(String),
     NoRoute(String),
-    /// It accepts and says nothing.
+    /// It accepts connections and does not respond.
     Silent,
 }
 
@@ -34,9 +34,9 @@ impl Link<'_> {
         self.opened(self.place.lock())
     }
 
-    /// Let pass what time is due. `false`: somebody else is at it, and the bell will ring.
+    /// Advance the time if something is due. `false`: another process does so, and the bell will ring.
     pub fn advance(&self) -> Result<bool, Away> {
-        // Of one process' many watches one is enough; the others need not even ask for the world's lock.
+        // One watch of a process is sufficient; the others do not even request the world's lock.
         static AT_IT: Mutex<()> = Mutex::new(());
         let Ok(_one) = AT_IT.try_lock() else { return Ok(false) };
         let Some(lock) = self.place.try_lock() else { return Ok(false) };
@@ -64,8 +64,8 @@ impl Link<'_> {
     }
 }
 
-/// What kubectl says when the API server is away. Verbs other than `get --raw` try discovery
-/// five times first, each with a line of noise.
+/// kubectl's message if the API server is unavailable. Commands other than `get --raw` try discovery five times
+/// first, each with a line of output.
 pub fn unreachable(io: &Io, away: Away, discovers: bool) -> End {
     let (noise, last) = match away {
         Away::Silent => crate::faults::hang(false),
@@ -188,7 +188,7 @@ pub fn not_found(resource: &crate::kinds::Resource, name: &str) -> String {
     format!("Error from server (NotFound): {} \"{name}\" not found", resource.id())
 }
 
-/// Documents of `-f`: JSON or YAML. The text is how kubectl names the source.
+/// Documents of `-f`: JSON or YAML. The text is kubectl's name of the source.
 pub fn documents(args: &Args) -> Result<(Vec<Value>, String), End> {
     let mut all = Vec::new();
     let mut source = String::new();
@@ -214,7 +214,7 @@ pub fn documents(args: &Args) -> Result<(Vec<Value>, String), End> {
 
 fn parse(text: &str) -> Result<Vec<Value>, String> {
     let mut all = Vec::new();
-    // Much faster than as YAML, which it is, too.
+    // Much faster than parsing it as YAML, of which JSON is a subset.
     if let Ok(value) = text.parse::<Value>() {
         return Ok(vec![value]);
     }

@@ -1,6 +1,6 @@
-//! Stand-in `minikube`, `kubectl` and `docker` for the tests: one program, which looks at the
-//! name it was called by. The world is in `$FAKE_WORLD` and follows the recordings of the real
-//! programs; `scenario.rs` says what a test may choose.
+//! Stand-ins for `minikube`, `kubectl` and `docker` in tests: one program, whose behaviour depends on the name it was
+//! called by. The world is in `$FAKE_WORLD` and follows the recordings of the real programs; `scenario.rs` defines
+//! what a test can configure.
 
 use serde_json::json;
 
@@ -49,7 +49,7 @@ mod world;
 use io::{End, Io};
 use world::{Place, append, now};
 
-/// Be the program by whose name this one was called; does not return.
+/// Behave as the program whose name this one was called by; does not return.
 pub fn main() {
     let mut args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let first = if args.is_empty() { String::new() } else { args.remove(0) };

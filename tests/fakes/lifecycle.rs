@@ -1,5 +1,5 @@
-//! Creation and deletion as the API server's own controllers do them: CRDs become Established,
-//! owners take their dependents along, namespaces and CRDs take their content along.
+//! Creation and deletion by the API server's own controllers: CRDs become Established, dependents are deleted with
+//! their owners, namespaces and CRDs with their content.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ fn end_of_crd(c: &mut Cluster, key: &str, crd: &Value) {
     let name = text(crd, "/metadata/name");
     let ends = |reason: &str, message: &str| json!({"message": message, "reason": reason, "status": "True", "type": "Terminating"});
     let hangs = |list: &[String]| list.iter().any(|hanging| name.contains(hanging));
-    // Its annotations were its maker's until somebody touched it.
+    // Its annotations belonged to its creator until it was changed.
     let touched = crd["metadata"]["annotations"]["kstrim/look-again"].is_string();
     if hangs(&c.scenario.stuck_crds) || hangs(&c.scenario.put_off_crds) && !touched {
         let stuck = ends("InstanceDeletionFailed", "could not list instances: storage is (re)initializing");
@@ -102,7 +102,7 @@ fn found(c: &Cluster, wanted: impl Fn(&Value) -> bool) -> Vec<(String, String)> 
     found.map(|(key, o)| (key.clone(), text(o, "/metadata/uid").to_owned())).collect()
 }
 
-/// The garbage collector: an object whose owners are all gone goes too.
+/// The garbage collector: an object whose owners no longer exist is deleted.
 fn collect(c: &mut Cluster) {
     let living: BTreeSet<&str> = c.objects.values().map(|o| text(o, "/metadata/uid")).collect();
     let orphan = |o: &Value| {
@@ -189,7 +189,7 @@ fn namespace(c: &mut Cluster, key: &str) {
         c.delete(&object);
     }
     let left = content(c, name);
-    // The first report says that all is well, whatever is left (recording 11).
+    // The first report has no problems, whatever remains (recording 11).
     let settled = c.timers.contains_key(&format!("{uid}/reported"));
     let report = if settled && c.elapsed(uid, "reported", wait) { left.as_slice() } else { &[] };
     let conditions = conditions(c, report);
@@ -205,7 +205,7 @@ fn namespace(c: &mut Cluster, key: &str) {
     }
 }
 
-/// The conditions of a namespace that is deleted, of which this is left.
+/// The conditions of a namespace that is being deleted and still contains these objects.
 fn conditions(c: &Cluster, left: &[String]) -> Vec<Value> {
     // `pods. has 2 resource instances, ...`
     let counted = |words: Vec<&str>, verb: &str| {

@@ -1,5 +1,5 @@
-//! `kubectl logs`: what containers wrote, as the kubelet keeps it. A test may add lines of its own in
-//! `logs/POD_CONTAINER.log` of the world, each with its time before it; also while the log is followed.
+//! `kubectl logs`: the output of containers, as stored by the kubelet. A test may add lines in
+//! `logs/POD_CONTAINER.log` of the world, each prefixed with its time, even while the log is followed.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::scenario::{Engine, Host};
 use crate::world::Place;
 use crate::{minikube, operator, pod_verbs, pods};
 
-/// How often a followed log is looked at.
+/// How often a followed log is polled.
 const LOOK: Duration = Duration::from_millis(20);
 
 type Line = (Timestamp, String);
 
 struct Look {
     lines: Vec<Line>,
-    /// What makes it another run of another container.
+    /// What distinguishes runs and containers.
     run: (String, i64),
     running: bool,
 }
@@ -37,7 +37,7 @@ pub fn run(link: &Link, io: &mut Io, args: &Args) -> Done {
     if !args.is("follow") {
         return Ok(0);
     }
-    // kubectl ends well when the container does, or its pod goes, or its server.
+    // kubectl exits with 0 when the container ends, its pod is deleted, or its server stops.
     let run = look.run;
     let mut running = look.running;
     while running {

@@ -1,6 +1,6 @@
-//! Which field manager wrote a custom resource, in which version of it. The API server converts an object to the
-//! version of each entry before a server-side apply, and fails where the definition no longer lists that version;
-//! any other write drops all entries then. Fields are not kept, and neither are times.
+//! Which field manager wrote a custom resource, in which version. The API server converts an object to the version of
+//! each entry before a server-side apply, and fails if the definition no longer lists that version; any other write
+//! drops all entries then. Fields and times are not stored.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub struct Entry<'a> {
     pub status: bool,
 }
 
-/// Put an entry into an object, in place of the same manager's.
+/// Add an entry to an object, replacing the same manager's.
 pub fn note(object: &mut Value, entry: &Entry) {
     let group = entry.api_version.split('/').next().unwrap_or_default();
     if kinds::is_builtin(group) || !entry.api_version.contains('/') {
@@ -58,14 +58,14 @@ pub fn versions(c: &Cluster, key: &str) -> Option<Vec<String>> {
     Some(versions.iter().map(|v| text(v, "/name").to_owned()).collect())
 }
 
-/// The version of Strimzi's resources that the operator in a pod reads and writes: before 1.0 the older one.
+/// The version of Strimzi's resources that the operator in a pod reads and writes: the older one before 1.0.
 pub fn spoken(pod: &Value) -> &'static str {
     let image = text(pod, "/spec/containers/0/image");
     let release = image.rsplit_once("operator:").map_or("", |(_, tag)| tag);
     if release.starts_with("0.") { "v1beta2" } else { "v1" }
 }
 
-/// Whether the API server serves that version of Strimzi's resources; without them nobody is told otherwise.
+/// Whether the API server serves that version of Strimzi's resources; true without CRDs.
 pub fn serves(c: &Cluster, version: &str) -> bool {
     let definition = c.get("customresourcedefinitions.apiextensions.k8s.io//kafkas.kafka.strimzi.io");
     let versions = definition.and_then(|d| d["spec"]["versions"].as_array());

@@ -1,4 +1,4 @@
-//! From ZooKeeper to KRaft as the operator up to 0.45 goes: the states of its metadata, and what it refuses on the way
+//! The migration from ZooKeeper to KRaft by the operator up to 0.45: the states of its metadata, and what it rejects
 //! (`KafkaMetadataStateManager`, `KRaftUtils`, `NodePoolUtils` and `KafkaAssemblyOperator` of 0.45.2 and 0.46.0).
 
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::desired::Pool;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Config {
     Zookeeper,
-    /// And controllers that wait for them.
+    /// And controllers that wait for the brokers.
     PreMigration,
     /// Brokers register with the controllers.
     Migration,
@@ -29,7 +29,7 @@ pub fn pooled(kafka: &Value) -> bool {
         || !(kafka["spec"]["kafka"]["replicas"].is_u64() && kafka["spec"]["zookeeper"].is_object())
 }
 
-/// `status.kafkaMetadataState`, or what the operator takes it for where there is none.
+/// `status.kafkaMetadataState`, or the operator's default without it.
 pub fn state(kafka: &Value) -> &str {
     match text(kafka, "/status/kafkaMetadataState") {
         "" if annotation(kafka, "kraft") == "enabled" || !kafka["spec"]["zookeeper"].is_object() => "KRaft",
@@ -38,7 +38,7 @@ pub fn state(kafka: &Value) -> &str {
     }
 }
 
-/// How the nodes have to be, by state and annotation.
+/// The required configuration of the nodes, by state and annotation.
 pub fn config(kafka: &Value) -> Config {
     let asked = annotation(kafka, "kraft");
     match state(kafka) {
@@ -58,7 +58,7 @@ pub fn has_zookeeper(kafka: &Value) -> bool {
     kafka["spec"]["zookeeper"].is_object() && !["PreKRaft", "KRaft"].contains(&state(kafka))
 }
 
-/// What of a node's configuration makes it roll.
+/// The part of a node's configuration whose changes cause a restart.
 pub fn configuration(kafka: &Value, pool: &Pool) -> &'static str {
     match (config(kafka), pool.component, pool.has("controller")) {
         (_, "zookeeper", _) => "",
@@ -70,7 +70,7 @@ pub fn configuration(kafka: &Value, pool: &Pool) -> &'static str {
     }
 }
 
-/// The state after a reconciliation, and what the operator warns of.
+/// The state after a reconciliation, and the operator's warnings.
 fn next(kafka: &Value) -> (&str, Option<&'static str>) {
     let (now, asked) = (state(kafka), annotation(kafka, "kraft"));
     match (now, asked) {
@@ -112,7 +112,7 @@ pub fn status(kafka: &Value, deployment: &Value, time: &str, status: &mut Value)
     }
 }
 
-/// Why the operator refuses a Kafka: reason and message.
+/// Why the operator rejects a Kafka resource: reason and message.
 pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(String, String)> {
     let invalid = |message: String| Some(("InvalidResourceException".to_owned(), message));
     let configuration = |message: String| Some(("InvalidConfigurationException".to_owned(), message));
@@ -190,7 +190,7 @@ pub fn refusal(kafka: &Value, pools: &[Pool], deployment: &Value) -> Option<(Str
     None
 }
 
-/// ZooKeeper's nodes go; its volumes only if that was asked for.
+/// ZooKeeper's nodes are deleted; its volumes only if requested.
 pub fn erase(c: &mut Cluster, kafka: &Value) {
     let (ns, cluster) = (text(kafka, "/metadata/namespace"), text(kafka, "/metadata/name"));
     if state(kafka) != "PreKRaft" || annotation(kafka, "kraft") != "enabled" {

@@ -11,7 +11,7 @@ use crate::scenario::{Engine, Host};
 use crate::world::{Place, Profile, World, now};
 use crate::{images, kubeconfig, ssh, start};
 
-/// What it prints: a CloudEvent a line with `-o json`, else text with minikube's marks.
+/// Its output: CloudEvents with `-o json`, otherwise text with minikube's symbols.
 pub struct Out<'a> {
     pub io: &'a mut Io,
     pub json: bool,
@@ -88,7 +88,7 @@ impl Out<'_> {
     }
 }
 
-/// Whether a `docker` is on PATH, and whether its engine answers.
+/// Whether a `docker` is on PATH, and whether its engine responds.
 pub fn engine(place: &Place) -> Option<Engine> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|dir| dir.join("docker").exists());
@@ -104,7 +104,7 @@ pub fn other_engine() -> bool {
     docker_host().contains("elsewhere")
 }
 
-/// Where docker's client connects. minikube, in a shell after its `docker-env`, goes back to what was there before.
+/// Where docker's client connects. In a shell after its `docker-env`, minikube uses the previous values.
 pub fn docker_host() -> String {
     let value = |name: &str| std::env::var(name).unwrap_or_default();
     let program = std::env::args_os().next().unwrap_or_default();
@@ -152,7 +152,7 @@ fn version(place: &Place, out: &mut Out) -> Done {
     out.io.line(&json!({"commit": "local", "minikubeVersion": format!("v{version}")}).to_string()).map(|()| 0)
 }
 
-/// What it says of a profile that is not there.
+/// Its message about a profile that does not exist.
 pub fn not_found(out: &mut Out, args: &Args) -> Done {
     let name = args.profile();
     let first = format!("Profile \"{name}\" not found. Run \"minikube profile list\" to view all profiles.");
@@ -166,7 +166,7 @@ pub fn not_found(out: &mut Out, args: &Args) -> Done {
     Ok(85)
 }
 
-/// Host, kubelet, API server and kubeconfig as `status` says them, with its exit code.
+/// Host, kubelet, API server and kubeconfig as in `status`, with its exit code.
 fn states(profile: &str, host: Host) -> ([&'static str; 4], i32) {
     let configured = kubeconfig::has(profile);
     match host {
@@ -194,7 +194,7 @@ fn no_state(io: &Io, profile: &str, engine: Engine) {
     }
 }
 
-/// What docker says when its engine does not answer.
+/// docker's message when its engine does not respond.
 pub fn engine_error(engine: Engine) -> &'static str {
     match engine {
         Engine::Denied => {
@@ -253,7 +253,7 @@ fn status(place: &Place, out: &mut Out, args: &Args) -> Done {
     Ok(code)
 }
 
-/// The nodes beside the control plane, as `minikube status` lists them.
+/// The nodes other than the control plane, as listed by `minikube status`.
 fn workers(place: &Place, name: &str, host: Host) -> Vec<Value> {
     let world = place.lock();
     if host != Host::Running || world.profiles.get(name).is_none_or(|profile| profile.nodes < 2) {
@@ -267,7 +267,7 @@ fn workers(place: &Place, name: &str, host: Host) -> Vec<Value> {
     crate::nodes::workers(&world.cluster(name)).iter().map(of_node).collect()
 }
 
-/// minikube's folder (`pkg/minikube/localpath`).
+/// minikube's directory (`pkg/minikube/localpath`).
 pub fn home() -> String {
     match std::env::var("MINIKUBE_HOME") {
         Ok(home) if home.ends_with("/.minikube") => home,
@@ -276,7 +276,7 @@ pub fn home() -> String {
     }
 }
 
-/// The files of a profile: its folder, its configuration once a start was not rejected, and the machine's key, which
+/// The files of a profile: its directory, its configuration once a start was not rejected, and the machine's key, which
 /// is generated with the container (`pkg/drivers/kic`) and not again as long as it exists.
 pub fn files(name: &str, profile: &Profile) {
     let home = home();
@@ -360,7 +360,7 @@ fn delete(place: &Place, out: &mut Out, args: &Args) -> Done {
         if engine == Some(Engine::Up) && !other_engine() {
             world.leftovers.remove(&name);
         } else if container {
-            // It says that all is gone, and the container runs on (recording 28).
+            // It reports success, and the container keeps running (recording 28).
             world.leftovers.insert(name.clone());
         }
         world.drop_cluster(&name);
@@ -402,7 +402,7 @@ fn stop(place: &Place, out: &mut Out, args: &Args) -> Done {
     Ok(0)
 }
 
-/// Time stands still in a cluster; watches of it end.
+/// Time is suspended in a cluster; watches of it end.
 pub fn freeze(place: &Place, world: &mut World, name: &str, to: Host) {
     if world.profiles.get(name).is_some_and(|p| p.host == Host::Running) {
         world.cluster(name).save(place);
@@ -414,7 +414,7 @@ pub fn freeze(place: &Place, world: &mut World, name: &str, to: Host) {
     world.save();
 }
 
-/// And goes on.
+/// And continues.
 pub fn thaw(place: &Place, world: &mut World, name: &str) {
     let mut cluster = crate::cluster::Cluster::load(place, name);
     cluster.thaw();

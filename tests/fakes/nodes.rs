@@ -1,5 +1,5 @@
-//! What a fresh cluster holds, and the little that happens to it by itself: the node's taint
-//! goes, namespaces get their service account, claims get volumes.
+//! The initial content of a cluster, and its own changes: the node's taint is removed, namespaces get their service
+//! account, claims get volumes.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const NODE: &str = include_str!("node.json");
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 
-/// What the kubelet says before its runtime has a network (seen on the ground).
+/// The kubelet's message before its runtime has a network (seen on a real cluster).
 const NO_NETWORK: &str = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady \
     message:Network plugin returns error: cni plugin not initialized";
 
@@ -80,7 +80,7 @@ pub fn join(c: &mut Cluster, name: &str) {
     c.add(node);
 }
 
-/// On a node of a profile of several: its machine was stopped by somebody.
+/// On a node of a profile with several: its machine was stopped.
 const STOPPED: &str = "kstrim.test/stopped";
 
 pub fn runs(node: &Value) -> bool {
@@ -103,7 +103,7 @@ pub fn start_workers(c: &mut Cluster) {
     }
 }
 
-/// What the node controller says of nodes that were stopped and started.
+/// The node controller's changes for nodes that were stopped and started.
 fn mark_workers(c: &mut Cluster) {
     let time = c.time();
     for node in workers(c) {
@@ -125,7 +125,7 @@ fn set_ready(node: &mut Value, status: &str, time: &str) {
     ready["lastTransitionTime"] = json!(time);
 }
 
-/// What minikube's add-on storage-provisioner-rancher makes, without its pod: no volume is played here.
+/// The objects of minikube's add-on storage-provisioner-rancher, without its pod: volumes are not simulated.
 pub fn local_path(c: &mut Cluster) {
     c.add(namespace("local-path-storage"));
     let class = json!({
@@ -139,7 +139,7 @@ pub fn local_path(c: &mut Cluster) {
     c.add(deployment);
 }
 
-/// What kubeadm adds at its end. Their pods are not played: nothing here runs on them.
+/// What kubeadm adds last. Their pods are not simulated.
 pub fn add_ons(c: &mut Cluster) {
     let add_on = |kind: &str, name: &str| {
         json!({"apiVersion": "apps/v1", "kind": kind,
@@ -158,7 +158,7 @@ pub fn namespace(name: &str) -> Value {
     })
 }
 
-/// An image as a node lists it; the size is made up from the name.
+/// An image in a node's list; the size is derived from the name.
 pub fn image_entry(image: &str) -> Value {
     json!({"names": [image], "sizeBytes": 50_000_000 + image.len() * 1_000_003})
 }
@@ -169,7 +169,7 @@ pub fn images(c: &Cluster) -> Vec<String> {
     images.into_iter().flatten().map(|i| text(i, "/names/0").to_owned()).collect()
 }
 
-/// Put an image on the nodes that there are.
+/// Add an image to the existing nodes.
 pub fn add_image(c: &mut Cluster, image: &str) {
     for node in c.list("nodes", "") {
         let name = text(&node, "/metadata/name").to_owned();
@@ -186,7 +186,7 @@ pub fn add_image(c: &mut Cluster, image: &str) {
     }
 }
 
-/// Take an image off the node; whether it was there.
+/// Remove an image from the node; returns whether it existed.
 pub fn remove_image(c: &mut Cluster, image: &str) -> bool {
     let had = images(c).iter().any(|i| i == image);
     c.update(&format!("nodes//{}", c.profile.clone()), |node| {

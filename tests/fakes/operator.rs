@@ -11,18 +11,18 @@ use crate::desired::{self, Pool};
 use crate::managed;
 use crate::pods;
 
-// What a reconciliation waits for after the brokers, by the end of its Deployment's name.
+// What a reconciliation waits for after the brokers, by the suffix of its Deployment's name.
 const CRUISE_CONTROL: &str = "cruise-control";
 const ENTITY_OPERATOR: &str = "entity-operator";
 const EXPORTER: &str = "kafka-exporter";
 
-// Of what was reconciled: once, and again because the status was written.
+// The states of a reconciled resource: once, and again because the status was written.
 const ONCE: &str = " once";
 const AGAIN: &str = " again";
 
 const KAFKAS: &str = "kafkas.kafka.strimzi.io";
 
-/// A running operator that may do its work.
+/// A running operator with its permissions.
 struct Operator {
     /// Of its pod.
     uid: String,
@@ -71,7 +71,7 @@ fn lead(c: &mut Cluster, operator: &Operator) {
             "leaseTransitions": 0, "renewTime": time}}));
 }
 
-/// All operators that may act: one in each namespace.
+/// All operators that may reconcile: one in each namespace.
 fn find(c: &mut Cluster) -> Vec<Operator> {
     let boot = c.scenario.timings.operator_boot;
     let mine = |pod: &&Value| {
@@ -90,7 +90,7 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
         if !c.elapsed(uid, "boot", boot) || pods::fate(c, &pod).is_some() || !allowed(c, ns, account) {
             continue;
         }
-        // It sees nothing in a version that is no longer served.
+        // It does not see resources in a version that is no longer served.
         let speaks = managed::spoken(&pod);
         if !managed::serves(c, speaks) {
             continue;
@@ -119,7 +119,7 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
     all
 }
 
-/// What the operator needs first: the lease of its leader election, and the Kafkas.
+/// What the operator needs first: the Lease of its leader election, and the Kafka resources.
 fn allowed(c: &Cluster, ns: &str, account: &str) -> bool {
     let who = format!("system:serviceaccount:{ns}:{account}");
     can(c, &who, "get", "coordination.k8s.io", "leases", ns)
@@ -158,7 +158,7 @@ pub fn can(c: &Cluster, who: &str, verb: &str, group: &str, plural: &str, ns: &s
     })
 }
 
-/// Reconciliations whose Kafka is gone: they hold the lock until their timeout.
+/// Reconciliations whose Kafka resource was deleted: they hold the lock until their timeout.
 fn abandoned(c: &mut Cluster) {
     let uids: Vec<String> = c.each(KAFKAS, "").map(|k| text(k, "/metadata/uid").to_owned()).collect();
     let pods: Vec<String> = c.each("pods", "").map(|p| text(p, "/metadata/uid").to_owned()).collect();
@@ -166,7 +166,7 @@ fn abandoned(c: &mut Cluster) {
     for (name, work) in c.memory.running.clone() {
         let dead = !pods.contains(&work.operator);
         let orphan = !uids.contains(&work.uid);
-        // A timer, so that the world wakes up then.
+        // A timer, so that the world advances then.
         let over = c.elapsed(&work.uid, &format!("timeout {}", work.since), timeout);
         if dead || orphan && (work.phase == "validate" || over) {
             c.memory.running.remove(&name);
@@ -202,7 +202,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
     let name = key.split_once('/').map_or("", |(_, name)| name).to_owned();
     let generation = kafka["metadata"]["generation"].as_u64();
     let pools = desired::pools(c, &kafka);
-    // A new operator goes through everything once.
+    // A new operator reconciles everything once.
     let image = text(&operator.deployment, "/spec/template/spec/containers/0/image");
     let marker = format!("{}@{image}", desired::marker(&kafka, &pools));
     let t = c.scenario.timings.clone();
@@ -222,7 +222,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             });
             return;
         }
-        // What was paused is looked at again when the annotation is gone (recording 20).
+        // A paused resource is reconciled again when the annotation is removed (recording 20).
         let resumed = kafka["status"]["conditions"][0]["type"] == "ReconciliationPaused";
         let settled = c.memory.done.get(&uid) == Some(&marker) && !resumed;
         let healed = c.memory.fatal.contains_key(&uid) && pods_ready(c, &kafka, &pools);
@@ -277,7 +277,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             components::of_kafka(c, &kafka, &operator.deployment, CRUISE_CONTROL);
             enter(c, &name, CRUISE_CONTROL);
         }
-        // In this order: whoever is never ready keeps those after it from being made.
+        // In this order: one that never becomes ready prevents the creation of those after it.
         CRUISE_CONTROL if components::of_kafka_ready(c, &kafka, CRUISE_CONTROL) => {
             desired::entity_operator(c, &kafka, &operator.deployment);
             enter(c, &name, ENTITY_OPERATOR);
@@ -297,7 +297,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
             finish(c, &name, &uid, &marker);
         }
         phase => {
-            // What failed once fails at once the next time (recording 06).
+            // After a first failure the next one is immediate (recording 06).
             let again = phase == "pods" && c.memory.fatal.contains_key(&uid);
             if !over && !again {
                 return;
@@ -316,7 +316,7 @@ fn reconcile(c: &mut Cluster, key: &str, operator: &Operator) {
                 "Exceeded timeout of 300000ms while waiting for {what} in namespace {ns} to be ready"
             );
             not_ready(c, key, "StrimziTimeoutException", &message, generation);
-            // What is beside the brokers is waited for anew each time.
+            // The wait for components starts again each time.
             if phase == "pods" {
                 c.memory.fatal.insert(uid, true);
             }
@@ -334,7 +334,7 @@ pub fn node_ids_in_use(c: &Cluster, ns: &str, cluster: &str) -> BTreeSet<u64> {
     mine.flat_map(of).filter_map(|id| id.as_u64()).collect()
 }
 
-/// A pool's ids: it keeps those it has, the highest go first, new ones are the lowest that are free.
+/// A pool's ids: it keeps its current ones, the highest are removed first, new ones are the lowest free ones.
 pub fn node_ids(pool: &Value, used: &mut BTreeSet<u64>) -> Vec<u64> {
     let wanted = pool["spec"]["replicas"].as_u64().unwrap_or(0) as usize;
     let has = pool["status"]["nodeIds"].as_array().into_iter().flatten();
@@ -360,7 +360,7 @@ fn enter(c: &mut Cluster, name: &str, phase: &str) {
 
 fn finish(c: &mut Cluster, name: &str, uid: &str, marker: &str) {
     let work = c.memory.running.remove(name);
-    // What was reconciled is what it began with: a change in between is taken up next.
+    // The state at its start was reconciled: later changes follow in the next reconciliation.
     let marker = work.map_or_else(|| marker.to_owned(), |work| work.marker);
     let marker = match marker.strip_suffix(AGAIN) {
         Some(marker) => marker.to_owned(),
@@ -405,7 +405,7 @@ fn ready(c: &mut Cluster, key: &str, kafka: &Value, pools: &[Pool], deployment: 
         status["clusterId"] = json!(id);
     }
     let marker = c.memory.running.values().find(|w| w.uid == text(kafka, "/metadata/uid"));
-    // Observed is the generation it began with.
+    // The observed generation is the one at its start.
     let observed = marker.and_then(|w| w.marker.split('/').next()?.parse::<u64>().ok());
     status["observedGeneration"] = json!(observed);
     c.update(key, |o| {
@@ -439,7 +439,7 @@ pub fn stale_volume(c: &Cluster, pod: &Value) -> Option<String> {
     ))
 }
 
-/// A broker that lives has written its cluster id to its volumes.
+/// A running broker has written its cluster id to its volumes.
 pub fn format_volumes(c: &mut Cluster, pod: &Value) {
     if let Some((own, volumes)) = volumes(c, pod) {
         for uid in volumes {

@@ -1,4 +1,4 @@
-//! The verbs of kubectl that go into a pod: exec, port-forward. Logs have a file of their own.
+//! kubectl's commands that access a pod: exec, port-forward. Logs have their own file.
 
 use std::net::TcpListener;
 
@@ -16,7 +16,7 @@ pub fn pod_of(link: &Link, cluster: &Cluster, word: &str) -> Option<Value> {
     cluster.get(&format!("pods/{}/{name}", link.namespace)).cloned()
 }
 
-/// `exec`: only its failures; the tests speak to the broker by port-forward.
+/// `exec`: only its failures; the tests connect to the broker through port-forward.
 pub fn exec(link: &Link, io: &mut Io, args: &Args) -> Done {
     let (_world, cluster) = link.open().map_err(|away| unreachable(io, away, true))?;
     let word = args.word(1);
@@ -100,7 +100,7 @@ fn listener(cluster: &Cluster, ns: &str, kafka: &str, port: u16) -> Value {
     all.into_iter().flatten().find(|l| l["port"] == port).cloned().unwrap_or_default()
 }
 
-/// Which broker a pod is, among which, and the faults that the test chose.
+/// Which broker a pod is, all brokers, and the faults that the test configured.
 fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
     let label =
         |pod: &Value, name: &str| text(pod, &format!("/metadata/labels/strimzi.io~1{name}")).to_owned();
@@ -133,7 +133,7 @@ fn setup(cluster: &Cluster, pod: &Value, port: &str) -> broker::Setup {
         .map_or(Value::Null, |kafka| kafka["spec"]["kafka"]["authorization"].clone());
     let is_super =
         |user: &str| authorization["superUsers"].as_array().into_iter().flatten().any(|known| known == user);
-    // Access rules of named users are not simulated: they may do anything.
+    // ACLs of named users are not simulated: they may do anything.
     let hides = authorization["type"] == "simple" && how.is_empty() && !is_super("User:ANONYMOUS");
     let secured = json!({"tls": listener["tls"] == true, "certificates": how == "tls",
         "password": (how == "scram-sha-512").then_some("scram-password"), "hides": hides});

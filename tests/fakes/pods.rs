@@ -1,5 +1,4 @@
-//! Scheduler and kubelet: what happens to a pod from its creation to its end. The stage is read
-//! from the pod's own status, as the recordings show it.
+//! Scheduler and kubelet: the life of a pod. Its stage is read from the pod's own status, as in the recordings.
 
 use serde_json::{Value, json};
 
@@ -7,7 +6,7 @@ use crate::cluster::{Cluster, text};
 use crate::nodes;
 use crate::scenario::Registry;
 
-/// Make a pod as its controller would; the status is the API server's.
+/// Create a pod like its controller; the status is the API server's.
 pub fn create(c: &mut Cluster, metadata: Value, spec: Value) -> String {
     let asks = |what: &str| {
         let containers = spec["containers"].as_array().into_iter().flatten();
@@ -19,7 +18,7 @@ pub fn create(c: &mut Cluster, metadata: Value, spec: Value) -> String {
     c.add(pod)
 }
 
-/// What the API server says if admission refuses a pod of this name.
+/// The API server's message if admission rejects a pod with this name.
 pub fn refusal(c: &Cluster, pod: &str) -> Option<String> {
     let (_, words) = c.scenario.refused_pods.iter().find(|(part, _)| pod.contains(part.as_str()))?;
     Some(words.replace("{pod}", pod))
@@ -79,7 +78,7 @@ fn one(c: &mut Cluster, key: &str) {
     }
 }
 
-/// Reasons of [`crate::scenario::Waiting`], from which the kubelet goes on when the cause is gone.
+/// Reasons of [`crate::scenario::Waiting`], after which the kubelet continues when the cause is removed.
 fn is_held(reason: &str) -> bool {
     matches!(reason, "InvalidImageName" | "CreateContainerConfigError")
 }
@@ -300,7 +299,7 @@ fn missing_image(c: &Cluster, pod: &Value) -> Option<String> {
     Some(image.to_owned())
 }
 
-/// What containerd says when an image cannot be pulled.
+/// containerd's message when an image cannot be pulled.
 pub fn pull_error(c: &Cluster, image: &str) -> Option<String> {
     let (host, rest) = image.split_once('/').unwrap_or((image, ""));
     let (name, tag) = rest.rsplit_once(':').unwrap_or((rest, "latest"));

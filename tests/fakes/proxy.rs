@@ -1,7 +1,7 @@
-//! `kubectl proxy` on a socket: each GET is the `kubectl get --raw` of its path, and is noted as such.
+//! `kubectl proxy` on a socket: each GET is the `kubectl get --raw` of its path, and is recorded as such.
 //!
-//! Where a test has faults for kubectl there is no proxy, so that each read is a program that can fail. Faults of a
-//! read through the proxy are those of `proxy --raw PATH`.
+//! If a test has faults for kubectl there is no proxy, so that each read is a program that can fail. Faults of a read
+//! through the proxy are those of `proxy --raw PATH`.
 
 use std::io::{BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -37,13 +37,13 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     }
     while let Ok((stream, _)) = listener.accept() {
         let own = own.clone();
-        // A client that goes away is no event.
+        // A client that disconnects is not an error.
         std::thread::spawn(move || answer(&stream, own));
     }
     Ok(0)
 }
 
-/// Whether kubectl has faults that a read through a proxy would not meet.
+/// Whether kubectl has faults that a read through a proxy would not trigger.
 fn faulty(place: &Place) -> bool {
     let kubectls = |program: &str| program.is_empty() || program == "kubectl";
     place.scenario.faults.iter().any(|f| kubectls(&f.program) && !is(&f.args))

@@ -1,5 +1,5 @@
-//! What a test asks of the stand-ins: the world at its beginning, its timings, its faults.
-//! Shared with the harness of the `cli` tests, which writes it as `$FAKE_WORLD/scenario.json`.
+//! The configuration of the stand-ins by a test: the initial world, its timings, its faults. Shared with the harness
+//! of the `cli` tests, which writes it as `$FAKE_WORLD/scenario.json`.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Everything a test may choose. The default is a machine on which all goes well and
-/// nothing has been started.
+/// Everything that a test can configure. The default is a machine on which everything works and nothing has been
+/// started.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Scenario {
@@ -19,28 +19,28 @@ pub struct Scenario {
     pub engine: Engine,
     /// The image registry as the node sees it.
     pub registry: Registry,
-    /// Whether the fake minikube believes that root runs it (`DRV_AS_ROOT` without `--force`).
+    /// Whether the fake minikube assumes that it runs as root (`DRV_AS_ROOT` without `--force`).
     pub root: bool,
-    /// What a start over one that died while Kubernetes was prepared comes to, if it does not mend it.
+    /// The result of a start after one that was killed while Kubernetes was being prepared, unless it completes that.
     pub kubeadm_cut_off: Option<CutOff>,
     pub minikube: MinikubeRelease,
     /// What `minikube config view` holds, e.g. `memory` = `6144`.
     pub minikube_config: BTreeMap<String, String>,
-    /// Profiles that are there before the first command.
+    /// Profiles that exist before the first command.
     pub profiles: Vec<ProfileSeed>,
     /// Images that no registry has; a part of the name is enough.
     pub missing_images: Vec<String>,
     /// Containers that die: by a part of the pod's name.
     pub crashes: Vec<Crash>,
-    /// A refusal that the operator gives to every Kafka: `(reason, message)` of `NotReady`.
+    /// A rejection of every Kafka resource by the operator: `(reason, message)` of `NotReady`.
     pub refuse: Option<(String, String)>,
-    /// The same for what stands beside a Kafka: `(kind, reason, message)`.
+    /// The same for components: `(kind, reason, message)`.
     pub refuse_beside: Vec<(String, String, String)>,
     /// The trace with which every connector's task fails.
     pub connector_trace: Option<String>,
-    /// Which record of what Connect and MirrorMaker 2 carry they lose.
+    /// Which of the records that Connect and MirrorMaker 2 transfer they lose.
     pub loses: Option<usize>,
-    /// What pods of a component type answer to everything over HTTP.
+    /// The HTTP response of pods of a component type to every request.
     pub http_status: Vec<(String, u16)>,
     /// CRDs that hang in deletion until the end of the scenario (recording 13).
     pub stuck_crds: Vec<String>,
@@ -56,16 +56,17 @@ pub struct Scenario {
     pub obstacle: Option<String>,
     /// A taint that the node has besides its own.
     pub taint: Option<String>,
-    /// Containers that wait for ever in place of starting.
+    /// Containers that wait forever instead of starting.
     pub waiting: Vec<Waiting>,
-    /// Pods that admission refuses: a part of their names, and the API server's words, in which `{pod}` is the name.
+    /// Pods that admission rejects: a part of their names, and the API server's message, in which `{pod}` is the
+    /// name.
     pub refused_pods: Vec<(String, String)>,
-    /// Objects whose writing admission refuses: plural of their kind, reason of the API's Status, the API server's
-    /// words, in which `{name}` is the name.
+    /// Objects that admission rejects: plural of their kind, reason of the API's Status, the API server's message, in
+    /// which `{name}` is the name.
     pub refused_writes: Vec<(String, String, String)>,
-    /// The operator that runs now does nothing any more; one that is started later works.
+    /// The running operator hangs; one that is started later works.
     pub operator_hangs: bool,
-    /// As the real one, the operator looks again after it has written a status.
+    /// Like the real one, the operator reconciles again after it has written a status.
     pub operator_looks_again: bool,
     /// The aggregated API of the metrics server; `None` if there is none.
     pub metrics: Option<Metrics>,
@@ -140,7 +141,7 @@ pub struct Waiting {
     pub message: String,
 }
 
-/// What a kill of a first start now and then leaves for good (seen on the ground).
+/// The permanent result of a kill that some first starts have (seen on a real cluster).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CutOff {

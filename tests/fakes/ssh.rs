@@ -1,4 +1,4 @@
-//! `minikube ssh`: what kstrim asks of a node, and has kubeadm do there.
+//! `minikube ssh`: kstrim's queries of a node, and its kubeadm command.
 
 use crate::flags::Args;
 use crate::io::{Done, Io};
@@ -19,7 +19,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
     let words: Vec<&str> = args.rest.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["sudo", "ls", "/etc/kubernetes/manifests"] => {
-            // A container that was made in the place of a lost one has no Kubernetes in it yet.
+            // A container that replaced a lost one has no Kubernetes in it yet.
             if host == Some(Host::Dead) {
                 return Ok(0);
             }
@@ -34,7 +34,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             if !place.lock().cluster(name).memory.no_network {
                 io.line("1-k8s.conflist")?;
             }
-            // As minikube's `pkg/minikube/cni` leaves those of its base image.
+            // Like those of its base image that minikube's `pkg/minikube/cni` keeps.
             io.line("200-loopback.conf")?;
             io.line("87-podman-bridge.conflist.mk_disabled")?;
         }

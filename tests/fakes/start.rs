@@ -1,4 +1,4 @@
-//! `minikube start`: the refusals, and the steps with the states a kill leaves between them.
+//! `minikube start`: the errors, and the steps with the states that a kill leaves between them.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ pub fn run(place: &Place, out: &mut Out, args: &Args) -> Done {
     };
     if let Some(done) = refuse(place, out, &request, existing.as_ref(), asked("driver").is_some())? {
         if existing.is_none() {
-            // Even a refused start leaves a folder (recordings 24, 25).
+            // Even a rejected start leaves a directory (recordings 24, 25).
             let mut world = place.lock();
             let profile = made(&request, world.free_ip(), Host::Invalid);
             crate::minikube::files(&request.name, &profile);
@@ -132,7 +132,7 @@ fn made(request: &Request, ip: String, host: Host) -> Profile {
     }
 }
 
-/// The refusals, in minikube's order.
+/// The errors, in minikube's order.
 fn refuse(
     place: &Place,
     out: &mut Out,
@@ -374,7 +374,7 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
     Ok(0)
 }
 
-/// Add another node, long after the first one serves.
+/// Add another node, long after the first one is ready.
 fn join(place: &Place, out: &mut Out, r: &Request, number: u64) -> Result<(), End> {
     let node = format!("{}-m{number:02}", r.name);
     let message = format!("Starting \"{node}\" worker node in \"{}\" cluster", r.name);
@@ -387,7 +387,7 @@ fn join(place: &Place, out: &mut Out, r: &Request, number: u64) -> Result<(), En
     Ok(())
 }
 
-/// A start of what is there already.
+/// A start of an existing profile.
 fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
     let t = &place.scenario.timings;
     let change = |what: &str| {
@@ -411,7 +411,7 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
     start_node(place, out, r)?;
     match old.host {
         Host::Gone | Host::Dead => {
-            // The container is gone, and the one in its place has no Kubernetes in it.
+            // The container no longer exists, and its replacement has no Kubernetes in it.
             recreate(out, r)?;
             create(out, r)?;
             put(place, r, Host::Dead);
@@ -431,7 +431,7 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
     pause(t.restart, 60);
     let kubernetes = {
         let mut world = place.lock();
-        // An upgrade is taken.
+        // An upgrade is accepted.
         if let Some(profile) = world.profiles.get_mut(&r.name) {
             profile.kubernetes = r.kubernetes.clone();
             // So is another runtime, which the node may not have.
@@ -443,7 +443,7 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
     out.step("Preparing Kubernetes", &preparing(&kubernetes, &r.runtime))?;
     pause(t.restart, 40);
     if old.host == Host::Headless {
-        // Its configuration is as it was: nothing is set up anew (seen on 1.38.1).
+        // Its configuration is unchanged: nothing is set up again (seen with 1.38.1).
         return never_appeared(place, out);
     }
     if old.host == Host::Running {
@@ -469,7 +469,7 @@ fn again(place: &Place, out: &mut Out, r: &Request, old: &Profile) -> Done {
     }
 }
 
-/// Six minutes, then a failure on the wrong track (recording 27).
+/// Six minutes, then a misleading failure (recording 27).
 fn never_appeared(place: &Place, out: &mut Out) -> Done {
     out.step("Verifying Kubernetes", "Verifying Kubernetes components...")?;
     pause(place.scenario.timings.start_gone, 100);

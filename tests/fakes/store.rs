@@ -1,5 +1,5 @@
-//! A cluster's file: read, and written if anything changed. Who lives long, a proxy with its many reads, keeps what
-//! the file says beside it: to read a hundred thousand characters of JSON again is most of what a read costs.
+//! A cluster's file: read, and written if anything changed. A long-running process, such as a proxy with its many
+//! reads, caches its content: parsing a hundred thousand characters of JSON again is most of the cost of a read.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -10,11 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::cluster::Cluster;
 use crate::world::{Place, replace};
 
-/// Clusters as their files are, by file, where this process keeps any. Who takes one or puts one back holds the
-/// world's lock.
+/// Cached clusters by file. Access requires the world's lock.
 static KEPT: Mutex<Option<BTreeMap<PathBuf, Cluster>>> = Mutex::new(None);
 
-/// From now on this process keeps what it reads and writes.
+/// From now on this process caches what it reads and writes.
 pub fn keep() {
     *kept() = Some(BTreeMap::new());
 }
@@ -43,7 +42,7 @@ impl Cluster {
         }
         match kept().as_mut() {
             Some(kept) => drop(kept.insert(place.cluster_file(&self.profile, "json"), self)),
-            // The stand-in ends now, or as good as: a thousand small pieces need not be given back one by one.
+            // The stand-in ends soon: a thousand small allocations need not be freed one by one.
             None => std::mem::forget(self),
         }
     }
@@ -56,7 +55,7 @@ impl Cluster {
             .write(true)
             .open(of("changes"))
             .expect("FAKE_WORLD is writable");
-        // A writer that was killed half way may have left more than the object file knows.
+        // A writer that was killed may have written more changes than the object file contains.
         file.set_len(self.written).expect("FAKE_WORLD is writable");
         file.seek(SeekFrom::End(0)).expect("FAKE_WORLD is writable");
         let changes = std::mem::take(&mut self.changes).concat();
@@ -70,7 +69,7 @@ impl Cluster {
     }
 }
 
-/// Whether nobody has written the file since: the number of its writing stands first in it.
+/// Whether the file is unchanged: its write counter comes first in it.
 fn is_current(kept: &Cluster, path: &Path) -> bool {
     let begin = format!("{{\"saves\":{},", kept.saves);
     let mut there = vec![0; begin.len()];

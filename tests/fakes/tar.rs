@@ -1,4 +1,4 @@
-//! Image archives, as `docker save` and `ctr images export` write them.
+//! Image archives, in the format of `docker save` and `ctr images export`.
 
 use std::io::Read;
 

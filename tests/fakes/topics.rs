@@ -13,7 +13,7 @@ use crate::{managed, pods};
 /// The finalizer that holds a topic until its operator has seen the deletion.
 const FINALIZER: &str = "strimzi.io/topic-operator";
 
-/// What the status says of a resource that somebody took from its operator.
+/// The status of a resource that is paused or unmanaged.
 const HELD: [&str; 2] = ["Unmanaged", "ReconciliationPaused"];
 const PAUSED: &str = HELD[1];
 
@@ -37,7 +37,7 @@ pub fn run(c: &mut Cluster) {
     c.writes_in = None;
 }
 
-/// The cluster of a resource's label, if its entity operator runs in the resource's namespace.
+/// The cluster in a resource's label, if its entity operator runs in the resource's namespace.
 fn served_cluster(c: &mut Cluster, object: &Value) -> Option<String> {
     let cluster = text(object, "/metadata/labels/strimzi.io~1cluster");
     let ns = text(object, "/metadata/namespace");
@@ -62,7 +62,7 @@ fn brokers(c: &Cluster, ns: &str, cluster: &str) -> u64 {
     c.each("pods", ns).filter(of_cluster).count() as u64
 }
 
-/// The brokers' logs, for nobody else while it is there.
+/// Lock the brokers' logs while it exists.
 fn lock(c: &Cluster) -> fs::File {
     let brokers = c.topics.parent().expect("a folder of brokers");
     Logs::open(brokers).and_then(|logs| logs.lock()).expect("FAKE_WORLD is writable")
@@ -195,7 +195,7 @@ fn manager(c: &Cluster, topic: &Value, cluster: &str, name: &str) -> Option<Stri
     others.into_iter().find(has_it).map(|other| text(other, "/metadata/name").to_owned())
 }
 
-/// The first setting that is none of a topic: Kafka's own are of these families.
+/// The first setting that does not belong to topics: Kafka's own have these prefixes.
 fn unknown_option(config: &Value) -> Option<String> {
     const FAMILIES: [&str; 14] = [
         "cleanup.",
@@ -275,15 +275,14 @@ const CA: &str = include_str!("../fixtures/tls/ca.crt");
 const USER: &str = include_str!("../fixtures/tls/user.crt");
 const USER_KEY: &str = include_str!("../fixtures/tls/user.key");
 
-/// The secret of a user that is there; the name by which Kafka knows it. The shapes are those of
-/// recording 01.
+/// The Secret of an existing user, and the name by which Kafka identifies it. The fields are those of recording 01.
 fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
     let (ns, name) = (text(user, "/metadata/namespace"), text(user, "/metadata/name"));
     let tls = text(user, "/spec/authentication/type") == "tls";
     let key = format!("secrets/{ns}/{name}");
     let own = |secret: &Value| text(secret, "/metadata/ownerReferences/0/uid") == text(user, "/metadata/uid");
     if there && !c.get(&key).is_some_and(own) {
-        // Certificates of users run out with those of Strimzi's.
+        // Users' certificates expire together with Strimzi's.
         let old = c.scenario.expired.iter().any(|e| e == "strimzi");
         let cert = if old { include_str!("../fixtures/ended-2021.crt") } else { USER };
         let data = if tls {
@@ -303,7 +302,7 @@ fn credentials(c: &mut Cluster, user: &Value, there: bool) -> String {
             "strimzi.io/cluster": cluster, "strimzi.io/kind": "KafkaUser"});
         let metadata = json!({"name": name, "namespace": ns, "labels": labels, "ownerReferences": [owner]});
         if c.get(&key).is_some() {
-            // It makes no difference who owned the Secret: its data is replaced (seen on the real operator).
+            // The owner of the Secret does not matter: its data is replaced (seen with the real operator).
             c.update(&key, |o| {
                 o["data"] = data;
                 for field in ["labels", "ownerReferences"] {

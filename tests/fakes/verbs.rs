@@ -1,4 +1,4 @@
-//! The other verbs of kubectl.
+//! The other commands of kubectl.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ pub fn create(link: &Link, io: &mut Io, args: &Args) -> Done {
     Ok(0)
 }
 
-/// The objects that words or `-f` name, with whether each is there.
+/// The objects in the arguments or in `-f`, with whether each exists.
 fn named(link: &Link, cluster: &Cluster, args: &Args) -> Result<Vec<(Resource, String, String)>, End> {
     let mut all = Vec::new();
     let (files, source) = documents(args)?;
@@ -218,8 +218,7 @@ pub fn label(link: &Link, io: &mut Io, args: &Args) -> Done {
     })
 }
 
-/// The API server remembers whose a label or annotation is. Only where somebody gives himself a name is
-/// that of use here.
+/// The API server records the owner of a label or annotation. Needed only if a field manager is specified.
 fn manage(object: &mut Value, args: &Args, field: &str, patch: &Value) {
     let (Some(manager), Some(entries)) = (args.flag("field-manager"), patch.as_object()) else { return };
     let mut fields = json!({});
@@ -359,7 +358,7 @@ pub fn can_i(link: &Link, io: &mut Io, args: &Args) -> Done {
     Ok(i32::from(!may))
 }
 
-/// What of a configuration belongs to one context.
+/// The part of a configuration that belongs to one context.
 fn minified(config: &Value, name: &str) -> Option<Value> {
     let find = |list: &str, name: &str| {
         config[list].as_array().into_iter().flatten().find(|e| e["name"] == *name).cloned()

@@ -1,5 +1,5 @@
-//! Watches: the changes of a resource, a JSON line each, as they happen. The file of changes is
-//! read without the lock; who finds that something is due takes the lock and lets time pass.
+//! Watches: the changes of a resource, one JSON line each, as they happen. The file of changes is read without the
+//! lock; a watch that finds that something is due takes the lock and advances the time.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,31 +15,31 @@ use crate::kinds::{fields_match, labels_match};
 use crate::kubectl::Link;
 use crate::world::World;
 
-/// When to look again, if somebody else lets time pass and is killed over it.
+/// When to check again, in case the process that advances the time is killed.
 const BUSY: Duration = Duration::from_millis(20);
 
 pub struct Watch {
-    /// Keys of the resource begin so.
+    /// Prefix of the resource's keys.
     pub prefix: String,
     pub name: Option<String>,
     /// Changes after this resource version.
     pub from: u64,
-    /// It ends by itself after so long.
+    /// It ends by itself after this time.
     pub seconds: u64,
     pub labels: String,
     pub fields: String,
-    /// The client takes BOOKMARK events.
+    /// The client accepts BOOKMARK events.
     pub bookmarks: bool,
-    /// apiVersion of what is sent.
+    /// apiVersion of the objects that are sent.
     pub version: String,
-    /// Ends at once with 410.
+    /// Ends immediately with 410.
     pub expired: bool,
     /// Of all namespaces.
     pub cluster_wide: bool,
 }
 
 impl Watch {
-    /// Stream until the time is over, the profile stops or the reader is gone.
+    /// Stream until the time has passed, the profile stops or the reader exits.
     pub fn run(mut self, link: &Link, io: &mut Io, world: World, cluster: Cluster) -> Done {
         let rv = cluster.rv;
         if self.cluster_wide
@@ -82,7 +82,7 @@ impl Watch {
                 }
                 return Ok(0);
             }
-            // Its file goes when the profile stops.
+            // Its file is deleted when the profile stops.
             let Some(mut left) = link.place.until_due(&link.profile) else { return ended() };
             if left.is_zero() {
                 match link.advance() {
@@ -92,7 +92,7 @@ impl Watch {
                 }
             }
             if rustix::process::getppid() != parent {
-                // Leave nothing behind for long, but let a test see that it was left.
+                // Do not stay for long, but long enough for a test to notice it.
                 let since = *orphaned.get_or_insert_with(Instant::now);
                 if since.elapsed() > Duration::from_secs(10) {
                     return Ok(99);
@@ -116,7 +116,7 @@ impl Watch {
     }
 
     fn send(&mut self, io: &mut Io, line: &str) -> Result<(), End> {
-        // Cheap tests first: most changes are of other kinds.
+        // Cheap checks first: most changes are of other kinds.
         if !line.contains(&format!("\"key\":\"{}", self.prefix)) {
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! The state on disk: one lock, one small file for the profiles, and for every profile a file
-//! of objects, an append-only file of changes (watches read it) and the time of the next event.
+//! The state on disk: one lock, one small file for the profiles, and for every profile a file of objects, an
+//! append-only file of changes (read by watches) and the time of the next event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +19,7 @@ pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64
 }
 
-/// `$FAKE_WORLD` and what the test chose; nothing of it is locked.
+/// `$FAKE_WORLD` and the test's scenario; none of it is locked.
 #[derive(Debug, Clone)]
 pub struct Place {
     pub dir: PathBuf,
@@ -68,7 +68,7 @@ impl Place {
         let scenario = Arc::new(scenario);
         let place = Self { dir, scenario };
         if !place.dir.join("minikube.json").exists() {
-            // The world begins before the first command.
+            // The world's initial state exists before the first command.
             drop(place.lock());
         }
         Ok(place)
@@ -94,7 +94,7 @@ impl Place {
         Some(lock)
     }
 
-    /// Read the profiles, with the lock in hand.
+    /// Read the profiles; the caller holds the lock.
     pub fn locked(&self, lock: File) -> World {
         let saved: Option<Saved> = fs::read(self.dir.join("minikube.json"))
             .ok()
@@ -113,18 +113,18 @@ impl Place {
         self.dir.join("clusters").join(format!("{profile}.{kind}"))
     }
 
-    /// When a profile's cluster next changes by itself, in ms since 1970; `None`: it does not run.
+    /// When a profile's cluster next changes by itself, in ms since 1970; `None`: it is not running.
     fn read_due(&self, profile: &str) -> Option<i64> {
         let text = fs::read_to_string(self.cluster_file(profile, "due")).ok()?;
         Some(text.trim().parse().unwrap_or(i64::MAX))
     }
 
-    /// The same; of one that does not run never.
+    /// The same; never for one that is not running.
     pub fn due(&self, profile: &str) -> i64 {
         self.read_due(profile).unwrap_or(i64::MAX)
     }
 
-    /// How long until then; `None`: it does not run.
+    /// How long until then; `None`: it is not running.
     pub fn until_due(&self, profile: &str) -> Option<Duration> {
         let left = self.read_due(profile)?.saturating_sub(now());
         Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
@@ -151,7 +151,7 @@ impl World {
             self.profiles.insert(name.clone(), profile.clone());
             if !matches!(host, Host::Invalid | Host::Made | Host::Starting) {
                 let mut cluster = Cluster::new(&self.place, &name, &profile);
-                // Long ago: everything about it has settled by now.
+                // Long ago, so that everything about it has settled by now.
                 cluster.clock = now() - 3_600_000;
                 for object in objects {
                     cluster.seed(object);
@@ -177,7 +177,7 @@ impl World {
         format!("192.168.{}.2", 49 + 9 * used)
     }
 
-    /// A profile's cluster, brought up to now.
+    /// A profile's cluster, advanced to the current time.
     pub fn cluster(&self, profile: &str) -> Cluster {
         let mut cluster = Cluster::load(&self.place, profile);
         cluster.advance(now());

@@ -102,7 +102,7 @@ fn part() -> impl Strategy<Value = Part> {
         |(path, kind, entry_type, bytes, more, named, listed)| Part {
             path: path.to_owned(),
             named: named.map(str::to_owned),
-            // Mostly the kind that belongs in its folder, so that more than the first check is reached.
+            // Mostly the kind that belongs in its directory, so that more than the first check is reached.
             kind: match path.split('/').next() {
                 Some("manifests") => "manifest",
                 Some("images") if kind != "program" => "image",
@@ -163,7 +163,7 @@ fn edit() -> impl Strategy<Value = Option<(&'static str, Value)>> {
     prop::option::weighted(0.15, prop::sample::select(edits()))
 }
 
-/// Open it, read all of it and unpack it; returns the result. Nothing is written outside the folder.
+/// Open it, read all of it and unpack it; returns the result. Nothing is written outside the directory.
 fn end(bytes: &[u8]) -> String {
     let root = tempfile::tempdir().expect("a folder");
     let file = root.path().join("bundle");
@@ -194,7 +194,7 @@ fn end(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn whatever_a_bundle_holds_it_is_unpacked_here_or_refused() {
+fn every_bundle_is_unpacked_in_its_directory_or_rejected() {
     let mut reached = BTreeSet::new();
     let mut runner = TestRunner::new(Config { source_file: Some(file!()), ..Config::default() });
     let cases = std::cell::RefCell::new(&mut reached);

@@ -1,4 +1,4 @@
-//! Every file of the corpus comes to the end that its name says.
+//! Every file of the corpus has the result that its name specifies.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub fn files(parser: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn every_input_comes_to_the_end_that_its_name_says() {
+fn every_input_has_the_result_in_its_name() {
     let mut wrong = Vec::new();
     for (parser, parse) in PARSERS {
         let files = files(parser);

@@ -1,7 +1,7 @@
-//! Everything that reads what others wrote, against inputs that were once trouble (`corpus/`) and against
-//! what chance makes of them. `docs/testing.md` says how to let it run for longer.
+//! Runs every parser of foreign input with inputs that once caused problems (`corpus/`) and with random input.
+//! `docs/testing.md` describes how to run it for longer.
 //!
-//! A file of the corpus is called after what must become of it: `ok--NAME`, or `ERROR-ID--NAME`.
+//! A file of the corpus is named after its expected result: `ok--NAME`, or `ERROR-ID--NAME`.
 
 mod bundles;
 mod corpus;
@@ -25,7 +25,7 @@ use kstrim::internals::toolbox::checksum;
 /// Takes bytes, and gives the error's id, `none` or `ok`.
 type Parser = fn(&[u8]) -> String;
 
-/// The parsers by their name, which is that of their folder in the corpus.
+/// The parsers by their name, which is that of their directory in the corpus.
 pub const PARSERS: [(&str, Parser); 9] = [
     ("manifest", |bytes| told(manifest(bytes))),
     ("checksum", |bytes| told(checksum::parse("corpus", bytes, "kubectl").map(drop))),

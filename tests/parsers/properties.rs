@@ -1,5 +1,5 @@
-//! Chance: the corpus with bytes changed, cut, doubled and mixed, and bytes out of nothing. No parser may
-//! panic, or take long.
+//! Random input: the corpus with bytes changed, removed, duplicated and mixed, and random bytes. No parser may panic,
+//! or take long.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -123,19 +123,19 @@ fn quickly(parser: usize, bytes: &[u8]) {
 
 proptest! {
     #[test]
-    fn changed_inputs_never_panic(
+    fn changed_inputs_do_not_panic(
         parser in 0..PARSERS.len(), first in any::<Index>(), changes in prop::collection::vec(change(), 1..8),
     ) {
         quickly(parser, &changed(&INPUTS[parser], &first, &changes));
     }
 
     #[test]
-    fn bytes_out_of_nothing_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         (0..PARSERS.len()).for_each(|parser| quickly(parser, &bytes));
     }
 
     #[test]
-    fn text_out_of_nothing_never_panics(text in "\\PC{0,120}") {
+    fn random_text_does_not_panic(text in "\\PC{0,120}") {
         (0..PARSERS.len()).for_each(|parser| quickly(parser, text.as_bytes()));
     }
 

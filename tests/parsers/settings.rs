@@ -71,7 +71,7 @@ fn lines() -> impl Strategy<Value = Vec<(String, String)>> {
 }
 
 #[test]
-fn what_is_read_is_what_was_written() {
+fn the_values_that_are_read_are_those_that_were_written() {
     let mut reached = BTreeSet::new();
     let cell = std::cell::RefCell::new(&mut reached);
     let cases =

@@ -1,6 +1,6 @@
 //! The operator's lock, and what looks like it: made objects, one look.
 
-use kstrim::internals::explain::{Answers, Cure, Expect, Finding, Probe};
+use kstrim::internals::explain::{Answers, Expect, Finding, Probe, Recovery};
 use serde_json::{Value, json};
 
 use crate::rows::{base, look, now};
@@ -63,7 +63,7 @@ fn is_lock(objects: Vec<Value>, log: Option<&str>) -> bool {
     found(objects, log).first().is_some_and(|f| {
         f.id.as_str() == "KS-OPERATOR-LOCK"
             && f.certain_after.is_some()
-            && f.cure == Some(Cure::RestartOperator)
+            && f.recovery == Some(Recovery::RestartOperator)
     })
 }
 
@@ -161,11 +161,14 @@ fn a_verdict_of_the_past_is_looked_at_again() {
         "message": "Pod is unschedulable or is not starting", "lastTransitionTime": "2026-11-22T20:00:30Z"}]);
     // The pod is stuck still: it is no news, and the pod's own cause is named.
     assert_eq!(found(objects.clone(), None)[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
-    assert!(found(objects.clone(), None).iter().all(|f| f.cure.is_none()));
+    assert!(found(objects.clone(), None).iter().all(|f| f.recovery.is_none()));
     objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
     let again = found(objects.clone(), None);
-    assert_eq!((again[0].id.as_str(), again[0].cure.clone()), ("KS-KAFKA-TIMEOUT", Some(Cure::LookAgain)));
+    assert_eq!(
+        (again[0].id.as_str(), again[0].recovery.clone()),
+        ("KS-KAFKA-TIMEOUT", Some(Recovery::Reconcile))
+    );
     // One of two nodes is missing.
     objects[2]["status"]["nodeIds"] = json!([0, 1]);
-    assert!(found(objects, None).iter().all(|f| f.cure.is_none()));
+    assert!(found(objects, None).iter().all(|f| f.recovery.is_none()));
 }

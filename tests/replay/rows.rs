@@ -269,13 +269,13 @@ fn a_change_that_is_not_taken_up() {
     assert_eq!(causes(changed()), [("KS-KAFKA-UNOBSERVED", 60)]);
     let expect = Expect::kafka("kafka", "my-cluster");
     let found = look(changed(), &expect, &Answers::new());
-    assert_eq!(found[0].cure, Some(explain::Cure::RestartOperator));
+    assert_eq!(found[0].recovery, Some(explain::Recovery::RestartOperator));
     // Asked after a while: it may not.
     let no = |p: &Probe| Answers::from([(p.clone(), "no\n".to_owned())]);
     let found = look(changed(), &expect, &no(&found[0].probes[0]));
     assert_eq!(
-        (found[0].id.as_str(), found[0].cure.clone()),
-        ("KS-OPERATOR-FORBIDDEN", Some(explain::Cure::ApplyOperator))
+        (found[0].id.as_str(), found[0].recovery.clone()),
+        ("KS-OPERATOR-FORBIDDEN", Some(explain::Recovery::ApplyOperator))
     );
     // A broker is being rolled for it.
     let mut rolling = changed();

@@ -84,10 +84,10 @@ fn main() -> ExitCode {
         releases::every_preset_fits_the_definitions_of_every_release,
         releases::the_definitions_refuse_what_is_wrong,
         releases::the_manifest_comes_from_the_user_the_cache_or_the_release,
-        user_manifests::every_field_that_v1_lost_has_a_replacement,
-        user_manifests::projects_fit_the_release_that_is_chosen,
-        user_manifests::the_catalogue_knows_what_each_release_serves,
-        user_manifests::what_kstrim_renders_passes_as_a_users_manifest,
+        user_manifests::every_field_removed_in_v1_has_a_replacement,
+        user_manifests::manifests_of_projects_fit_the_chosen_release,
+        user_manifests::the_catalogue_lists_what_each_release_serves,
+        user_manifests::rendered_manifests_pass_the_users_checks,
     ]);
     tests.push(Trial::ignorable_test("user_manifests::strimzis_examples_fit_their_release", || {
         Ok(with_data(user_manifests::strimzis_examples_fit_their_release))

@@ -169,7 +169,7 @@ pub fn every_image_of_every_release_can_come_from_elsewhere(data: &Data) {
 pub fn the_manifest_comes_from_the_user_the_cache_or_the_release(data: &Data) {
     let release = catalogue::releases().last().unwrap();
     let choice = choice(release);
-    // A mirror folder with the release's asset in its place.
+    // A mirror directory with the release's asset in its place.
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("mirror").join(choice.url.trim_start_matches("https://"));
     std::fs::create_dir_all(place.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Strimzi's own install manifests, which are not part of this repository: from the folder that `KSTRIM_STRIMZI` names,
+//! Strimzi's own install manifests, which are not part of this repository: from the directory that `KSTRIM_STRIMZI` names,
 //! else from kstrim's cache, else downloaded into it and verified against their pinned digests.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use kstrim::internals::manifest::source::{CLASS, install};
 use kstrim::internals::manifest::{Object, load};
 use kstrim::internals::names::Version;
 
-/// The variable that names a folder with `install-manifests.tar.xz`, in which there is a
+/// The variable that names a directory with `install-manifests.tar.xz`, in which there is a
 /// `strimzi-cluster-operator-RELEASE.yaml` for each release, and with `releases.json`, the facts.
 const FOLDER: &str = "KSTRIM_STRIMZI";
 
@@ -26,7 +26,7 @@ pub struct Data {
     _unpacked: Option<tempfile::TempDir>,
 }
 
-/// The manifests, or why there are none. If a folder is named that does not contain them, the test fails.
+/// The manifests, or why there are none. If a directory is named that does not contain them, the test fails.
 pub fn data() -> Result<&'static Data, String> {
     static DATA: OnceLock<Result<Data, String>> = OnceLock::new();
     let data = DATA.get_or_init(|| match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {

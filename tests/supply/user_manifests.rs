@@ -14,7 +14,7 @@ use crate::strimzi::Data;
 use crate::table;
 
 /// What the catalogue says of served kinds and versions is what the definitions in every install manifest say.
-pub fn the_catalogue_knows_what_each_release_serves(data: &Data) {
+pub fn the_catalogue_lists_what_each_release_serves(data: &Data) {
     for release in catalogue::releases() {
         let mut served = BTreeSet::new();
         for object in data.objects(&release.version) {
@@ -40,7 +40,7 @@ pub fn the_catalogue_knows_what_each_release_serves(data: &Data) {
 }
 
 /// What kstrim renders for a release fits by the users' checks, too, and one wrong letter does not.
-pub fn what_kstrim_renders_passes_as_a_users_manifest(data: &Data) {
+pub fn rendered_manifests_pass_the_users_checks(data: &Data) {
     let (mut fitting, mut refused) = (0, 0);
     for release in catalogue::releases() {
         let install = data.objects(&release.version);
@@ -69,7 +69,7 @@ pub fn what_kstrim_renders_passes_as_a_users_manifest(data: &Data) {
 }
 
 /// Manifests as projects write them fit the release that is chosen for them.
-pub fn projects_fit_the_release_that_is_chosen(data: &Data) {
+pub fn manifests_of_projects_fit_the_chosen_release(data: &Data) {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/projects"));
     let projects = fs::read_dir(folder).expect("the projects").flatten().map(|entry| entry.path());
     // kubectl builds those with a kustomization.
@@ -131,7 +131,7 @@ fn yaml_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Every field that `v1` no longer has tells what replaces it.
-pub fn every_field_that_v1_lost_has_a_replacement(data: &Data) {
+pub fn every_field_removed_in_v1_has_a_replacement(data: &Data) {
     let of = |version: &str, api: &str| {
         let mut fields = BTreeSet::new();
         for object in data.objects(&version.parse().unwrap()) {

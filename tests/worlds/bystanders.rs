@@ -26,7 +26,7 @@ fn config() -> Config {
     Config { cases, max_shrink_iters: 12, failure_persistence: None, ..Config::default() }
 }
 
-/// What these verbs did to other people's objects, one line each.
+/// What these commands did to foreign objects, one line each.
 fn violations(
     base: Base,
     objects: &[Foreign],
@@ -147,38 +147,38 @@ fn two(first: BoxedStrategy<Verb>, second: BoxedStrategy<Verb>) -> BoxedStrategy
 }
 
 #[test]
-fn working_with_a_cluster_touches_nothing_else() {
+fn commands_on_a_cluster_change_no_foreign_objects() {
     check(Base::Profile, &one(verbs::living()));
 }
 
 #[test]
-fn working_with_a_cluster_of_ones_own_touches_nothing_else() {
+fn commands_on_an_existing_cluster_change_no_foreign_objects() {
     check(Base::Context, &one(verbs::astray(verbs::living())));
 }
 
 #[test]
-fn up_touches_nothing_else() {
+fn up_changes_no_foreign_objects() {
     check(Base::Profile, &one(verbs::astray(verbs::up())));
     check(Base::Context, &one(verbs::astray(verbs::up())));
 }
 
 #[test]
-fn down_touches_nothing_else() {
+fn down_changes_no_foreign_objects() {
     check(Base::Profile, &one(verbs::astray(verbs::down(Base::Profile))));
 }
 
 #[test]
-fn down_on_a_cluster_of_ones_own_touches_nothing_else() {
+fn down_on_an_existing_cluster_changes_no_foreign_objects() {
     check(Base::Context, &one(verbs::astray(verbs::down(Base::Context))));
 }
 
 #[test]
-fn down_after_work_touches_nothing_else() {
+fn down_after_other_commands_changes_no_foreign_objects() {
     check(Base::Context, &two(verbs::living(), verbs::down(Base::Context)));
 }
 
 #[test]
-fn another_strimzi_elsewhere_is_not_touched() {
+fn a_strimzi_in_another_namespace_is_not_changed() {
     let any = prop_oneof![verbs::down(Base::Elsewhere), verbs::up(), verbs::living()].boxed();
     let astray = verbs::astray(any)
         .prop_filter("its own namespace is meant", |verb| !verb.args.iter().any(|word| word == "theirs"));
@@ -186,7 +186,7 @@ fn another_strimzi_elsewhere_is_not_touched() {
 }
 
 #[test]
-fn a_profile_of_somebody_else_is_not_touched() {
+fn a_foreign_profile_is_not_changed() {
     let any = || prop_oneof![verbs::down(Base::Theirs), verbs::up()].boxed();
     // With `--adopt` first, and then everything is deleted again.
     check(Base::Theirs, &two(verbs::astray(any()), any()));
@@ -194,7 +194,7 @@ fn a_profile_of_somebody_else_is_not_touched() {
 
 /// Cases that random runs have found once, and that are checked every time.
 #[test]
-fn what_once_went_wrong_goes_right() {
+fn regressions_stay_fixed() {
     use Situation::*;
     let verb = |words: &str| Verb {
         args: words.split(' ').map(str::to_owned).collect(),

@@ -1,5 +1,5 @@
-//! Worlds full of other people's objects, users and machines. Whatever kstrim is asked to do in them, everything that
-//! is not its own stays as it was.
+//! Worlds full of foreign objects, users and machines. Whatever kstrim does in them, everything that is not its own
+//! must stay unchanged.
 
 #[path = "../cli/harness.rs"]
 mod harness;

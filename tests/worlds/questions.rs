@@ -47,7 +47,7 @@ fn replace(test: &Test, kind: &str, name: &str, object: Value) -> String {
 }
 
 #[test]
-fn a_topic_that_was_replaced_meanwhile_is_not_deleted() {
+fn a_replaced_topic_is_not_deleted() {
     let mut test = BASE.fork();
     support::kstrim(&mut test, ["topic", "create", "orders"]).expect(0);
     let mut new = String::new();
@@ -62,7 +62,7 @@ fn a_topic_that_was_replaced_meanwhile_is_not_deleted() {
 }
 
 #[test]
-fn a_user_that_was_replaced_meanwhile_is_not_deleted() {
+fn a_replaced_user_is_not_deleted() {
     let mut test = BASE.fork();
     support::kstrim(&mut test, ["user", "create", "app"]).expect(0);
     let mut new = String::new();
@@ -75,7 +75,7 @@ fn a_user_that_was_replaced_meanwhile_is_not_deleted() {
 }
 
 #[test]
-fn a_component_that_was_replaced_meanwhile_is_not_removed() {
+fn a_replaced_component_is_not_removed() {
     let mut test = BASE.fork();
     support::kstrim(&mut test, ["add", "connect"]).expect(0);
     let begin = "kafkaconnects.kafka.strimzi.io/kafka/";
@@ -91,7 +91,7 @@ fn a_component_that_was_replaced_meanwhile_is_not_removed() {
 }
 
 #[test]
-fn a_listener_that_was_added_meanwhile_stays() {
+fn a_newly_added_listener_is_kept() {
     let mut test = BASE.fork();
     let listeners =
         |test: &Test| test.object(BASE.profile(), support::KAFKA)["spec"]["kafka"]["listeners"].clone();
@@ -108,7 +108,7 @@ fn a_listener_that_was_added_meanwhile_stays() {
 }
 
 #[test]
-fn what_comes_into_the_namespace_meanwhile_keeps_it() {
+fn a_namespace_with_newly_added_objects_is_kept() {
     let mut test = BASE.fork();
     // The base's namespace contains nothing but kstrim's own objects.
     let (code, said) = answered(&mut test, &["down", "--keep-cluster", "--timeout", "20s"], |test| {
@@ -123,7 +123,7 @@ fn what_comes_into_the_namespace_meanwhile_keeps_it() {
 }
 
 #[test]
-fn a_kafka_that_was_replaced_meanwhile_is_not_deleted() {
+fn a_replaced_kafka_cluster_is_not_deleted() {
     let mut test = BASE.fork();
     let mut new = String::new();
     let (code, said) = answered(&mut test, &["down", "--keep-cluster", "--timeout", "20s"], |test| {
@@ -135,7 +135,7 @@ fn a_kafka_that_was_replaced_meanwhile_is_not_deleted() {
 }
 
 #[test]
-fn a_question_names_where_and_what() {
+fn a_prompt_names_the_cluster_and_the_objects() {
     let mut test = BASE.fork();
     let command = test.args(["down", "--keep-cluster"]).kstrim();
     let mut terminal = Terminal::start(command);
@@ -150,11 +150,11 @@ fn a_question_names_where_and_what() {
 }
 
 #[test]
-fn a_half_made_profile_that_was_finished_meanwhile_is_not_deleted() {
+fn a_profile_that_was_completed_during_the_prompt_is_not_deleted() {
     let mut test = support::fresh().scenario(|s| s.root = true);
-    // minikube refuses root and leaves a folder behind.
+    // minikube refuses root and leaves a directory behind.
     test.args(["up"]).run().expect(3);
-    test.rescenario(|s| s.root = false);
+    test.change_scenario(|s| s.root = false);
     let (_, said) = answered(&mut test, &["doctor", "--fix"], |test| {
         test.fake("minikube", ["start", "-p", BASE.profile()]).expect(0);
     });

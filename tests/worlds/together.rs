@@ -1,4 +1,4 @@
-//! Two people with two homes on one cluster: side by side, and at the same time.
+//! Two users with two home directories on one cluster: one after the other, and at the same time.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -107,7 +107,7 @@ fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn two_verbs_at_once_do_both_or_say_so() {
+fn two_concurrent_commands_both_succeed_or_report_the_conflict() {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
     let config = Config { cases, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
     let act = prop::sample::select(&ACTS[..]);
@@ -153,7 +153,7 @@ fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn down_beside_another_verb_ends_in_one_of_both() {
+fn down_and_a_concurrent_command_end_in_a_valid_state() {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
     let config = Config { cases, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
     let down =
@@ -175,7 +175,7 @@ fn everything(test: &Test) -> Vec<String> {
 }
 
 #[test]
-fn a_second_installation_on_the_cluster_is_refused_and_leaves_the_first_alone() {
+fn a_second_installation_on_the_cluster_is_rejected_and_does_not_change_the_first() {
     let mut one = BASE.fork();
     places::settle(BASE, &one);
     let keys = everything(&one);
@@ -201,7 +201,7 @@ fn a_second_installation_on_the_cluster_is_refused_and_leaves_the_first_alone() 
 }
 
 #[test]
-fn a_second_person_goes_on_with_the_same_installation() {
+fn a_second_user_can_use_the_same_installation() {
     let mut one = BASE.fork();
     let mut two = one.colleague();
     two.args(args("up --preset single --yes --timeout 30s")).run().expect(0);
@@ -212,17 +212,17 @@ fn a_second_person_goes_on_with_the_same_installation() {
 }
 
 #[test]
-fn what_a_metrics_server_lists_is_nobodys() {
+fn entries_of_a_metrics_server_are_not_foreign() {
     let mut test = BASE.fork();
-    test.rescenario(|s| s.metrics = Some(Metrics::Up));
+    test.change_scenario(|s| s.metrics = Some(Metrics::Up));
     let run = test.args(args("down --yes --timeout 40s")).run().expect(0);
     assert!(object(&test, "namespaces//kafka").is_null(), "{}", run.stderr);
 }
 
 #[test]
-fn what_cannot_be_listed_keeps_the_namespace() {
+fn the_namespace_is_kept_if_a_kind_cannot_be_listed() {
     let mut test = BASE.fork();
-    test.rescenario(|s| s.metrics = Some(Metrics::Down));
+    test.change_scenario(|s| s.metrics = Some(Metrics::Down));
     let run = test.args(args("down --yes --timeout 40s")).run().expect(0);
     assert!(object(&test, support::KAFKA).is_null(), "{}", run.stderr);
     assert!(object(&test, "namespaces//kafka").is_object(), "{}", run.stderr);

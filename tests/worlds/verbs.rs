@@ -1,4 +1,4 @@
-//! Everything that kstrim can be asked to change, with every flag that makes it change more.
+//! Every command of kstrim that changes something, with every flag that makes it change more.
 
 use proptest::prelude::*;
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 /// Tests that write published schemas, as arguments of `cargo test`.
 const SCHEMAS: [&[&str]; 2] =
-    [&["--lib", "schema"], &["--test", "cli", "config::the_published_schema_is_the_programs"]];
+    [&["--lib", "schema"], &["--test", "cli", "config::the_published_schema_matches_the_programs"]];
 
 /// Tests that write pages of the documentation, or tables in them.
 const DOCS: [&[&str]; 2] = [

@@ -201,7 +201,7 @@ impl<'a> Wire<'a> {
 /// Whether a look that failed is worth another: between two leaders, or over a broker or a port-forward that
 /// comes back.
 fn passes(error: &KafkaError) -> bool {
-    error.is_refusal_that_passes() || error.is_connection()
+    error.is_retriable() || error.is_connection()
 }
 
 /// A message's text; the bridge writes JSON.

@@ -260,7 +260,7 @@ impl Reading<'_> {
                     }
                 }
                 Err(error) => {
-                    let passes = error.leaves_open() || error.is_refusal_that_passes();
+                    let passes = error.is_append_result_unknown() || error.is_retriable();
                     let since = *away.get_or_insert_with(|| {
                         if passes {
                             self.print_to_stderr("the broker is unavailable; retrying");

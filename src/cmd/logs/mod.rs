@@ -41,7 +41,7 @@ pub(crate) async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
     let profile = target.profile.as_str();
     let program = Toolbox::open().program(Tool::Kubectl, &paths)?;
     let kubectl = Kubectl::new(program, &paths.kubeconfig(), profile, Rc::new(runner));
-    let logs = Reading { kubectl: Rc::new(kubectl.impatient()), target, args, home: OnceCell::new() };
+    let logs = Reading { kubectl: Rc::new(kubectl.without_retries()), target, args, home: OnceCell::new() };
     let mut screen = Screen::new(args, global.quiet);
     tokio::select! {
         shown = logs.show(&mut screen) => shown.map(|()| ExitCode::SUCCESS),

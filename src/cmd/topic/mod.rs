@@ -71,7 +71,7 @@ impl Topic {
         let number = |at: &str| object.pointer(at).and_then(Value::as_i64);
         let resource = text("/metadata/name").unwrap_or_default().to_owned();
         let seen = Object::new(object.clone());
-        let reason = KafkaTopic(&seen).unready();
+        let reason = KafkaTopic(&seen).not_ready_reason();
         Self {
             topic: text("/spec/topicName").unwrap_or(&resource).to_owned(),
             partitions: number("/spec/partitions"),

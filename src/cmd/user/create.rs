@@ -102,8 +102,10 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         || {
             let snapshot = cx.store.snapshot();
             let user = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name);
-            let why =
-                user.map_or_else(|| Some("the resource no longer exists".into()), |u| KafkaUser(u).unready());
+            let why = user.map_or_else(
+                || Some("the resource no longer exists".into()),
+                |u| KafkaUser(u).not_ready_reason(),
+            );
             let failure =
                 Failure::new(errors::USER_LATE, Kind::Timeout, format!("user {name} does not exist yet"));
             Box::new(why.into_iter().fold(failure, Failure::because))
@@ -249,7 +251,7 @@ fn look(cx: &Session, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
     let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
         return Ok(Doneness::Pending(format!("user {name}: does not exist yet")));
     };
-    let Some(why) = KafkaUser(object).unready() else { return Ok(Doneness::Done(String::new())) };
+    let Some(why) = KafkaUser(object).not_ready_reason() else { return Ok(Doneness::Done(String::new())) };
     let expect = cx.expect().scope(Scope::Everything);
     let answers = Answers::new();
     let scene = Scene { snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };

@@ -73,7 +73,7 @@ impl User {
         let text = |at: &str| json.pointer(at).and_then(Value::as_str).filter(|t| !t.is_empty());
         let object = Object::new(json.clone());
         let acls = json.pointer("/spec/authorization/acls").and_then(Value::as_array);
-        let reason = KafkaUser(&object).unready();
+        let reason = KafkaUser(&object).not_ready_reason();
         Self {
             user: object.name().to_owned(),
             authentication: text("/spec/authentication/type").unwrap_or("none").to_owned(),

@@ -13,7 +13,7 @@ use crate::explain;
 use crate::failure::{Failure, Kind};
 use crate::kube::Api;
 
-/// kstrim's kubeconfig leads to the cluster.
+/// Whether kstrim's kubeconfig leads to the cluster.
 pub(crate) async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
     let profile = ground.profile_name();
     if cluster.seen.facts.our_kubeconfig {
@@ -30,7 +30,7 @@ pub(crate) async fn context(ground: &Ground, cluster: &Cluster) -> Outcome {
     )
 }
 
-/// The nodes take pods.
+/// Whether the nodes accept pods.
 pub(crate) async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "cluster.node") {
         return outcome;
@@ -71,10 +71,10 @@ pub(crate) async fn node(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// There is a default storage class, which brokers' volumes are made of.
+/// Whether there is a default storage class, which brokers' volumes need.
 pub(crate) async fn storage(ground: &Ground, cluster: &Cluster) -> Outcome {
     let settings = &ground.settings;
-    // As `up` does: a Kafka without volumes needs no class.
+    // As in `up`: a Kafka cluster without volumes needs no class.
     let ephemeral = match &cluster.status.kafka {
         Some(_) => cluster.status.storage.claims.is_empty(),
         None => settings.preset == Some(PresetName::Ephemeral),
@@ -95,11 +95,11 @@ fn judge_classes(list: &Value, target: &Target) -> Outcome {
     }
     let names: Vec<&str> = classes.iter().map(|(name, _)| *name).collect();
     let failure = no_class(target, &names, refusals::up_of(target));
-    // To doctor, a fault of the cluster that is there.
+    // For doctor this is a fault of the existing cluster.
     Outcome::failed(&Failure { kind: Kind::Task, ..failure })
 }
 
-/// The namespace is there, not going away, and kstrim's.
+/// Whether the namespace exists, is not being deleted, and belongs to kstrim.
 pub(crate) async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "cluster.namespace") {
         return outcome;

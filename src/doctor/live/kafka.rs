@@ -20,18 +20,18 @@ use crate::kube::strimzi::KafkaUser;
 use crate::kube::{Api, Kind as ObservedKind};
 use crate::names::is_internal_topic;
 
-/// How long before its end a certificate is warned of: Strimzi should have renewed it 16 days earlier.
+/// How long before its expiry a certificate causes a warning: Strimzi should have renewed it 16 days earlier.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// Free space below which a broker will soon stop, MiB: it makes segments of up to 1 GiB.
+/// Free space below which a broker will soon stop, MiB: it creates segments of up to 1 GiB.
 const FULL_MB: u64 = 512;
-/// Free space below which it is time to look, MiB.
+/// Free space below which a warning is printed, MiB.
 const TIGHT_MB: u64 = 2048;
-/// How long a broker may take to answer.
+/// How long a broker may take to respond.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long the messages of `--smoke` may take.
 const SMOKE: Duration = Duration::from_secs(60);
 
-/// The Kafka is ready at its current generation.
+/// Whether Kafka is ready at its current generation.
 pub(crate) async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     let status = &cluster.status;
     let Some(kafka) = &status.kafka else {
@@ -46,7 +46,7 @@ pub(crate) async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     match &kafka.reason {
         None => {
-            // Releases before 0.37 do not say it in the status.
+            // Releases before 0.37 do not have it in the status.
             let version = kafka.version.as_ref().or(kafka.wanted_version.as_ref());
             let version = version.map(|version| format!(", Kafka {version}")).unwrap_or_default();
             Outcome::ok(format!("{} is ready{version}", kafka.name))
@@ -62,12 +62,12 @@ pub(crate) async fn ready(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// Every topic and user is as requested.
+/// Whether every topic and user is ready.
 pub(crate) async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.topics") {
         return outcome;
     }
-    // The topic operator of older releases keeps Kafka's own topics as resources, too.
+    // The topic operator of older releases also creates resources for Kafka's own topics.
     let topics = cluster.status.topics.iter().filter(|t| !is_internal_topic(&t.topic));
     let topics: Vec<_> = topics.map(|t| (t.topic.as_str(), t.reason.clone())).collect();
     let target = &ground.settings.target;
@@ -75,7 +75,7 @@ pub(crate) async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     let users: Vec<_> = users
         .filter(|u| u.0.namespace() == target.namespace.as_str())
         .filter(|u| u.cluster().is_none_or(|c| c == target.cluster.as_str()))
-        .map(|u| (u.0.name(), u.unready()))
+        .map(|u| (u.0.name(), u.not_ready_reason()))
         .collect();
     if topics.is_empty() && users.is_empty() {
         return Outcome::skipped("none exist yet");
@@ -98,8 +98,8 @@ pub(crate) async fn topics(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// The cluster's certificate authorities. Strimzi renews them a month before their end, unless it is
-/// paused, down, or told not to.
+/// The cluster's certificate authorities. Strimzi renews them a month before their expiry, unless it is paused, down,
+/// or configured not to.
 pub(crate) async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     if cluster.status.kafka.is_none() {
@@ -114,7 +114,7 @@ pub(crate) async fn certificates(ground: &Ground, cluster: &Cluster) -> Outcome 
     for (secret, pem) in join_all(read).await {
         match pem {
             Err(error) => return Outcome::skipped(error.message),
-            Ok(pem) => ends.extend(certificate::end(pem.as_bytes()).map(|end| (end, secret))),
+            Ok(pem) => ends.extend(certificate::earliest_expiry(pem.as_bytes()).map(|end| (end, secret))),
         }
     }
     judge_ends(ends, Timestamp::now(), target)
@@ -156,7 +156,7 @@ fn judge_ends(ends: Vec<(Timestamp, String)>, now: Timestamp, target: &Target) -
     Outcome::ok(format!("valid until {day}"))
 }
 
-/// Room in the brokers' volumes, as the kubelet tells. It does not measure the volumes of minikube's own
+/// Free space in the brokers' volumes, from the kubelet. It does not measure the volumes of minikube's own
 /// provisioner, which are directories of the node: then the node's disk counts.
 pub(crate) async fn volumes(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "kafka.volumes") {
@@ -188,8 +188,8 @@ struct Room {
     what: String,
 }
 
-/// What a kubelet's summary (`k8s.io/kubelet/pkg/apis/stats/v1alpha1`) says of a namespace's claims and
-/// of the node's disk.
+/// The free space of a namespace's claims and of the node's disk in a kubelet's summary
+/// (`k8s.io/kubelet/pkg/apis/stats/v1alpha1`).
 fn rooms_of(summary: &Value, node: &str, namespace: &str) -> Vec<Room> {
     let room = |stats: &Value, what: String| {
         let mb = |key: &str| Some(stats[key].as_u64()? >> 20);
@@ -226,7 +226,8 @@ fn judge_rooms(rooms: &[Room]) -> Outcome {
     }
 }
 
-/// A broker answers and every partition of the topic has a leader; with `--smoke`, messages come back.
+/// Whether a broker responds and every partition of the topic has a leader; with `--smoke`, whether messages are
+/// produced and consumed.
 pub(crate) async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let topic = ground.settings.topic.as_str();
@@ -237,7 +238,7 @@ pub(crate) async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
     let found = Brokers::find(cluster.snapshot(), target, dial);
     let brokers = match found {
         Ok(brokers) => brokers,
-        // TLS or authentication on every listener is a choice. `doctor` creates no user: `smoke-test` does.
+        // TLS or authentication on every listener is a valid choice. `doctor` creates no user: `smoke-test` does.
         Err(failure) if failure.id == errors::NO_PLAIN_LISTENER => {
             let failure = failure
                 .hint(format!("or test it as a user of the test's own: {}", target.kstrim("smoke-test")));
@@ -291,7 +292,7 @@ mod tests {
     use crate::doctor::data::Word;
 
     #[test]
-    fn the_first_certificate_to_run_out_counts() {
+    fn the_certificate_that_expires_first_counts() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
         let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["kstrim", "status"]).expect("it parses");
         let target = Target::from(&cli.global);
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fullest_place_counts() {
+    fn the_fullest_volume_counts() {
         let mb = |n: u64| n << 20;
         let summary = |node: u64, claim: Option<u64>| {
             let volume = claim.map(|free| {

@@ -1,5 +1,4 @@
-//! The running cluster: what `status` shows and `explain` says of it, put to checks, and a few questions
-//! that only a doctor asks.
+//! Checks of the running cluster: what `status` and `explain` find, and a few checks that only doctor has.
 
 mod cluster;
 mod kafka;
@@ -32,20 +31,20 @@ use crate::status::look::{self, Looker, Seen};
 use crate::status::model::Memory;
 use crate::tool::minikube_output::State;
 
-/// Kinds that a doctor looks at beyond those of `status`.
+/// Kinds that doctor reads besides those of `status`.
 pub(crate) const MORE: [ObservedKind; 2] = [ObservedKind::Node, ObservedKind::Crd];
 
-/// A cluster that was looked at, or why there is none.
+/// A cluster that was read, or why there is none.
 pub(crate) struct Live<'a> {
     ground: &'a Ground,
     found: Result<Cluster, String>,
-    /// Whether there was a way to ask at all.
+    /// Whether the cluster could be queried at all.
     asked: bool,
-    /// Milliseconds the look took.
+    /// Duration of reading, in milliseconds.
     ms: u64,
 }
 
-/// A cluster whose API server answers.
+/// A cluster whose API server responds.
 struct Cluster {
     kubectl: Rc<Kubectl>,
     seen: Seen,
@@ -77,7 +76,7 @@ macro_rules! check {
     };
 }
 
-/// All of them but the first, `cluster.api`, in the order they are shown.
+/// All of them but the first, `cluster.api`, in the order of display.
 const TABLE: &[LiveCheck] = &[
     check!(Cluster, "cluster.context", "kstrim's kubeconfig", cluster::context),
     check!(Cluster, "cluster.node", "the nodes", cluster::node),
@@ -110,7 +109,7 @@ fn installed(ground: &Ground) -> Option<Version> {
 }
 
 impl<'a> Live<'a> {
-    /// Look, and tell the ground what it can only know from here: state and owner of the profile.
+    /// Read the cluster, and tell the ground what only the cluster knows: state and owner of the profile.
     pub(crate) async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
         let found = Self::cluster(ground, looker).await;
         ground.installed_is(installed(ground));
@@ -122,7 +121,7 @@ impl<'a> Live<'a> {
         let looker = match looker {
             Ok(looker) => looker,
             Err(failure) => {
-                // Without a journal only the cluster knows, and it is not asked.
+                // Without a journal only the cluster knows the owner, and it is not queried.
                 ground.ours.set(ground.journal.is_ok().then_some(claimed));
                 return Err(format!("the cluster cannot be checked: {failure}"));
             }
@@ -133,7 +132,7 @@ impl<'a> Live<'a> {
             ground.listed(),
             looker.reach()
         );
-        // No word of minikube's in time, and all of the API server's: it runs.
+        // minikube did not respond in time, but the API server did: it is running.
         ground.state_is(reach.state.clone().map(|s| s.unwrap_or(State::Running)));
         let seen = looker.seen((minikube, kubectl), listed, reach).map_err(|f| f.message)?;
         let known = seen.reached.is_some() || ground.journal.is_ok();
@@ -154,13 +153,13 @@ impl<'a> Live<'a> {
         Ok(Cluster { kubectl, seen, status })
     }
 
-    /// The cluster as it was seen, if it answers.
+    /// The cluster as it was read, if it responds.
     pub(super) fn cluster_now(&self) -> Option<(&Rc<Kubectl>, &Status, &Snapshot)> {
         let cluster = self.found.as_ref().ok()?;
         Some((&cluster.kubectl, &cluster.status, cluster.snapshot()))
     }
 
-    /// Everything there is to say of it.
+    /// All checks of the cluster.
     pub(crate) async fn checks(&self, began: Instant) -> Vec<Check> {
         let mut api = entry("cluster.api", Group::Cluster, "the API server", self.api().await, began);
         api.ms = self.ms;
@@ -186,7 +185,8 @@ impl<'a> Live<'a> {
                     }
                 }
             }
-            // Only a cluster that should run is missed; `profile.state` tells the rest.
+            // A missing API server is a failure only if the cluster should be running; `profile.state` reports the
+            // rest.
             Err(why) if self.asked && matches!(self.ground.state().await, Ok(State::Running)) => {
                 let (profile, context) = (self.ground.profile_name(), &self.ground.settings.target.context);
                 let of = context.as_ref().map_or(format!("profile {profile}"), |c| format!("context {c}"));
@@ -205,7 +205,7 @@ impl<'a> Live<'a> {
     }
 }
 
-/// The check that a finding belongs to, by what it is about.
+/// The check that a finding belongs to, by its subject.
 fn home(status: &Status, finding: &Finding) -> &'static str {
     let operator = status.operator.as_ref().map_or(OPERATOR, |o| o.name.as_str());
     let of_operator = |name: &str| name.starts_with(operator) || name.ends_with(&format!("/{OPERATOR}"));
@@ -218,14 +218,14 @@ fn home(status: &Status, finding: &Finding) -> &'static str {
         "pod" if of_operator(name) => "strimzi.operator",
         "pvc" => "kafka.volumes",
         "topic" | "user" => "kafka.topics",
-        // What failed while looking has its own checks.
+        // Errors while reading have their own checks.
         "minikube" => "",
         _ => "kafka.ready",
     }
 }
 
-/// What the findings of a check come to: the deepest in full, the others named after it. `None` if there
-/// is none.
+/// The result for the findings of a check: the root cause in full, the others named after it. `None` without
+/// findings.
 fn findings(status: &Status, check: &str) -> Option<Outcome> {
     let mut all = status.findings.iter().filter(|f| home(status, f) == check);
     let first = all.next()?;
@@ -246,7 +246,7 @@ fn findings(status: &Status, check: &str) -> Option<Outcome> {
     Some(Outcome::wrong(word, problem))
 }
 
-/// A failure that what kstrim did not create is in the way of the next `up`, unless that is accepted.
+/// A failure if foreign objects conflict with the next `up`, unless they are accepted.
 fn foreign(ground: &Ground, id: crate::failure::Id, what: &str, instead: &'static str) -> Outcome {
     if ground.settings.adopt {
         return Outcome::ok(format!("{what} was not created by kstrim, but is used (--adopt)"));

@@ -12,12 +12,12 @@ use crate::failure::{Failure, Kind};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::cluster::Crd;
 
-/// Definitions that every release has and kstrim uses; node pools came with 0.36, and only
-/// [`NEEDED`] of the release at hand decides about them.
+/// Definitions that every release has and kstrim uses; node pools exist since 0.36, and only [`NEEDED`] of this
+/// release decides about them.
 const NEEDED: [&str; 3] =
     ["kafkas.kafka.strimzi.io", "kafkatopics.kafka.strimzi.io", "kafkausers.kafka.strimzi.io"];
 
-/// The resource definitions are there, and serve.
+/// Whether the CRDs exist and are served.
 pub(crate) async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "strimzi.crds") {
         return outcome;
@@ -94,8 +94,8 @@ pub(crate) async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
 }
 
-/// The operator may do its work: an install whose bindings name another namespace is `Available` and does
-/// nothing.
+/// Whether the operator has its permissions: an installation whose bindings name another namespace is `Available` and
+/// does nothing.
 pub(crate) async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let target = &ground.settings.target;
     let namespace = target.namespace.as_str();

@@ -8,8 +8,8 @@ use crate::kafka::produce::Message;
 const NO_PRODUCER: (i64, i16, i32) = (-1, -1, -1);
 const NO_EPOCH: i32 = -1;
 
-/// One batch whose first offset is 0: the broker assigns the real one. All have one `timestamp`, milliseconds since
-/// 1970. `stamp` is the producer's id and epoch, and the number of the first message.
+/// One batch whose first offset is 0: the broker assigns the real one. All records have the same `timestamp`, in
+/// milliseconds since 1970. `stamp` is the producer's id and epoch, and the number of the first message.
 pub(crate) fn encode(messages: &[Message], stamp: Option<(i64, i16, i32)>, timestamp: i64) -> Bytes {
     let (producer, epoch, sequence) = stamp.unwrap_or(NO_PRODUCER);
     let count = i32::try_from(messages.len()).unwrap_or(i32::MAX);

@@ -6,12 +6,13 @@ use bytes::{Buf, Bytes};
 use super::unpack::{Body, Codec};
 use super::{Fetched, MAX_RECORD, PREFIX, Wrong, wrong};
 
-/// Bytes of the smallest message after its length: checksum, magic, attributes, and the lengths of key and value.
+/// Size of the smallest message after its length, in bytes: checksum, magic, attributes, and the lengths of key and
+/// value.
 pub(crate) const LEAST: usize = 14;
-/// The most bytes of a decompressed set: it is scanned once to find its last offset.
+/// Maximum size of a decompressed set, in bytes: it is scanned once to find its last offset.
 const MAX_SET: usize = MAX_RECORD;
 
-/// A message, and the attributes that say whether it is a set.
+/// A message, and the attributes that indicate whether it is a set.
 pub(crate) struct Message {
     pub record: Fetched,
     pub attributes: i16,
@@ -39,7 +40,7 @@ pub(crate) fn message(bytes: &Bytes) -> Result<Message, Wrong> {
     };
     let key = field(&mut fields)?;
     let value = field(&mut fields)?;
-    // v0 defines no bits but the codec.
+    // v0 defines no attributes but the codec.
     let attributes = if magic == 0 { attributes & 7 } else { attributes };
     Ok(Message { record: Fetched { offset, timestamp, key, value, headers: Vec::new() }, attributes, magic })
 }
@@ -60,9 +61,9 @@ fn field(bytes: &mut Bytes) -> Result<Option<Bytes>, Wrong> {
 /// A compressed set of messages.
 pub(crate) struct Set {
     body: Body,
-    /// What is added to its offsets, which are relative from v1 on.
+    /// Added to its offsets, which are relative from v1 on.
     base: i64,
-    /// The broker's time of all of them.
+    /// The broker's timestamp for all of them.
     appended: Option<i64>,
     inner: u8,
 }

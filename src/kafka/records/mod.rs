@@ -40,12 +40,12 @@ pub struct Fetched {
     pub headers: Vec<(String, Option<Bytes>)>,
 }
 
-/// What a log holds, in offset order.
+/// The content of a log, in offset order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A record.
     Record(Fetched),
-    /// A compressed batch, if the client was not asked to decompress them.
+    /// A compressed batch, if the client does not decompress them.
     Opaque {
         /// First offset.
         first: i64,
@@ -86,7 +86,7 @@ pub enum BadRecords {
     },
 }
 
-/// What is wrong with some bytes; [`Records`] knows where.
+/// What is wrong with some bytes; [`Records`] knows their offset.
 #[derive(Debug)]
 enum Wrong {
     TooLarge,
@@ -314,7 +314,8 @@ impl Records {
         }
     }
 
-    /// The response's end. A broker that sends only batches before the offset would be asked forever.
+    /// The response's end. Skips ahead; otherwise a broker that only sends batches before the offset would be queried
+    /// forever.
     fn end(&mut self) -> Result<Option<Step>, Wrong> {
         self.rest = Bytes::new();
         if std::mem::take(&mut self.batches) > 0 && self.next == self.from {
@@ -349,7 +350,7 @@ impl Records {
         Ok(Some(Step::Passed))
     }
 
-    /// A transaction's end: its producer's next one may be committed.
+    /// The end of a transaction: its producer's next one may be committed.
     fn mark(&mut self, head: &Head, batch: &Bytes) -> Result<(), Wrong> {
         const ABORT: i16 = 0;
         let Some(aborted) = &mut self.aborted else { return Ok(()) };

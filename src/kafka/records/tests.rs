@@ -18,8 +18,8 @@ fn recordings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings-kafka")
 }
 
-/// As `tests/recordings-kafka/record/Record.java` prints it.
-fn told(bytes: Option<&Bytes>) -> Value {
+/// In the format that `tests/recordings-kafka/record/Record.java` prints.
+fn printed(bytes: Option<&Bytes>) -> Value {
     match bytes {
         None => Value::Null,
         Some(long) if long.len() > 100 => {
@@ -32,9 +32,9 @@ fn told(bytes: Option<&Bytes>) -> Value {
 
 pub(in crate::kafka) fn document(record: &Fetched) -> Value {
     let header =
-        |(name, value): &(String, Option<Bytes>)| json!([STANDARD.encode(name), told(value.as_ref())]);
-    json!({"offset": record.offset, "timestamp": record.timestamp, "key": told(record.key.as_ref()),
-        "value": told(record.value.as_ref()), "headers": record.headers.iter().map(header).collect::<Vec<_>>()})
+        |(name, value): &(String, Option<Bytes>)| json!([STANDARD.encode(name), printed(value.as_ref())]);
+    json!({"offset": record.offset, "timestamp": record.timestamp, "key": printed(record.key.as_ref()),
+        "value": printed(record.value.as_ref()), "headers": record.headers.iter().map(header).collect::<Vec<_>>()})
 }
 
 fn documents(records: Records) -> Vec<Value> {
@@ -55,7 +55,7 @@ fn aborted(index: &[u8]) -> Vec<(i64, i64)> {
 }
 
 #[test]
-fn what_kafkas_own_clients_wrote_is_read_as_their_consumers_read_it() {
+fn batches_of_kafkas_own_clients_are_read_as_by_its_consumer() {
     let mut seen = 0;
     for file in std::fs::read_dir(recordings()).unwrap() {
         let path = file.unwrap().path();
@@ -85,7 +85,8 @@ fn what_kafkas_own_clients_wrote_is_read_as_their_consumers_read_it() {
     assert!(seen >= 15, "{seen} recordings");
 }
 
-/// Reading from any offset returns the same records as from the beginning, and the next offset is right, in gaps too.
+/// Reading from any offset returns the same records as from the beginning, and the next offset is right, including
+/// gaps.
 #[test]
 fn reading_may_begin_anywhere() {
     for topic in ["java-compacted", "java-gzip", "java-transactions"] {
@@ -140,7 +141,7 @@ fn edited(batch: &Bytes, at: usize, field: &[u8]) -> Bytes {
 }
 
 #[test]
-fn what_is_written_is_what_another_codec_reads() {
+fn another_codec_can_read_what_is_written() {
     let message = |n: usize| Message {
         key: (!n.is_multiple_of(3)).then(|| Bytes::from(vec![b'k'; n])),
         value: (!n.is_multiple_of(4)).then(|| Bytes::from(vec![b'v'; n * n])),
@@ -164,7 +165,7 @@ fn what_is_written_is_what_another_codec_reads() {
 }
 
 #[test]
-fn a_broker_that_stamps_has_the_last_word_on_time() {
+fn the_brokers_timestamp_takes_precedence() {
     let one = batch(&[record(0, "a"), record(1, "b")], Compression::None);
     let stamped = edited(&edited(&one, 35, &99_i64.to_be_bytes()), 21, &8_i16.to_be_bytes());
     let times = |bytes| {
@@ -174,7 +175,7 @@ fn a_broker_that_stamps_has_the_last_word_on_time() {
 }
 
 #[test]
-fn a_record_that_unpacks_to_more_than_is_held_is_an_error_with_the_way_past_it() {
+fn a_record_that_is_too_large_is_an_error_with_the_next_offset() {
     for codec in CODECS {
         let small = record(0, "small");
         let bomb = record(1, vec![0; MAX_RECORD + 1]);
@@ -187,9 +188,9 @@ fn a_record_that_unpacks_to_more_than_is_held_is_an_error_with_the_way_past_it()
     }
 }
 
-/// A block without a frame, as librdkafka writes it, that claims to hold four gigabytes.
+/// A block without a frame, as librdkafka writes it, that claims to contain four gigabytes.
 #[test]
-fn a_block_that_says_it_is_huge_is_not_believed() {
+fn a_claimed_block_size_allocates_no_memory() {
     let plain = batch(&[record(0, "a")], Compression::None);
     let mut bytes = plain[..HEADER].to_vec();
     bytes.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2, 3]);
@@ -200,7 +201,7 @@ fn a_block_that_says_it_is_huge_is_not_believed() {
 }
 
 #[test]
-fn what_is_announced_takes_no_memory() {
+fn announced_lengths_allocate_no_memory() {
     let one = batch(&[record(0, "a")], Compression::None);
     for count in [i32::MAX, 2, -1] {
         let bytes = edited(&one, 57, &count.to_be_bytes());
@@ -223,7 +224,7 @@ fn what_is_announced_takes_no_memory() {
 }
 
 #[test]
-fn a_broker_that_sends_only_what_is_before_is_not_asked_for_ever() {
+fn earlier_batches_do_not_cause_an_endless_loop() {
     let old = batch(&[record(0, "a"), record(1, "b")], Compression::None);
     let found: Vec<_> = Records::new(old, 5, true).collect();
     assert!(matches!(found.as_slice(), [Err(BadRecords::Unreadable { .. })]), "{found:?}");
@@ -261,7 +262,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn legacy_messages_are_read_and_passed() {
+fn legacy_messages_are_read_and_skipped() {
     let mut log = legacy(0, 0, 0, 0, Some(b"v0"));
     log.extend(legacy(1, 1, 0, 11, Some(b"v1")));
     // Offsets in a set of v1 are relative, and the wrapper has the last one.

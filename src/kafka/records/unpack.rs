@@ -1,4 +1,4 @@
-//! The bytes of a batch, decompressed as they are read: never more than one block of the codec is held.
+//! The bytes of a batch, decompressed while they are read: at most one block of the codec is in memory.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -27,7 +27,7 @@ impl fmt::Display for Codec {
     }
 }
 
-/// The codec that a batch's attributes name, if any.
+/// The codec of a batch's attributes, if any.
 pub(crate) fn codec(attributes: i16) -> Result<Option<Codec>, Wrong> {
     Ok(match attributes & 7 {
         0 => None,
@@ -45,7 +45,7 @@ pub(crate) enum Body {
     Packed(Box<dyn BufRead>),
 }
 
-/// Bytes that are allocated before they have arrived.
+/// Maximum number of bytes that are allocated before they have arrived.
 const AT_ONCE: usize = 64 << 10;
 
 impl Body {
@@ -65,7 +65,7 @@ impl Body {
         })
     }
 
-    /// Bytes that are left, where that is known.
+    /// The number of remaining bytes, if known.
     pub(crate) fn left(&self) -> usize {
         match self {
             Body::Plain(bytes) => bytes.len(),
@@ -73,7 +73,7 @@ impl Body {
         }
     }
 
-    /// Whether nothing is left.
+    /// Whether no bytes remain.
     pub(crate) fn is_empty(&mut self) -> Result<bool, Wrong> {
         Ok(match self {
             Body::Plain(bytes) => bytes.is_empty(),
@@ -95,7 +95,7 @@ impl Body {
         }
     }
 
-    /// That many bytes, at most [`MAX_RECORD`]. Memory grows with what arrives, not with what was announced.
+    /// That many bytes, at most [`MAX_RECORD`]. Memory grows with what arrives, not with the announced length.
     pub(crate) fn bytes(&mut self, count: usize) -> Result<Bytes, Wrong> {
         match self {
             Body::Plain(bytes) if bytes.len() < count => {
@@ -154,14 +154,14 @@ fn boxed(stream: impl Read + 'static) -> Body {
     Body::Packed(Box::new(BufReader::with_capacity(32 << 10, stream)))
 }
 
-/// snappy as xerial's `SnappyOutputStream` frames it (Java's client), or one block without a frame (librdkafka).
+/// snappy as framed by xerial's `SnappyOutputStream` (Java's client), or one block without a frame (librdkafka).
 struct Snappy {
     packed: Bytes,
     framed: bool,
     block: Bytes,
 }
 
-/// xerial's magic number; its version and the least version that can read it follow, 4 bytes each.
+/// xerial's magic number; its version and the minimum version for reading follow, 4 bytes each.
 const MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 const MAGIC_REST: usize = 8;
 
@@ -179,7 +179,7 @@ impl Snappy {
         if !self.framed {
             return Ok(std::mem::take(&mut self.packed));
         }
-        // Streams may follow each other, each with its own header.
+        // Streams may be concatenated, each with its own header.
         while self.packed.starts_with(MAGIC) && self.packed.len() >= MAGIC.len() + MAGIC_REST {
             self.packed.advance(MAGIC.len() + MAGIC_REST);
         }

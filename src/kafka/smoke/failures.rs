@@ -1,4 +1,4 @@
-//! From what went wrong to a [`Failure`] with an id of its own and a way on.
+//! Converts errors to a [`Failure`] with its own id and next command.
 
 use super::plan::Plan;
 use super::verdict::Verdict;
@@ -6,20 +6,20 @@ use crate::errors;
 use crate::failure::{Failure, Kind};
 use crate::kafka::error::{KafkaError, code};
 
-/// What the test was doing.
+/// The current step of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Reaching the first broker.
+    /// Connecting to the first broker.
     Connect,
     /// Creating or looking up the topic.
     Topic,
-    /// Sending.
+    /// Producing.
     Produce,
-    /// Reading back.
+    /// Consuming.
     Consume,
 }
 
-/// The failure that `error` is; `sent` is how many messages were acknowledged.
+/// The failure for `error`; `sent` is how many messages were acknowledged.
 pub(crate) fn of_error(plan: &Plan, phase: Phase, error: &KafkaError, sent: u64) -> Box<Failure> {
     let topic = &plan.topic;
     let id = match (error, error.code(), phase) {
@@ -74,8 +74,8 @@ fn status(plan: &Plan) -> String {
     format!("check the brokers and their conditions: {}", plan.target.kstrim("status"))
 }
 
-/// The failure of a verdict, named by its gravest finding, the others as causes. `pod` is that
-/// of a broker that took messages.
+/// The failure of a verdict, named by its most severe finding, with the others as causes. `pod` is that of a broker
+/// that acknowledged messages.
 pub(crate) fn of_verdict(plan: &Plan, verdict: &Verdict, pod: &str) -> Option<Box<Failure>> {
     let mut failing = verdict.findings.iter().filter(|f| f.fails);
     let gravest = failing.next()?;

@@ -1,5 +1,5 @@
-//! The smoke test: send unique keyed messages, wait until all in-sync replicas have them,
-//! read exactly that part of the log back, compare, clean up.
+//! The smoke test: produce unique keyed messages, wait until all in-sync replicas have them, read exactly that part
+//! of the log, compare, clean up.
 
 pub(crate) mod failures;
 pub(crate) mod plan;
@@ -22,39 +22,38 @@ use super::produce::Ack;
 use crate::event::SmokeReport;
 use crate::failure::Failure;
 
-/// How long a broker may refuse connections, or a topic that was not created here be unknown
-/// or without a leader.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the log may end before what was acknowledged: a new leader learns of the
-/// high watermark a moment after its election.
+/// How long a broker may refuse connections, or a topic that was not created here be unknown or without a leader.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long the log may end before what was acknowledged: a new leader learns the high watermark a moment after its
+/// election.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long one fetch waits for more.
 const FETCH_WAIT: Duration = Duration::from_millis(250);
-/// The limit of cleaning up, which happens also when the test's own limit has passed.
+/// The limit of cleaning up, which also happens after the test's own limit has expired.
 const CLEANUP_LIMIT: Duration = Duration::from_secs(3);
-/// Most bytes, and messages, made at once.
+/// Maximum size and number of messages that are created at once.
 const PORTION_BYTES: usize = 2_000_000;
 const PORTION_MESSAGES: u64 = 5_000;
 
-/// Where a smoke test is.
+/// The progress of a smoke test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Reaching the broker, looking up or creating the topic.
+    /// Connecting to the broker, looking up or creating the topic.
     Connecting,
-    /// Acknowledged messages, of all.
+    /// Acknowledged messages, and the total.
     Producing(u64, u64),
-    /// Messages read back, of all.
+    /// Messages read, and the total.
     Consuming(u64, u64),
-    /// Deleting what the test left.
+    /// Deleting what the test created.
     CleaningUp,
 }
 
-/// What came of a smoke test.
+/// The result of a smoke test.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// Measurements; as far as it got.
+    /// Measurements, as far as the test got.
     pub report: SmokeReport,
-    /// What was found, also what is no failure; empty when all is well.
+    /// All findings, including those that are not failures; empty if there is no problem.
     pub findings: Vec<Finding>,
     /// Set unless the test passed.
     pub failure: Option<Box<Failure>>,
@@ -65,8 +64,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// A test that `failure` kept from beginning.
-    pub(crate) fn not_begun(plan: &Plan, failure: Box<Failure>) -> Self {
+    /// A test that could not start because of `failure`.
+    pub(crate) fn not_started(plan: &Plan, failure: Box<Failure>) -> Self {
         let report =
             SmokeReport { topic: plan.topic.clone(), size: plan.size as u64, ..SmokeReport::default() };
         Self {
@@ -79,8 +78,7 @@ impl Run {
     }
 }
 
-/// Run `plan` against the cluster that `bootstrap` belongs to. Never fails itself: see
-/// [`Run::failure`].
+/// Run `plan` in the cluster of `bootstrap`. Never fails itself: see [`Run::failure`].
 pub(crate) async fn run(
     plan: &Plan,
     bootstrap: BrokerAddr,
@@ -89,7 +87,7 @@ pub(crate) async fn run(
     progress: &dyn Fn(Progress),
 ) -> Run {
     if let Err(failure) = plan.check() {
-        return Run::not_begun(plan, failure);
+        return Run::not_started(plan, failure);
     }
     let deadline = Instant::now() + plan.timeout;
     let report = SmokeReport { topic: plan.topic.clone(), size: plan.size as u64, ..SmokeReport::default() };
@@ -97,7 +95,7 @@ pub(crate) async fn run(
         Test { plan, progress, deadline, phase: Phase::Connect, created: false, report, acks: Vec::new() };
     progress(Progress::Connecting);
     let started = Instant::now();
-    let patience = deadline.min(started + PATIENCE);
+    let patience = deadline.min(started + CONNECT_LIMIT);
     let mut client = match Client::connect(bootstrap, dial, options, patience).await {
         Ok(client) => client,
         Err(error) => return test.failed(error),
@@ -126,12 +124,12 @@ pub(crate) async fn run(
     run
 }
 
-/// The topic as it was found, and how far it was read.
-struct Ground {
+/// The topic before the test, and how far it was read.
+struct TopicState {
     topic: Topic,
     /// Log start and end of every partition before the test.
     before: BTreeMap<i32, (i64, i64)>,
-    /// Where reading is, by partition.
+    /// The read position, by partition.
     position: BTreeMap<i32, i64>,
 }
 
@@ -140,30 +138,30 @@ struct Test<'a> {
     progress: &'a dyn Fn(Progress),
     deadline: Instant,
     phase: Phase,
-    /// The topic is the test's own.
+    /// The topic was created by the test.
     created: bool,
     report: SmokeReport,
     acks: Vec<Ack>,
 }
 
 impl Test<'_> {
-    async fn prepare(&mut self, client: &mut Client) -> Result<Ground> {
+    async fn prepare(&mut self, client: &mut Client) -> Result<TopicState> {
         self.phase = Phase::Topic;
         if let Some(new) = &self.plan.create {
             self.created = client.create_topic(new, self.deadline).await? == Created::New;
         }
-        let patience = self.deadline.min(Instant::now() + PATIENCE);
+        let patience = self.deadline.min(Instant::now() + CONNECT_LIMIT);
         let mut topic = client.topic(&self.plan.topic, patience).await?;
         let first = client.list_offsets(&mut topic, End::Earliest, self.deadline).await?;
         let end = client.list_offsets(&mut topic, End::Latest, self.deadline).await?;
         let before = end.iter().map(|(p, end)| (*p, (first.get(p).copied().unwrap_or(-1), *end))).collect();
-        Ok(Ground { topic, before, position: BTreeMap::new() })
+        Ok(TopicState { topic, before, position: BTreeMap::new() })
     }
 
     async fn produce(
         &mut self,
         client: &mut Client,
-        ground: &mut Ground,
+        ground: &mut TopicState,
         messages: &Messages,
         started: Instant,
     ) -> Result<()> {
@@ -189,12 +187,12 @@ impl Test<'_> {
         result
     }
 
-    /// Read every partition written to, from where it ended before the test to where it ends
-    /// once it has all that was acknowledged.
+    /// Read every partition that was written to, from its end before the test until all acknowledged messages were
+    /// read.
     async fn consume(
         &mut self,
         client: &mut Client,
-        ground: &mut Ground,
+        ground: &mut TopicState,
         checker: &mut Checker<'_>,
     ) -> Result<()> {
         self.phase = Phase::Consume;
@@ -209,7 +207,7 @@ impl Test<'_> {
             *target = (*target).max(end);
         }
         let mut open = ground.position.clone();
-        // What others write once all is there is no part of the test.
+        // Records of others after that are not part of the test.
         let mut stop: BTreeMap<i32, i64> = BTreeMap::new();
         let mut short_since: Option<Instant> = None;
         let mut read = 0;
@@ -239,7 +237,7 @@ impl Test<'_> {
                     let first = first.get(&partition).copied().unwrap_or(from);
                     end = last.get(&partition).copied().unwrap_or(from);
                     checker.bounds(partition, first, end);
-                    // Go on where the log now begins; if it ends before us, it may still grow.
+                    // Continue at the log's new start; if it ends before our position, it may still grow.
                     next = from.max(first);
                 }
                 moved |= next > from;
@@ -266,8 +264,8 @@ impl Test<'_> {
         Ok(())
     }
 
-    /// The pod of a broker that took messages, for hints.
-    fn pod(&self, client: &Client, ground: &Ground) -> String {
+    /// The pod of a broker that acknowledged messages, for hints.
+    fn pod(&self, client: &Client, ground: &TopicState) -> String {
         let partition = self.acks.first().map_or(0, |a| a.partition);
         let leader = ground.topic.leader(partition).ok().and_then(|id| client.brokers().get(&id));
         leader.map_or_else(|| "POD".to_owned(), |broker| broker.pod().to_owned())
@@ -288,7 +286,7 @@ impl Test<'_> {
         Run { report, findings: Vec::new(), failure: Some(failure), stopped, error: Some(error) }
     }
 
-    /// Delete the topic if it is the test's own. Returns what stays.
+    /// Delete the topic if the test created it. Returns what remains.
     async fn delete_created(&self, client: &mut Client, id: Option<Uuid>) -> Option<String> {
         let topic = &self.plan.topic;
         if !self.created {
@@ -302,8 +300,13 @@ impl Test<'_> {
         Some(format!("topic {topic}, which the test created: {error}"))
     }
 
-    /// Delete what the test wrote where nobody else's records would go too. Returns what stays.
-    async fn clean_up(&self, client: &mut Client, ground: &Ground, checker: &Checker<'_>) -> Option<String> {
+    /// Delete what the test wrote, unless records of others would be deleted, too. Returns what remains.
+    async fn clean_up(
+        &self,
+        client: &mut Client,
+        ground: &TopicState,
+        checker: &Checker<'_>,
+    ) -> Option<String> {
         let topic = &self.plan.topic;
         let deadline = Instant::now() + CLEANUP_LIMIT;
         if self.created {
@@ -320,8 +323,8 @@ impl Test<'_> {
         for (partition, (_, end, count)) in &spans {
             let (first, empty_to) = ground.before.get(partition).copied().unwrap_or((-1, 0));
             let read_to = ground.position.get(partition).copied().unwrap_or(-1);
-            // Offsets without a gap from where the partition was empty are all ours; so is what
-            // was read and recognised.
+            // If the partition was empty, contiguous offsets from there on are all ours; so is what was read and
+            // recognized.
             let only_ours = end - empty_to == *count || read_to >= *end;
             if first == empty_to && only_ours && checker.foreign_in(*partition) == 0 {
                 removable.insert(*partition, (*end).max(read_to));

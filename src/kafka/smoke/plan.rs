@@ -1,5 +1,5 @@
-//! What the smoke test sends: every message follows from the run's id and its number, so
-//! that nothing has to be remembered to know what must come back.
+//! What the smoke test sends: every message is derived from the run's id and its number, so that nothing has to be
+//! stored to know what must be read.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,29 +15,28 @@ use crate::kafka::admin::NewTopic;
 use crate::kafka::partition;
 use crate::kafka::produce::Message;
 
-/// Messages of a test that was not told otherwise.
+/// Default number of messages.
 pub(crate) const DEFAULT_MESSAGES: u64 = 10;
-/// Bytes of a value in a test that was not told otherwise.
+/// Default size of a value, in bytes.
 pub(crate) const DEFAULT_SIZE: usize = 100;
-/// Fewest bytes of a value: run id, number and checksum must fit.
+/// Minimum size of a value: run id, number and checksum must fit.
 pub(crate) const MIN_SIZE: usize = 64;
-/// Most bytes of a value: with key and headers it stays below Kafka's default
-/// `message.max.bytes` of 1,048,588.
+/// Maximum size of a value: with key and headers it stays below Kafka's default `message.max.bytes` of 1,048,588.
 pub(crate) const MAX_SIZE: usize = 1_000_000;
-/// Most messages of a test; a byte of memory is kept for each.
+/// Maximum number of messages of a test; a byte of memory is needed for each.
 pub(crate) const MAX_MESSAGES: u64 = 10_000_000;
 
-/// Longest run id that is carried whole, characters.
+/// Maximum length of a run id that is not truncated, in characters.
 const TAG: usize = 32;
-/// Fewest keys, if there are as many messages.
+/// Minimum number of keys, if there are as many messages.
 const KEYS: u64 = 4;
-/// Most keys: a topic of more partitions is tested in as many of them.
+/// Maximum number of keys: in a topic with more partitions, only this many of them are tested.
 const MOST_KEYS: u64 = 1024;
 
 /// A smoke test to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// Tells this run's messages from any other's.
+    /// Distinguishes this run's messages from any other's.
     pub run_id: String,
     /// The topic to use.
     pub topic: String,
@@ -45,12 +44,12 @@ pub(crate) struct Plan {
     pub messages: u64,
     /// Bytes of each value, [`MIN_SIZE`] to [`MAX_SIZE`].
     pub size: usize,
-    /// Leave the messages, and a topic that was created, on the cluster.
+    /// Keep the messages, and a topic that was created.
     pub keep: bool,
-    /// Messages of others in between are told and counted, but are no failure.
+    /// Count and report messages of others in between, but do not fail.
     pub allow_foreign: bool,
-    /// Create the topic like this if it is not there; its name is `topic`'s. A topic that was
-    /// created is deleted after the test, unless `keep`.
+    /// Create the topic like this if it does not exist; its name is `topic`'s. A topic that was created is deleted
+    /// after the test, unless `keep`.
     pub create: Option<NewTopic>,
     /// The limit of the whole test; cleaning up may take 3 s more.
     pub timeout: Duration,
@@ -59,7 +58,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Ten small messages through `topic`, which must be there.
+    /// Ten small messages through `topic`, which must exist.
     pub(crate) fn new(run_id: impl Into<String>, topic: impl Into<String>, target: &Target) -> Self {
         Self {
             run_id: run_id.into(),
@@ -93,7 +92,7 @@ impl Plan {
     }
 }
 
-/// The messages of a run, made when needed. Numbered from 0.
+/// The messages of a run, created when needed. Numbered from 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Messages {
     tag: String,
@@ -105,20 +104,20 @@ pub(crate) struct Messages {
     by_partition: BTreeMap<i32, Vec<u64>>,
 }
 
-/// Whose a record is.
+/// The origin of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recognised {
-    /// This message, byte for byte.
+    /// This message, unchanged.
     Intact(u64),
-    /// One of ours, but not as sent; its number if that can still be read.
+    /// One of this run, but not as sent; its number if that can still be read.
     Damaged(Option<u64>),
     /// Not of this run.
     Foreign,
 }
 
 impl Messages {
-    /// The messages of `plan` in a topic of `partitions`. Keys are chosen such that every
-    /// partition gets some, as far as there are messages.
+    /// The messages of `plan` in a topic with `partitions`. Keys are chosen so that every partition gets some, if
+    /// there are enough messages.
     pub(crate) fn new(plan: &Plan, partitions: u32) -> Self {
         let tag = tag(&plan.run_id);
         let partitions = partitions.max(1);
@@ -142,12 +141,12 @@ impl Messages {
         Self { tag, count: plan.messages, size: plan.size, keys, by_partition }
     }
 
-    /// How many.
+    /// The number of messages.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// How many different keys.
+    /// The number of different keys.
     pub(crate) fn keys(&self) -> usize {
         self.keys.len()
     }
@@ -194,7 +193,7 @@ impl Messages {
         Bytes::from(text)
     }
 
-    /// Whose record this is.
+    /// The origin of this record.
     pub(crate) fn recognise(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Recognised {
         let number = value.and_then(|v| self.number(v));
         if let Some(n) = number {
@@ -215,7 +214,7 @@ impl Messages {
     }
 }
 
-/// A run's id as it goes into keys and values: no blanks, at most [`TAG`] characters.
+/// A run's id as part of keys and values: no blanks, at most [`TAG`] characters.
 fn tag(run_id: &str) -> String {
     let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
     let mut tag: String = run_id.chars().filter(plain).collect();
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_the_size_asked_for_and_is_recognised() {
+    fn a_value_has_the_requested_size_and_is_recognized() {
         for size in [MIN_SIZE, DEFAULT_SIZE, 5000] {
             let all = messages(20, size, 3);
             for n in 0..20 {
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_refused_with_what_is_allowed() {
+    fn values_out_of_bounds_are_rejected_with_the_allowed_range() {
         let size = |size| Plan { size, ..Plan::new("r", "t", &Target::default()) };
         assert!(size(MIN_SIZE).check().is_ok() && size(MAX_SIZE).check().is_ok());
         for bad in [size(0), size(MIN_SIZE - 1), size(MAX_SIZE + 1)] {

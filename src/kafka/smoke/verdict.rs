@@ -1,5 +1,5 @@
-//! Compare what came back with what was acknowledged. Pure; a record at a time, so that the
-//! size of a test is no matter of memory.
+//! Compares what was read with what was acknowledged. Pure, and one record at a time, so that memory does not depend
+//! on the size of the test.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use crate::failure::Id;
 use crate::kafka::fetch::Entry;
 use crate::kafka::produce::Ack;
 
-/// One thing that was found.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// Which.
+    /// Its error id.
     pub id: Id,
-    /// What exactly, one sentence without a final stop.
+    /// Details, one sentence without a final stop.
     pub message: String,
-    /// Whether the test fails by it.
+    /// Whether the test fails because of it.
     pub fails: bool,
 }
 
-/// The result of comparing.
+/// The result of the comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Messages that came back once or more, with the same key and bytes.
+    /// Messages that were read once or more, with the same key and bytes.
     pub verified: u64,
     /// Messages of others in between.
     pub foreign: u64,
-    /// What was found, gravest first; empty when all is well.
+    /// Findings, the most severe first; empty if there is no problem.
     pub findings: Vec<Finding>,
 }
 
-/// Something counted, with its first place.
+/// A counter, with the first place.
 #[derive(Debug, Clone, Default)]
 struct Tally {
     count: u64,
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-/// An acknowledged batch and which of its partition's messages is its first.
+/// An acknowledged batch, and which of its partition's messages is its first.
 #[derive(Debug, Clone, Copy)]
 struct Range {
     base: i64,
@@ -73,7 +73,7 @@ pub(crate) struct Checker<'a> {
     /// Per key the highest number seen.
     last: Vec<Option<u64>>,
     foreign_in: BTreeMap<i32, u64>,
-    /// Per partition the log's first offset and end, when last told.
+    /// Per partition the latest known start and end of the log.
     bounds: BTreeMap<i32, (i64, i64)>,
     foreign: Tally,
     damaged: Tally,
@@ -83,7 +83,7 @@ pub(crate) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    /// Nothing read yet. `acks` are those of [`Client::produce`](crate::kafka::Client::produce).
+    /// A checker that has read nothing yet. `acks` are those of [`Client::produce`](crate::kafka::Client::produce).
     pub(crate) fn new(messages: &'a Messages, acks: &[Ack]) -> Self {
         let mut acked: BTreeMap<i32, Vec<Range>> = BTreeMap::new();
         for ack in acks {
@@ -123,14 +123,14 @@ impl<'a> Checker<'a> {
         self.foreign_in.get(&partition).copied().unwrap_or(0)
     }
 
-    /// What a partition's leader told of its log; -1 for unknown.
+    /// Set the log's bounds, from a partition's leader; -1 for unknown.
     pub(crate) fn bounds(&mut self, partition: i32, first: i64, end: i64) {
         if first >= 0 || end >= 0 {
             self.bounds.insert(partition, (first, end));
         }
     }
 
-    /// Take in what was read, in offset order within a partition.
+    /// Process what was read, in offset order within a partition.
     pub(crate) fn observe(&mut self, partition: i32, entry: &Entry) {
         let record = match entry {
             Entry::Record(record) => record,
@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
                 let state = &mut self.state[n as usize];
                 if *state & INTACT != 0 {
                     self.duplicates.add(1, place);
-                    return; // a repeat says nothing about the order
+                    return; // a duplicate does not affect the order
                 }
                 *state |= SEEN | INTACT;
                 let last = &mut self.last[self.messages.key_of(n)];
@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
         *self.foreign_in.entry(partition).or_default() += count;
     }
 
-    /// Compare. `allow_foreign` tells of foreign messages without failing by them.
+    /// Compare. `allow_foreign` reports foreign messages without failing.
     pub(crate) fn finish(&self, allow_foreign: bool) -> Verdict {
         let mut findings = Vec::new();
         findings.extend(self.missing());
@@ -209,7 +209,7 @@ impl<'a> Checker<'a> {
         Verdict { verified, foreign: self.foreign.count, findings }
     }
 
-    /// Acknowledged, and not there.
+    /// Acknowledged, and missing.
     fn missing(&self) -> Option<Finding> {
         let mut missing = Tally::default();
         let mut acked = 0;
@@ -240,8 +240,8 @@ impl<'a> Checker<'a> {
         Some(Finding { id, message, fails: true })
     }
 
-    /// Which end of the log an acknowledged offset fell off. A log that ends right where we
-    /// began is no evidence of a cut: then nothing was ever written.
+    /// Which end of the log an acknowledged offset was removed from. A log that ends exactly where we started is no
+    /// evidence of truncation: then nothing was ever written.
     fn cut(&self, partition: i32, offset: i64) -> Option<String> {
         let (first, end) = *self.bounds.get(&partition)?;
         let base = self.acked.get(&partition)?.first()?.base;

@@ -28,7 +28,7 @@ use crate::failure::Kind;
 use stand_ins::broker::log::Logs;
 use stand_ins::broker::{Faults, Node, Secured, Setup, serve};
 
-/// Brokers on local ports, advertised as Strimzi does.
+/// Brokers on local ports with the addresses that Strimzi advertises.
 struct Cluster {
     dir: TempDir,
     ports: BTreeMap<String, u16>,
@@ -121,7 +121,7 @@ fn ids(run: &Run) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_sound_broker_passes_and_nothing_is_left() {
+fn a_healthy_broker_passes_and_nothing_remains() {
     let cluster = Cluster::with_topic(&Faults::default());
     let seen = RefCell::new(Vec::new());
     let progress = |p| seen.borrow_mut().push(p);
@@ -143,7 +143,7 @@ fn a_sound_broker_passes_and_nothing_is_left() {
 }
 
 #[test]
-fn messages_beside_records_of_others_stay_and_are_told() {
+fn messages_between_records_of_others_remain_and_are_reported() {
     let cluster = Cluster::with_topic(&Faults::default());
     runtime().block_on(async {
         let mut client = cluster.client().await;
@@ -174,7 +174,7 @@ fn every_partition_on_every_broker_is_tested() {
 }
 
 #[test]
-fn old_brokers_are_spoken_to_by_topic_name() {
+fn requests_to_old_brokers_use_topic_names() {
     // ApiVersions, Metadata, Produce, Fetch, ListOffsets, CreateTopics, DeleteTopics, DeleteRecords
     for versions in [
         [(18, 0), (3, 7), (0, 3), (1, 4), (2, 1), (19, 2), (20, 1), (21, 0)],
@@ -198,7 +198,7 @@ fn old_brokers_are_spoken_to_by_topic_name() {
 }
 
 #[test]
-fn a_broker_without_a_common_version_is_told() {
+fn a_broker_without_a_common_version_is_reported() {
     let faults = Faults { max_versions: BTreeMap::from([(3, 2)]), ..Faults::default() };
     let run = smoke_with(&faults);
     let failure = run.failure.unwrap();
@@ -209,7 +209,7 @@ fn a_broker_without_a_common_version_is_told() {
     );
 }
 
-/// Most cases wait for something: run them side by side.
+/// Most cases wait for something: run them in parallel.
 fn each<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
     std::thread::scope(|scope| {
         for case in cases {
@@ -219,7 +219,7 @@ fn each<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
 }
 
 #[test]
-fn each_fault_has_a_finding_of_its_own() {
+fn each_fault_has_its_own_finding() {
     let cases = [
         ("KS-SMOKE-EMPTY", Faults { drop_all: true, ..Faults::default() }),
         ("KS-SMOKE-DUPLICATE", Faults { duplicate: true, ..Faults::default() }),
@@ -246,7 +246,7 @@ fn each_fault_has_a_finding_of_its_own() {
 }
 
 #[test]
-fn a_finding_says_how_much_and_where() {
+fn a_finding_has_a_count_and_a_place() {
     let message = |faults| smoke_with(&faults).findings[0].message.clone();
     let truncated = message(Faults { truncate: Some(4), ..Faults::default() });
     assert_eq!(
@@ -268,13 +268,13 @@ fn foreign_messages_can_be_allowed() {
     let run = runtime().block_on(cluster.smoke(&Plan { allow_foreign: true, ..plan() }));
     assert_passed(&run, 10);
     assert_eq!((ids(&run), run.report.foreign), (vec!["KS-SMOKE-FOREIGN"], 1));
-    // Deleting ours would delete theirs.
+    // Deleting our records would delete the foreign ones.
     assert!(run.report.left_behind.is_some());
     assert_eq!(cluster.logs().bounds("my-topic", 0).unwrap(), (0, 11));
 }
 
 #[test]
-fn several_findings_are_all_told_gravest_first() {
+fn all_findings_are_reported_most_severe_first() {
     let run =
         smoke_with(&Faults { foreign: true, corrupt_content: true, truncate: Some(8), ..Faults::default() });
     assert_eq!(ids(&run), ["KS-SMOKE-TRUNCATED", "KS-SMOKE-CONTENT", "KS-SMOKE-FOREIGN"]);
@@ -284,7 +284,7 @@ fn several_findings_are_all_told_gravest_first() {
 }
 
 #[test]
-fn what_stops_a_test_has_an_id_and_a_phase() {
+fn a_failure_that_stops_a_test_has_an_id_and_a_phase() {
     let quick = Duration::from_millis(1500);
     let by_fault = |faults: Faults| {
         let cluster = Cluster::with_topic(&faults);
@@ -338,9 +338,9 @@ fn what_stops_a_test_has_an_id_and_a_phase() {
 }
 
 #[test]
-fn a_missing_topic_and_a_missing_broker_are_told() {
+fn a_missing_topic_and_a_missing_broker_are_reported() {
     let cluster = Cluster::new(1, &Faults::default());
-    // The brokers have to answer within it, even on a busy machine.
+    // The brokers have to respond within this time, even on a busy machine.
     let plan = Plan { timeout: Duration::from_secs(3), ..plan() };
     let run = runtime().block_on(cluster.smoke(&plan));
     assert_eq!(run.failure.unwrap().id.as_str(), "KS-SMOKE-NO-TOPIC");
@@ -352,14 +352,14 @@ fn a_missing_topic_and_a_missing_broker_are_told() {
 }
 
 #[test]
-fn what_passes_is_waited_for() {
+fn transient_errors_are_waited_for() {
     let faults =
         Faults { unknown_topic_times: 2, no_leader_times: 4, not_leader_times: 3, ..Faults::default() };
     assert_passed(&smoke_with(&faults), 10);
 }
 
 #[test]
-fn brokers_that_are_fenced_come_back() {
+fn fenced_brokers_are_waited_for() {
     let create = |times| {
         let cluster = Cluster::new(1, &Faults { fenced_times: times, ..Faults::default() });
         let new =
@@ -375,7 +375,7 @@ fn brokers_that_are_fenced_come_back() {
 }
 
 #[test]
-fn a_refused_clean_up_is_told_and_fails_nothing() {
+fn a_rejected_clean_up_is_reported_without_failing() {
     let cluster = Cluster::with_topic(&Faults { delete_error: 44, ..Faults::default() });
     let run = runtime().block_on(cluster.smoke(&plan()));
     assert_passed(&run, 10);
@@ -455,7 +455,7 @@ fn records_are_read_from_an_exact_offset() {
         assert_eq!((got[0].key.clone(), got[1].key.clone()), (Some(Bytes::from("k4")), None));
         assert_eq!((&got[2].value, got[2].headers.clone()), (&Some(Bytes::from("v6")), message(6).headers));
         assert_eq!(from[&0], 7);
-        // The end of the log is no error, only the deadline.
+        // Reaching the end of the log is not an error; only the deadline ends the call.
         let short = Instant::now() + Duration::from_millis(50);
         assert_eq!(client.read(&mut topic, &mut from, 100, short, |_, _| {}).await.unwrap(), 3);
         let first = client.delete_records(&topic, &BTreeMap::from([(0, 5)]), soon()).await.unwrap();
@@ -471,7 +471,7 @@ fn records_are_read_from_an_exact_offset() {
 }
 
 #[test]
-fn a_call_that_is_dropped_takes_its_connection_along() {
+fn dropping_a_call_drops_its_connection() {
     let cluster = Cluster::with_topic(&Faults { stall_ms: 150, stall_apis: vec![2], ..Faults::default() });
     runtime().block_on(async {
         let mut client = cluster.client().await;
@@ -481,7 +481,7 @@ fn a_call_that_is_dropped_takes_its_connection_along() {
         assert!(matches!(late, KafkaError::Timeout { .. }), "{late}");
         let dropped = client.list_offsets(&mut topic, End::Latest, soon());
         assert!(tokio::time::timeout(Duration::from_millis(30), dropped).await.is_err());
-        // A later call must not read the earlier one's answer.
+        // A later call must not read the response to the earlier one.
         assert_eq!(client.list_offsets(&mut topic, End::Latest, soon()).await.unwrap()[&0], 0);
     });
 }

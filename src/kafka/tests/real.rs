@@ -1,5 +1,5 @@
-//! The same against a real broker, if there is one: `KSTRIM_TEST_KAFKA=127.0.0.1:9092 cargo
-//! test --lib kafka::tests::real -- --ignored --nocapture`. It makes and deletes its topics.
+//! The same tests with a real broker, if there is one: `KSTRIM_TEST_KAFKA=127.0.0.1:9092 cargo test --lib
+//! kafka::tests::real -- --ignored --nocapture`. They create and delete their topics.
 
 use super::*;
 use crate::kafka::client::Direct;
@@ -36,10 +36,10 @@ async fn run(plan: &Plan, options: Options) -> Run {
     run
 }
 
-/// Several runs over one topic that stays: the first, warm ones, by name, by id.
+/// Several runs with one topic that is kept: first and later connections, by name, by id.
 #[test]
 #[ignore = "needs a real broker"]
-fn a_real_broker_passes_and_nothing_is_left() {
+fn a_real_broker_passes_and_nothing_remains() {
     runtime().block_on(async {
         let name = "kstrim-real";
         let mut setup = client().await;
@@ -67,7 +67,7 @@ fn a_real_broker_passes_and_nothing_is_left() {
 /// The test's own topic, from its creation to its deletion.
 #[test]
 #[ignore = "needs a real broker"]
-fn a_topic_is_made_for_the_test_and_deleted() {
+fn a_topic_is_created_for_the_test_and_deleted() {
     runtime().block_on(async {
         let name = "kstrim-real-own";
         let create = Some(new_topic(name, 5, &[("retention.ms", "600000")]));
@@ -81,10 +81,10 @@ fn a_topic_is_made_for_the_test_and_deleted() {
     });
 }
 
-/// What topics' settings do to a smoke test.
+/// The effect of topics' settings on a smoke test.
 #[test]
 #[ignore = "needs a real broker"]
-fn settings_that_stand_in_the_way_are_told() {
+fn settings_that_prevent_the_test_are_reported() {
     runtime().block_on(async {
         for (config, id) in [
             (("compression.type", "gzip"), Some("KS-SMOKE-COMPRESSED")),
@@ -103,11 +103,11 @@ fn settings_that_stand_in_the_way_are_told() {
     });
 }
 
-/// Kafka's own consumer reads what is written here in the same way: `tests/recordings-kafka/record/compare` compares
-/// what this prints with its output.
+/// Kafka's own consumer reads the records written here in the same way: `tests/recordings-kafka/record/compare`
+/// compares the output of this test with its output.
 #[test]
 #[ignore = "needs a real broker; run by tests/recordings-kafka/record/compare"]
-fn what_kafkas_own_consumer_has_to_read() {
+fn records_for_kafkas_own_consumer() {
     let out = std::env::var("KSTRIM_TEST_OUT").expect("KSTRIM_TEST_OUT=FILE");
     runtime().block_on(async {
         let name = "kstrim-written";
@@ -151,10 +151,10 @@ fn what_kafkas_own_consumer_has_to_read() {
     });
 }
 
-/// A real broker accepts the epoch that a reader sends (KIP-320), and later records are read.
+/// A real broker accepts the epoch that a reader sends (KIP-320), and later records can be read.
 #[test]
 #[ignore = "needs a real broker"]
-fn a_reader_that_tells_its_epoch_reads_on() {
+fn a_reader_that_sends_its_epoch_can_continue() {
     runtime().block_on(async {
         let name = "kstrim-epoch";
         let mut client = client().await;

@@ -17,7 +17,7 @@ fn security(tls: Option<Tls>, password: Option<&str>) -> Security {
     Security { tls: tls.map(Rc::new), login: password.map(login) }
 }
 
-/// A client of a broker, which goes by the name that its certificate has.
+/// A client of a broker with the name in its certificate.
 async fn connect(broker: &Secured, ours: Security) -> Result<Client, KafkaError> {
     let cluster = Cluster::secured(1, broker, &Faults::default());
     cluster.logs().create("my-topic", 1).unwrap();
@@ -33,7 +33,7 @@ async fn connect(broker: &Secured, ours: Security) -> Result<Client, KafkaError>
 }
 
 #[tokio::test]
-async fn a_certificate_or_a_password_opens_the_way() {
+async fn a_certificate_or_a_password_grants_access() {
     let tls = |identity| Some(Tls::new(CA, identity).unwrap());
     let with = Some((CERT, KEY));
     connect(&secured(true, false, None), security(tls(None), None)).await.unwrap();
@@ -43,7 +43,7 @@ async fn a_certificate_or_a_password_opens_the_way() {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_is_told_so_at_once() {
+async fn invalid_credentials_fail_immediately() {
     let tls = || Some(Tls::new(CA, None).unwrap());
     let began = Instant::now();
     let wrong = connect(&secured(true, false, Some("secret")), security(tls(), Some("guess"))).await;
@@ -65,7 +65,7 @@ async fn who_is_not_let_in_is_told_so_at_once() {
 }
 
 #[tokio::test]
-async fn the_wrong_kind_of_listener_is_told_apart() {
+async fn the_wrong_kind_of_listener_has_its_own_error() {
     let plain =
         connect(&secured(false, false, None), security(Some(Tls::new(CA, None).unwrap()), None)).await;
     let plain = plain.err().unwrap();
@@ -75,7 +75,7 @@ async fn the_wrong_kind_of_listener_is_told_apart() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_without_being_shown() {
+fn an_invalid_certificate_is_rejected_without_being_printed() {
     let of = |ca, identity| Tls::new(ca, identity).err().unwrap();
     assert!(of("nothing", None).contains("no authority"));
     let why = of(CA, Some((CERT, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")));

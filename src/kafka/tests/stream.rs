@@ -1,4 +1,4 @@
-//! Writing once and reading all, over connections that break, and what others compressed.
+//! Idempotent producing over connections that break, complete consuming, and batches that other clients compressed.
 
 use kafka_protocol::records::{Compression, RecordBatchEncoder, RecordEncodeOptions};
 
@@ -23,8 +23,8 @@ async fn read_all(client: &mut Client, topic: &mut Topic, want: u64) -> Vec<Stri
 }
 
 #[tokio::test]
-async fn what_is_sent_again_is_there_once() {
-    // Every connection ends in the middle of an answer: acknowledgements are lost.
+async fn a_batch_that_is_sent_again_is_stored_once() {
+    // Every connection ends in the middle of a response: acknowledgements are lost.
     let faults = Faults { close_after_bytes: Some(1200), ..Faults::default() };
     let cluster = Cluster::with_topic(&faults);
     let mut client = cluster.client().await;
@@ -45,7 +45,7 @@ async fn what_is_sent_again_is_there_once() {
 }
 
 #[tokio::test]
-async fn without_a_stamp_a_lost_acknowledgement_is_told() {
+async fn without_a_stamp_a_lost_acknowledgement_is_an_error() {
     let faults = Faults { close_after_bytes: Some(1200), ..Faults::default() };
     let cluster = Cluster::with_topic(&faults);
     let mut client = cluster.client().await;
@@ -62,14 +62,14 @@ async fn without_a_stamp_a_lost_acknowledgement_is_told() {
 }
 
 #[tokio::test]
-async fn a_gap_in_the_numbers_is_told() {
+async fn a_gap_in_the_sequence_numbers_is_an_error() {
     let cluster = Cluster::with_topic(&Faults::default());
     let mut client = cluster.client().await;
     let mut topic = client.topic("my-topic", soon()).await.unwrap();
     let mut stamp = client.stamp(soon()).await.unwrap();
     let mut acks = Vec::new();
     client.produce_once(&mut topic, values(0..3), &mut acks, &mut stamp, soon()).await.unwrap();
-    // As a broker without a volume forgets it all.
+    // A broker without a volume loses its data when it restarts.
     std::fs::remove_file(cluster.dir.path().join("topics/my-topic/0.producers.json")).unwrap();
     let again = client.produce_once(&mut topic, values(3..4), &mut acks, &mut stamp, soon()).await;
     assert_eq!(again.unwrap_err().code(), Some(45));
@@ -83,7 +83,7 @@ fn three(faults: &Faults) -> Cluster {
 }
 
 #[tokio::test]
-async fn a_partition_without_a_leader_stops_no_other() {
+async fn a_partition_without_a_leader_does_not_block_the_others() {
     let cluster = three(&Faults { leaderless: vec![1], ..Faults::default() });
     let mut client = cluster.client().await;
     let late = client.topic("my-topic", Instant::now() + Duration::from_millis(400)).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn a_partition_without_a_leader_stops_no_other() {
 }
 
 #[tokio::test]
-async fn the_last_of_many_partitions_has_its_turn() {
+async fn the_last_of_many_partitions_is_read() {
     let cluster = Cluster::new(1, &Faults::default());
     cluster.logs().create("my-topic", 12).unwrap();
     let mut client = cluster.client().await;
@@ -137,7 +137,7 @@ async fn the_last_of_many_partitions_has_its_turn() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_cut_is_told() {
+async fn a_truncated_log_is_reported() {
     let cluster = Cluster::with_topic(&Faults::default());
     let mut client = cluster.client().await;
     let mut topic = client.topic("my-topic", soon()).await.unwrap();
@@ -155,7 +155,7 @@ async fn a_log_that_was_cut_is_told() {
 }
 
 #[tokio::test]
-async fn only_what_is_committed_is_read_when_asked_for() {
+async fn only_committed_records_are_read_on_request() {
     let log =
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings-kafka/java-transactions.log"));
     let index = std::fs::read(concat!(
@@ -182,7 +182,7 @@ async fn only_what_is_committed_is_read_when_asked_for() {
 }
 
 #[tokio::test]
-async fn what_others_compressed_is_read_when_asked_for() {
+async fn batches_of_other_clients_are_decompressed_on_request() {
     let cluster = Cluster::with_topic(&Faults::default());
     let mut log = Vec::new();
     for (at, compression) in

@@ -55,7 +55,7 @@ pub fn faults() -> Vec<Fault> {
             "the cluster's certificates have expired",
             World::Ready,
             |t| {
-                t.rescenario(|s| s.api_expired = true);
+                t.change_scenario(|s| s.api_expired = true);
                 std::fs::remove_file(t.world_dir().join("renewed-kstrim")).expect("a start renewed them");
             },
             Healed("certificate has expired"),

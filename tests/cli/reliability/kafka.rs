@@ -18,15 +18,15 @@ fn edit(test: &mut Test, kafka: Value) {
 
 fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
     let crash = Crash::always("my-cluster-dual-role-0", reason, exit, log);
-    test.rescenario(|s| s.crashes.push(crash));
+    test.change_scenario(|s| s.crashes.push(crash));
 }
 
 fn waits(test: &mut Test, reason: &str, message: &str) {
     let pod = "my-cluster-dual-role-0".into();
-    test.rescenario(|s| s.waiting.push(Waiting { pod, reason: reason.into(), message: message.into() }));
+    test.change_scenario(|s| s.waiting.push(Waiting { pod, reason: reason.into(), message: message.into() }));
 }
 
-/// A pod of somebody else's that takes nearly all of the node.
+/// A foreign pod that uses nearly all of the node's memory.
 fn hog(test: &mut Test, what: &str, how_much: &str) {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hog", "namespace": "default"},
         "spec": {"nodeName": "kstrim", "containers": [{"name": "hog", "image": "hog",
@@ -66,7 +66,7 @@ pub fn faults() -> Vec<Fault> {
             Ready,
             |t| {
                 let message = "Kafka configuration contains an option that is not allowed: listeners";
-                t.rescenario(|s| s.refuse = Some(("InvalidConfigurationException".into(), message.into())));
+                t.change_scenario(|s| s.refuse = Some(("InvalidConfigurationException".into(), message.into())));
                 edit(t, json!({"config": {"listeners": "x"}}));
             },
             Named("KS-KAFKA-CONFIG", 1),
@@ -112,7 +112,7 @@ pub fn faults() -> Vec<Fault> {
             "broker-image",
             "the broker's image cannot be pulled",
             Fresh,
-            |t| t.rescenario(|s| s.missing_images.push("strimzi/kafka:".into())),
+            |t| t.change_scenario(|s| s.missing_images.push("strimzi/kafka:".into())),
             Named("KS-IMAGE-PULL", 1),
             Kafka,
         ),
@@ -216,7 +216,7 @@ pub fn faults() -> Vec<Fault> {
             Empty,
             |t| {
                 let words = "Failure executing: POST at: https://10.96.0.1/api/v1/namespaces/kafka/services. Message: Internal error";
-                t.rescenario(|s| s.refuse = Some(("KubernetesClientException".into(), words.into())));
+                t.change_scenario(|s| s.refuse = Some(("KubernetesClientException".into(), words.into())));
             },
             Named("KS-KAFKA-NOT-READY", 4),
             Kafka,
@@ -228,7 +228,7 @@ pub fn faults() -> Vec<Fault> {
             "volume-unbound",
             "no volume is provisioned",
             Empty,
-            |t| t.rescenario(|s| s.timings.bind = NEVER),
+            |t| t.change_scenario(|s| s.timings.bind = NEVER),
             Named("KS-VOLUME-UNBOUND", 4),
             Kafka,
         )
@@ -237,7 +237,7 @@ pub fn faults() -> Vec<Fault> {
             "node-not-ready",
             "the node does not become ready",
             Empty,
-            |t| t.rescenario(|s| s.taint = Some("node.kubernetes.io/not-ready".into())),
+            |t| t.change_scenario(|s| s.taint = Some("node.kubernetes.io/not-ready".into())),
             Named("KS-NODE-NOT-READY", 4),
             Kafka,
         )
@@ -246,7 +246,7 @@ pub fn faults() -> Vec<Fault> {
             "node-pressure",
             "the node is low on disk space",
             Empty,
-            |t| t.rescenario(|s| s.taint = Some("node.kubernetes.io/disk-pressure".into())),
+            |t| t.change_scenario(|s| s.taint = Some("node.kubernetes.io/disk-pressure".into())),
             Named("KS-NODE-PRESSURE", 1),
             Kafka,
         ),
@@ -256,7 +256,7 @@ pub fn faults() -> Vec<Fault> {
             Empty,
             |t| {
                 let words = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate";
-                t.rescenario(|s| s.obstacle = Some(words.into()));
+                t.change_scenario(|s| s.obstacle = Some(words.into()));
             },
             Named("KS-POD-UNSCHEDULABLE", 1),
             Kafka,
@@ -273,7 +273,7 @@ pub fn faults() -> Vec<Fault> {
             "broker-never-ready",
             "the broker is running but does not become ready",
             Empty,
-            |t| t.rescenario(|s| s.timings.broker_ready = NEVER),
+            |t| t.change_scenario(|s| s.timings.broker_ready = NEVER),
             Named("KS-BROKER-NOT-READY", 4),
             Kafka,
         )
@@ -283,7 +283,7 @@ pub fn faults() -> Vec<Fault> {
             "the same, and the operator gives up waiting",
             Empty,
             |t| {
-                t.rescenario(|s| {
+                t.change_scenario(|s| {
                     s.timings.broker_ready = NEVER;
                     s.timings.operation_timeout = 2_000;
                 });
@@ -303,7 +303,7 @@ pub fn faults() -> Vec<Fault> {
             "entity-operator",
             "the entity operator does not become ready",
             Empty,
-            |t| t.rescenario(|s| s.timings.entity_ready = NEVER),
+            |t| t.change_scenario(|s| s.timings.entity_ready = NEVER),
             Named("KS-ENTITY-OPERATOR", 1),
             All,
         )

@@ -34,7 +34,7 @@ pub fn faults() -> Vec<Fault> {
             "docker-down",
             "the engine is stopped",
             Fresh,
-            |t| t.rescenario(|s| s.engine = Engine::Down),
+            |t| t.change_scenario(|s| s.engine = Engine::Down),
             Named("KS-ENGINE-DOWN", 3),
             Nothing,
         ),
@@ -44,7 +44,7 @@ pub fn faults() -> Vec<Fault> {
             Ready,
             |t| {
                 t.fake("minikube", ["stop", "-p", "kstrim"]).expect(0);
-                t.rescenario(|s| s.engine = Engine::Down);
+                t.change_scenario(|s| s.engine = Engine::Down);
             },
             Named("KS-ENGINE-DOWN", 3),
             All,
@@ -53,7 +53,7 @@ pub fn faults() -> Vec<Fault> {
             "docker-denied",
             "no permission for the engine's socket",
             Fresh,
-            |t| t.rescenario(|s| s.engine = Engine::Denied),
+            |t| t.change_scenario(|s| s.engine = Engine::Denied),
             Named("KS-ENGINE-PERMISSION", 3),
             Nothing,
         ),
@@ -72,7 +72,7 @@ pub fn faults() -> Vec<Fault> {
             "root",
             "kstrim runs as root",
             Fresh,
-            |t| t.rescenario(|s| s.root = true),
+            |t| t.change_scenario(|s| s.root = true),
             Named("KS-ROOT", 3),
             Nothing,
         ),
@@ -267,7 +267,7 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Locks that rows hold, by the folder of their world.
+/// Locks that rows hold, by the directory of their world.
 static HELD: std::sync::Mutex<Vec<(PathBuf, File)>> = std::sync::Mutex::new(Vec::new());
 
 fn lock(test: &mut Test) {

@@ -1,10 +1,9 @@
-//! Faults injected on purpose, as a table: each is put into a world of stand-ins, met by one
-//! command, and must be named by its id or healed aloud; once it is taken away, the next `up`
-//! must come to the same end as if it had never been. `docs/reliability.md` is this table with the
-//! times of one run.
+//! Faults injected on purpose, as a table: each is injected into a world of stand-ins, and one command must report
+//! its id, or recover with a message; after it is removed, the next `up` must have the same result as without it.
+//! `docs/reliability.md` is this table with the times of one run.
 //!
 //! ```text
-//! FAULT=docker-down cargo test --test cli -- reliability --nocapture      one fault, told in full
+//! FAULT=docker-down cargo test --test cli -- reliability --nocapture      one fault, with full output
 //! RELIABILITY_WRITE=1 cargo test --test cli -- reliability                 measure, write the document
 //! ```
 
@@ -30,7 +29,7 @@ use crate::harness::{Action, Fault as Call, Run, Test};
 use crate::support::{KAFKA, OPERATOR, PROFILE, TOPIC, empty_cluster, fresh, quick, ready, same, state};
 use crate::trouble::clean;
 
-/// Runs at once: most of a run is waiting, for a suspicion to become certain.
+/// Runs at once: most of a run waits for a finding to become certain.
 const AT_ONCE: usize = 20;
 
 /// Rows that take half a minute or more.
@@ -58,24 +57,24 @@ const SLOW: [&str; 16] = [
 enum World {
     /// Nothing was ever started.
     Fresh,
-    /// The profile runs and is kstrim's; nothing is in it.
+    /// The profile is running and belongs to kstrim; it is empty.
     Empty,
-    /// `up` went through.
+    /// `up` succeeded.
     Ready,
 }
 
-/// How the command that meets the fault must end.
+/// How the command must end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     /// With this id and exit code.
     Named(&'static str, i32),
-    /// Well, and these words were told on the way.
+    /// Success, with these words in its output.
     Healed(&'static str),
     /// By the fault's own SIGKILL.
     Killed,
 }
 
-/// What is in the world after the command, of what `up` makes.
+/// What exists after the command, of what `up` creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Nothing,
@@ -115,21 +114,21 @@ impl Left {
 /// A row of the table.
 struct Fault {
     name: &'static str,
-    /// What is done to the world, for people.
+    /// What is done to the world, for the document.
     what: &'static str,
     world: World,
     put: fn(&mut Test),
     run: &'static [&'static str],
     end: End,
     left: Left,
-    /// What a person does besides taking the fault away.
+    /// What a user does besides removing the fault.
     cure: fn(&mut Test),
     then: &'static [&'static str],
-    /// Whether the next `up` must leave what one undisturbed `up` leaves.
+    /// Whether the next `up` must leave the same as an undisturbed `up`.
     compare: bool,
 }
 
-/// A fault met by `kstrim up`.
+/// A fault during `kstrim up`.
 fn fault(
     name: &'static str,
     what: &'static str,
@@ -143,19 +142,19 @@ fn fault(
 }
 
 impl Fault {
-    /// Met by another command.
+    /// During another command.
     fn by(mut self, run: &'static [&'static str]) -> Self {
         self.run = run;
         self
     }
 
-    /// What a person does about it.
+    /// What a user does about it.
     fn cured_by(mut self, cure: fn(&mut Test)) -> Self {
         self.cure = cure;
         self
     }
 
-    /// The way on is another command, and its end may differ from that of a plain `up`.
+    /// The next command is another one, and its result may differ from that of a plain `up`.
     fn then(mut self, then: &'static [&'static str]) -> Self {
         self.then = then;
         self.compare = false;
@@ -163,14 +162,14 @@ impl Fault {
     }
 }
 
-/// What was seen of a fault.
+/// The observations of a fault.
 struct Seen {
     named: String,
     seconds: f64,
     converged: f64,
 }
 
-/// The worlds that rows begin in.
+/// The worlds that rows start in.
 struct Worlds {
     ready: Test,
     empty: Test,
@@ -214,13 +213,13 @@ fn table() -> Vec<Fault> {
     all
 }
 
-/// Let a call of a stand-in go wrong: every one whose arguments hold `args`.
+/// Inject a fault into every call of a stand-in whose arguments contain `args`.
 fn break_call(test: &mut Test, program: &str, args: &str, nth: Option<u32>, action: Action) {
     let fault = Call { program: program.into(), args: args.into(), nth, action };
-    test.rescenario(|s| s.faults.push(fault));
+    test.change_scenario(|s| s.faults.push(fault));
 }
 
-/// `minikube start` ends with this error, as minikube prints it.
+/// `minikube start` ends with this error, in minikube's format.
 fn minikube_fails(test: &mut Test, name: &str, code: u8, message: &str) {
     let error = json!({"specversion": "1.0", "id": "1", "source": "https://minikube.sigs.k8s.io/",
         "type": "io.k8s.sigs.minikube.error", "datacontenttype": "application/json",
@@ -229,13 +228,13 @@ fn minikube_fails(test: &mut Test, name: &str, code: u8, message: &str) {
     break_call(test, "minikube", "start -o json", None, Action::Exit { code, stdout, stderr: String::new() });
 }
 
-/// Every call of kubectl with these arguments fails with these words.
+/// Every call of kubectl with these arguments fails with this message.
 fn kubectl_says(test: &mut Test, args: &str, nth: Option<u32>, words: &str) {
     let action = Action::Exit { code: 1, stdout: String::new(), stderr: words.to_owned() };
     break_call(test, "kubectl", args, nth, action);
 }
 
-/// Leave one of the programs out.
+/// Remove one of the programs.
 fn hide(test: &mut Test, program: &str) {
     *test = std::mem::take(test).without(program);
 }
@@ -252,7 +251,7 @@ fn failure(run: &Run) -> (Value, String) {
     (last["failure"].clone(), id)
 }
 
-/// The end of a run, and what it warned of.
+/// The result of a run, and its warnings.
 fn short(run: &Run) -> String {
     let lines: Vec<Value> = run.stdout.lines().filter_map(|l| l.parse().ok()).collect();
     let warned =
@@ -261,8 +260,8 @@ fn short(run: &Run) -> String {
     format!("{}{failed}\nafter {:?}; {}", warned.collect::<String>(), run.took, run.stderr)
 }
 
-/// Put it, meet it, take it away, go on.
-fn meet(fault: &Fault, worlds: &Worlds, tell: bool) -> Seen {
+/// Inject it, run the command, remove it, continue.
+fn run_fault(fault: &Fault, worlds: &Worlds, tell: bool) -> Seen {
     let mut test = worlds.of(fault.world);
     (fault.put)(&mut test);
     let run = kstrim(&mut test, fault.run);
@@ -273,7 +272,7 @@ fn meet(fault: &Fault, worlds: &Worlds, tell: bool) -> Seen {
     let named = match fault.end {
         End::Named(wanted, code) => {
             assert_eq!((id.as_str(), run.code()), (wanted, code), "{}", short(&run));
-            // "It timed out" is what somebody sees, not why.
+            // "It timed out" is a symptom, not a cause.
             let bare = matches!(wanted, "KS-TIMEOUT" | "KS-UNKNOWN");
             assert!(!bare, "{told}");
             assert!(told["hints"].as_array().is_some_and(|h| !h.is_empty()), "no next step: {told}");
@@ -291,13 +290,13 @@ fn meet(fault: &Fault, worlds: &Worlds, tell: bool) -> Seen {
     };
     assert_eq!(Left::of(&test), fault.left, "left behind\n{}", short(&run));
     let seconds = run.took.as_secs_f64();
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         *s = crate::harness::Scenario::default();
         quick(s);
     });
-    test.calm();
+    test.restore_environment();
     (fault.cure)(&mut test);
-    // Kubernetes knows whole seconds: a pod of this one would pass for the next run's own.
+    // Kubernetes' times are whole seconds: a pod of this one would count as the next run's own.
     let into_second = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
     std::thread::sleep(Duration::from_millis((1000 - into_second).into()));
     let run = kstrim(&mut test, fault.then);
@@ -316,7 +315,7 @@ fn every_fault_is_named_and_the_next_up_converges() {
         .filter(|f| chosen.as_deref().is_none_or(|c| c.split(',').any(|c| c == f.name)))
         .collect();
     assert!(!faults.is_empty(), "no fault of this name: {chosen:?}");
-    // The long ones first, so that none is left alone at the end.
+    // The long ones first, so that none runs alone at the end.
     let mut queue: Vec<&Fault> = faults.iter().collect();
     queue.sort_by_key(|fault| !SLOW.contains(&fault.name));
     let worlds = Worlds::new();
@@ -327,7 +326,7 @@ fn every_fault_is_named_and_the_next_up_converges() {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(fault) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let met = catch_unwind(AssertUnwindSafe(|| meet(fault, &worlds, chosen.is_some())));
+                    let met = catch_unwind(AssertUnwindSafe(|| run_fault(fault, &worlds, chosen.is_some())));
                     match met {
                         Ok(met) => drop(seen.lock().expect("the list").insert(fault.name, met)),
                         Err(panic) => {
@@ -353,7 +352,7 @@ fn every_fault_is_named_and_the_next_up_converges() {
 const BEGIN: &str = "<!-- faults: generated by `cargo xtask docs --reliability` -->\n";
 const FINISH: &str = "<!-- /faults -->\n";
 
-/// Without its times the table in the document is this one; with the variable it is written anew.
+/// The table in the document, without its times, matches this one; with the variable it is rewritten.
 fn document(faults: &[Fault], seen: &BTreeMap<&str, Seen>) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
     let text = std::fs::read_to_string(path).expect("docs/reliability.md");

@@ -6,7 +6,7 @@ use super::{End::Named, Fault, Left, World, break_call, fault, kubectl_says, min
 use crate::harness::{Action, Registry, Test};
 
 fn registry(test: &mut Test, registry: Registry) {
-    test.rescenario(|s| s.registry = registry);
+    test.change_scenario(|s| s.registry = registry);
 }
 
 pub fn faults() -> Vec<Fault> {

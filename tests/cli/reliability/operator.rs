@@ -11,7 +11,7 @@ use crate::support::{apply_foreign, disown, kubectl};
 
 fn crash(test: &mut Test, reason: &str, exit: i32, log: &str) {
     let crash = Crash::always("strimzi-cluster-operator", reason, exit, log);
-    test.rescenario(|s| s.crashes.push(crash));
+    test.change_scenario(|s| s.crashes.push(crash));
 }
 
 /// The Kafka cluster with its pool and volume is deleted by hand.
@@ -29,7 +29,7 @@ pub fn faults() -> Vec<Fault> {
             "operator-image",
             "the operator's image cannot be pulled",
             Fresh,
-            |t| t.rescenario(|s| s.missing_images.push("strimzi/operator".into())),
+            |t| t.change_scenario(|s| s.missing_images.push("strimzi/operator".into())),
             Named("KS-IMAGE-PULL", 1),
             Kafka,
         ),
@@ -151,7 +151,7 @@ pub fn faults() -> Vec<Fault> {
             "the operator hangs, and the Kafka cluster is deleted",
             Ready,
             |t| {
-                t.rescenario(|s| s.operator_hangs = true);
+                t.change_scenario(|s| s.operator_hangs = true);
                 no_kafka(t);
             },
             Healed("KS-OPERATOR-LOCK"),
@@ -162,7 +162,7 @@ pub fn faults() -> Vec<Fault> {
             "the operator hangs, and somebody changes the Kafka cluster",
             Ready,
             |t| {
-                t.rescenario(|s| s.operator_hangs = true);
+                t.change_scenario(|s| s.operator_hangs = true);
                 let patch = json!({"spec": {"kafka": {"config": {"num.io.threads": 2}}}});
                 kubectl(t, &format!("patch kafka my-cluster -n kafka --type=merge -p {patch}")).expect(0);
             },
@@ -176,13 +176,13 @@ pub fn faults() -> Vec<Fault> {
             "a broker never starts; Kafka and node pool are deleted and created again while the operator holds its lock for 300 s",
             Empty,
             |t| {
-                t.rescenario(|s| {
+                t.change_scenario(|s| {
                     s.timings.operation_timeout = 300_000;
                     s.obstacle = Some("0/1 nodes are available: 1 Insufficient memory.".into());
                 });
                 t.args(["up"]).run().expect(1);
                 no_kafka(t);
-                t.rescenario(|s| s.obstacle = None);
+                t.change_scenario(|s| s.obstacle = None);
             },
             Healed("KS-OPERATOR-LOCK"),
             All,
@@ -192,7 +192,7 @@ pub fn faults() -> Vec<Fault> {
             "a broker's image cannot be pulled; another version is requested while the operator holds its lock for 300 s",
             Fresh,
             |t| {
-                t.rescenario(|s| {
+                t.change_scenario(|s| {
                     s.timings.operation_timeout = 300_000;
                     s.missing_images = vec!["kafka:1.2.0-kafka-4.3.1".into()];
                 });

@@ -10,7 +10,7 @@ use crate::harness::{Action, Host, ProfileSeed, Test};
 use crate::support::{PROFILE, quick};
 
 fn seeded(test: &mut Test, seed: ProfileSeed) {
-    test.rescenario(|s| {
+    test.change_scenario(|s| {
         quick(s);
         s.profiles = vec![seed];
     });
@@ -124,7 +124,7 @@ pub fn faults() -> Vec<Fault> {
             "`minikube start` is killed while it runs",
             Fresh,
             |t| {
-                t.rescenario(|s| s.timings.start = 2_000);
+                t.change_scenario(|s| s.timings.start = 2_000);
                 break_call(t, "minikube", "start -o json", Some(1), Action::KillSelf { ms: 300 });
             },
             Named("KS-MINIKUBE", 1),
@@ -135,7 +135,7 @@ pub fn faults() -> Vec<Fault> {
             "kstrim is killed (SIGKILL) while minikube starts",
             Fresh,
             |t| {
-                t.rescenario(|s| s.timings.start = 2_000);
+                t.change_scenario(|s| s.timings.start = 2_000);
                 break_call(t, "minikube", "start -o json", Some(1), Action::KillBoth { ms: 300 });
             },
             Killed,

@@ -10,7 +10,7 @@ macro_rules! broker {
             $name,
             $what,
             World::Ready,
-            |t| t.rescenario(|s| s.broker = json!($fault)),
+            |t| t.change_scenario(|s| s.broker = json!($fault)),
             Named($id, $code),
             Left::All,
         )

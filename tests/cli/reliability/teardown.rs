@@ -1,4 +1,4 @@
-//! What will not go.
+//! Objects that cannot be deleted.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::{
 use crate::harness::{Engine, Test};
 use crate::support::{PROFILE, apply_foreign, kubectl};
 
-/// Somebody else's object in the namespace has a finalizer that nobody serves.
+/// A foreign object in the namespace has a finalizer that nothing removes.
 fn hold(test: &mut Test) {
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held",
         "namespace": "kafka", "finalizers": ["example.com/keep"]}});
@@ -39,7 +39,7 @@ pub fn faults() -> Vec<Fault> {
             "down-without-engine",
             "the engine is stopped before `down`",
             World::Ready,
-            |t| t.rescenario(|s| s.engine = Engine::Down),
+            |t| t.change_scenario(|s| s.engine = Engine::Down),
             Named("KS-ENGINE-DOWN", 3),
             Left::All,
         )
@@ -103,7 +103,7 @@ pub fn faults() -> Vec<Fault> {
             "down-with-a-stuck-definition",
             "a CRD is not deleted",
             World::Ready,
-            |t| t.rescenario(|s| s.stuck_crds.push("kafkabridges".into())),
+            |t| t.change_scenario(|s| s.stuck_crds.push("kafkabridges".into())),
             Named("KS-CRD-STUCK", 4),
             Left::Namespace,
         )
@@ -112,7 +112,7 @@ pub fn faults() -> Vec<Fault> {
             "down-with-a-definition-put-off",
             "the API server postpones the deletion of a CRD",
             World::Ready,
-            |t| t.rescenario(|s| s.put_off_crds.push("kafkabridges".into())),
+            |t| t.change_scenario(|s| s.put_off_crds.push("kafkabridges".into())),
             Healed("requesting it again"),
             Left::Profile,
         )

@@ -78,7 +78,7 @@ pub fn faults() -> Vec<Fault> {
             "topic-unserved",
             "a topic is created, but the topic operator does not reconcile it",
             Ready,
-            |t| t.rescenario(|s| s.timings.topic = NEVER),
+            |t| t.change_scenario(|s| s.timings.topic = NEVER),
             Named("KS-TOPIC-UNSERVED", 1),
             All,
         )
@@ -98,7 +98,7 @@ pub fn faults() -> Vec<Fault> {
             "the topic is deleted while no topic operator is running",
             Ready,
             |t| {
-                t.rescenario(|s| s.timings.entity_ready = NEVER);
+                t.change_scenario(|s| s.timings.entity_ready = NEVER);
                 kubectl(t, "delete pod -n kafka -l strimzi.io/component-type=entity-operator").expect(0);
                 kubectl(t, "delete kafkatopic my-topic -n kafka --wait=false").expect(0);
             },

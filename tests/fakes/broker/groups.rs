@@ -1,5 +1,5 @@
-//! Consumer groups of one consumer each: what they have committed is what a test or a consumer wrote, and the first
-//! broker lists all of them.
+//! Consumer groups of one consumer each: their committed offsets are those that a test or a consumer wrote, and the
+//! first broker lists all of them.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,5 +1,5 @@
-//! The fake broker's logs: a folder a topic, in it `meta.json` and a file of record batches a
-//! partition, as they go over the wire. A lock file keeps several processes apart.
+//! The fake broker's logs: a directory per topic, which contains `meta.json` and a file of record batches per
+//! partition, in their wire format. A lock file synchronizes several processes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -44,18 +44,18 @@ pub struct Logs {
     dir: PathBuf,
 }
 
-/// Something that carries records from topic to topic.
+/// Something that transfers records from topic to topic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Link {
     from: String,
     to: String,
-    /// Whether it makes the topic it writes to.
+    /// Whether it creates the topic that it writes to.
     makes: bool,
-    /// Which record of what it carries at once it loses.
+    /// The index of the record that it loses in each transfer.
     loses: Option<usize>,
 }
 
-/// A batch in a file: where, how long, its first and last offset.
+/// A batch in a file: its position, length, first and last offset.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     at: u64,
@@ -64,13 +64,13 @@ struct Place {
 }
 
 impl Logs {
-    /// The logs under `dir`, which is made if needed.
+    /// The logs in `dir`, which is created if needed.
     pub fn open(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir.join("topics"))?;
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Keep all others from the logs while the file is there.
+    /// Lock the logs against other processes while the file exists.
     pub fn lock(&self) -> io::Result<File> {
         let file = File::options().create(true).truncate(false).write(true).open(self.dir.join("lock"))?;
         file.lock()?;
@@ -133,7 +133,7 @@ impl Logs {
         Ok(true)
     }
 
-    /// Delete a topic; `false` if there is none.
+    /// Delete a topic; `false` if it does not exist.
     pub fn delete(&self, name: &str) -> io::Result<bool> {
         let _lock = self.lock()?;
         if self.meta_unlocked(name)?.is_none() {
@@ -176,8 +176,8 @@ impl Logs {
         Ok(places)
     }
 
-    /// Whole batches from the one with offset `from` on, at most `most` bytes; with `one`, the
-    /// first also when it is larger.
+    /// Whole batches from the one with offset `from` on, at most `most` bytes; with `one`, the first batch even if it
+    /// is larger.
     pub fn read(&self, name: &str, partition: i32, from: i64, most: usize, one: bool) -> io::Result<Bytes> {
         let _lock = self.lock()?;
         let places = self.places(name, partition)?;
@@ -209,9 +209,9 @@ impl Logs {
         Ok(Some(start.max(to)))
     }
 
-    /// Write what a producer sent, as wrong as `faults` says; returns the offset to acknowledge. A batch
-    /// that an idempotent producer sends again is known by its number and not written; `None` if numbers
-    /// are missing before it.
+    /// Write what a producer sent, with the specified `faults`; returns the offset to acknowledge. A batch that an
+    /// idempotent producer sends again is recognized by its sequence number and not written; `None` if numbers are
+    /// missing before it.
     pub fn append(
         &self,
         name: &str,
@@ -273,8 +273,8 @@ impl Logs {
         Ok(Some(acknowledged))
     }
 
-    /// Carry on what goes from topic to topic: what Connect and MirrorMaker 2 would do. `links.json`, beside
-    /// the topics, says what does; partition 0 is all that anybody uses.
+    /// Transfer records from topic to topic, as Connect and MirrorMaker 2 would. `links.json`, next to the topics,
+    /// lists the transfers; only partition 0 is used.
     pub fn carry(&self) -> anyhow::Result<()> {
         let Ok(json) = fs::read(self.dir.join("links.json")) else { return Ok(()) };
         let links: Vec<Link> = serde_json::from_slice(&json)?;
@@ -310,7 +310,7 @@ impl Logs {
         Ok(())
     }
 
-    /// Write values as somebody without kstrim's client would.
+    /// Write values like a client other than kstrim's.
     pub fn write(&self, name: &str, values: &[String]) -> anyhow::Result<i64> {
         let _lock = self.lock()?;
         let (_, end) = self.bounds_unlocked(name, 0)?;
@@ -324,7 +324,7 @@ impl Logs {
         Ok(end)
     }
 
-    /// Hold a batch's number against those of its producer so far: number, count and offset of the last.
+    /// Compare a batch's sequence number with those of its producer so far: number, count and offset of the last.
     fn numbered(
         &self,
         name: &str,
@@ -353,20 +353,20 @@ impl Logs {
     }
 }
 
-/// Write a file that nobody sees half written.
+/// Write a file atomically.
 pub fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, content)?;
     fs::rename(new, file)
 }
 
-/// What the number of an idempotent producer's batch says.
+/// The meaning of the sequence number of an idempotent producer's batch.
 enum Numbered {
-    /// It is the next.
+    /// It is the next one.
     Next,
     /// It was written at this offset.
     Again(i64),
-    /// Others should have come before.
+    /// Earlier ones are missing.
     Gap,
 }
 
@@ -408,7 +408,7 @@ fn renumbered(out: &mut BytesMut, sent: &Bytes, mut base: i64) -> anyhow::Result
     Ok(())
 }
 
-/// Records of somebody else.
+/// Records of another client.
 fn foreign(count: i64) -> Vec<Record> {
     (0..count).map(|offset| record(offset, "hello from a console producer".into())).collect()
 }

@@ -1,4 +1,4 @@
-//! What a broker says about the cluster: brokers, topics, leaders.
+//! A broker's metadata of the cluster: brokers, topics, leaders.
 
 use std::io;
 

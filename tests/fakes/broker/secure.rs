@@ -1,4 +1,4 @@
-//! TLS and SCRAM-SHA-512 as a broker does them.
+//! TLS and SCRAM-SHA-512 of a broker.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -20,7 +20,7 @@ const CA: &[u8] = include_bytes!("../../fixtures/tls/ca.crt");
 const CERT: &[u8] = include_bytes!("../../fixtures/tls/broker.crt");
 const KEY: &[u8] = include_bytes!("../../fixtures/tls/broker.key");
 
-/// What the listener asks of its clients.
+/// What the listener requires of its clients.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Secured {
@@ -37,7 +37,7 @@ pub trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Secured {
-    /// TLS round a connection, where there is any.
+    /// TLS over a connection, if enabled.
     pub fn wrap(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
         if !self.tls {
             return Ok(Box::new(stream));
@@ -61,7 +61,7 @@ impl Secured {
         let mut stream = stream;
         let shaken = connection.complete_io(&mut stream);
         if shaken.is_err() {
-            // The alert that says why.
+            // The alert with the reason.
             let _ = connection.write_tls(&mut stream);
         }
         shaken?;
@@ -69,7 +69,7 @@ impl Secured {
     }
 }
 
-/// Where a connection is with its password.
+/// The state of a connection's authentication.
 #[derive(Default)]
 pub struct Login {
     done: RefCell<bool>,
@@ -81,12 +81,12 @@ const ROUNDS: u32 = 4096;
 const SALT: &[u8] = b"the fake's salt";
 
 impl Login {
-    /// Whether the client may go on.
+    /// Whether the client is authenticated.
     pub fn is_done(&self) -> bool {
         *self.done.borrow()
     }
 
-    /// Answer one of the client's two messages.
+    /// Respond to one of the client's two messages.
     pub fn answer(&self, asked: &SaslAuthenticateRequest, password: &str) -> SaslAuthenticateResponse {
         let text = String::from_utf8_lossy(&asked.auth_bytes).into_owned();
         let made = match self.first.take() {
@@ -122,7 +122,7 @@ impl Login {
         let stored = digest::digest(&digest::SHA512, keyed(&salted, b"Client Key").as_ref());
         let signed = format!("{client},{server},{last}");
         let signature = keyed(stored.as_ref(), signed.as_bytes());
-        // A broker keeps no password: the key that the proof hides must have the digest that it keeps.
+        // A broker stores no password: the key in the proof must have the digest that it stores.
         let key: Vec<u8> = proof.iter().zip(signature.as_ref()).map(|(a, b)| a ^ b).collect();
         if digest::digest(&digest::SHA512, &key).as_ref() != stored.as_ref() {
             return None;

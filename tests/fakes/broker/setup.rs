@@ -1,4 +1,4 @@
-//! What the fake broker is told: who it is and what it does wrong.
+//! The configuration of the fake broker: its identity and its faults.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::secure::Secured;
 
-/// What the broker does wrong. All off by default; a missing field is off.
+/// The broker's faults. All off by default; a missing field is off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     pub no_leader: bool,
-    /// These partitions have no leader until there is a file `led` next to the topics.
+    /// These partitions have no leader until a file `led` exists next to the topics.
     pub leaderless: Vec<i32>,
     /// The first client that reads beyond this offset is told that the log was truncated to it, and that other
     /// messages have been written since.
@@ -26,47 +26,47 @@ pub struct Faults {
     pub cut_when_idle: bool,
     /// Aborted transactions that are reported to clients that read committed messages: producer and first offset.
     pub aborted: Vec<(i64, i64)>,
-    /// The first so many questions for a topic find it unknown.
+    /// The first so many requests about a topic find it unknown.
     pub unknown_topic_times: u32,
-    /// The first so many questions for a topic find it without a leader.
+    /// The first so many requests about a topic find it without a leader.
     pub no_leader_times: u32,
-    /// The first so many topics are refused, since no broker has been heard of for a moment.
+    /// The first so many topics are rejected, because no broker is registered for a moment.
     pub fenced_times: u32,
-    /// The first so many appends and reads are refused with NOT_LEADER_OR_FOLLOWER.
+    /// The first so many appends and reads are rejected with NOT_LEADER_OR_FOLLOWER.
     pub not_leader_times: u32,
     /// Appends are acknowledged and not written.
     pub drop_all: bool,
     pub duplicate: bool,
-    /// Somebody else's record comes before every batch.
+    /// A foreign record comes before every batch.
     pub foreign: bool,
-    /// Somebody else's compressed batch of three records comes before every batch.
+    /// A foreign compressed batch of three records comes before every batch.
     pub foreign_compressed: bool,
     pub recompress: bool,
     /// A byte of the first record's value is changed.
     pub corrupt_content: bool,
     /// Only so many records of every batch are written.
     pub truncate: Option<usize>,
-    /// So many records of every batch are gone again, from the log's start.
+    /// So many records at the start of the log are deleted after every batch.
     pub expire: Option<i64>,
     /// The records of every batch are written in reverse order.
     pub reorder: bool,
-    /// Every question for a topic is refused with this code.
+    /// Every request about a topic is rejected with this code.
     pub topic_error: i16,
     pub produce_error: i16,
     pub fetch_error: i16,
-    /// Trimming and deleting topics are refused with this code.
+    /// Trimming and deleting topics is rejected with this code.
     pub delete_error: i16,
-    /// A topic's largest batch, bytes.
+    /// A topic's maximum batch size, bytes.
     pub max_message_bytes: Option<usize>,
-    /// Every answer waits so long...
+    /// Every response is delayed by this time...
     pub stall_ms: u64,
     /// ... or, if not empty, those to these API keys.
     pub stall_apis: Vec<i16>,
-    /// A connection is closed after so many bytes of answers.
+    /// A connection is closed after so many bytes of responses.
     pub close_after_bytes: Option<usize>,
-    /// Answers are bytes that are not Kafka's: `HTTP/1.1 400`.
+    /// Responses are not in Kafka's protocol: `HTTP/1.1 400`.
     pub not_kafka: bool,
-    /// Highest version spoken, by API key; for ApiVersions (18) too.
+    /// Highest supported version, by API key; including ApiVersions (18).
     pub max_versions: BTreeMap<i16, i16>,
 }
 
@@ -95,8 +95,8 @@ pub struct Node {
     pub port: u16,
 }
 
-/// Which broker this is, of which, and its faults. `faults.json` in the folder of the logs,
-/// if there, replaces the faults for connections made from then on.
+/// The identity of this broker, all brokers, and its faults. `faults.json` in the directory of the logs, if it
+/// exists, replaces the faults for new connections.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Setup {
@@ -121,8 +121,8 @@ impl Default for Setup {
     }
 }
 
-/// What a broker tells of its settings: the names and whether it reads them only when it starts (`read-only` in Kafka's
-/// documentation), of few of the real one's.
+/// A broker's settings: the names and whether they are read only when it starts (`read-only` in Kafka's
+/// documentation), a few of the real one's.
 pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     const KNOWN: [(&str, bool); 13] = [
         ("auto.create.topics.enable", true),
@@ -154,7 +154,7 @@ pub fn settings(asked: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     DescribeConfigsResponse::default().with_results(asked.resources.iter().map(result).collect())
 }
 
-/// The versions of Kafka 4, lowered to `told`.
+/// The versions of Kafka 4, limited to `told`.
 pub fn versions(key: ApiKey, told: Option<i16>) -> VersionRange {
     let VersionRange { min, max } = match key {
         ApiKey::ApiVersions => ApiVersionsRequest::VERSIONS,

@@ -17,7 +17,7 @@ kafka_jars() {
     -DoutputDirectory="$ground/kafka-jars" -DincludeScope=runtime
 }
 
-# Compiles the played programs: a Java runtime needs no JDK beside it for that.
+# Compiles the stand-in programs: a Java runtime can do that without a JDK.
 java_compiler() {
   rm -rf "$ground/java-compiler"
   retry "the Java compiler" mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
@@ -61,7 +61,7 @@ pack_operator() {
   import "$root" "$operator_image" 'USER 1001' 'WORKDIR /opt/strimzi' 'ENV LANG=C.UTF-8' \
     'LABEL io.kstrim.ground="kstrim stand-in for the Strimzi operators, a test double"'
   rm -rf "$root"
-  # The bridge is the same file system under another name, in the same archive: it costs nothing to load.
+  # The bridge is the same file system with another name, in the same archive: loading it is free.
   printf 'FROM %s\nLABEL io.kstrim.ground="kstrim stand-in for the Strimzi HTTP bridge, a test double"\n' "$operator_image" |
     DOCKER_BUILDKIT=0 docker build -q -t "$bridge_image" -
   docker save -o "$operator_tar" "$operator_image" "$bridge_image"

@@ -13,7 +13,7 @@ pub(crate) const VERSION: u32 = 1;
 
 /// What `kstrim upgrade --dry-run -o json` prints.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Told {
+pub(crate) struct PathDocument {
     /// The version of this format: 1. Readers ignore fields that they do not know.
     pub v: u32,
     /// The minikube profile.
@@ -27,7 +27,7 @@ pub(crate) struct Told {
     /// The target versions.
     pub to: Point,
     /// The steps in order; empty if there is nothing to do.
-    pub steps: Vec<ToldStep>,
+    pub steps: Vec<StepDocument>,
 }
 
 /// A Strimzi release and its Kafka version.
@@ -45,7 +45,7 @@ pub(crate) struct Point {
 
 /// A step.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct ToldStep {
+pub(crate) struct StepDocument {
     /// `versions`, `operator`, `kafka`, `metadata`, `resources`, `pools`, `migrate`, `kraft`, `convert` or `smoke`.
     pub step: String,
     /// The Strimzi release that it belongs to.
@@ -60,8 +60,8 @@ pub(crate) struct ToldStep {
     pub commands: Vec<String>,
 }
 
-/// Tell a path.
-pub(crate) fn describe_path(target: &Target, found: &Found, way: &[Stop]) -> Told {
+/// Describe a path.
+pub(crate) fn describe_path(target: &Target, found: &Found, way: &[Stop]) -> PathDocument {
     let state = &found.state;
     let named = |mode: Mode| match mode {
         Mode::Kraft => "kraft".to_owned(),
@@ -95,11 +95,11 @@ pub(crate) fn describe_path(target: &Target, found: &Found, way: &[Stop]) -> Tol
         }
     }
     let (profile, namespace) = (target.profile.to_string(), target.namespace.to_string());
-    Told { v: VERSION, profile, namespace, cluster: target.cluster.to_string(), from, to, steps }
+    PathDocument { v: VERSION, profile, namespace, cluster: target.cluster.to_string(), from, to, steps }
 }
 
-fn smoke(target: &Target, release: &str, when: &str) -> ToldStep {
-    ToldStep {
+fn smoke(target: &Target, release: &str, when: &str) -> StepDocument {
+    StepDocument {
         step: "smoke".into(),
         release: release.into(),
         what: format!("produce and consume messages, {when}"),
@@ -109,7 +109,7 @@ fn smoke(target: &Target, release: &str, when: &str) -> ToldStep {
     }
 }
 
-fn describe_step(target: &Target, stop: &Stop, step: &super::path::Step) -> ToldStep {
+fn describe_step(target: &Target, stop: &Stop, step: &super::path::Step) -> StepDocument {
     let release = &stop.release.version;
     let patch = |what: String| {
         let patch = target.kubectl("patch kafka").arg(&target.cluster).arg("-n").arg(&target.namespace);
@@ -231,7 +231,7 @@ fn describe_step(target: &Target, stop: &Stop, step: &super::path::Step) -> Told
     if !matches!(step.action, Action::Convert | Action::Versions { .. }) {
         commands.push(wait);
     }
-    ToldStep {
+    StepDocument {
         step: name.into(),
         release: release.to_string(),
         what,
@@ -242,7 +242,7 @@ fn describe_step(target: &Target, stop: &Stop, step: &super::path::Step) -> Told
 }
 
 /// The document as text.
-pub(crate) fn text(told: &Told) -> String {
+pub(crate) fn text(told: &PathDocument) -> String {
     let mut out = format!(
         "Strimzi {} with Kafka {} to Strimzi {} with Kafka {}, profile {}\n\n",
         told.from.release, told.from.kafka, told.to.release, told.to.kafka, told.profile
