@@ -148,7 +148,7 @@ const NO_COMMANDS: [(&str, &str, &str); 12] = [
     ("quickstart/namespace.rs", "kubectl create namespace {}", "the same"),
     ("quickstart/ready.rs", "kubectl wait kafka/{}", "the same"),
     ("quickstart/smoke.rs", "kubectl port-forward -n {} pod/BROKER", "the same"),
-    ("upgrade/told.rs", "kubectl apply --server-side -f -   #", "the same"),
+    ("upgrade/document.rs", "kubectl apply --server-side -f -   #", "the same"),
     ("upgrade/path.rs", "kstrim versions", "it knows no cluster"),
     ("cmd/explain.rs", "kstrim up and kstrim down recover", "prose"),
 ];
