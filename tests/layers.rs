@@ -142,7 +142,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     // `private_file`. The exceptions write a file where the user asked for it, and minikube's own cache.
     (
         &["create_dir_all", "File::create("],
-        &["cmd/config.rs", "cmd/user/", "cmd/render.rs", "bundle/unpack.rs"],
+        &["cmd/config.rs", "cmd/user/", "cmd/render.rs", "cmd/trace.rs", "bundle/unpack.rs"],
     ),
     // A bare name is searched for only in the absolute directories of PATH.
     (&["which::which"], &["exec/mod.rs"]),

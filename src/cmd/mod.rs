@@ -37,6 +37,7 @@ pub(crate) mod status;
 pub(crate) mod streaming;
 pub(crate) mod tools;
 pub(crate) mod topic;
+mod trace;
 pub(crate) mod trust;
 pub(crate) mod up;
 pub(crate) mod upgrade;

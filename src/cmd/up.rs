@@ -1,8 +1,6 @@
 //! `kstrim up`
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -48,26 +46,16 @@ pub(crate) async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
             Failure::new(errors::SETTING_INVALID, Kind::Usage, "--prune needs the manifests of --filename");
         return Err(Box::new(failure.because("what they no longer contain is deleted")));
     }
-    let trace = args.trace.as_deref().map(create_trace).transpose()?;
+    let trace = args.trace.as_deref().map(super::trace::create).transpose()?;
     let invocation = Invocation::begin(global, "up", args.output);
     if trace.is_some() {
         invocation.trace();
     }
     let ended = up(&invocation, settings, choice, files, args).await;
-    if let (Some(mut file), Some(json)) = (trace, invocation.traced())
-        && let Err(error) = file.write_all(json.as_bytes())
-    {
-        invocation.emit.warn(format!("the trace is incomplete: {error}"));
+    if let Some(file) = trace {
+        super::trace::write(file, &invocation);
     }
     Ok(invocation.finish_with_evidence(ended, !args.no_diagnose).await)
-}
-
-/// The file of `--trace`, before anything is changed.
-fn create_trace(path: &Path) -> Result<File> {
-    File::create(path).map_err(|error| {
-        let message = format!("{} cannot be written", path.display());
-        Box::new(Failure::new(errors::TRACE_UNWRITABLE, Kind::Usage, message).because(error))
-    })
 }
 
 /// What a run is about, once everything that decides it is read.

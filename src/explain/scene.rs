@@ -10,6 +10,7 @@ use super::Family;
 use crate::command_line::{Aim, CommandLine};
 use crate::kube::cluster::Deployment;
 use crate::kube::kafka::{Kafka, KafkaNodePool};
+use crate::kube::object::text;
 use crate::kube::pod::Pod;
 use crate::kube::{Kind, Object, Snapshot};
 
@@ -60,8 +61,8 @@ pub struct Workload {
 
 impl Workload {
     /// The workload of an object; `None` if it has no pods.
-    pub(crate) fn of(object: &crate::manifest::Object) -> Option<Self> {
-        let (kind, name) = (object.kind(), object.name());
+    pub(crate) fn of(object: &Value) -> Option<Self> {
+        let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
         let one = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
         let labels = match kind {
             "KafkaConnect" | "KafkaMirrorMaker" | "KafkaMirrorMaker2" | "KafkaBridge" => {
@@ -70,7 +71,7 @@ impl Workload {
                 labels
             }
             "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => {
-                let selector = object.get("/spec/selector/matchLabels").and_then(Value::as_object);
+                let selector = object.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
                 let pairs = selector.into_iter().flatten();
                 pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
             }

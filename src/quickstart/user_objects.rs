@@ -117,7 +117,7 @@ struct Objects {
 impl Objects {
     fn new(objects: Vec<Object>) -> Self {
         let waiters = objects.iter().filter_map(|object| {
-            let workload = Workload::of(object)?;
+            let workload = Workload::of(object.value())?;
             Some((object.name().to_owned(), Waiter::of_workload(workload)))
         });
         Self {
