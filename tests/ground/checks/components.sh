@@ -1,4 +1,4 @@
-# The group `components` of check: the components of a Kafka cluster. Sourced, not run.
+# The group `components` of check: what stands beside Kafka. Sourced, not run.
 # shellcheck shell=bash
 # shellcheck disable=SC2016,SC2154  # as in check, whose names are used here
 
@@ -25,12 +25,12 @@ not_ready_is() { # SECONDS KIND/NAME REASON MESSAGE-PART
   sees "$1" "$2" ".status.observedGeneration == .metadata.generation and (.status.conditions[0] | .type == \"NotReady\" and .status == \"True\" and .reason == \"$3\" and (.message | contains(\"$4\")))"
 }
 connect_has() { in_pod curl -sf "http://my-connect-connect-api:8083/connectors" | jq -e "$1"; }
-# comes SECONDS COMMAND...: wait until the command succeeds.
+# comes SECONDS COMMAND...: true once the command succeeds.
 comes() {
   local end=$((SECONDS + $1)); shift
   until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 1; done
 }
-# left LABELS: wait some seconds until no objects with these labels are left.
+# left LABELS: nothing of that is left, within some seconds.
 left() {
   local end=$((SECONDS + 60)) found=?
   while [ $SECONDS -lt $end ]; do

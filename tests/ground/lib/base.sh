@@ -1,4 +1,4 @@
-# Shared by all parts of `ground`: paths, messages, steps, retries. Sourced, not run.
+# What all parts of `ground` use: where things are, saying, steps, retries. Sourced, not run.
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the other parts read these
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,14 +9,14 @@ home=$ground/home
 images=$ground/images
 socket=$ground/run/docker.sock
 
-# The terminal, even if a step's output goes to its log.
+# The terminal, also where a step's output goes to its log.
 exec 3>&2
 
 say() { printf 'ground: %s\n' "$*" >&3; }
 docker() { command docker --host "unix://$socket" "$@"; }
 folders() { mkdir -p "$ground"/{stamps,logs,run,docker,exec,images} "$bin"; }
 
-# A file in the directory with Strimzi's own files, which are not part of this repository.
+# A file in the folder with Strimzi's own files, which are not part of this repository.
 strimzi_file() {
   local folder=${KSTRIM_STRIMZI:-}
   if [ -n "$folder" ] && [ -f "$folder/$1" ]; then (cd "$folder" && echo "$PWD/$1"); return; fi
@@ -24,7 +24,7 @@ strimzi_file() {
   return 1
 }
 
-# retry WHAT COMMAND...: three attempts, for downloads from a registry.
+# retry WHAT COMMAND...: three tries, for what comes from a registry.
 retry() {
   local what=$1 try; shift
   for try in 1 2 3; do
@@ -37,8 +37,8 @@ retry() {
 
 digest() { (cd "$here" && find "$@" -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum | sha256sum); }
 
-# step NAME INPUT... -- COMMAND...: run a step unless its stamp shows that it was done with exactly these inputs.
-# Inputs are files and directories next to `ground`; their content and names count, their path does not.
+# step NAME INPUT... -- COMMAND...: run a step unless its stamp says that these very inputs were done.
+# Inputs are files and folders beside `ground`; their content and names count, their place does not.
 step() {
   local name=$1 stamp=$ground/stamps/$1; shift
   local inputs=()

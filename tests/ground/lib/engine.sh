@@ -12,7 +12,7 @@ engine_pid() { # prints the id of our engine's process, if it runs
 engine_up() {
   if docker version >/dev/null 2>&1; then return; fi
   folders
-  # These remain after a machine was switched off.
+  # A machine that was switched off leaves these.
   engine_pid >/dev/null || rm -f "$ground/run/dockerd.pid" "$socket"
   install -m755 "$here/runc-shim" "$bin/runc-shim"
   cat > "$ground/daemon.json" <<JSON
@@ -32,7 +32,7 @@ JSON
   return 1
 }
 
-# Node containers and profiles of an earlier engine: minikube would wait six minutes for them and fail.
+# Node containers and profiles of an earlier life: minikube would wait six minutes for them and fail.
 forget_nodes() {
   local node
   for node in $(docker ps -aq --filter label=created_by.minikube.sigs.k8s.io=true); do
@@ -54,7 +54,7 @@ engine_down() {
   return 1
 }
 
-# Mounts below our directory that a killed engine left.
+# What an engine that was killed leaves mounted below our folder.
 unmount() {
   local place
   awk -v under="$ground/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r | while read -r place; do

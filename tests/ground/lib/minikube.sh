@@ -3,7 +3,7 @@
 # shellcheck source=base.sh
 minikube=v1.38.1
 provisioner=v5
-# Kubernetes, and the versions of its images that minikube requests.
+# Kubernetes, and the versions under which minikube asks for what goes with it.
 kubernetes=v1.34.4
 etcd=3.6.5-0
 pause=3.10.1
@@ -11,16 +11,16 @@ coredns=v1.12.1
 node_image="kstrim-ground/node:1"
 kubernetes_module=go/kubernetes
 programs=$bin
-# Suffix of the steps for another Kubernetes.
+# What the steps of another Kubernetes have after their names.
 other=
 # For profiles of several nodes: the images that minikube's network and its add-on storage-provisioner-rancher name.
 nodes_image="kstrim-ground/nodes:1"
 kindnetd=docker.io/kindest/kindnetd:v20260213-ea8e5717
 local_path=docker.io/rancher/local-path-provisioner:v0.0.22
 
-# Another Kubernetes, for tests that need it: its programs, images and node are built in addition to those of the
+# Another Kubernetes, for what does not run on the default: its programs, images and node are beside those of the
 # default, and nothing of the default is built again. etcd and CoreDNS are the default's, under the names that
-# minikube requests.
+# minikube asks for.
 choose_kubernetes() {
   local chosen=${KSTRIM_GROUND_KUBERNETES:-$kubernetes}
   if [ "$chosen" = "$kubernetes" ]; then return; fi
@@ -41,7 +41,7 @@ go_build() { # MODULE CGO FLAGS... PACKAGES...
   CGO_ENABLED=$cgo go build -mod=readonly -trimpath -buildvcs=false -o "${go_into:-$bin}/" "$@"
 }
 
-# Variables of a node's Go programs: nodes share CPUs and have enough memory, so Go's garbage collector
+# What the Go programs of a node run with: nodes share processors and have memory to spare, so Go's collector
 # is to run less often.
 go_environment() { paste -sd' ' "$here/go/environment"; }
 
@@ -162,7 +162,7 @@ go_nodes() {
   go_build ../nodes/local-path 0 -ldflags '-s -w' github.com/rancher/local-path-provisioner
 }
 
-# The node of profiles with several nodes: it contains their network, and a provisioner of volumes on the pod's node.
+# The node of profiles that have several: it brings their network, and volumes that are on the node of their pod.
 pack_nodes() {
   local dir; dir=$(mktemp -d)
   cp "$here"/nodes/image/* "$dir/"

@@ -7,7 +7,7 @@ operator=stand-in
 # Image archives of the real operator: one file per image, named as the image is: `operator-1.2.0.tar`.
 real=${KSTRIM_REAL:-${XDG_CACHE_HOME:-$HOME/.cache}/kstrim-real}
 
-# choose_operator WORD...: parse `--operator NAME`; the other words are in `words` afterwards.
+# choose_operator WORD...: take `--operator NAME` out of the words; the others are left in `words`.
 choose_operator() {
   words=()
   while [ $# -gt 0 ]; do
@@ -31,7 +31,7 @@ real_archive() { # IMAGE
   echo "$real/images/${name/:/-}.tar"
 }
 
-# Use the archives of the real operator from now on. All three must exist.
+# From here on the archives of the real operator. All three have to be there.
 real_images() {
   local image missing=()
   for image in "$operator_image" "$kafka_image" "$bridge_image"; do

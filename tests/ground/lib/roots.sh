@@ -31,7 +31,7 @@ install_in() { # ROOT PACKAGE...
   local root=$1; shift
   use_host_apt "$root"
   retry "Debian's package lists" chroot "$root" apt-get update -qq
-  # Java's package needs /proc; in a separate mount namespace nothing stays mounted.
+  # Java's package wants /proc; in a mount namespace of its own nothing is left mounted.
   # shellcheck disable=SC2016  # for the inner shell
   retry "Debian's packages" env DEBIAN_FRONTEND=noninteractive unshare --mount sh -c '
     mount -t proc proc "$0/proc" && exec chroot "$0" apt-get install -y -qq --no-install-recommends "$@"' "$root" "$@"

@@ -7,6 +7,8 @@ operator_image=quay.io/strimzi/operator:$strimzi
 bridge_image=quay.io/strimzi/kafka-bridge:1.1.0
 kafka_tar=$images/kafka-$strimzi.tar
 operator_tar=$images/operator-$strimzi.tar
+# What the ground builds, whichever operator runs: the archives of the real one are never written.
+own_kafka_tar=$kafka_tar own_operator_tar=$operator_tar
 # The stand-in's is in the operator's archive.
 bridge_tar=
 
@@ -17,7 +19,7 @@ kafka_jars() {
     -DoutputDirectory="$ground/kafka-jars" -DincludeScope=runtime
 }
 
-# Compiles the stand-in programs: a Java runtime can do that without a JDK.
+# Compiles the played programs: a Java runtime needs no JDK beside it for that.
 java_compiler() {
   rm -rf "$ground/java-compiler"
   retry "the Java compiler" mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
@@ -37,7 +39,7 @@ pack_kafka() {
   import "$root" "$kafka_image" 'USER 1001' 'WORKDIR /opt/kafka' 'ENV LANG=C.UTF-8' 'ENV KAFKA_HOME=/opt/kafka' \
     'CMD ["/bin/bash"]' 'LABEL io.kstrim.ground="Apache Kafka 4.3.1, packed by kstrim for its tests; its exporter and Cruise Control are test doubles"'
   rm -rf "$root"
-  docker save -o "$kafka_tar" "$kafka_image"
+  docker save -o "$own_kafka_tar" "$kafka_image"
 }
 
 operator_libraries() {
@@ -61,10 +63,10 @@ pack_operator() {
   import "$root" "$operator_image" 'USER 1001' 'WORKDIR /opt/strimzi' 'ENV LANG=C.UTF-8' \
     'LABEL io.kstrim.ground="kstrim stand-in for the Strimzi operators, a test double"'
   rm -rf "$root"
-  # The bridge is the same file system with another name, in the same archive: loading it is free.
+  # The bridge is the same file system under another name, in the same archive: it costs nothing to load.
   printf 'FROM %s\nLABEL io.kstrim.ground="kstrim stand-in for the Strimzi HTTP bridge, a test double"\n' "$operator_image" |
     DOCKER_BUILDKIT=0 docker build -q -t "$bridge_image" -
-  docker save -o "$operator_tar" "$operator_image" "$bridge_image"
+  docker save -o "$own_operator_tar" "$operator_image" "$bridge_image"
 }
 
 build_strimzi() {

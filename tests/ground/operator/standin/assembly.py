@@ -1,4 +1,4 @@
-"""Common to the operators of all kinds: one lock per cluster name, the timer, a status for every result."""
+"""What the operators of all kinds have in common: one lock a name, the timer, a status for every end."""
 from __future__ import annotations
 
 import itertools
@@ -23,8 +23,7 @@ def number() -> int:
 
 
 class Locks:
-    """One lock per cluster name: a reconciliation that cannot acquire it in ten seconds gives up until the next
-    timer."""
+    """One lock a cluster name: whoever cannot have it in ten seconds gives up, and the timer comes again."""
 
     def __init__(self) -> None:
         self.guard = threading.Lock()
@@ -52,7 +51,7 @@ def java(failure: Exception) -> str:
 
 
 class Assembly:
-    """Reconciles the resources of one kind: several names concurrently, one name never twice at the same time."""
+    """Reconciles the resources of one kind; several names at a time, one name never twice at a time."""
 
     kind = ""
 
@@ -64,7 +63,7 @@ class Assembly:
         return f"Reconciliation #{of}({trigger}) {self.kind}({namespace}/{name}): "
 
     def watch(self, namespace: str | None) -> None:
-        """Watch the resources of a namespace, or of all namespaces."""
+        """Follow the resources of a namespace, or of all."""
         Informer(self.kube, self.kind, namespace, self._changed).start()
         log.info("ClusterOperator:100", f"Opened watch for {self.kind} operator")
 
@@ -76,7 +75,7 @@ class Assembly:
         self.later(of, "watch", namespace, name)
 
     def all(self, namespace: str | None) -> None:
-        """Reconcile all existing resources, as the timer does."""
+        """Reconcile whatever there is, as the timer does."""
         try:
             found = self.kube.list(self.kind, namespace)
         except ApiError as failure:
@@ -86,12 +85,12 @@ class Assembly:
             self.later(number(), "timer", resource["metadata"]["namespace"], resource["metadata"]["name"])
 
     def later(self, of: int, trigger: str, namespace: str, name: str) -> None:
-        """Reconcile in a separate thread."""
+        """Reconcile in a thread of its own."""
         prefix = self.prefix(of, trigger, namespace, name)
         self.locked(prefix, namespace, name, lambda: self._reconcile(prefix, namespace, name))
 
     def locked(self, prefix: str, namespace: str, name: str, work: Callable[[], None]) -> None:
-        """Work on a name in a separate thread, unless another thread holds that name for too long."""
+        """Do work on a name in a thread of its own, unless another holds that name for too long."""
         def run() -> None:
             lock = self.locks.of((namespace, name))
             if not lock.acquire(timeout=LOCK_TIMEOUT):
@@ -141,18 +140,18 @@ class Assembly:
         log.info("AbstractOperator:521", f"{prefix}reconciled")
 
     def initial(self, _old: Object) -> Object:
-        """What every status keeps from the previous one."""
+        """What every status keeps of the one before."""
         return {}
 
     def begin(self, prefix: str, resource: Object, old: Object) -> None:
-        """The status before the work begins."""
+        """What is told before the work begins."""
 
     def attempt(self, prefix: str, resource: Object, made: Object, conditions: list[Object]) -> None:
-        """All steps in order; results are added to `made` immediately, so that they are kept after a failure."""
+        """One walk through all steps; what it learns goes into `made` at once, so that a failure keeps it."""
         raise NotImplementedError
 
     def deleted(self, prefix: str, namespace: str, name: str) -> None:
-        """The resource was deleted; its dependents are deleted with it."""
+        """The resource is gone; what it owned goes with it."""
 
 
 def periodically(interval: float, action: Callable[[], None]) -> None:

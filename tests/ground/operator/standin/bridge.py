@@ -66,7 +66,7 @@ class Bridge(Assembly):
             "image": spec.get("image") or os.environ.get("STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE",
                                                          "quay.io/strimzi/kafka-bridge:latest"),
             "args": ["/opt/strimzi/bin/docker/kafka_bridge_run.sh"],
-            # jvmOptions are set as in the real pod; there is no JVM here.
+            # jvmOptions are carried as the real pod carries them; there is no JVM here.
             "env": [*component.env({"STRIMZI_GC_LOG_ENABLED": False}),
                     *component.java(spec.get("jvmOptions"), spec.get("resources"), 75)],
             "ports": component.container_ports(ports),

@@ -1,5 +1,4 @@
-"""A stand-in for the HTTP bridge: it produces messages to topics of the real Kafka, with the real bridge's
-responses."""
+"""The played HTTP bridge: it takes messages for topics of the real Kafka, in the real bridge's words."""
 from __future__ import annotations
 
 import json
@@ -29,12 +28,12 @@ def read_properties(path: str) -> dict[str, str]:
 
 
 def packed(value: object) -> bytes | None:
-    """A key or value of a request as bytes for Kafka."""
+    """A key or value of a request as Kafka shall have it."""
     return None if value is None else json.dumps(value, separators=(",", ":")).encode()
 
 
-class RequestError(Exception):
-    """A request that results in an error response."""
+class Wrong(Exception):
+    """A request that is answered with an error."""
 
     def __init__(self, code: int, message: str):
         super().__init__(message)
@@ -59,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             self._answer(200, self._route([unquote(part) for part in self.path.strip("/").split("/")], raw))
-        except RequestError as wrong:
+        except Wrong as wrong:
             self._answer(wrong.code, {"error_code": wrong.code, "message": str(wrong)})
         except BrokenPipeError:
             pass
@@ -71,29 +70,29 @@ class Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: list[str], raw: bytes) -> Object:
         if self.command != "POST" or len(path) != 2 or path[0] != "topics":
-            raise RequestError(404, "Not Found")
+            raise Wrong(404, "Not Found")
         kind = self.headers.get("Content-Type")
         if (kind or "").split(";")[0].strip() != RECORDS:
-            raise RequestError(400, f"Validation error on: content type {kind} is not supported")
+            raise Wrong(400, f"Validation error on: content type {kind} is not supported")
         try:
             body = json.loads(raw)
         except ValueError as failure:
-            raise RequestError(400, "Validation error on: body is not valid JSON") from failure
+            raise Wrong(400, "Validation error on: body is not valid JSON") from failure
         records = body.get("records") if isinstance(body, dict) else None
         if not isinstance(records, list) or not records:
-            raise RequestError(400, "Validation error on: /records - Missing or empty")
+            raise Wrong(400, "Validation error on: /records - Missing or empty")
         return self._produce(path[1], records)
 
     def _produce(self, topic: str, records: list[Object]) -> Object:
-        """Send the records; returns the offset of each, or its error."""
+        """Send the records; where each is, or why it is nowhere."""
         results: list[Object] = [{} for _ in records]
 
-        def delivered(index: int, error: object, message: Message) -> None:
+        def told(index: int, error: object, message: Message) -> None:
             results[index] = ({"partition": message.partition(), "offset": message.offset()} if error is None
                               else {"error_code": 500, "message": str(error)})
         for index, record in enumerate(records):
             self.producer.produce(topic, packed(record.get("value")), packed(record.get("key")),
-                                  on_delivery=lambda e, m, i=index: delivered(i, e, m))
+                                  on_delivery=lambda e, m, i=index: told(i, e, m))
         self.producer.flush(65)
         return {"offsets": results}
 

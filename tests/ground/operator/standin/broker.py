@@ -11,7 +11,7 @@ from .resources import Cluster
 
 CONTROL, REPLICATION = "CONTROLPLANE-9090", "REPLICATION-9091"
 
-# Set by the operator: the real one ignores these in spec.kafka.config.
+# The operator's own business: the real one ignores these in spec.kafka.config.
 FORBIDDEN = ("listeners", "advertised.", "broker.", "listener.", "host.name", "port", "inter.broker.listener.name",
              "sasl.", "ssl.", "security.", "password.", "log.dir", "zookeeper.", "authorizer.", "super.user",
              "node.id", "process.roles", "controller.", "metadata.log.dir", "cluster.id")
@@ -33,7 +33,7 @@ def digest(value: object) -> str:
 
 
 def user_config(kafka: Object) -> dict[str, str]:
-    """The options of spec.kafka.config that are not ignored."""
+    """The options of spec.kafka.config that count."""
     config = kafka["spec"]["kafka"].get("config") or {}
     return {k: component.text(v) for k, v in sorted(config.items()) if not k.startswith(FORBIDDEN)}
 
@@ -130,7 +130,7 @@ def _ports(cluster: Cluster, pool: Pool) -> list[Object]:
 
 
 def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str) -> Object:
-    """The pod's template in the StrimziPodSet."""
+    """The pod as it stands in the StrimziPodSet."""
     name = pool.pod_name(node)
     spec = cluster.kafka["spec"]["kafka"]
     outer = spec.get("template") or {}
@@ -151,7 +151,7 @@ def pod(cluster: Cluster, pools: list[Pool], pool: Pool, node: int, version: str
                  "emptyDir": {"medium": "Memory", "sizeLimit": template.get("tmpDirSizeLimit", "5Mi")}},
                 {"name": "kafka-metrics-and-logging", "configMap": {"name": name}},
                 {"name": "ready-files", "emptyDir": {"medium": "Memory", "sizeLimit": "1Ki"}},
-                # The real broker reads its certificate through the API; the stand-in uses a mount.
+                # The real broker reads its certificate through the API; a mount is the stand-in's way.
                 {"name": "server-cert", "secret": {"secretName": name}}]
     mounts += [resources.API_ACCESS_MOUNT, {"mountPath": "/tmp", "name": "strimzi-tmp"},
                {"mountPath": "/opt/kafka/custom-config/", "name": "kafka-metrics-and-logging"},

@@ -15,7 +15,7 @@ YEAR = timedelta(days=365)
 
 
 def encode(text: str | bytes) -> str:
-    """In the encoding of a Secret's data."""
+    """As a secret's data wants it."""
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
 
 
@@ -56,7 +56,7 @@ def authority(common: str) -> tuple[str, str]:
 
 
 def _alternative(host: str) -> x509.GeneralName:
-    """A name or an address for which a certificate is valid."""
+    """A name or an address that a certificate is good for."""
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
@@ -78,7 +78,7 @@ def signed(common: str, ca_cert: str, ca_key: str, hosts: list[str], user: bool 
 
 
 def truststore(cert: str, secret: str) -> bytes:
-    """A PKCS12 store that Java accepts as a truststore."""
+    """A PKCS12 store that Java takes as a truststore."""
     from cryptography.hazmat.primitives.serialization import pkcs12
     loaded = x509.load_pem_x509_certificate(cert.encode())
     entry = pkcs12.PKCS12Certificate(loaded, b"ca.crt")

@@ -18,7 +18,7 @@ from .reconciler import Reconciler
 
 
 class ClusterOperator:
-    """Watches one namespace, or all of them if the namespace is None."""
+    """Watches one namespace, or all where the namespace is None."""
 
     def __init__(self, kube: Kube, namespace: str | None, kafka: Reconciler, others: list[Assembly]) -> None:
         self.kube, self.namespace, self.kafka, self.others = kube, namespace, kafka, others

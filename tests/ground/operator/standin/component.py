@@ -1,4 +1,4 @@
-"""Common to every component: names, labels, services, probes, heap."""
+"""What belongs to every component beside Kafka: names, labels, services, probes, heap."""
 from __future__ import annotations
 
 import re
@@ -8,18 +8,18 @@ from . import resources
 from .failure import InvalidResourceException
 from .kube import Object
 
-# Labels of a custom resource that are not copied to the objects created for it.
+# Labels of a custom resource that are not handed on to what is made of it.
 NOT_HANDED_ON = re.compile(r"^(app\.kubernetes\.io/(?!part-of).*|kustomize\.toolkit\.fluxcd\.io.*)")
 
 
 @dataclass
 class Component:
-    """A custom resource, and the type and name of the requested component."""
+    """A custom resource, the type of what it asks for, and the name of that."""
 
     resource: Object
     type: str
     full: str
-    # The part of the resource's spec that requests it, if it is not the whole spec.
+    # What asks for it, where that is a part of the resource's spec.
     part: Object | None = None
 
     @property
@@ -53,7 +53,7 @@ class Component:
         return (self.spec.get("template") or {}).get(part) or {}
 
     def owned(self, obj: Object) -> Object:
-        """The same object with labels, in the resource's namespace, and owned by the resource."""
+        """The same object, labelled, in the resource's namespace, to be collected when the resource is deleted."""
         obj["metadata"] |= {"namespace": self.namespace, "ownerReferences": [resources.owner(self.resource)]}
         obj["metadata"].setdefault("labels", self.labels)
         return obj
@@ -62,7 +62,7 @@ class Component:
         return self.owned({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": self.full}})
 
     def service(self, name: str, ports: list[tuple[str, int]], more: Object | None = None) -> Object:
-        """A Service; its ports have the names of the container's."""
+        """A service; its ports are named as the container's."""
         listed = [{"name": port, "port": number, "targetPort": port, "protocol": "TCP"} for port, number in ports]
         spec = {"type": "ClusterIP", "selector": self.selector, "ports": listed} | (more or {})
         return self.owned({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
@@ -83,7 +83,7 @@ class Component:
 
     def deployment(self, containers: list[Object], volumes: list[Object], annotations: Object,
                    replicas: int = 1) -> Object:
-        """A Deployment of one pod template, with the settings of `template.pod`."""
+        """A Deployment of one pod template, with what `template.pod` says."""
         pod = self.template("pod")
         own = pod.get("metadata") or {}
         body = {"automountServiceAccountToken": False, "serviceAccountName": self.full, "containers": containers,
@@ -107,7 +107,7 @@ def container_ports(pairs: list[tuple[str, int]]) -> list[Object]:
 
 
 def container(own: Object, wanted: Object | None, template: Object) -> Object:
-    """A container with its resources and its part of `template`."""
+    """A container with what all have in common: its resources, and what its part of `template` adds."""
     made = own | {"imagePullPolicy": "IfNotPresent", "resources": wanted or {},
                   "env": own["env"] + (template.get("env") or []),
                   "volumeMounts": own["volumeMounts"] + (template.get("volumeMounts") or [])}
@@ -148,7 +148,7 @@ def http_probe(path: str, port: str, delay: int, own: Object | None, timeout: in
 
 
 def user_config(config: Object | None, forbidden: tuple[str, ...], defaults: Object) -> dict[str, str]:
-    """The options of a `config` that are not ignored, merged over the operator's defaults."""
+    """The options of a `config` that count, over what the operator sets unless told otherwise."""
     excepted = ("ssl.endpoint.identification.algorithm", "ssl.cipher.suites", "ssl.protocol", "ssl.enabled.protocols")
     given = {key: text(value) for key, value in (config or {}).items()
              if key in excepted or not key.startswith(forbidden)}
@@ -160,7 +160,7 @@ def text(value: object) -> str:
 
 
 def plain_only(where: str, cluster: Object) -> None:
-    """A limitation of the stand-in, reported as an error: its components have no certificates and no passwords."""
+    """The stand-in's own limit, said loudly: its components have no certificates and no passwords."""
     for field in ("tls", "authentication"):
         if cluster.get(field):
             raise InvalidResourceException(f"{where}.{field}: the stand-in's components use plain listeners only")

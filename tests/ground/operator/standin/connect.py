@@ -19,13 +19,13 @@ def _uses_resources(connect: Object) -> bool:
     return annotation(connect, USE_RESOURCES) == "true"
 
 
-def _missing_cluster(namespace: str, name: str) -> ReconcileFailure:
+def _no_cluster(namespace: str, name: str) -> ReconcileFailure:
     return NoSuchResourceException(f"KafkaConnect resource '{name}' identified by label '{CLUSTER_LABEL}' does not "
                                    f"exist in namespace {namespace}.")
 
 
 class Connect(Assembly):
-    """Reconciles KafkaConnects, and KafkaConnectors under the lock of their KafkaConnect."""
+    """Reconciles KafkaConnects, and KafkaConnectors under the lock of theirs."""
 
     kind = "KafkaConnect"
 
@@ -40,9 +40,9 @@ class Connect(Assembly):
         own = Component(resource, "kafka-connect", f"{name}-connect")
         cluster = ConnectCluster(own, image, f"{name}-connect-api", f"{name}-connect-config", spec,
                                  {"key.converter": JSON, "value.converter": JSON})
-        cluster.add_to_status(made)
+        cluster.tell(made)
         component.plain_only("KafkaConnect.spec", spec)
-        cluster.create_or_update(self.kube, prefix)
+        cluster.bring_about(self.kube, prefix)
         if _uses_resources(resource):
             if cluster.replicas:
                 made["connectorPlugins"] = ConnectRest(cluster.rest_host).plugins()
@@ -50,7 +50,7 @@ class Connect(Assembly):
 
     def deleted(self, prefix: str, namespace: str, name: str) -> None:
         for connector in self._connectors(namespace, name):
-            self._write_status(prefix, connector, _missing_cluster(namespace, name))
+            self._told(prefix, connector, _no_cluster(namespace, name))
 
     def _connectors(self, namespace: str, connect: str) -> list[Object]:
         return self.kube.list("KafkaConnector", namespace, f"{CLUSTER_LABEL}={connect}")
@@ -60,7 +60,7 @@ class Connect(Assembly):
         wanted, rest = self._connectors(namespace, name), ConnectRest(host)
         if not connect["spec"]["replicas"]:
             for connector in wanted:
-                self._write_status(prefix, connector, RuntimeException(
+                self._told(prefix, connector, RuntimeException(
                     f"Kafka Connect cluster '{name}' in namespace {namespace} has 0 replicas."))
             return
         try:
@@ -69,7 +69,7 @@ class Connect(Assembly):
             log.warn("KafkaConnectAssemblyOperator:330", f"{prefix}Failed to connect to the REST API => trying to "
                      "update the connector status")
             for connector in wanted:
-                self._write_status(prefix, connector, failure)
+                self._told(prefix, connector, failure)
             raise
         for gone in surplus:
             log.info("KafkaConnectAssemblyOperator:410", f"{prefix}deleting connector: {gone}")
@@ -84,7 +84,7 @@ class Connect(Assembly):
         connect = (meta.get("labels") or {}).get(CLUSTER_LABEL)
         prefix = self.prefix(number(), "connector-watch", namespace, connect or "null")
         if connect is None:
-            self._write_status(prefix, connector, InvalidResourceException(
+            self._told(prefix, connector, InvalidResourceException(
                 f"Resource lacks label '{CLUSTER_LABEL}': No connect cluster in which to create this connector."))
             return
         found = self.kube.get("KafkaConnect", namespace, connect)
@@ -93,7 +93,7 @@ class Connect(Assembly):
             log.info("KafkaConnectAssemblyOperator:490",
                      f"{prefix}{text}, but Connect cluster {connect} does not exist")
             if event != "DELETED":
-                self._write_status(prefix, connector, _missing_cluster(namespace, connect))
+                self._told(prefix, connector, _no_cluster(namespace, connect))
             return
         log.info("KafkaConnectAssemblyOperator:510", f"{prefix}{text}")
         rest = ConnectRest(f"{connect}-connect-api.{namespace}.svc")
@@ -110,22 +110,22 @@ class Connect(Assembly):
         self.locked(prefix, namespace, connect, work)
 
     def _connector(self, prefix: str, connect: Object, connector: Object, rest: ConnectRest) -> None:
-        """One connector: failures are reported only in its status."""
+        """One connector: whatever fails is told in its status alone."""
         name = connector["metadata"]["name"]
         log.info("KafkaConnectAssemblyOperator:420", f"{prefix}creating/updating connector: {name}")
         try:
             if not _uses_resources(connect):
                 raise NoSuchResourceException(f"KafkaConnect {connect['metadata']['name']} is not configured with "
                                               f"annotation {USE_RESOURCES}")
-            seen, topics = connectors.create_or_update(rest, name, connector["spec"]), rest.topics(name)
+            seen, topics = connectors.bring_about(rest, name, connector["spec"]), rest.topics(name)
         except (ReconcileFailure, ApiError) as failure:
-            self._write_status(prefix, connector, failure)
+            self._told(prefix, connector, failure)
             return
-        self._write_status(prefix, connector, connectors.failure(seen), {"connectorStatus": seen, "topics": sorted(topics)})
+        self._told(prefix, connector, connectors.trouble(seen), {"connectorStatus": seen, "topics": sorted(topics)})
 
-    def _write_status(self, prefix: str, connector: Object, failure: Exception | None,
+    def _told(self, prefix: str, connector: Object, failure: Exception | None,
               seen: Object | None = None) -> None:
-        """Write a connector's status, with its state in Connect."""
+        """Write a connector's status, with what Connect says of it."""
         first = status.ready() if failure is None else status.not_ready(*reason(failure))
         made: Object = {"observedGeneration": connector["metadata"]["generation"],
                         "conditions": [first]} | (seen or {})

@@ -1,4 +1,4 @@
-"""A Connect cluster, as data and its reconciliation: its configuration, its pods in a StrimziPodSet, their rolling update.
+"""A Connect cluster, as data and brought about: its configuration, its pods in a StrimziPodSet, their rolling.
 
 A KafkaConnect is one, a KafkaMirrorMaker2 is another.
 """
@@ -20,7 +20,7 @@ FORBIDDEN = ("group.id", "config.storage.topic", "offset.storage.topic", "status
 
 @dataclass
 class ConnectCluster:
-    """The differences between KafkaConnect and KafkaMirrorMaker2 are in the fields."""
+    """What KafkaConnect and KafkaMirrorMaker2 differ in is in the fields."""
 
     component: Component
     image: str
@@ -105,8 +105,8 @@ class ConnectCluster:
         return {"apiVersion": "v1", "kind": "Pod", "spec": body,
                 "metadata": {"name": name, "namespace": own.namespace, "labels": labels, "annotations": annotations}}
 
-    def create_or_update(self, kube: Kube, prefix: str) -> None:
-        """Reconcile everything, until every pod is ready."""
+    def bring_about(self, kube: Kube, prefix: str) -> None:
+        """All of it, until every pod is ready."""
         own, waiter = self.component, Waiter(kube, prefix, self.component.namespace)
         rest = [("rest-api", PORT)]
         data = self.data(kube)
@@ -124,14 +124,14 @@ class ConnectCluster:
             waiter.pod(pod["metadata"]["name"])
 
     def _policy(self) -> Object:
-        """The NetworkPolicy that allows only the operator and the workers to use the REST API."""
+        """The REST API is for the operator and the workers."""
         itself = {"podSelector": {"matchLabels": self.component.selector}}
         rules = [resources.ingress(PORT, itself, resources.CLUSTER_OPERATOR),
                  *(resources.ingress(number) for _name, number in metrics.ports(self.component.spec))]
         return self.component.network_policy(rules)
 
     def _roll(self, kube: Kube, prefix: str, waiter: Waiter, pods: list[Object]) -> None:
-        """Replace pods of an older template, one by one, starting with those that are not ready."""
+        """Make pods of an older template anew, one by one, those that are not ready first."""
         found = [(kube.get("Pod", self.component.namespace, pod["metadata"]["name"]), pod) for pod in pods]
         for there, wanted in sorted(found, key=lambda pair: pair[0] is not None and is_ready(pair[0])):
             if there is None or not old_revision(there, wanted):
@@ -146,8 +146,8 @@ class ConnectCluster:
             waiter.until("Pods", name, replaced)
             waiter.pod(name)
 
-    def add_to_status(self, made: Object) -> None:
-        """The common part of the status after success and failure."""
+    def tell(self, made: Object) -> None:
+        """What the status says of it, whether it succeeds or not."""
         made["replicas"] = self.replicas
         made["labelSelector"] = self.component.selector_text
         if self.replicas:

@@ -1,4 +1,4 @@
-"""The REST API of Kafka Connect: the requests and retries of the real operator."""
+"""The REST API of Kafka Connect: what the real operator asks of it, with its patience."""
 from __future__ import annotations
 
 import json
@@ -34,8 +34,7 @@ class ConnectRest:
         return json.loads(answer.data) if answer.data else None
 
     def _reached(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any:
-        """A response. The Service has a pod's endpoint a moment after the pod is ready, and the stand-in is faster
-        than a JVM."""
+        """An answer. The service knows of a pod a moment after that is ready, and the stand-in is sooner than a JVM."""
         end = time.monotonic() + 5
         while True:
             try:
@@ -48,8 +47,8 @@ class ConnectRest:
             time.sleep(0.3)
 
     @staticmethod
-    def _with_retries(code: int, tries: int, ask: Callable[[], Any]) -> Any:
-        """Retry after 0.2 s, 0.4 s and so on, as long as this is the response (409 during a rebalance)."""
+    def _patiently(code: int, tries: int, ask: Callable[[], Any]) -> Any:
+        """Again after 0.2 s, 0.4 s and so on, as long as the answer is this one (409 while workers agree anew)."""
         delay = 0.2
         for _ in range(tries):
             try:
@@ -72,31 +71,31 @@ class ConnectRest:
         return self._ask("GET", "/connectors")
 
     def config(self, name: str) -> dict[str, str] | None:
-        """A connector's configuration, or None if it does not exist."""
+        """A connector's configuration, or None where there is no such connector."""
         try:
-            return self._with_retries(409, 6, lambda: self._ask("GET", self._path(name, "/config")))
+            return self._patiently(409, 6, lambda: self._ask("GET", self._path(name, "/config")))
         except ConnectRestException as failure:
             if failure.code == 404:
                 return None
             raise
 
     def create(self, name: str, config: Object) -> None:
-        self._with_retries(409, 10, lambda: self._ask("POST", "/connectors", {"name": name, "config": config}))
+        self._patiently(409, 10, lambda: self._ask("POST", "/connectors", {"name": name, "config": config}))
 
     def configure(self, name: str, config: Object) -> None:
-        self._with_retries(409, 10, lambda: self._ask("PUT", self._path(name, "/config"), config))
+        self._patiently(409, 10, lambda: self._ask("PUT", self._path(name, "/config"), config))
 
     def status(self, name: str) -> Object:
-        """A connector's status, which exists a moment after the connector."""
-        return self._with_retries(404, 10, lambda: self._ask("GET", self._path(name, "/status")))
+        """A connector's status, which comes a moment after the connector."""
+        return self._patiently(404, 10, lambda: self._ask("GET", self._path(name, "/status")))
 
     def topics(self, name: str) -> list[str]:
         return self._ask("GET", self._path(name, "/topics"))[name]["topics"]
 
     def delete(self, name: str) -> None:
-        """Delete a connector and wait until its status no longer exists; not an error if there is none."""
+        """Delete a connector and wait until its status is gone; not an error where there is none."""
         try:
-            self._with_retries(409, 10, lambda: self._ask("DELETE", self._path(name)))
+            self._patiently(409, 10, lambda: self._ask("DELETE", self._path(name)))
             for _ in range(50):
                 self._ask("GET", self._path(name, "/status"))
                 time.sleep(0.2)

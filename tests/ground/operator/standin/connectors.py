@@ -1,4 +1,4 @@
-"""Connectors: their reconciliation through Connect's REST API, and their status."""
+"""Connectors, brought about over Connect's REST API, and what their status says."""
 from __future__ import annotations
 
 from .component import text
@@ -15,8 +15,8 @@ def _config(name: str, spec: Object) -> dict[str, str]:
     return made | {"name": name, "connector.class": spec["class"]}
 
 
-def create_or_update(rest: ConnectRest, name: str, spec: Object) -> Object:
-    """Create or update a connector according to its spec; returns its status."""
+def bring_about(rest: ConnectRest, name: str, spec: Object) -> Object:
+    """Make a connector what its spec says; its status."""
     wanted, current = _config(name, spec), rest.config(name)
     if current is None:
         rest.create(name, wanted)
@@ -25,8 +25,8 @@ def create_or_update(rest: ConnectRest, name: str, spec: Object) -> Object:
     return rest.status(name)
 
 
-def failure(seen: Object) -> ReconcileFailure | None:
-    """Why an existing connector is not ready."""
+def trouble(seen: Object) -> ReconcileFailure | None:
+    """Why a connector that Connect has is not ready."""
     if (seen.get("connector") or {}).get("state") == "FAILED":
         return Throwable("Connector has failed, see connectorStatus for more details.")
     failed = [str(task["id"]) for task in seen.get("tasks") or [] if task.get("state") == "FAILED"]

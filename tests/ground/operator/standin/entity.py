@@ -11,7 +11,7 @@ from .resources import Cluster
 
 
 def _java(options: Object) -> list[Object]:
-    """jvmOptions as in the real pod; the stand-in has no JVM."""
+    """jvmOptions as the real pod carries them; the stand-in has no JVM to give them to."""
     heap = [f"{flag}{options[flag]}" for flag in ("-Xms", "-Xmx") if options.get(flag)]
     env = [{"name": "STRIMZI_GC_LOG_ENABLED", "value": str(bool(options.get("gcLoggingEnabled"))).lower()}]
     if heap:
@@ -46,18 +46,18 @@ def topic_operator(cluster: Cluster) -> bool:
 
 
 def api_secret(cluster: Cluster) -> str:
-    """The Secret with the topic operator's credentials for Cruise Control."""
+    """The secret with which the topic operator comes to Cruise Control."""
     return f"{cluster.name}-entity-topic-operator-cc-api"
 
 
 def config_maps(cluster: Cluster) -> list[Object]:
-    return [cluster.component_object("v1", "ConfigMap", "entity-operator", f"{cluster.name}-entity-{kind}-operator-config",
+    return [cluster.made("v1", "ConfigMap", "entity-operator", f"{cluster.name}-entity-{kind}-operator-config",
                          data={"log4j2.properties": "rootLogger.level = INFO\n"})
             for kind in ("topic", "user")]
 
 
 def deployment(cluster: Cluster) -> Object:
-    """What the Kafka resource's spec.entityOperator requests."""
+    """What the Kafka resource's spec.entityOperator asks for."""
     spec = cluster.kafka["spec"]["entityOperator"]
     template = spec.get("template") or {}
     name, namespace = cluster.name, cluster.namespace
@@ -102,14 +102,14 @@ def deployment(cluster: Cluster) -> Object:
             "volumes": volumes, "terminationGracePeriodSeconds": 30} | resources.pod_options(pod)
     annotations = {"strimzi.io/cluster-ca-cert-generation": "0", "strimzi.io/cluster-ca-key-generation": "0",
                    "strimzi.io/server-cert-hash": digest(cluster.ca_cert)} | (own.get("annotations") or {})
-    return cluster.component_object("apps/v1", "Deployment", "entity-operator", spec={
+    return cluster.made("apps/v1", "Deployment", "entity-operator", spec={
         "replicas": 1, "selector": {"matchLabels": resources.selector(labels)},
         "template": {"metadata": {"labels": labels | (own.get("labels") or {}), "annotations": annotations},
                      "spec": body}})
 
 
 def _with_cruise_control(cluster: Cluster, container: Object, volumes: list[Object]) -> None:
-    """Additional settings of the topic operator if there is Cruise Control."""
+    """What the topic operator gets beside, where there is Cruise Control."""
     container["env"] += env({
         "STRIMZI_CRUISE_CONTROL_ENABLED": "true", "STRIMZI_CRUISE_CONTROL_RACK_AWARE": "false",
         "STRIMZI_CRUISE_CONTROL_HOSTNAME": f"{cluster.name}-cruise-control.{cluster.namespace}.svc",

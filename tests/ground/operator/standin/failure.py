@@ -12,7 +12,7 @@ class ReconcileFailure(Exception):
         return type(self).__name__
 
     def java(self) -> str:
-        """As in the real log."""
+        """As the real log shows it."""
         return f"{self.package}.{self.reason}: {self}"
 
 
@@ -26,24 +26,24 @@ InvalidResourceException = _java("io.strimzi.operator.common.model", "InvalidRes
 InvalidConfigurationException = _java("io.strimzi.operator.common", "InvalidConfigurationException")
 # A Kafka version this operator has no image for.
 UnsupportedKafkaVersionException = _java("io.strimzi.operator.cluster.model", "UnsupportedKafkaVersionException")
-# The operation timeout expired.
+# The operation timeout passed.
 StrimziTimeoutException = _java("io.strimzi.operator.common", "StrimziTimeoutException")
-# A pod that a restart cannot fix.
+# A pod that rolling cannot help.
 FatalProblem = _java("io.strimzi.operator.cluster.operator.resource.KafkaRoller$", "FatalProblem")
-# A resource that another one references does not exist.
+# A resource that another one names is not there.
 NoSuchResourceException = _java("io.strimzi.operator.cluster.model", "NoSuchResourceException")
-# Java's own, which the real operator throws if there is no more specific one.
+# Java's own, which the real operator throws where it has no better one.
 RuntimeException = _java("java.lang", "RuntimeException")
-# What Vert.x throws for a message without an exception.
+# What Vert.x makes of a text alone.
 NoStackTraceThrowable = _java("io.vertx.core.impl", "NoStackTraceThrowable")
-# Java's own, which the real operator throws for a connector or a task that failed.
+# Java's own, which the real operator makes for a connector or a task that failed.
 Throwable = _java("java.lang", "Throwable")
-# A connection was refused or timed out.
+# Nobody answers at an address.
 ConnectException = _java("java.net", "ConnectException")
 
 
 class ConnectRestException(ReconcileFailure):
-    """An error response of Kafka Connect."""
+    """An answer of Kafka Connect that is not a success."""
 
     package = "io.strimzi.operator.cluster.operator.assembly"
 

@@ -1,4 +1,4 @@
-"""/healthy, /ready and an empty /metrics, for the probes in the manifests."""
+"""/healthy, /ready and an empty /metrics, as the probes of the manifests ask."""
 from __future__ import annotations
 
 import threading
@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 def serve(port: int) -> None:
-    """Serve a port in the background."""
+    """Answer on a port for ever, in the background."""
 
     class Handler(BaseHTTPRequestHandler):
         """One request."""
@@ -20,7 +20,7 @@ def serve(port: int) -> None:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Do not log probes."""
+            """Probes are not worth a line."""
 
     server = ThreadingHTTPServer(("", port), Handler)
     server.daemon_threads = True

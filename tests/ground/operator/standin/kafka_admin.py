@@ -1,4 +1,4 @@
-"""The operators' requests to the running Kafka, through its admin API."""
+"""What the operators ask of the running Kafka, through its admin API."""
 from __future__ import annotations
 
 import base64
@@ -22,7 +22,7 @@ JAVA_ERRORS = {
 
 
 def java_error(failure: KafkaException) -> str:
-    """The name of the error in the Java client, such as InvalidReplicationFactorException."""
+    """The error as the Java client would say it, such as InvalidReplicationFactorException."""
     error = failure.args[0]
     name = error.name()
     java = JAVA_ERRORS.get(name) or "".join(part.capitalize() for part in name.strip("_").split("_")) + "Exception"
@@ -36,17 +36,17 @@ def uuid_text(uuid: Any) -> str:
     return base64.urlsafe_b64encode(b"".join(v.to_bytes(8, "big") for v in bits)).decode().rstrip("=")
 
 
-# A client keeps connecting to a broker that no longer exists: a new one knows only the existing brokers.
+# A client that knew a broker which is gone asks it again and again: a new one knows only those that are there.
 UNREACHED = {"_TIMED_OUT", "_TRANSPORT", "_ALL_BROKERS_DOWN", "REQUEST_TIMED_OUT"}
 
 
 def unreached(failure: KafkaException) -> bool:
-    """Whether no broker responded."""
+    """Whether no broker answered."""
     return failure.args[0].name() in UNREACHED
 
 
 class Admin:
-    """An admin client with a time limit for each call, which is repeated once with a new client."""
+    """An admin client with a time limit on each call, which is made once more with a new client."""
 
     def __init__(self, bootstrap: str, timeout: float = 8.0):
         self.bootstrap, self.timeout = bootstrap, timeout
@@ -75,14 +75,14 @@ class Admin:
         return self._call(lambda c: c.describe_configs([resource], request_timeout=self.timeout))
 
     def alter(self, kind: ResourceType, name: str, values: dict[str, str | None]) -> None:
-        """Set options, and reset those whose value is None."""
+        """Set options, and unset those whose value is None."""
         entries = [ConfigEntry(key, value or "", incremental_operation=AlterConfigOpType.DELETE if value is None
                                else AlterConfigOpType.SET) for key, value in values.items()]
         resource = ConfigResource(kind, name, incremental_configs=entries)
         self._call(lambda c: c.incremental_alter_configs([resource], request_timeout=self.timeout))
 
     def topic(self, name: str) -> Any | None:
-        """The topic's description, or None if it does not exist."""
+        """The topic's description, or None where there is none."""
         try:
             return self._call(lambda c: c.describe_topics(TopicCollection([name]), request_timeout=self.timeout))
         except KafkaException as failure:
@@ -98,7 +98,7 @@ class Admin:
         return {key: entry.value for key, entry in entries.items() if entry.source == own}
 
     def topic_when(self, name: str, good: Callable[[Any], bool]) -> Any:
-        """The topic's description after it reflects a change: a broker learns of it a moment after the controller."""
+        """The topic's description once it shows a change: a broker learns of it a moment after the controller."""
         end = time.monotonic() + self.timeout
         while True:
             found = self.topic(name)
@@ -119,7 +119,7 @@ class Admin:
         try:
             self._call(ask)
         except KafkaException as failure:
-            # Created by the first call, whose response did not arrive.
+            # Made by the first call, whose answer did not come.
             if len(asked) == 1 or failure.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise
 

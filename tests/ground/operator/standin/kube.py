@@ -1,4 +1,4 @@
-"""The Kubernetes API calls that the operators need, over plain HTTP.
+"""The few Kubernetes API calls the operators make, over plain HTTP.
 
 A client library would be larger than the operators themselves and slow to import within their CPU limit.
 """
@@ -53,7 +53,7 @@ KINDS = {
 
 
 class ApiError(Exception):
-    """An error response of the API server."""
+    """An answer of the API server that is not a success."""
 
     def __init__(self, code: int, message: str, url: str = ""):
         super().__init__(message)
@@ -76,8 +76,8 @@ class Kube:
         self._choose_versions()
 
     def _choose_versions(self) -> None:
-        """Before 1.0, whose CRDs no longer have it, the operators read and write v1beta2. They choose the version when
-        they start and keep it, even if an upgrade removes it."""
+        """Before 1.0, whose definitions have it no more, the operators read and write v1beta2. What they chose when
+        they started they keep: an upgrade takes it from under them."""
         for group in STRIMZI:
             try:
                 served = self.request("GET", f"{self.base}/apis/{group}")["versions"]
@@ -119,7 +119,7 @@ class Kube:
         return data
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
-        """The object, or None if it does not exist."""
+        """The object, or None where there is none."""
         try:
             return self.request("GET", self.url(kind, namespace, name))
         except ApiError as error:
@@ -143,7 +143,7 @@ class Kube:
         return self.request("PUT", self.url(obj["kind"], meta["namespace"], meta["name"], sub), obj)
 
     def apply(self, obj: Object) -> Object:
-        """Server-side apply: create or update it."""
+        """Server-side apply: create it or make it what is wanted."""
         meta = obj["metadata"]
         return self.request("PATCH", self.url(obj["kind"], meta["namespace"], meta["name"]), obj,
                             "application/apply-patch+yaml", {"fieldManager": FIELD_MANAGER, "force": "true"})
@@ -152,7 +152,7 @@ class Kube:
         return self.request("PATCH", self.url(kind, namespace, name), patch, "application/merge-patch+json")
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
-        """Delete; not an error if it does not exist."""
+        """Delete; not an error where there is none."""
         try:
             self.request("DELETE", self.url(kind, namespace, name))
         except ApiError as error:
@@ -160,7 +160,7 @@ class Kube:
                 raise
 
     def set_status(self, obj: Object, status: Object) -> Object | None:
-        """Replace the whole status, whatever else has changed; None if the object no longer exists."""
+        """Replace the whole status, whatever happened to the rest since; None where the object is gone."""
         meta = obj["metadata"]
         while True:
             current = self.get(obj["kind"], meta["namespace"], meta["name"])
@@ -199,7 +199,7 @@ class Kube:
 
 
 class Informer:
-    """Caches the objects of one kind and reports each change, ADDED, MODIFIED or DELETED, in order."""
+    """Keeps the objects of one kind known and tells each change, ADDED, MODIFIED or DELETED, in order."""
 
     def __init__(self, kube: Kube, kind: str, namespace: str | None,
                  tell: Callable[[str, Object], None], labels: str = ""):
@@ -227,7 +227,7 @@ class Informer:
             item["kind"], item["apiVersion"] = self.kind, api_version(self.kind)
             seen.add(self._note(item))
         for key in set(self.known) - seen:
-            self.add_to_status("DELETED", self.known.pop(key))
+            self.tell("DELETED", self.known.pop(key))
         self.synced.set()
         version = listed["metadata"]["resourceVersion"]
         while True:
@@ -240,7 +240,7 @@ class Informer:
                 version = item["metadata"]["resourceVersion"]
                 if event["type"] == "DELETED":
                     self.known.pop(self._key(item), None)
-                    self.add_to_status("DELETED", item)
+                    self.tell("DELETED", item)
                 elif event["type"] in ("ADDED", "MODIFIED"):
                     self._note(item)
 
@@ -253,10 +253,10 @@ class Informer:
         old = self.known.get(key)
         self.known[key] = item
         if old is None:
-            self.add_to_status("ADDED", item)
+            self.tell("ADDED", item)
         elif old["metadata"]["uid"] != item["metadata"]["uid"]:
-            self.add_to_status("DELETED", old)
-            self.add_to_status("ADDED", item)
+            self.tell("DELETED", old)
+            self.tell("ADDED", item)
         elif old["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
-            self.add_to_status("MODIFIED", item)
+            self.tell("MODIFIED", item)
         return key

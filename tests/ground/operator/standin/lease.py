@@ -25,11 +25,11 @@ class Leadership:
     def __init__(self, kube: Kube, namespace: str, name: str, identity: str):
         self.kube, self.namespace, self.name, self.identity = kube, namespace, name, identity
         self.seen: tuple[str, float] = ("", 0.0)
-        self.reported = ""
+        self.told = ""
         self.stopping = False
 
     def acquire(self) -> None:
-        """Return when this process is the leader; then keep the Lease renewed, and end the process if it is lost."""
+        """Return once this process leads; then keep the lease renewed, and end the process if it is lost."""
         log.info("LeaderElectionManager:69", "Starting the Leader Elector")
         while not self._try():
             time.sleep(RETRY)
@@ -38,7 +38,7 @@ class Leadership:
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
 
     def release(self) -> None:
-        """Release the Lease, so that the next process leads immediately."""
+        """Let the next process lead at once."""
         self.stopping = True
         for _try in range(3):
             try:
@@ -80,12 +80,12 @@ class Leadership:
             return True
         spec = lease["spec"]
         holder = spec.get("holderIdentity") or ""
-        if holder and holder != self.reported:
-            self.reported = holder
+        if holder and holder != self.told:
+            self.told = holder
             if holder != self.identity:
                 log.info("LeaderElectionManager:121", f"The new leader is {holder}")
         if holder and holder != self.identity:
-            # Expired only if it did not change for its duration by our own clock.
+            # Expired only if it stood still for its duration by our own clock.
             mark = spec.get("renewTime", "")
             if mark != self.seen[0]:
                 self.seen = (mark, time.monotonic())

@@ -1,4 +1,4 @@
-"""Listeners and authorization of a Kafka resource as options of a broker, and what clients need."""
+"""Listeners and authorization of a Kafka resource as options of a broker; what their clients need."""
 from __future__ import annotations
 
 from .kube import Object
@@ -23,7 +23,7 @@ def protocol(listener: Object) -> str:
 
 
 def _broker(listener: Object, node: int) -> Object:
-    """The overrides of a node in `configuration.brokers`."""
+    """What `configuration.brokers` says of a node."""
     brokers = (listener.get("configuration") or {}).get("brokers") or []
     return next((entry for entry in brokers if entry["broker"] == node), {})
 
@@ -34,7 +34,7 @@ def advertised(listener: Object, node: int, host: str) -> str:
 
 
 def names(kafka: Object, node: int) -> list[str]:
-    """The names in a node's certificate besides those of its Services."""
+    """What a node's certificate is good for, beyond its services' names."""
     made: list[str] = []
     for listener in kafka["spec"]["kafka"]["listeners"]:
         if listener["tls"]:
@@ -58,7 +58,7 @@ def options(listener: Object) -> list[str]:
 
 
 def authorization(kafka: Object) -> list[str]:
-    """Only `simple`. The brokers' internal listeners have no TLS here, so the anonymous user has to be a super user."""
+    """Only `simple`. The brokers' own listeners are plain here, so that their name has to be a super user."""
     found = kafka["spec"]["kafka"].get("authorization") or {}
     if found.get("type") != "simple":
         return []

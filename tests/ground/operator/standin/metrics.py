@@ -1,4 +1,4 @@
-"""The metrics of `metricsConfig`: Strimzi's reporter, or Prometheus' Java agent."""
+"""What `metricsConfig` asks for: Strimzi's reporter inside the process, or Prometheus' agent beside it."""
 from __future__ import annotations
 
 from .failure import InvalidConfigurationException
@@ -32,7 +32,7 @@ def _reporter(spec: Object, of: str) -> dict[str, str]:
 
 
 def broker_options(spec: Object, config: dict[str, str]) -> list[str]:
-    """Lines of server.config, unless the user's own options override them."""
+    """Lines of server.config, where the user's own options do not say otherwise."""
     if kind(spec) != "strimziMetricsReporter":
         return []
     made = {"metric.reporters": REPORTER, "kafka.metrics.reporters": BROKER_REPORTER}
@@ -52,8 +52,7 @@ def connect_options(spec: Object) -> list[str]:
 
 
 def rules(kube: Kube, namespace: str, spec: Object) -> dict[str, str]:
-    """The agent's rules as an entry of a ConfigMap, from the one that `metricsConfig` references. The agent reads
-    YAML, too."""
+    """The agent's rules as a part of a ConfigMap, from the one that `metricsConfig` names. The agent reads YAML, too."""
     if kind(spec) != "jmxPrometheusExporter":
         return {}
     key = spec["metricsConfig"]["valueFrom"]["configMapKeyRef"]

@@ -1,4 +1,4 @@
-"""KafkaMirrorMaker2: a Connect cluster whose connectors the operator creates itself."""
+"""KafkaMirrorMaker2: a Connect cluster whose connectors the operator makes itself."""
 from __future__ import annotations
 
 from . import component, connectors, log, validation
@@ -46,15 +46,15 @@ class MirrorMaker(Assembly):
         image = validation.image(spec, "STRIMZI_KAFKA_MIRROR_MAKER_2_IMAGES")
         own = Component(resource, "kafka-mirror-maker-2", f"{name}-mirrormaker2")
         aliases = ";".join(cluster["alias"] for cluster in (spec["target"], *(m["source"] for m in spec["mirrors"])))
-        # The real one allows prometheus.metrics.reporter. here.
+        # The real one lets prometheus.metrics.reporter. through here.
         cluster = ConnectCluster(own, image, f"{name}-mirrormaker2-api", f"{name}-mirrormaker2-config",
                                  spec["target"], {f"{part}.converter": BYTES for part in ("key", "value", "header")},
                                  FORBIDDEN[:-1], tuple(component.env({"KAFKA_MIRRORMAKER_2_CLUSTERS": aliases})))
-        cluster.add_to_status(made)
+        cluster.tell(made)
         component.plain_only("KafkaMirrorMaker2.spec.target", spec["target"])
         for mirror in spec["mirrors"]:
             component.plain_only("KafkaMirrorMaker2.spec.mirrors[].source", mirror["source"])
-        cluster.create_or_update(self.kube, prefix)
+        cluster.bring_about(self.kube, prefix)
         if cluster.replicas:
             self._connectors(prefix, spec, ConnectRest(cluster.rest_host, PORT), made)
 
@@ -66,7 +66,7 @@ class MirrorMaker(Assembly):
             rest.delete(surplus)
         made["connectors"] = []
         for name, connector in wanted.items():
-            seen = connectors.create_or_update(rest, name, connector)
+            seen = connectors.bring_about(rest, name, connector)
             made["connectors"] = sorted([*made["connectors"], seen], key=lambda found: found["name"])
         if any((found.get("connector") or {}).get("state") == "FAILED" for found in made["connectors"]):
             raise NoStackTraceThrowable("One or more connectors are in FAILED state")

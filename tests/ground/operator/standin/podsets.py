@@ -1,4 +1,4 @@
-"""The StrimziPodSet controller: creates missing pods and deletes surplus ones, independently of a cluster's lock."""
+"""The StrimziPodSet controller: missing pods are made, surplus ones deleted, whoever holds a cluster's lock."""
 from __future__ import annotations
 
 import queue
@@ -14,7 +14,7 @@ OWNERS = "strimzi.io/kind in (Kafka,KafkaConnect,KafkaMirrorMaker2)"
 
 
 class PodSets:
-    """One thread that reconciles the pod sets with changes."""
+    """One thread that works off the sets that something happened to."""
 
     def __init__(self, kube: Kube, namespace: str | None, number: Callable[[], int]) -> None:
         self.kube, self.number = kube, number
@@ -101,14 +101,14 @@ def _revision(pod: Object) -> str:
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether a pod is ready."""
+    """A pod that serves."""
     if pod["metadata"].get("deletionTimestamp"):
         return False
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions") or [])
 
 
 def old_revision(pod: Object, wanted: Object) -> bool:
-    """Whether a pod was created from an older template."""
+    """A pod made from an older template."""
     return _revision(pod) != _revision(wanted)
 
 

@@ -10,7 +10,7 @@ CLUSTER_LABEL = "strimzi.io/cluster"
 
 @dataclass
 class Pool:
-    """A KafkaNodePool with its current and its desired node ids."""
+    """A KafkaNodePool with the node ids it has and shall have."""
 
     resource: Object
     cluster: str
@@ -37,7 +37,7 @@ class Pool:
         return f"{self.set_name}-{node}"
 
     def volumes(self) -> list[Object]:
-        """Its volumes, each with its `name` in the pod."""
+        """Its volumes, each with the `name` it has in the pod."""
         storage = self.spec["storage"]
         if storage["type"] == "jbod":
             return [volume | {"name": f"data-{volume.get('id', 0)}"} for volume in storage.get("volumes", [])]
@@ -45,7 +45,7 @@ class Pool:
 
 
 def load(kube: Kube, namespace: str, cluster: str) -> list[Pool]:
-    """The pools labelled with the cluster, with node ids: the current ones, then the lowest free ones."""
+    """The pools labelled with the cluster, with node ids: those they have, then the lowest free ones."""
     found = sorted(kube.list("KafkaNodePool", namespace, f"{CLUSTER_LABEL}={cluster}"),
                    key=lambda pool: pool["metadata"]["name"])
     pools = [Pool(resource, cluster) for resource in found]

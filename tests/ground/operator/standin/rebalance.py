@@ -1,4 +1,4 @@
-"""KafkaRebalance: a proposal that moves nothing, because Cruise Control is a stand-in."""
+"""KafkaRebalance: a proposal that moves nothing, as the played Cruise Control has no load to balance."""
 from __future__ import annotations
 
 import json
@@ -12,7 +12,7 @@ from .pools import CLUSTER_LABEL, load, nodes
 
 ASK = "strimzi.io/rebalance"
 TEMPLATE = "strimzi.io/rebalance-template"
-# The states that occur here, of the real one's nine.
+# The states that are reached here, of the real one's nine.
 READY, PROPOSED = "Ready", "ProposalReady"
 RESULT: Object = {"dataToMoveMB": 0, "numReplicaMovements": 0, "numLeaderMovements": 0, "numIntraBrokerReplicaMovements": 0,
                   "intraBrokerDataToMoveMB": 0, "monitoredPartitionsPercentage": 100.0}
@@ -25,7 +25,7 @@ class Rebalance(Assembly):
 
     def _reconcile(self, prefix: str, namespace: str, name: str) -> None:
         resource = self.kube.get(self.kind, namespace, name)
-        # The ConfigMap is owned by the resource and deleted with it.
+        # The ConfigMap of one that is gone is owned by it.
         if resource is None or annotation(resource, TEMPLATE) == "true":
             return
         old = resource.get("status") or {}
@@ -52,7 +52,7 @@ class Rebalance(Assembly):
             self.kube.merge(self.kind, namespace, name, {"metadata": {"annotations": {ASK: None}}})
 
     def _cluster(self, resource: Object) -> Object:
-        """The Kafka resource, which has to be ready and to have Cruise Control."""
+        """The Kafka, which has to be ready and to have Cruise Control."""
         meta = resource["metadata"]
         name = (meta.get("labels") or {}).get(CLUSTER_LABEL)
         if name is None:

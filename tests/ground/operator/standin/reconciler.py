@@ -1,11 +1,11 @@
-"""The steps that create or update a Kafka cluster, under the lock of its name."""
+"""The order in which a Kafka cluster is brought about, under the lock of its name."""
 from __future__ import annotations
 
 import base64
 import uuid
 
-from . import (VERSION, broker, entity, kafka_components, listeners, log, metrics, pools as node_pools, resources,
-               status, validation)
+from . import (VERSION, beside, broker, entity, listeners, log, metrics, pools as node_pools, resources, status,
+               validation)
 from .assembly import Assembly
 from .kube import Kube, Object, api_version
 from .pools import Pool
@@ -30,7 +30,7 @@ class Reconciler(Assembly):
 
 
 class Attempt:
-    """All steps in order."""
+    """One walk through all steps."""
 
     def __init__(self, kube: Kube, prefix: str, kafka: Object, made: Object, conditions: list[Object]):
         self.kube, self.prefix, self.kafka, self.made, self.conditions = kube, prefix, kafka, made, conditions
@@ -44,18 +44,18 @@ class Attempt:
         validation.check_config(self.kafka, pools)
         self.conditions += validation.warnings(pools)
         self.made["kafkaNodePools"] = [{"name": pool.name} for pool in pools]
-        # The real one keeps this only in the status of a failure.
+        # The real one leaves this in the status of a failure only.
         self.made["autoRebalance"] = {"state": "Idle", "lastTransitionTime": status.now()}
         cluster = Cluster(self.kafka, self._cluster_id(pools))
         metadata = validation.metadata_version(self.kafka, version)
         resources.authorities(self.kube, cluster, self.prefix)
         rules = metrics.rules(self.kube, self.namespace, self.kafka["spec"]["kafka"])
-        self._environment(cluster, pools)
+        self._surroundings(cluster, pools)
         self._scale_down(cluster, pools)
         self._brokers(cluster, pools, version, metadata, rules)
-        kafka_components.cruise_control(self.kube, cluster, pools, self.waiter)
+        beside.cruise_control(self.kube, cluster, pools, self.waiter)
         self._entity_operator(cluster)
-        kafka_components.exporter(self.kube, cluster, version, self.waiter)
+        beside.exporter(self.kube, cluster, version, self.waiter)
         del self.made["autoRebalance"]
         self.made |= {
             "clusterId": cluster.cluster_id, "kafkaVersion": version, "kafkaMetadataVersion": metadata,
@@ -73,7 +73,7 @@ class Attempt:
             if not made.startswith("-"):
                 return made
 
-    def _environment(self, cluster: Cluster, pools: list[Pool]) -> None:
+    def _surroundings(self, cluster: Cluster, pools: list[Pool]) -> None:
         apply = self.kube.apply
         ports = [number for _name, number in metrics.ports(self.kafka["spec"]["kafka"])]
         apply(resources.kafka_policy(cluster, ports))
@@ -139,7 +139,7 @@ class Attempt:
                 "spec": {"selector": {"matchLabels": resources.selector(labels, "pool-name")}, "pods": pods}}
 
     def _hosts(self, cluster: Cluster, pod: str, node: int) -> list[str]:
-        """The names in a broker's certificate."""
+        """The names a broker's certificate is good for."""
         made = []
         for service in (f"{self.name}-kafka-bootstrap", f"{self.name}-kafka-brokers"):
             made += [service, f"{service}.{self.namespace}", f"{service}.{self.namespace}.svc",

@@ -1,4 +1,4 @@
-"""The smaller resources of a cluster, and what several pods have in common."""
+"""The small resources round a cluster, and what several pods have in common."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ POD_OPTIONS = ("affinity", "dnsConfig", "dnsPolicy", "enableServiceLinks", "host
                "imagePullSecrets", "priorityClassName", "schedulerName", "securityContext",
                "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints")
 
-# An annotation of the stand-in: the names in a certificate.
+# The stand-in's own mark: which names a certificate is good for.
 NAMES = "kstrim.ground/names"
 
 
 @dataclass
 class Cluster:
-    """A Kafka resource, its cluster id and what is derived from them."""
+    """A Kafka resource, its cluster id and what is derived from both."""
 
     kafka: Object
     cluster_id: str
@@ -47,20 +47,19 @@ class Cluster:
         return labels(self.name, "Kafka", component, f"{self.name}-{component}")
 
     def owned(self, obj: Object) -> Object:
-        """The same object in the cluster's namespace, owned by the Kafka resource."""
+        """The same object in the cluster's namespace, to be collected when the Kafka resource is deleted."""
         obj["metadata"]["namespace"] = self.namespace
         obj["metadata"]["ownerReferences"] = [owner(self.kafka)]
         return obj
 
-    def component_object(self, api: str, kind: str, component: str, name: str = "", **body: Any) -> Object:
-        """An object of a component, with labels and owner; it has the component's name unless another one is
-        specified."""
+    def made(self, api: str, kind: str, component: str, name: str = "", **body: Any) -> Object:
+        """An object of a component, labelled and owned; it has the component's name unless it has one of its own."""
         metadata = {"name": name or f"{self.name}-{component}", "labels": self.labels(component)}
         return self.owned({"apiVersion": api, "kind": kind, "metadata": metadata} | body)
 
 
 def labels(cluster: str, kind: str, component: str, name: str) -> Object:
-    """The labels of objects created for a custom resource."""
+    """The labels of what is made of a custom resource."""
     return {
         "app.kubernetes.io/instance": cluster,
         "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
@@ -74,7 +73,7 @@ def labels(cluster: str, kind: str, component: str, name: str) -> Object:
 
 
 def selector(labels: Object, *more: str) -> Object:
-    """Those of these labels that belong in a selector."""
+    """Of these labels, those by which what they are on is selected."""
     return {f"strimzi.io/{key}": labels[f"strimzi.io/{key}"] for key in ("cluster", "name", "kind", *more)}
 
 
@@ -84,12 +83,12 @@ def owner(obj: Object, controller: bool = False, block: bool = False) -> Object:
 
 
 def probe(action: Object, delay: int, own: Object | None) -> Object:
-    """A probe with the real operator's defaults, and the resource's overrides."""
+    """A probe with the real operator's defaults, and what the resource says otherwise."""
     return action | {"initialDelaySeconds": delay, "timeoutSeconds": 5} | (own or {})
 
 
 def pod_options(template: Object) -> Object:
-    """The fields of a `template.pod` that belong to a pod's spec."""
+    """The parts of a `template.pod` that are parts of a pod's spec."""
     return {key: template[key] for key in POD_OPTIONS if key in template}
 
 
@@ -114,26 +113,26 @@ def services(cluster: Cluster) -> list[Object]:
     brokers = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": chosen,
                "ports": _ports([("tcp-ctrlplane", 9090), ("tcp-replication", 9091),
                                 ("tcp-kafkaagent", 8443), *clients])}
-    return [cluster.component_object("v1", "Service", "kafka", f"{cluster.name}-kafka-{suffix}", spec=spec)
+    return [cluster.made("v1", "Service", "kafka", f"{cluster.name}-kafka-{suffix}", spec=spec)
             for suffix, spec in (("bootstrap", bootstrap), ("brokers", brokers))]
 
 
 def service_account(cluster: Cluster, component: str) -> Object:
-    return cluster.component_object("v1", "ServiceAccount", component)
+    return cluster.made("v1", "ServiceAccount", component)
 
 
 def disruption_budget(cluster: Cluster, component: str) -> Object:
-    return cluster.component_object("policy/v1", "PodDisruptionBudget", component, spec={
+    return cluster.made("policy/v1", "PodDisruptionBudget", component, spec={
         "maxUnavailable": 1, "selector": {"matchLabels": selector(cluster.labels(component))}})
 
 
 def peer(**labels: str) -> Object:
-    """Pods of the namespace that a NetworkPolicy allows, by their `strimzi.io/` labels."""
+    """Pods of the namespace that a NetworkPolicy lets in, by their `strimzi.io/` labels."""
     return {"podSelector": {"matchLabels": {f"strimzi.io/{key}": value for key, value in labels.items()}}}
 
 
 def ingress(port: int, *peers: Object) -> Object:
-    """A rule of a NetworkPolicy: which pods may connect to a port; all if none are specified."""
+    """A rule of a NetworkPolicy: who may come to a port; everybody where nobody is named."""
     rule: Object = {"ports": [{"port": port, "protocol": "TCP"}]}
     return rule | {"from": list(peers)} if peers else rule
 
@@ -146,7 +145,7 @@ CLUSTER_OPERATOR = peer(kind="cluster-operator")
 
 
 def _policy(cluster: Cluster, component: str, rules: list[Object], name: str = "") -> Object:
-    return cluster.component_object("networking.k8s.io/v1", "NetworkPolicy", component, name,
+    return cluster.made("networking.k8s.io/v1", "NetworkPolicy", component, name,
                         spec=policy_spec(selector(cluster.labels(component)), rules))
 
 
@@ -171,8 +170,8 @@ def _role(cluster: Cluster, component: str, rules: list[Object], *bindings: str)
     group, name = "rbac.authorization.k8s.io", f"{cluster.name}-{component}"
     granted = {"subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
                "roleRef": {"apiGroup": group, "kind": "Role", "name": name}}
-    return [cluster.component_object(f"{group}/v1", "Role", component, rules=rules),
-            *(cluster.component_object(f"{group}/v1", "RoleBinding", component, binding, **granted) for binding in bindings)]
+    return [cluster.made(f"{group}/v1", "Role", component, rules=rules),
+            *(cluster.made(f"{group}/v1", "RoleBinding", component, binding, **granted) for binding in bindings)]
 
 
 def kafka_role(cluster: Cluster, pods: list[str]) -> list[Object]:
@@ -201,7 +200,7 @@ def entity_role(cluster: Cluster) -> list[Object]:
 
 
 def secret(cluster: Cluster, name: str, data: dict[str, str | bytes], component: str = "kafka") -> Object:
-    made = cluster.component_object("v1", "Secret", component, name, type="Opaque",
+    made = cluster.made("v1", "Secret", component, name, type="Opaque",
                         data={key: certs.encode(value) for key, value in data.items()})
     made["metadata"]["annotations"] = {"strimzi.io/ca-cert-generation": "0"}
     return made

@@ -51,8 +51,7 @@ def _timeless(value: Any) -> Any:
     return value
 
 
-# By an object's uid: the status that was written last, and what the API server stored of it. It drops fields that an
-# older
+# By an object's uid: the status that was written last, and what the API server stored of it. It drops fields that an older
 # definition does not have; to write them again would change nothing but times, for ever.
 _stored: dict[str, tuple[Any, Any]] = {}
 

@@ -58,7 +58,7 @@ class TopicOperator(Worker):
             self._finalizers(topic, [*finalizers, FINALIZER])
         topic_id = None
         try:
-            topic_id = self._create_or_update(topic, kafka_name)
+            topic_id = self._bring_about(topic, kafka_name)
             condition = status.ready()
         except Refused as refused:
             topic_id = (topic.get("status") or {}).get("topicId")
@@ -69,7 +69,7 @@ class TopicOperator(Worker):
                 self._again((namespace, name), 5)
         self._write(topic, condition, kafka_name, topic_id)
 
-    def _create_or_update(self, topic: Object, name: str) -> str:
+    def _bring_about(self, topic: Object, name: str) -> str:
         """Make the topic what its spec says; return its id."""
         spec = topic.get("spec") or {}
         partitions, replicas = spec.get("partitions", -1), spec.get("replicas", -1)

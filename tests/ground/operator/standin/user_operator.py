@@ -76,7 +76,7 @@ class UserOperator(Worker):
         rights.password(self.admin, user["metadata"]["name"], None)
 
     def _secret(self, user: Object, kind: str, secret: str) -> None:
-        """The user's credentials, created once; the password is set in Kafka again if Kafka has lost it."""
+        """The user's credentials, made once; Kafka is told a password again whenever it has lost it."""
         if kind not in ("tls", "scram-sha-512"):
             return
         name, password = user["metadata"]["name"], certs.password()

@@ -1,4 +1,4 @@
-"""The components of a Kafka resource: `spec.cruiseControl` and `spec.kafkaExporter`."""
+"""What a Kafka resource asks for beside its brokers: `spec.cruiseControl` and `spec.kafkaExporter`."""
 from __future__ import annotations
 
 import os
@@ -16,7 +16,7 @@ STATE = "/kafkacruisecontrol/state"
 
 
 def _gone(kube: Kube, own: Component, more: list[tuple[str, str]]) -> None:
-    """Delete what is no longer requested."""
+    """What is no longer asked for."""
     if kube.get("Deployment", own.namespace, own.full) is None:
         return
     everything = [("Deployment", own.full), ("NetworkPolicy", own.full), ("ServiceAccount", own.full),
@@ -26,7 +26,7 @@ def _gone(kube: Kube, own: Component, more: list[tuple[str, str]]) -> None:
 
 
 def exporter(kube: Kube, cluster: Cluster, version: str, waiter: Waiter) -> None:
-    """Kafka Exporter, as requested."""
+    """Kafka Exporter, as asked."""
     spec = cluster.kafka["spec"].get("kafkaExporter")
     own = Component(cluster.kafka, "kafka-exporter", f"{cluster.name}-kafka-exporter", spec or {})
     if spec is None:
@@ -58,7 +58,7 @@ def exporter(kube: Kube, cluster: Cluster, version: str, waiter: Waiter) -> None
 
 
 def cruise_control(kube: Kube, cluster: Cluster, pools: list[Pool], waiter: Waiter) -> None:
-    """Cruise Control, as requested."""
+    """Cruise Control, as asked."""
     spec = cluster.kafka["spec"].get("cruiseControl")
     own = Component(cluster.kafka, "cruise-control", f"{cluster.name}-cruise-control", spec or {})
     config = f"{own.full}-config"
@@ -82,7 +82,7 @@ def cruise_control(kube: Kube, cluster: Cluster, pools: list[Pool], waiter: Wait
             "rebalance-operator.password": "played", "healthcheck.password": "played",
             "cruise-control.authFile": "rebalance-operator: played,ADMIN\nhealthcheck: played,USER\n"},
             "cruise-control"))
-    # The topic operator uses Cruise Control to change the replicas of topics.
+    # The topic operator asks Cruise Control to change the replicas of topics.
     if entity.topic_operator(cluster) and kube.get("Secret", cluster.namespace, entity.api_secret(cluster)) is None:
         kube.apply(resources.secret(cluster, entity.api_secret(cluster), {
             "topic-operator.apiAdminName": "topic-operator", "topic-operator.apiAdminPassword": "played"},
