@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::files::UserFiles;
 use super::{kafka, sources};
-use crate::cluster::access;
+use crate::cluster::{access, definitions};
 use crate::cluster::installation::MARKER;
 use crate::config::PULL_SECRET;
 use crate::errors;
@@ -18,12 +18,24 @@ use crate::user_manifests::{problem, schema};
 /// `answers`: whether there is a cluster that can be asked.
 pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
     let Some(files) = &cx.files else { return Ok(()) };
-    let install = sources::install(cx).await?;
-    files.check(cx, &install.phases, answers).await?;
+    if cx.existing_operator().is_some() {
+        // Nothing is installed, and the API server checks against the definitions that are there.
+        let crds = definitions::list(cx).await?.into_iter().filter_map(typed).collect();
+        files.check(cx, &Phases { crds, ..Phases::default() }, answers).await?;
+    } else {
+        files.check(cx, &sources::install(cx).await?.phases, answers).await?;
+    }
     for reason in &files.reasons {
         cx.emit.warn(format!("Strimzi {} is used: {reason}", cx.choice.release.version));
     }
     Ok(())
+}
+
+/// A definition of a list, to which the API server leaves the kind.
+fn typed(mut definition: serde_json::Value) -> Option<Object> {
+    definition["apiVersion"] = "apiextensions.k8s.io/v1".into();
+    definition["kind"] = "CustomResourceDefinition".into();
+    Object::new(definition).ok()
 }
 
 impl UserFiles {
