@@ -173,26 +173,26 @@ pub(super) async fn live_kafka(cx: &Session) -> Option<Object> {
 /// `KS-OPERATOR-*` and `KS-CRDS-RELEASE`: each is about an operator that kstrim did not install.
 pub(crate) async fn usable(cx: &Session, found: &ExistingOperator) -> Result<()> {
     if let [_, _, ..] = found.homes.as_slice() {
-        return Err(refuse::several(cx, found, &found.homes));
+        return Err(refuse::several(&cx.target, found, &found.homes));
     }
     let Some(release) = found.release() else {
         let text = operator_owner::release_text(&found.deployment);
-        return Err(refuse::unknown_release(cx, found, text.as_deref()));
+        return Err(refuse::unknown_release(&cx.target, found, text.as_deref()));
     };
     if release.version != cx.choice.release.version {
-        return Err(refuse::another_release(cx, found, release));
+        return Err(refuse::another_release(&cx.target, found, release, &cx.choice.release.version));
     }
     let kafkas = found.kafkas();
     if !kafkas.contains(&cx.choice.kafka) {
-        return Err(refuse::another_kafka(cx, found, &kafkas));
+        return Err(refuse::another_kafka(&cx.target, found, &kafkas, &cx.choice.kafka));
     }
     if Deployment(&found.deployment).wanted() == 0 {
-        return Err(refuse::stopped(cx, found));
+        return Err(refuse::stopped(&cx.target, found));
     }
     if let Some(kafka) = live_kafka(cx).await
         && !Deployment(&found.deployment).serves(cx.namespace(), Some(&kafka))
     {
-        return Err(refuse::ignored(cx, found));
+        return Err(refuse::ignored(&cx.target, found));
     }
     definitions_fit(cx, release, true).await?;
     may_work(cx, found).await
@@ -214,13 +214,13 @@ pub(crate) async fn definitions_fit(cx: &Session, release: &'static Release, nee
         let name = format!("{name}.kafka.strimzi.io");
         let Some(found) = objects.iter().find(|object| object.name() == name) else {
             if needed {
-                return Err(refuse::missing_definition(cx, &name));
+                return Err(refuse::missing_definition(&cx.target, release, &name));
             }
             continue;
         };
         let served = Crd(found).served();
         if let Some(lacking) = versions.iter().find(|version| !served.contains(version)) {
-            return Err(refuse::other_definitions(cx, release, &name, lacking, &served));
+            return Err(refuse::other_definitions(&cx.target, release, &name, lacking, &served));
         }
     }
     Ok(())
@@ -238,14 +238,14 @@ async fn may_work(cx: &Session, found: &ExistingOperator) -> Result<()> {
     let answers = join_all(NEEDS.map(ask)).await;
     let denied = answers.iter().filter(|(_, _, answer)| answer.as_deref().is_ok_and(|answer| answer == "no"));
     let denied: Vec<String> = denied.map(|(verb, what, _)| format!("{verb} {what}")).collect();
-    if denied.is_empty() { Ok(()) } else { Err(refuse::forbidden(cx, found, &user, &denied)) }
+    if denied.is_empty() { Ok(()) } else { Err(refuse::forbidden(&cx.target, found, &user, &denied)) }
 }
 
 /// Refuse an operator in the namespace that watches only others: kstrim's would have the same names.
 pub(crate) fn refuse_other_namespaces(cx: &Session, operators: &[Value]) -> Result<()> {
     let here = operators.iter().filter(|o| operators::namespace(o) == cx.namespace());
     match here.into_iter().find(|o| !cx.owns(o)) {
-        Some(found) => Err(refuse::watches_others(cx, &typed("Deployment", found.clone()))),
+        Some(found) => Err(refuse::watches_others(&cx.target, &typed("Deployment", found.clone()))),
         None => Ok(()),
     }
 }

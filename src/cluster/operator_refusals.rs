@@ -2,8 +2,7 @@
 
 use super::existing_operator::ExistingOperator;
 use super::operator_owner::Owner;
-use super::refusals::{up, up_of};
-use super::session::Session;
+use super::refusals::up_of;
 use super::operators;
 use crate::catalogue::{Release, releases};
 use crate::command_line::CommandLine;
@@ -19,23 +18,23 @@ use crate::paths::{ProfilePaths, state_dir};
 const CHART: &str = "oci://quay.io/strimzi-helm/strimzi-kafka-operator";
 
 /// Several operators watch the namespace.
-pub(super) fn several(cx: &Session, found: &ExistingOperator, homes: &[String]) -> Box<Failure> {
+pub(super) fn several(target: &Target, found: &ExistingOperator, homes: &[String]) -> Box<Failure> {
     let message = format!(
         "operators in the namespaces {} all watch namespace {}, and kstrim installed none of them",
         homes.join(" and "),
-        cx.namespace()
+        target.namespace
     );
     Box::new(
         Failure::new(errors::OPERATOR_SECOND, Kind::Foreign, message)
             .because("two operators of one namespace undo each other's changes")
             .because(format!("one of them is {}", found.described()))
             .hint("restrict all but one to other namespaces with STRIMZI_NAMESPACE")
-            .hint(elsewhere(cx)),
+            .hint(elsewhere(target)),
     )
 }
 
 /// The catalogue does not have the release of the operator.
-pub(super) fn unknown_release(cx: &Session, found: &ExistingOperator, text: Option<&str>) -> Box<Failure> {
+pub(crate) fn unknown_release(target: &Target, found: &ExistingOperator, text: Option<&str>) -> Box<Failure> {
     let is = match text {
         Some(text) => format!("is Strimzi {text}, which this kstrim does not know"),
         None => "does not say which Strimzi release it is".to_owned(),
@@ -46,7 +45,7 @@ pub(super) fn unknown_release(cx: &Session, found: &ExistingOperator, text: Opti
     };
     let message = format!("{} {is}", found.named());
     let failure = Failure::new(errors::OPERATOR_RELEASE_UNKNOWN, Kind::Prerequisite, message)
-        .because(format!("it watches namespace {}; it was installed {}", cx.namespace(), found.owner))
+        .because(format!("it watches namespace {}; it was installed {}", target.namespace, found.owner))
         .because(format!("its image is {}", Deployment(&found.deployment).image()))
         .because(format!(
             "the release decides the version of its resources; kstrim knows {oldest} to {newest}"
@@ -55,98 +54,124 @@ pub(super) fn unknown_release(cx: &Session, found: &ExistingOperator, text: Opti
     let live = text.and_then(|text| text.parse::<Version>().ok());
     let failure = match (live, newest.parse::<Version>()) {
         (Some(live), Ok(newest)) if live < newest => {
-            upgrade_hints(&cx.target, found, &newest).into_iter().fold(failure, Failure::hint)
+            upgrade_hints(target, found, &newest).into_iter().fold(failure, Failure::hint)
         }
         (Some(_), _) => failure.hint("a newer kstrim may know it"),
         (None, _) => failure,
     };
-    Box::new(failure.hint(elsewhere(cx)))
+    Box::new(failure.hint(elsewhere(target)))
 }
 
 /// The run is about another release than the operator's.
-pub(super) fn another_release(cx: &Session, found: &ExistingOperator, live: &Release) -> Box<Failure> {
-    let (asked, live) = (&cx.choice.release.version, &live.version);
+pub(super) fn another_release(
+    target: &Target,
+    found: &ExistingOperator,
+    live: &Release,
+    asked: &Version,
+) -> Box<Failure> {
+    let live = &live.version;
     let message = format!("{} is Strimzi {live}, not {asked}", found.named());
     let failure = Failure::new(errors::OPERATOR_RELEASE, Kind::Usage, message)
         .because(format!(
             "it watches namespace {}, so it decides the release; it was installed {}",
-            cx.namespace(),
+            target.namespace,
             found.owner
         ))
         .because("kstrim does not change an operator that it did not install")
-        .hint(format!("use it as it is: {}", up(cx).with("--release", live)));
-    let hints = if asked > live { upgrade_hints(&cx.target, found, asked) } else { Vec::new() };
-    Box::new(hints.into_iter().fold(failure, Failure::hint).hint(elsewhere(cx)))
+        .hint(format!("use it as it is: {}", up_of(target).with("--release", live)));
+    let hints = if asked > live { upgrade_hints(target, found, asked) } else { Vec::new() };
+    Box::new(hints.into_iter().fold(failure, Failure::hint).hint(elsewhere(target)))
 }
 
 /// The operator has no image of the Kafka version.
-pub(super) fn another_kafka(cx: &Session, found: &ExistingOperator, kafkas: &[Version]) -> Box<Failure> {
+pub(super) fn another_kafka(
+    target: &Target,
+    found: &ExistingOperator,
+    kafkas: &[Version],
+    asked: &Version,
+) -> Box<Failure> {
     let list = kafkas.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let message = format!("{} cannot run Kafka {}", found.named(), cx.choice.kafka);
+    let message = format!("{} cannot run Kafka {}", found.named(), asked);
     let failure = Failure::new(errors::OPERATOR_KAFKA, Kind::Usage, message).because(format!(
         "its STRIMZI_KAFKA_IMAGES and kstrim's catalogue have in common: {}",
         if list.is_empty() { "no version" } else { &list }
     ));
     Box::new(match kafkas.last() {
-        Some(newest) => failure.hint(format!("use another version: {}", up(cx).with("--kafka", newest))),
-        None => failure.hint(elsewhere(cx)),
+        Some(newest) => failure.hint(format!("use another version: {}", up_of(target).with("--kafka", newest))),
+        None => failure.hint(elsewhere(target)),
     })
 }
 
 /// The operator is scaled to 0.
-pub(super) fn stopped(cx: &Session, found: &ExistingOperator) -> Box<Failure> {
+pub(super) fn stopped(target: &Target, found: &ExistingOperator) -> Box<Failure> {
     let (name, namespace) = (found.deployment.name(), found.namespace());
     let message =
         format!("{} is scaled to 0, so it would not reconcile the Kafka cluster", found.named());
-    let scale = cx.target.kubectl("scale --replicas=1").arg(format!("deployment/{name}"));
+    let scale = target.kubectl("scale --replicas=1").arg(format!("deployment/{name}"));
     Box::new(
         Failure::new(errors::OPERATOR_STOPPED, Kind::Prerequisite, message)
-            .because(format!("it watches namespace {}; it was installed {}", cx.namespace(), found.owner))
+            .because(format!("it watches namespace {}; it was installed {}", target.namespace, found.owner))
             .because("kstrim does not change an operator that it did not install")
             .hint(format!("if it is yours, start it again: {}", scale.args(["-n", namespace]))),
     )
 }
 
 /// The operator selects by labels that the Kafka does not have.
-pub(super) fn ignored(cx: &Session, found: &ExistingOperator) -> Box<Failure> {
+pub(super) fn ignored(target: &Target, found: &ExistingOperator) -> Box<Failure> {
     let labels: Vec<String> =
         found.selector().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let message = format!(
         "{} reconciles only resources with the labels {}, which the Kafka resource {} does not have",
         found.named(),
         labels.join(", "),
-        cx.cluster()
+        &target.cluster
     );
-    let label = cx.target.kubectl("label kafkas.kafka.strimzi.io").arg(cx.cluster()).args(&labels);
+    let label = target.kubectl("label kafkas.kafka.strimzi.io").arg(&target.cluster).args(&labels);
     Box::new(
         Failure::new(errors::OPERATOR_NAMESPACE, Kind::Foreign, message)
             .because("STRIMZI_CUSTOM_RESOURCE_SELECTOR of its Deployment lists them")
-            .hint(format!("add them: {}", label.args(["-n", cx.namespace()]))),
+            .hint(format!("add them: {}", label.arg("-n").arg(&target.namespace))),
+    )
+}
+
+/// A manifest of the user's has other labels than those that the operator selects by.
+pub(crate) fn other_label(
+    target: &Target,
+    found: &ExistingOperator,
+    at: &str,
+    (name, value): (&str, &str),
+) -> Box<Failure> {
+    let message = format!("{at}: {} would ignore it: its label {name} is not {value}", found.named());
+    Box::new(
+        Failure::new(errors::OPERATOR_NAMESPACE, Kind::Foreign, message)
+            .because("STRIMZI_CUSTOM_RESOURCE_SELECTOR of its Deployment lists this label")
+            .hint(format!("leave the label out, then kstrim adds it, or set it to {value}"))
+            .hint(elsewhere(target)),
     )
 }
 
 /// An operator of the namespace that watches only others.
-pub(super) fn watches_others(cx: &Session, operator: &Object) -> Box<Failure> {
+pub(super) fn watches_others(target: &Target, operator: &Object) -> Box<Failure> {
     let (what, watched) = (operators::named(operator), Deployment(operator).watched().join(", "));
     let owner = Owner::of(operator.json());
-    let message = format!("{what} watches only {watched}, not {}", cx.namespace());
+    let message = format!("{what} watches only {watched}, not {}", target.namespace);
     Box::new(
         Failure::new(errors::OPERATOR_NAMESPACE, Kind::Foreign, message)
             .because(format!("kstrim did not install it: it was installed {owner}"))
             .because("a second operator in this namespace would have the same names")
-            .hint(watch_hint(&cx.target, &owner, operator))
-            .hint(elsewhere(cx)),
+            .hint(watch_hint(target, &owner, operator))
+            .hint(elsewhere(target)),
     )
 }
 
 /// The operator has no permissions in the namespace.
-pub(super) fn forbidden(
-    cx: &Session,
+pub(crate) fn forbidden(
+    target: &Target,
     found: &ExistingOperator,
     user: &str,
     denied: &[String],
 ) -> Box<Failure> {
-    let namespace = cx.namespace();
+    let namespace = target.namespace.as_str();
     let message =
         format!("{} watches namespace {namespace}, but has no permissions there", found.named());
     let account = user.trim_start_matches("system:serviceaccount:");
@@ -161,29 +186,28 @@ pub(super) fn forbidden(
             ("strimzi-cluster-operator-entity-operator-delegation", "strimzi-entity-operator"),
         ];
         for (name, role) in roles {
-            let bind = cx.target.kubectl("create rolebinding").arg(name);
+            let bind = target.kubectl("create rolebinding").arg(name);
             let bind = bind.arg(format!("--clusterrole={role}")).arg(format!("--serviceaccount={account}"));
             failure = failure.hint(format!("grant them: {}", bind.args(["-n", namespace])));
         }
         return Box::new(failure);
     }
-    Box::new(failure.hint(watch_hint(&cx.target, &found.owner, &found.deployment)))
+    Box::new(failure.hint(watch_hint(target, &found.owner, &found.deployment)))
 }
 
 /// A definition that the operator needs does not exist.
-pub(super) fn missing_definition(cx: &Session, name: &str) -> Box<Failure> {
-    let release = cx.choice.release;
+pub(super) fn missing_definition(target: &Target, release: &Release, name: &str) -> Box<Failure> {
     let message = format!("the resource definition {name} does not exist");
     Box::new(
         Failure::new(errors::CRDS_INCOMPLETE, Kind::Prerequisite, message)
             .because("kstrim adds no definitions where it did not install the operator")
-            .hint(format!("if they are yours, apply those of the release: {}", crds(&cx.target, &release.version))),
+            .hint(format!("if they are yours, apply those of the release: {}", crds(target, &release.version))),
     )
 }
 
 /// The definitions are of a release that does not fit.
 pub(super) fn other_definitions(
-    cx: &Session,
+    target: &Target,
     release: &Release,
     name: &str,
     lacking: &str,
@@ -199,7 +223,7 @@ pub(super) fn other_definitions(
             .because("Helm does not upgrade CRDs with a chart, and kstrim did not create them")
             .hint(format!(
                 "if they are yours, apply those of the release: {}",
-                crds(&cx.target, &release.version)
+                crds(target, &release.version)
             )),
     )
 }
@@ -303,9 +327,9 @@ fn crds(target: &Target, release: &Version) -> CommandLine {
 }
 
 /// Where there is no such operator: one beside it would have the same cluster-wide names.
-fn elsewhere(cx: &Session) -> String {
-    match &cx.target.context {
+fn elsewhere(target: &Target) -> String {
+    match &target.context {
         Some(_) => "or use another cluster".to_owned(),
-        None => format!("or use another profile: {}", up(cx).with("--profile", "another-name")),
+        None => format!("or use another profile: {}", up_of(target).with("--profile", "another-name")),
     }
 }

@@ -47,18 +47,21 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         found.push(ignores(scene, operator));
         return;
     }
-    found.push(
-        Finding::new(
-            errors::OPERATOR_NAMESPACE,
-            88,
-            format!("deployment/{name}"),
-            format!("the operator watches namespace {watched}, not {}", expect.namespace),
-        )
-        .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
-        .hint(format!("create the Kafka resource in namespace {watched}"))
-        .hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))
-        .certain_after(3),
-    );
+    let finding = Finding::new(
+        errors::OPERATOR_NAMESPACE,
+        88,
+        format!("deployment/{name}"),
+        format!("the operator watches namespace {watched}, not {}", expect.namespace),
+    )
+    .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
+    .hint(format!("create the Kafka resource in namespace {watched}"))
+    .certain_after(3);
+    // kstrim installs none beside somebody else's.
+    found.push(match operator.is_kstrims() {
+        true => finding
+            .hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up"))),
+        false => finding.hint(format!("or let it watch {}, too", expect.namespace)),
+    });
 }
 
 /// An operator that looks only at resources with labels that the Kafka does not have.
@@ -90,7 +93,8 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("deployments/{name} spec.replicas=0"))
         .hint(format!(
-            "start it again: {}",
+            "{}start it again: {}",
+            if operator.is_kstrims() { "" } else { "if it is yours, " },
             scene
                 .expect
                 .kubectl("scale --replicas=1")

@@ -43,6 +43,11 @@ impl<'a> Deployment<'a> {
             || label("app") == Some("strimzi") && self.variable(Self::KAFKA_IMAGES).is_some()
     }
 
+    /// Whether some installation of kstrim created it.
+    pub(crate) fn is_kstrims(&self) -> bool {
+        self.0.label("app.kubernetes.io/managed-by") == Some(super::kubectl::FIELD_MANAGER)
+    }
+
     /// The namespaces that this operator looks at; empty: all of them.
     pub fn watched(&self) -> Vec<&'a str> {
         let home = self.0.namespace();

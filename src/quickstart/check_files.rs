@@ -3,6 +3,8 @@
 use super::context::Context;
 use super::files::UserFiles;
 use super::{kafka, sources};
+use crate::cluster::existing_operator::ExistingOperator;
+use crate::cluster::operator_refusals::other_label;
 use crate::cluster::{access, definitions};
 use crate::cluster::installation::MARKER;
 use crate::config::PULL_SECRET;
@@ -18,7 +20,8 @@ use crate::user_manifests::{problem, schema};
 /// `answers`: whether there is a cluster that can be asked.
 pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
     let Some(files) = &cx.files else { return Ok(()) };
-    if cx.existing_operator().is_some() {
+    if let Some(operator) = cx.existing_operator() {
+        files.selected(cx, operator)?;
         // Nothing is installed, and the API server checks against the definitions that are there.
         let crds = definitions::list(cx).await?.into_iter().filter_map(typed).collect();
         files.check(cx, &Phases { crds, ..Phases::default() }, answers).await?;
@@ -39,6 +42,23 @@ fn typed(mut definition: serde_json::Value) -> Option<Object> {
 }
 
 impl UserFiles {
+    /// Refuse what the operator would ignore: kstrim adds its labels, and replaces none.
+    fn selected(&self, cx: &Context, operator: &ExistingOperator) -> Result<()> {
+        let selector = operator.selector();
+        let read = self.given.documents.iter().filter(|d| d.object.group() == "kafka.strimzi.io");
+        for document in read {
+            let labels = document.object.get("/metadata/labels");
+            let other = |(name, value): &&(String, String)| {
+                labels.and_then(|labels| labels.get(name)).is_some_and(|label| label != value.as_str())
+            };
+            if let Some((name, value)) = selector.iter().find(other) {
+                let at = document.at("/metadata/labels").to_string();
+                return Err(other_label(&cx.target, operator, &at, (name, value)));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuse what does not match the release's definitions, or contradicts itself or what the namespace has.
     async fn check(&self, cx: &Context, install: &Phases, answers: bool) -> Result<()> {
         let (release, definitions) = (cx.choice.release, &install.crds);
