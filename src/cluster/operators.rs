@@ -81,8 +81,14 @@ fn warn_of_rivals(cx: &Session, operators: &[Value]) {
 /// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
 /// is newer, and would take the operator that this run has just created for somebody else's.
 pub(crate) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
-    let operators = operators.into_iter().map(|json| typed("Deployment", json));
-    operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
+    let operators: Vec<Object> = operators.into_iter().map(|json| typed("Deployment", json)).collect();
+    let position = |wanted: &dyn Fn(Deployment<'_>) -> bool| {
+        operators.iter().position(|o| o.namespace() != namespace && wanted(Deployment(o)))
+    };
+    // A Kafka that kstrim is yet to create gets the labels that the operator selects by.
+    let at = position(&|o| o.serves(namespace, kafka))
+        .or_else(|| position(&|o| kafka.is_none() && o.watches(namespace)))?;
+    operators.into_iter().nth(at)
 }
 
 /// An operator for people.
