@@ -109,7 +109,11 @@ impl ExistingOperator {
     /// says. It runs: its own image is there.
     pub(crate) fn images(&self, kafka: &Version, mode: Mode, beside: &[images::Image]) -> Vec<ImageName> {
         let Some(release) = self.release() else { return Vec::new() };
-        let Ok(mut deployment) = Manifest::new(self.deployment.json().clone()) else { return Vec::new() };
+        let mut json = self.deployment.json().clone();
+        // An item of a list has neither.
+        json["apiVersion"] = "apps/v1".into();
+        json["kind"] = "Deployment".into();
+        let Ok(mut deployment) = Manifest::new(json) else { return Vec::new() };
         let zookeeper = mode == Mode::Zookeeper;
         let Ok(mut all) = images::of(&mut deployment, kafka, &release.default_kafka, zookeeper) else {
             return Vec::new();

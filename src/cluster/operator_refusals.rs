@@ -164,6 +164,25 @@ pub(super) fn watches_others(target: &Target, operator: &Object) -> Box<Failure>
     )
 }
 
+/// The definitions and roles of somebody else's Strimzi are in the way, with what its operators watch.
+pub(crate) fn beside_others(target: &Target, mut failure: Failure, operators: &[Object]) -> Failure {
+    for operator in operators {
+        let owner = Owner::of(operator.json());
+        failure = failure.because(format!(
+            "{} watches only {}; it was installed {owner}",
+            operators::named(operator),
+            Deployment(operator).watched().join(", ")
+        ));
+    }
+    match operators {
+        [one] => {
+            let owner = Owner::of(one.json());
+            failure.hint(watch_hint(target, &owner, one))
+        }
+        _ => failure,
+    }
+}
+
 /// The operator has no permissions in the namespace.
 pub(crate) fn forbidden(
     target: &Target,
@@ -301,7 +320,7 @@ fn watch_hint(target: &Target, owner: &Owner, operator: &Object) -> String {
             format!("let it watch {namespace}, too, in the source of the {kind} {name}")
         }
         Owner::Kstrim | Owner::Hand { .. } => format!(
-            "or let it watch {namespace}, too: add it to STRIMZI_NAMESPACE, and create its RoleBindings there"
+            "let it watch {namespace}, too: add it to STRIMZI_NAMESPACE, and create its RoleBindings there"
         ),
     }
 }

@@ -12,11 +12,12 @@ use super::sources;
 use crate::cluster::definitions::list;
 use crate::cluster::installation::name;
 use crate::cluster::existing_operator::{self, ExistingOperator};
-use crate::cluster::{ownership, refusals};
+use crate::cluster::operator_refusals::beside_others;
+use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::failure::{Failure, Result};
-use crate::kube::Kind as ObservedKind;
+use crate::kube::{Kind as ObservedKind, Object};
 use crate::kube::object::{list as list_of, text};
 
 /// The task.
@@ -65,12 +66,11 @@ impl Task<Context> for Crds {
             };
             let ours = cx.owns(found);
             if !ours && !cx.settings.adopt {
-                return Ok(Doneness::Foreign(refusals::foreign(
-                    cx,
-                    errors::CRDS_FOREIGN,
-                    format!("the resource definition {}", wanted.name()),
-                    "--profile",
-                )));
+                let what = format!("the resource definition {}", wanted.name());
+                let failure = *refusals::foreign(cx, errors::CRDS_FOREIGN, what, "--profile");
+                let operators = operators::all(cx).await.unwrap_or_default().into_iter();
+                let others: Vec<Object> = operators.filter(|o| !cx.owns(o)).map(Object::new).collect();
+                return Ok(Doneness::Foreign(Box::new(beside_others(&cx.target, failure, &others))));
             }
             if !ours && !self.fit.replace(true) {
                 existing_operator::definitions_fit(cx, cx.choice.release, false).await?;

@@ -13,13 +13,12 @@ use super::{check_files, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::connection;
 use crate::cluster::installation;
-use crate::cluster::operator_owner::Owner;
+use crate::cluster::operator_refusals::beside_others;
 use crate::cluster::{existing_operator, operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
-use crate::kube::cluster::Deployment;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::manifest::render::Preset;
 use crate::names::KubernetesVersion;
@@ -207,20 +206,13 @@ async fn strimzi(cx: &Context) -> Result<()> {
     let name = text(taken, "/metadata/name");
     let message =
         format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
-    let mut failure = Failure::new(errors::CONTEXT_STRIMZI, Kind::Foreign, message)
+    let failure = Failure::new(errors::CONTEXT_STRIMZI, Kind::Foreign, message)
         .because("its roles have the same names as kstrim's; applying kstrim's would remove its permissions");
-    for operator in &elsewhere {
-        let object = Object::new((*operator).clone());
-        let watched = Deployment(&object).watched().join(", ");
-        failure = failure.because(format!(
-            "its operator runs in namespace {}, watches only {watched}, and was installed {}",
-            object.namespace(),
-            Owner::of(operator)
-        ));
-    }
+    let objects: Vec<Object> = elsewhere.into_iter().cloned().map(Object::new).collect();
+    let failure = beside_others(&cx.target, failure, &objects);
     Err(Box::new(
         failure
-            .hint("use a namespace that its operator watches, or let it watch this one")
+            .hint("use a namespace that its operator watches")
             .hint("or use a cluster without Strimzi"),
     ))
 }

@@ -246,7 +246,7 @@ fn one_that_helm_installed_for_all_namespaces_is_used() {
 fn one_that_has_the_namespace_in_its_list_is_used() {
     let install =
         Install { watched: Some("team-a, kafka"), bound: &["strimzi", "team-a", "kafka"], ..Install::default() };
-    lives_with(&install, "by-hand", "by hand (with else)", &[]);
+    lives_with(&install, "by-hand", "by hand", &[]);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn one_of_the_operator_lifecycle_manager_is_used() {
 #[test]
 fn the_release_of_the_operator_decides() {
     let release = ("0.51.0", &["4.1.0", "4.1.1", "4.2.0"][..], &["v1", "v1beta2"][..]);
-    lives_with(&Install { release, ..Install::default() }, "by-hand", "by hand (with else)", &[]);
+    lives_with(&Install { release, ..Install::default() }, "by-hand", "by hand", &[]);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn manifests_are_checked_against_the_operators_release() {
              {{strimzi.io/cluster: my-cluster}}\nspec: {{partitions: 2, replicas: 1}}\n"
         )
     };
-    test.write("topic.yaml", topic("v1alpha1"));
+    test.write("topic.yaml", topic("v1beta2"));
     events(&mut test, ["up", "-f", "topic.yaml"], 0);
     let orders = test.object(PROFILE, "kafkatopics.kafka.strimzi.io/kafka/orders");
     assert_eq!(orders["spec"]["partitions"], 2, "{orders}");
