@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::exec::cancel::Cancel;
 use crate::exec::system::System;
 use crate::failure::Failure;
+use crate::kube::kafka::Kafka;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::object::text;
 use crate::kube::{Kind, Object, Version as ApiVersion};
@@ -76,7 +77,7 @@ async fn among(kubectl: &Kubectl, settings: &Settings) -> Option<Found> {
     let kafka = kafka.await;
     let operator = ExistingOperator::among(&operators, namespace, kafka.as_ref(), ours)?;
     let mine = kafka.filter(|kafka| by_kstrim(kafka.json()) && label(kafka.json(), ID).is_some());
-    let kafka = mine.and_then(|kafka| text(kafka.json(), "/spec/kafka/version").parse().ok());
+    let kafka = mine.and_then(|kafka| Kafka(&kafka).wanted_version().parse().ok());
     Some(Found { operator, kafka })
 }
 
