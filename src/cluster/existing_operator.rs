@@ -31,12 +31,12 @@ pub(crate) struct ExistingOperator {
     pub deployment: Object,
     /// Who installed it.
     pub owner: Owner,
-    /// The operators that watch the same resources, this one first.
+    /// The namespaces of the operators that watch the same resources, that of this one first.
     homes: Vec<String>,
 }
 
 impl ExistingOperator {
-    /// Of these operators the one that watches the namespace, if kstrim's `cx` has none of its own there.
+    /// Of these operators the one that watches the namespace, where none in it is `ours`.
     pub(crate) fn among(
         operators: &[Object],
         namespace: &str,

@@ -189,7 +189,8 @@ fn lives_with(install: &Install, kind: &str, described: &str, more: &[&str]) {
     untouched(&before, &test, "up");
     let own = test.object(PROFILE, "deployments.apps/kafka/strimzi-cluster-operator");
     assert_eq!(own.is_null(), install.home != "kafka", "none is installed beside it");
-    let api = *install.release.2.first().expect("a version");
+    // The API server stores it in the last of the versions that the definition serves.
+    let api = *install.release.2.last().expect("a version");
     let kafka = test.object(PROFILE, support::KAFKA);
     assert_eq!(kafka["spec"]["kafka"]["version"], *install.release.1.last().expect("a Kafka"), "{kafka}");
     assert_eq!(kafka["apiVersion"], format!("kafka.strimzi.io/{api}"));
