@@ -143,10 +143,25 @@ pub(crate) async fn of(cx: &Session) -> Result<Option<Rc<ExistingOperator>>> {
         let (installation, all, kafka) =
             tokio::join!(ownership::installation(cx), everywhere(cx), live_kafka(cx));
         installation?;
-        let found = ExistingOperator::among(&all?, cx.namespace(), kafka.as_ref(), |o| cx.owns(o));
+        let all = all?;
+        let found = ExistingOperator::among(&all, cx.namespace(), kafka.as_ref(), |o| cx.owns(o));
+        remember(cx, all.iter().any(|o| o.namespace() == cx.namespace() && cx.owns(o.json())))?;
         Ok::<_, Box<crate::failure::Failure>>(found.map(Rc::new))
     };
     cx.ownership.existing.get_or_try_init(look).await.cloned()
+}
+
+/// Write down whether kstrim's own operator is in the namespace.
+pub(crate) fn remember(cx: &Session, own: bool) -> Result<()> {
+    let mut journal = cx.journal.borrow_mut();
+    if cx.ownership.read_only.get() || journal.state.own_operators.contains(cx.namespace()) == own {
+        return Ok(());
+    }
+    match own {
+        true => journal.state.own_operators.insert(cx.namespace().to_owned()),
+        false => journal.state.own_operators.remove(cx.namespace()),
+    };
+    journal.save()
 }
 
 /// All operators of the cluster that this user may see.
@@ -303,8 +318,10 @@ mod tests {
         assert_eq!(images.iter().map(ToString::to_string).collect::<Vec<_>>(), ["x/kafka:1.2.0-kafka-4.2.0"]);
         assert!(!one.names("kafka") && one.names("s"));
         let object = |kind: &str, api: &str, labels: Value| {
-            Manifest::new(json!({"apiVersion": api, "kind": kind, "metadata": {"name": "x", "labels": labels}}))
-                .expect("an object")
+            Manifest::new(
+                json!({"apiVersion": api, "kind": kind, "metadata": {"name": "x", "labels": labels}}),
+            )
+            .expect("an object")
         };
         let mut objects = [
             object("Kafka", "kafka.strimzi.io/v1", json!({})),

@@ -249,7 +249,8 @@ mod tests {
         let words = "by the Operator Lifecycle Manager (ClusterServiceVersion strimzi-cluster-operator.v1.2.0 \
                      in namespace operators)";
         assert_eq!(told(olm), (words.into(), "olm"));
-        let referenced = json!({"ownerReferences": [{"kind": "ClusterServiceVersion", "name": "strimzi.v1"}]});
+        let referenced =
+            json!({"ownerReferences": [{"kind": "ClusterServiceVersion", "name": "strimzi.v1"}]});
         assert_eq!(told(referenced).1, "olm");
         assert_eq!(told(json!({"labels": {"app.kubernetes.io/managed-by": "kstrim"}})).1, "kstrim");
         let hand = json!({"managedFields": [{"manager": "kube-controller-manager", "subresource": "status"},
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn the_release_is_read_from_what_has_a_tag() {
-        let found = |metadata: Value, image: &str, env: Value| release_text(&deployment(metadata, image, env));
+        let found =
+            |metadata: Value, image: &str, env: Value| release_text(&deployment(metadata, image, env));
         let digest = "quay.io/strimzi/operator@sha256:00";
         let plain = || json!({"name": "o"});
         assert_eq!(found(plain(), "quay.io/strimzi/operator:0.51.0", json!([])).as_deref(), Some("0.51.0"));

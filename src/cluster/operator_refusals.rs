@@ -2,8 +2,8 @@
 
 use super::existing_operator::ExistingOperator;
 use super::operator_owner::Owner;
-use super::refusals::up_of;
 use super::operators;
+use super::refusals::up_of;
 use crate::catalogue::{Release, releases};
 use crate::command_line::CommandLine;
 use crate::config::Target;
@@ -74,8 +74,7 @@ pub(super) fn another_release(
     let failure = Failure::new(errors::OPERATOR_RELEASE, Kind::Usage, message)
         .because(format!(
             "it watches namespace {}, so it decides the release; it was installed {}",
-            target.namespace,
-            found.owner
+            target.namespace, found.owner
         ))
         .because("kstrim does not change an operator that it did not install")
         .hint(format!("use it as it is: {}", up_of(target).with("--release", live)));
@@ -97,7 +96,9 @@ pub(super) fn another_kafka(
         if list.is_empty() { "no version" } else { &list }
     ));
     Box::new(match kafkas.last() {
-        Some(newest) => failure.hint(format!("use another version: {}", up_of(target).with("--kafka", newest))),
+        Some(newest) => {
+            failure.hint(format!("use another version: {}", up_of(target).with("--kafka", newest)))
+        }
         None => failure.hint(elsewhere(target)),
     })
 }
@@ -105,8 +106,7 @@ pub(super) fn another_kafka(
 /// The operator is scaled to 0.
 pub(super) fn stopped(target: &Target, found: &ExistingOperator) -> Box<Failure> {
     let (name, namespace) = (found.deployment.name(), found.namespace());
-    let message =
-        format!("{} is scaled to 0, so it would not reconcile the Kafka cluster", found.named());
+    let message = format!("{} is scaled to 0, so it would not reconcile the Kafka cluster", found.named());
     let scale = target.kubectl("scale --replicas=1").arg(format!("deployment/{name}"));
     Box::new(
         Failure::new(errors::OPERATOR_STOPPED, Kind::Prerequisite, message)
@@ -191,8 +191,7 @@ pub(crate) fn forbidden(
     denied: &[String],
 ) -> Box<Failure> {
     let namespace = target.namespace.as_str();
-    let message =
-        format!("{} watches namespace {namespace}, but has no permissions there", found.named());
+    let message = format!("{} watches namespace {namespace}, but has no permissions there", found.named());
     let account = user.trim_start_matches("system:serviceaccount:");
     let mut failure = Failure::new(errors::OPERATOR_FORBIDDEN, Kind::Prerequisite, message)
         .because(format!("missing permissions of {user}: {}", denied.join(", ")))
@@ -220,7 +219,10 @@ pub(super) fn missing_definition(target: &Target, release: &Release, name: &str)
     Box::new(
         Failure::new(errors::CRDS_INCOMPLETE, Kind::Prerequisite, message)
             .because("kstrim adds no definitions where it did not install the operator")
-            .hint(format!("if they are yours, apply those of the release: {}", crds(target, &release.version))),
+            .hint(format!(
+                "if they are yours, apply those of the release: {}",
+                crds(target, &release.version)
+            )),
     )
 }
 
@@ -254,9 +256,9 @@ pub(crate) fn upgraded_by_owner(target: &Target, found: &ExistingOperator, to: &
         .because(format!("it was installed {}", found.owner));
     let failure = upgrade_hints(target, found, to).into_iter().fold(failure, Failure::hint);
     let again = up_of(&Target { given: Vec::new(), ..target.clone() });
-    Box::new(failure.hint(format!(
-        "then let kstrim use the new release; --kafka VERSION upgrades Kafka: {again}"
-    )))
+    Box::new(
+        failure.hint(format!("then let kstrim use the new release; --kafka VERSION upgrades Kafka: {again}")),
+    )
 }
 
 /// How the owner of an operator upgrades it, a step each.
@@ -281,7 +283,9 @@ fn upgrade_hints(target: &Target, found: &ExistingOperator, to: &Version) -> Vec
             "set the release {to} in the source of the Application {application}, CRDs included, and sync it"
         )],
         Owner::Flux { kind, name, namespace } => {
-            vec![format!("set the release {to} in the source of the {kind} {name} {namespace}, CRDs included")]
+            vec![format!(
+                "set the release {to} in the source of the {kind} {name} {namespace}, CRDs included"
+            )]
         }
         Owner::Kstrim => {
             let upgrade = target.kstrim("upgrade --release").arg(to);
@@ -313,9 +317,9 @@ fn watch_hint(target: &Target, owner: &Owner, operator: &Object) -> String {
             let get = target.kubectl("get operatorgroups.operators.coreos.com -o yaml").args(["-n", home]);
             format!("let its OperatorGroup target this namespace, too: {get}")
         }
-        Owner::ArgoCd { application } => format!(
-            "let it watch {namespace}, too, in the source of the Application {application}"
-        ),
+        Owner::ArgoCd { application } => {
+            format!("let it watch {namespace}, too, in the source of the Application {application}")
+        }
         Owner::Flux { kind, name, .. } => {
             format!("let it watch {namespace}, too, in the source of the {kind} {name}")
         }

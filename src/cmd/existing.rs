@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::existing_operator::ExistingOperator;
 use crate::cluster::installation::{by_kstrim, label};
+use crate::cluster::journal::JournalFile;
 use crate::cluster::operators;
 use crate::config::Settings;
 use crate::exec::cancel::Cancel;
@@ -41,6 +42,11 @@ pub(super) async fn look(settings: &Settings) -> Option<Found> {
     let target = &settings.target;
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
     let kubeconfig = paths.kubeconfig();
+    // kstrim's own needs no look: the preflight sees whether it is still there.
+    let journal = JournalFile::open(&paths.journal(), target.profile.as_str()).ok();
+    if journal.is_some_and(|journal| journal.state.own_operators.contains(target.namespace.as_str())) {
+        return None;
+    }
     let runner = Rc::new(System::new(Cancel::default(), false));
     let program = |tool| programs::first(tool, &paths, settings.system_tools).ok();
     let limit = if target.context.is_some() { FAR } else { PROMPT };
@@ -65,7 +71,8 @@ pub(super) async fn look(settings: &Settings) -> Option<Found> {
 
 async fn among(kubectl: &Kubectl, settings: &Settings) -> Option<Found> {
     let (namespace, cluster) = (settings.target.namespace.as_str(), settings.target.cluster.as_str());
-    let operators: Vec<Object> = operators::listed(kubectl).await.ok()?.into_iter().map(Object::new).collect();
+    let operators: Vec<Object> =
+        operators::listed(kubectl).await.ok()?.into_iter().map(Object::new).collect();
     // The id of the installation is asked for where it matters: none of kstrim's own watches other namespaces.
     let ours = |object: &Value| by_kstrim(object) && text(object, "/metadata/namespace") == namespace;
     ExistingOperator::among(&operators, namespace, None, ours)?;

@@ -58,8 +58,9 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .certain_after(3);
     // kstrim installs none beside somebody else's.
     found.push(match operator.is_kstrims() {
-        true => finding
-            .hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up"))),
+        true => {
+            finding.hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))
+        }
         false => finding.hint(format!("or let it watch {}, too", expect.namespace)),
     });
 }

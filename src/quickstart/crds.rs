@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::context::Context;
 use super::sources;
 use crate::cluster::definitions::list;
-use crate::cluster::installation::name;
 use crate::cluster::existing_operator::{self, ExistingOperator};
+use crate::cluster::installation::name;
 use crate::cluster::operator_refusals::beside_others;
 use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::failure::{Failure, Result};
-use crate::kube::{Kind as ObservedKind, Object};
 use crate::kube::object::{list as list_of, text};
+use crate::kube::{Kind as ObservedKind, Object};
 
 /// The task.
 #[derive(Debug, Default)]
@@ -130,8 +130,12 @@ impl Task<Context> for Crds {
 
     async fn cause(&self, cx: &Context) -> Option<Box<Failure>> {
         if cx.existing_operator().is_some() {
-            let going = list(cx).await.ok()?.into_iter().filter(|crd| is_terminating(crd) && is_strimzis(crd));
-            return crate::cluster::finalizers::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)));
+            let going =
+                list(cx).await.ok()?.into_iter().filter(|crd| is_terminating(crd) && is_strimzis(crd));
+            return crate::cluster::finalizers::explain(
+                cx,
+                going.map(|crd| ("CustomResourceDefinition", crd)),
+            );
         }
         let install = sources::install(cx).await.ok()?;
         let going = list(cx).await.ok()?.into_iter().filter(|c| terminating(c, &install.phases.crds));

@@ -194,7 +194,8 @@ async fn strimzi(cx: &Context) -> Result<()> {
     }
     let operators = operators(cx).await?;
     let theirs = operators.iter().filter(|o| !cx.owns(o));
-    let elsewhere: Vec<&Value> = theirs.filter(|o| text(o, "/metadata/namespace") != cx.namespace()).collect();
+    let elsewhere: Vec<&Value> =
+        theirs.filter(|o| text(o, "/metadata/namespace") != cx.namespace()).collect();
     for operator in &elsewhere {
         let namespace = text(operator, "/metadata/namespace");
         cx.emit.warn(format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
@@ -211,9 +212,7 @@ async fn strimzi(cx: &Context) -> Result<()> {
     let objects: Vec<Object> = elsewhere.into_iter().cloned().map(Object::new).collect();
     let failure = beside_others(&cx.target, failure, &objects);
     Err(Box::new(
-        failure
-            .hint("use a namespace that its operator watches")
-            .hint("or use a cluster without Strimzi"),
+        failure.hint("use a namespace that its operator watches").hint("or use a cluster without Strimzi"),
     ))
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::sources;
-use crate::cluster::wait::Waiter;
 use crate::cluster::existing_operator::{self, ExistingOperator};
+use crate::cluster::wait::Waiter;
 use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
@@ -33,7 +33,12 @@ impl Default for Operator {
 
 impl Operator {
     /// An operator that kstrim did not install: waited for, and used as it is.
-    async fn existing(&self, cx: &Context, snapshot: &Snapshot, found: &ExistingOperator) -> Result<Doneness> {
+    async fn existing(
+        &self,
+        cx: &Context,
+        snapshot: &Snapshot,
+        found: &ExistingOperator,
+    ) -> Result<Doneness> {
         Ok(match self.waiter.look(cx, snapshot, ready::operator).await? {
             Doneness::Done(_) => {
                 let release = found.release().map_or_else(String::new, |release| release.version.to_string());
@@ -87,6 +92,7 @@ impl Task<Context> for Operator {
         Ok(match self.waiter.look(cx, &snapshot, ready::operator).await? {
             Doneness::Done(_) => {
                 operators::look(cx).await;
+                existing_operator::remember(cx, true)?;
                 Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version))
             }
             other => other,

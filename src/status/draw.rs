@@ -179,7 +179,8 @@ impl Page {
         }
         self.fact("", Tone::Plain, &operator.image);
         if !operator.ours {
-            let home = format!("installed {}, runs in namespace {}", operator.owner.description, operator.namespace);
+            let home =
+                format!("installed {}, runs in namespace {}", operator.owner.description, operator.namespace);
             self.fact("", Tone::Plain, &home);
         }
     }

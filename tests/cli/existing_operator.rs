@@ -36,8 +36,7 @@ fn helm(deployment: &mut Value) {
     metadata["labels"]["app.kubernetes.io/managed-by"] = json!("Helm");
     metadata["labels"]["chart"] = json!("strimzi-kafka-operator-1.2.0");
     metadata["labels"]["component"] = json!("deployment");
-    metadata["annotations"] =
-        json!({"meta.helm.sh/release-name": "streams", "meta.helm.sh/release-namespace": metadata["namespace"]});
+    metadata["annotations"] = json!({"meta.helm.sh/release-name": "streams", "meta.helm.sh/release-namespace": metadata["namespace"]});
 }
 
 fn olm(deployment: &mut Value) {
@@ -54,7 +53,8 @@ fn olm(deployment: &mut Value) {
 }
 
 fn selector(deployment: &mut Value) {
-    let env = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().expect("variables");
+    let env =
+        deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().expect("variables");
     env.push(json!({"name": "STRIMZI_CUSTOM_RESOURCE_SELECTOR", "value": "team=streams"}));
 }
 
@@ -71,7 +71,8 @@ impl Install {
     fn objects(&self) -> (Vec<Value>, Vec<Value>) {
         let mut spaces = vec![self.home];
         spaces.extend(self.bound.iter().filter(|namespace| **namespace != self.home));
-        let space = |name: &&str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let space =
+            |name: &&str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         let spaces = spaces.iter().map(space).collect();
         let (release, kafkas, served) = self.release;
         let mut objects = install_of(release, kafkas, served);
@@ -245,8 +246,11 @@ fn one_that_helm_installed_for_all_namespaces_is_used() {
 
 #[test]
 fn one_that_has_the_namespace_in_its_list_is_used() {
-    let install =
-        Install { watched: Some("team-a, kafka"), bound: &["strimzi", "team-a", "kafka"], ..Install::default() };
+    let install = Install {
+        watched: Some("team-a, kafka"),
+        bound: &["strimzi", "team-a", "kafka"],
+        ..Install::default()
+    };
     lives_with(&install, "by-hand", "by hand", &[]);
 }
 
@@ -303,12 +307,16 @@ fn a_release_that_is_not_in_the_catalogue_is_refused() {
     let release = ("9.9.9", NEWEST.1, NEWEST.2);
     let mut test = Install { release, edit: helm, ..Install::default() }.world();
     let told = refused(&mut test, &[], 3, "KS-OPERATOR-RELEASE-UNKNOWN");
-    assert!(told.contains("Strimzi 9.9.9") && told.contains("1.2.0") && told.contains("release streams"), "{told}");
+    assert!(
+        told.contains("Strimzi 9.9.9") && told.contains("1.2.0") && told.contains("release streams"),
+        "{told}"
+    );
     let document = test.args(doctor::ARGS).run().json();
     let operator = &doctor::check(&document, "strimzi.operator")["problem"]["id"];
     assert_eq!(operator, "KS-OPERATOR-RELEASE-UNKNOWN");
     // One that is too old is upgraded by its owner.
-    let mut test = Install { release: ("0.10.0", NEWEST.1, NEWEST.2), edit: helm, ..Install::default() }.world();
+    let mut test =
+        Install { release: ("0.10.0", NEWEST.1, NEWEST.2), edit: helm, ..Install::default() }.world();
     let told = refused(&mut test, &[], 3, "KS-OPERATOR-RELEASE-UNKNOWN");
     assert!(told.contains("helm upgrade streams") && told.contains("strimzi-crds-1.2.0.yaml"), "{told}");
 }
@@ -351,7 +359,13 @@ fn manifests_are_checked_against_the_operators_release() {
 
 #[test]
 fn one_in_the_namespace_that_watches_only_others_is_refused() {
-    let install = Install { home: "kafka", watched: Some("team-a"), edit: helm, bound: &["team-a"], ..Install::default() };
+    let install = Install {
+        home: "kafka",
+        watched: Some("team-a"),
+        edit: helm,
+        bound: &["team-a"],
+        ..Install::default()
+    };
     let mut test = install.world();
     let told = refused(&mut test, &[], 5, "KS-OPERATOR-NAMESPACE");
     assert!(told.contains("watches only team-a") && told.contains("watchNamespaces={team-a}"), "{told}");
@@ -379,7 +393,8 @@ fn one_that_is_scaled_to_0_is_refused_and_not_started() {
 
 #[test]
 fn one_without_permissions_in_the_namespace_is_refused() {
-    let install = Install { watched: Some("team-a,kafka"), edit: helm, bound: &["team-a"], ..Install::default() };
+    let install =
+        Install { watched: Some("team-a,kafka"), edit: helm, bound: &["team-a"], ..Install::default() };
     let mut test = install.world();
     let told = refused(&mut test, &[], 3, "KS-OPERATOR-FORBIDDEN");
     assert!(told.contains("create rolebinding strimzi-cluster-operator-watched"), "{told}");

@@ -9,8 +9,8 @@ use crate::cluster::{installation, operator_refusals, refusals};
 use crate::doctor::data::Outcome;
 use crate::errors;
 use crate::failure::{Failure, Kind};
-use crate::kube::{Kind as ObservedKind, Object};
 use crate::kube::cluster::Crd;
+use crate::kube::{Kind as ObservedKind, Object};
 
 /// Definitions that every release has and kstrim uses; node pools came with 0.36, and only
 /// [`NEEDED`] of the release at hand decides about them.
