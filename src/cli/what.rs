@@ -155,7 +155,7 @@ pub struct What {
     /// Argument to pass to `minikube start`; repeatable
     #[arg(long, allow_hyphen_values = true, value_parser = machine::minikube_arg, value_name = "ARG", help_heading = "minikube")]
     pub minikube_arg: Vec<String>,
-    /// Use an existing profile, namespace, operator or Kafka cluster that kstrim did not create
+    /// Use an existing profile, namespace or Kafka cluster that kstrim did not create
     #[arg(long)]
     pub adopt: bool,
 }

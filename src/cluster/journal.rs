@@ -3,7 +3,7 @@
 //! when it died.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,10 @@ pub(crate) struct ProfileState {
     /// By namespace: the id of the installation that this kstrim creates there. Written before any object gets it.
     #[serde(default)]
     pub installations: BTreeMap<String, String>,
+    /// Namespaces in which kstrim's own operator was seen last: the next `up` need not look for another one before it
+    /// resolves its settings.
+    #[serde(default)]
+    pub own_operators: BTreeSet<String>,
     /// The topic that kstrim started to create in Kafka when none of that name existed, with the Kafka's uid; `None`
     /// once its resource exists.
     #[serde(default)]
@@ -127,6 +131,7 @@ impl JournalFile {
             never_whole: false,
             cluster_uid: None,
             installations: BTreeMap::new(),
+            own_operators: BTreeSet::new(),
             creating_topic: None,
             removing: BTreeMap::new(),
             images: BTreeMap::new(),

@@ -9,7 +9,7 @@
 //!    ├─ ownership ─ installation who owns this object? -> Owned (path, uid, resourceVersion)
 //!    │      ├─ change, adopt     delete, patch, create: only with an Owned, only the object that was read
 //!    │      └─ lease             one changing command at a time, across machines
-//!    ├─ inventory, definitions, operators, remote_operator
+//!    ├─ inventory, definitions, operators, remote_operator, existing_operator, operator_owner
 //!    │                           what is in a namespace, and in the cluster
 //!    ├─ wait ─ remediation       wait for a state: judge snapshots, explain, recover what is kstrim's
 //!    │      ├─ rollout, finalizers
@@ -33,6 +33,7 @@ pub(crate) mod component_test;
 pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod definitions;
+pub(crate) mod existing_operator;
 pub(crate) mod finalizers;
 pub(crate) mod first_start;
 pub(crate) mod forwards;
@@ -42,6 +43,8 @@ pub(crate) mod journal;
 pub(crate) mod lease;
 pub(crate) mod listener;
 pub(crate) mod lost_machine;
+pub(crate) mod operator_owner;
+pub(crate) mod operator_refusals;
 pub(crate) mod operators;
 pub(crate) mod ownership;
 pub(crate) mod profile_owner;

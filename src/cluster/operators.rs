@@ -1,8 +1,10 @@
 //! Operators of others in the cluster that also watch kstrim's namespace.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
-use super::refusals;
+use super::existing_operator::{self, ExistingOperator};
 use super::session::Session;
 use crate::explain;
 use crate::failure::Result;
@@ -27,8 +29,17 @@ pub(crate) async fn all(cx: &Session) -> std::result::Result<Vec<Value>, ApiErro
 /// The same without a run.
 pub(crate) async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
     let deployments = kubectl.list(DEPLOYMENTS).await?;
-    let is_operator = |d: &Value| Deployment(&Object::new(d.clone())).is_cluster_operator();
     Ok(deployments.into_iter().filter(is_operator).collect())
+}
+
+/// Whether a Deployment is an operator.
+pub(super) fn is_operator(deployment: &Value) -> bool {
+    Deployment(&Object::new(deployment.clone())).is_cluster_operator()
+}
+
+/// The namespace of a Deployment.
+pub(super) fn namespace(deployment: &Value) -> &str {
+    text(deployment, "/metadata/namespace")
 }
 
 /// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
@@ -40,18 +51,19 @@ pub(crate) async fn look(cx: &Session) {
     }
 }
 
-/// Before anything is changed: refuse to install an operator where one of another namespace looks after this one, and
-/// warn of those that work against the one that is here.
-pub(crate) fn settle(cx: &Session, operators: &[Value], adopt: bool) -> Result<()> {
-    if operators.iter().any(|o| text(o, "/metadata/namespace") == cx.namespace()) {
+/// Before anything is changed: refuse an operator that is there and cannot be used, and warn of those that work against
+/// kstrim's own. Returns the one that is used instead of one of kstrim's.
+pub(crate) async fn settle(cx: &Session, operators: &[Value]) -> Result<Option<Rc<ExistingOperator>>> {
+    let existing = existing_operator::of_listed(cx, operators).await?;
+    if let Some(found) = &existing {
+        existing_operator::usable(cx, found).await?;
+        return Ok(existing);
+    }
+    existing_operator::refuse_other_namespaces(cx, operators)?;
+    if operators.iter().any(|o| namespace(o) == cx.namespace()) {
         warn_of_rivals(cx, operators);
-        return Ok(());
     }
-    match of_another(operators.to_vec(), cx.namespace(), None) {
-        Some(found) if !adopt => Err(refusals::looked_after(&cx.target, &named(&found), refusals::up(cx))),
-        // It is used: none is installed beside it.
-        _ => Ok(()),
-    }
+    Ok(None)
 }
 
 /// Warn of those that work against the operator of the namespace, once a run.
@@ -69,8 +81,14 @@ fn warn_of_rivals(cx: &Session, operators: &[Value]) {
 /// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
 /// is newer, and would take the operator that this run has just created for somebody else's.
 pub(crate) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
-    let operators = operators.into_iter().map(|json| typed("Deployment", json));
-    operators.into_iter().find(|o| o.namespace() != namespace && Deployment(o).serves(namespace, kafka))
+    let operators: Vec<Object> = operators.into_iter().map(|json| typed("Deployment", json)).collect();
+    let position = |wanted: &dyn Fn(Deployment<'_>) -> bool| {
+        operators.iter().position(|o| o.namespace() != namespace && wanted(Deployment(o)))
+    };
+    // A Kafka that kstrim is yet to create gets the labels that the operator selects by.
+    let at = position(&|o| o.serves(namespace, kafka))
+        .or_else(|| position(&|o| kafka.is_none() && o.watches(namespace)))?;
+    operators.into_iter().nth(at)
 }
 
 /// An operator for people.

@@ -22,19 +22,6 @@ pub(crate) fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static 
     )
 }
 
-/// An operator of another namespace watches this one already: a second one would undo its changes. `up` is the command that
-/// would have installed it.
-pub(crate) fn looked_after(target: &Target, what: &str, up: CommandLine) -> Box<Failure> {
-    let namespace = &target.namespace;
-    let message = format!("{what} watches namespace {namespace}, and kstrim did not create it");
-    Box::new(
-        Failure::new(errors::OPERATOR_ELSEWHERE, Kind::Foreign, message)
-            .because("two operators of one namespace undo each other's changes")
-            .hint(format!("use that operator, and install none: {}", up.arg("--adopt")))
-            .hint("or restrict it to other namespaces with its variable STRIMZI_NAMESPACE"),
-    )
-}
-
 /// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
 /// is the command that continues anyway.
 pub(crate) fn unproven(target: &Target, adopt: &CommandLine) -> Failure {

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use super::existing_operator::{self, ExistingOperator};
 use super::forwards::Forwards;
 use super::installation::Installation;
 use super::journal::JournalFile;
@@ -63,6 +65,8 @@ pub(crate) struct Ownership {
     pub read_only: Cell<bool>,
     /// The installation in the namespace.
     pub installation: RefCell<Option<Installation>>,
+    /// The operator that kstrim did not install and that watches the namespace, once it was looked for.
+    pub existing: OnceCell<Option<Rc<ExistingOperator>>>,
     /// Held while the installation is looked up: concurrent tasks must not each propose an id.
     pub looking: tokio::sync::Mutex<()>,
     /// The namespace's Lease, while this run changes something.
@@ -197,6 +201,11 @@ impl Session {
         self.ownership.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
     }
 
+    /// The operator that kstrim did not install and uses; `None` also before it was looked for.
+    pub(crate) fn existing_operator(&self) -> Option<&Rc<ExistingOperator>> {
+        self.ownership.existing.get()?.as_ref()
+    }
+
     /// Apply objects with the installation's id; `force` takes over fields that another manager owns. Returns what
     /// kubectl printed on stderr.
     ///
@@ -211,6 +220,9 @@ impl Session {
         let mut objects = objects.to_vec();
         if let Some(installation) = &*self.ownership.installation.borrow() {
             manifest::label::stamp(&mut objects, installation.id());
+        }
+        if let Some(operator) = self.existing_operator() {
+            existing_operator::select(&mut objects, &operator.selector());
         }
         objects
     }

@@ -16,7 +16,7 @@ use crate::cli::{Global, OutputMode};
 use crate::cluster::installation::Installation;
 use crate::cluster::journal::JournalFile;
 use crate::cluster::session::Session;
-use crate::cluster::{ownership, refusals};
+use crate::cluster::{existing_operator, ownership, refusals};
 use crate::config::Target;
 use crate::engine::lock::Lock;
 use crate::engine::run::Report;
@@ -152,6 +152,8 @@ pub(crate) async fn open_to_change(invocation: &Invocation, global: &Global) -> 
     if living.cx.ownership.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
         ownership::establish(&living.cx, false).await?;
     }
+    // What is applied gets the labels that the operator selects by. Who may not look for it has none elsewhere.
+    let _ = existing_operator::of(&living.cx).await;
     Ok(Changing { living, _lock: lock })
 }
 

@@ -17,6 +17,7 @@ mod down_profile;
 pub(crate) mod env;
 mod event_log;
 mod evidence;
+mod existing;
 mod explain;
 mod home;
 pub(crate) mod invocation;

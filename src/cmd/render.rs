@@ -22,7 +22,7 @@ use crate::user_manifests::order::Phase;
 /// # Errors
 /// What is wrong with the settings; a manifest that cannot be had.
 pub(crate) async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
-    let Wanted { global, settings, choice, files } = super::up::wanted(global, &args.what).await?;
+    let Wanted { global, settings, choice, files } = super::up::wanted_offline(global, &args.what).await?;
     let invocation = Invocation::begin(&global, "render", OutputMode::Plain);
     let cx = super::up::context_without_programs(&invocation, settings, choice)?.with_files(files);
     let parts = parts(&cx, args.only).await?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::existing;
 use super::invocation::{Ended, Invocation};
 use crate::catalogue::Choice;
 pub(crate) use crate::checks::versions::choose;
@@ -70,10 +71,44 @@ pub(crate) struct Wanted {
     pub files: Option<Rc<UserFiles>>,
 }
 
-/// Settings, versions and the user's own manifests, which may decide release, Kafka version and cluster.
+/// Settings, versions and the user's own manifests, which may decide release, Kafka version and cluster. An operator
+/// that is in the cluster already decides the release first.
 pub(crate) async fn wanted(global: &Global, what: &What) -> Result<Wanted> {
+    let mut settings = Settings::new(global, what)?;
+    let existing = existing::look(&settings).await;
+    if let Some(existing) = &existing {
+        existing.choose_release(&mut settings);
+    }
+    let explain = |settings: &Settings, failure| match &existing {
+        Some(existing) => existing.explain(settings, failure),
+        None => failure,
+    };
+    let mut asked = settings.clone();
+    let (global, files) =
+        read(global, what, &mut settings).await.map_err(|failure| explain(&asked, failure))?;
+    if let Some(existing) = &existing {
+        existing.choose_kafka(&mut settings);
+        asked.clone_from(&settings);
+    }
+    let choice = choose(&settings).map_err(|failure| explain(&asked, failure))?;
+    Ok(Wanted { global, settings, choice, files })
+}
+
+/// The same for a verb that asks no cluster.
+pub(crate) async fn wanted_offline(global: &Global, what: &What) -> Result<Wanted> {
+    let mut settings = Settings::new(global, what)?;
+    let (global, files) = read(global, what, &mut settings).await?;
+    let choice = choose(&settings)?;
+    Ok(Wanted { global, settings, choice, files })
+}
+
+/// The user's own manifests, and the cluster that they name.
+async fn read(
+    global: &Global,
+    what: &What,
+    settings: &mut Settings,
+) -> Result<(Global, Option<Rc<UserFiles>>)> {
     let mut global = global.clone();
-    let mut settings = Settings::new(&global, what)?;
     let files = match what.filename.as_slice() {
         [] => None,
         sources => {
@@ -83,7 +118,7 @@ pub(crate) async fn wanted(global: &Global, what: &What) -> Result<Wanted> {
             let runner = Rc::new(System::new(Cancel::default(), false));
             let kubectl =
                 Kubectl::new(kubectl, &paths.kubeconfig(), settings.target.profile.as_str(), runner);
-            Some(Rc::new(UserFiles::read(sources, what.fit, &kubectl, &mut global, &mut settings).await?))
+            Some(Rc::new(UserFiles::read(sources, what.fit, &kubectl, &mut global, settings).await?))
         }
     };
     if files.is_none() && what.fit {
@@ -91,8 +126,7 @@ pub(crate) async fn wanted(global: &Global, what: &What) -> Result<Wanted> {
             Failure::new(errors::SETTING_INVALID, Kind::Usage, "--fit changes the manifests of --filename");
         return Err(Box::new(failure.hint("specify them: --filename PATH, or leave --fit out")));
     }
-    let choice = choose(&settings)?;
-    Ok(Wanted { global, settings, choice, files })
+    Ok((global, files))
 }
 
 async fn up(

@@ -8,6 +8,7 @@ use super::living::{self, Living};
 use crate::bundle::Bundle;
 use crate::catalogue::{self, Choice, Mode, Partial, Release};
 use crate::cli::{Global, OutputMode, Upgrade};
+use crate::cluster::{existing_operator, operator_refusals};
 use crate::config::{PresetName, Settings, Target};
 use crate::engine::task::infos;
 use crate::errors;
@@ -94,6 +95,12 @@ async fn upgrade(
 
 async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Result<(Found, Vec<Stop>)> {
     let pools: Vec<_> = living.pools().await?.iter().map(|pool| pool.json().clone()).collect();
+    // Before it asks what the operator of kstrim is: there is none.
+    if living.cx.owns(living.resource.json())
+        && let Some(existing) = existing_operator::of(&living.cx).await?
+    {
+        return Err(operator_refusals::upgraded_by_owner(&living.cx.target, &existing, &target.version));
+    }
     let found = state::look(&living.cx, living.resource.json(), &pools).await?;
     let way = path::plan(&found.state, target, args.kafka.as_ref(), args.kraft)?;
     state::alone(&living.cx, &found, &target.version).await?;

@@ -167,7 +167,14 @@ fn forbidden(scene: &Scene<'_>, subject: String, probe: &Probe) -> Finding {
         )
         .evidence(format!("{probe}: no"))
         .probe(bindings)
-        .hint(format!("its role or its RoleBindings were changed or removed; to apply them correctly: {up}")),
+        .hint(match scene.operator().is_some_and(|operator| !operator.is_kstrims()) {
+            true => "its role or its RoleBindings were changed or removed: kstrim did not install it, so \
+                     its owner applies them again"
+                .to_owned(),
+            false => format!(
+                "its role or its RoleBindings were changed or removed; to apply them correctly: {up}"
+            ),
+        }),
     };
     // kstrim grants permissions only to its own operator, which is in the Kafka cluster's namespace.
     match home == namespace {

@@ -47,18 +47,22 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         found.push(ignores(scene, operator));
         return;
     }
-    found.push(
-        Finding::new(
-            errors::OPERATOR_NAMESPACE,
-            88,
-            format!("deployment/{name}"),
-            format!("the operator watches namespace {watched}, not {}", expect.namespace),
-        )
-        .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
-        .hint(format!("create the Kafka resource in namespace {watched}"))
-        .hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))
-        .certain_after(3),
-    );
+    let finding = Finding::new(
+        errors::OPERATOR_NAMESPACE,
+        88,
+        format!("deployment/{name}"),
+        format!("the operator watches namespace {watched}, not {}", expect.namespace),
+    )
+    .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
+    .hint(format!("create the Kafka resource in namespace {watched}"))
+    .certain_after(3);
+    // kstrim installs none beside somebody else's.
+    found.push(match operator.is_kstrims() {
+        true => {
+            finding.hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))
+        }
+        false => finding.hint(format!("or let it watch {}, too", expect.namespace)),
+    });
 }
 
 /// An operator with a label selector that the Kafka resource does not match.
@@ -90,7 +94,8 @@ fn stopped(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("deployments/{name} spec.replicas=0"))
         .hint(format!(
-            "start it again: {}",
+            "{}start it again: {}",
+            if operator.is_kstrims() { "" } else { "if it is yours, " },
             scene
                 .expect
                 .kubectl("scale --replicas=1")

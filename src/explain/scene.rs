@@ -428,7 +428,11 @@ impl<'a> Scene<'a> {
 
     /// The hint that restarts the operator.
     pub fn restart_operator(&self) -> String {
-        format!("restart the operator: {}", self.of_operator("rollout restart"))
+        let restart = self.of_operator("rollout restart");
+        match self.operator().is_some_and(|operator| !operator.is_kstrims()) {
+            true => format!("if the operator is yours, restart it: {restart}"),
+            false => format!("restart the operator: {restart}"),
+        }
     }
 
     /// The command that shows the operator's log.

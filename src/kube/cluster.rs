@@ -11,9 +11,6 @@ pub(crate) const OPERATOR: &str = "strimzi-cluster-operator";
 /// The operator's variable with the namespaces that it watches.
 const WATCHED: &str = "STRIMZI_NAMESPACE";
 
-/// The cluster operator's variable with the image of each Kafka version; it does not start without it.
-const KAFKA_IMAGES: &str = "STRIMZI_KAFKA_IMAGES";
-
 /// The operator's variable with the label selector of its resources: `co-name=first,team=a`.
 const SELECTOR: &str = "STRIMZI_CUSTOM_RESOURCE_SELECTOR";
 
@@ -22,6 +19,9 @@ const SELECTOR: &str = "STRIMZI_CUSTOM_RESOURCE_SELECTOR";
 pub struct Deployment<'a>(pub &'a Object);
 
 impl<'a> Deployment<'a> {
+    /// The cluster operator's variable with the image of each Kafka version; it does not start without it.
+    pub const KAFKA_IMAGES: &'static str = "STRIMZI_KAFKA_IMAGES";
+
     /// Condition `Available=True`, of any revision.
     pub fn available(&self) -> Option<Condition<'a>> {
         self.0.condition("Available").filter(Condition::is_true)
@@ -41,7 +41,12 @@ impl<'a> Deployment<'a> {
         let label = |name: &str| self.0.label(name).or_else(|| pods?.get(name)?.as_str());
         self.0.name() == OPERATOR
             || label("strimzi.io/kind") == Some("cluster-operator")
-            || label("app") == Some("strimzi") && self.variable(KAFKA_IMAGES).is_some()
+            || label("app") == Some("strimzi") && self.variable(Self::KAFKA_IMAGES).is_some()
+    }
+
+    /// Whether some installation of kstrim created it.
+    pub(crate) fn is_kstrims(&self) -> bool {
+        self.0.label("app.kubernetes.io/managed-by") == Some(super::kubectl::FIELD_MANAGER)
     }
 
     /// The namespaces that this operator watches; empty: all of them.
@@ -86,6 +91,11 @@ impl<'a> Deployment<'a> {
     pub fn serves(&self, namespace: &str, kafka: Option<&Object>) -> bool {
         let label = |name| kafka.and_then(|kafka| kafka.label(name));
         self.watches(namespace) && self.selector().iter().all(|(name, value)| label(name) == Some(*value))
+    }
+
+    /// The plain value of a variable of any of its containers.
+    pub(crate) fn value(&self, name: &str) -> Option<&'a str> {
+        self.variable(name)?.get("value")?.as_str()
     }
 
     fn variable(&self, name: &str) -> Option<&'a Value> {
@@ -311,6 +321,6 @@ mod tests {
         let serves = |labels: Value| Deployment(&object).serves("b", Some(&kafka(labels)));
         assert!(serves(json!({"co-name": "first", "team": "a", "more": "x"})));
         assert!(!serves(json!({"co-name": "first"})) && !serves(json!({"co-name": "second", "team": "a"})));
-        assert!(!Deployment(&object).serves("b", None), "one that kstrim creates has no such labels");
+        assert!(!Deployment(&object).serves("b", None), "one that does not exist has no labels");
     }
 }

@@ -86,7 +86,8 @@ impl Snapshot {
             (true, true) => Some(0),
             (true, false) => Some(1),
             (false, true) => Some(2),
-            (false, false) => None,
+            // A Kafka that kstrim is yet to create gets the labels that the operator selects by.
+            (false, false) => (kafka.is_none() && d.watches(namespace)).then_some(3),
         };
         self.operators().filter_map(|d| Some((rank(&d)?, d))).min_by_key(|(rank, _)| *rank).map(|(_, d)| d)
     }

@@ -7,8 +7,10 @@ use super::context::Context;
 use super::files::UserFiles;
 use super::user_objects::collection;
 use super::{kafka, sources};
+use crate::cluster::existing_operator::ExistingOperator;
 use crate::cluster::installation::MARKER;
-use crate::cluster::{access, ownership};
+use crate::cluster::operator_refusals::other_label;
+use crate::cluster::{access, definitions, ownership};
 use crate::config::PULL_SECRET;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
@@ -29,12 +31,21 @@ const CLUSTER_POINTER: &str = "/metadata/labels/strimzi.io~1cluster";
 /// `answers`: whether there is a cluster that can be asked.
 pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
     let Some(files) = &cx.files else { return Ok(()) };
-    let install = sources::install(cx).await?;
-    files.check(cx, &install.phases, answers).await?;
+    compare(cx, files, answers).await?;
     for reason in &files.reasons {
         cx.emit.warn(format!("Strimzi {} is used: {reason}", cx.choice.release.version));
     }
     Ok(())
+}
+
+async fn compare(cx: &Context, files: &UserFiles, answers: bool) -> Result<()> {
+    let Some(operator) = cx.existing_operator() else {
+        return files.check(cx, &sources::install(cx).await?.phases, answers).await;
+    };
+    files.selected(cx, operator)?;
+    // Nothing is installed, and the API server checks against its own definitions.
+    let crds = definitions::list(cx).await?.into_iter().filter_map(typed).collect();
+    files.check(cx, &Phases { crds, ..Phases::default() }, answers).await
 }
 
 /// The task that compares the manifests with the cluster when it runs, if the preflight could not ask it: the profile was
@@ -53,8 +64,7 @@ impl Task<Context> for CheckFiles {
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let Some(files) = &cx.files else { return Ok(()) };
-        let install = sources::install(cx).await?;
-        files.check(cx, &install.phases, true).await
+        compare(cx, files, true).await
     }
 
     async fn describe(&self, _: &Context) -> Result<Vec<String>> {
@@ -62,7 +72,31 @@ impl Task<Context> for CheckFiles {
     }
 }
 
+/// A definition of a list, to which the API server leaves the kind.
+fn typed(mut definition: serde_json::Value) -> Option<Object> {
+    definition["apiVersion"] = "apiextensions.k8s.io/v1".into();
+    definition["kind"] = "CustomResourceDefinition".into();
+    Object::new(definition).ok()
+}
+
 impl UserFiles {
+    /// Refuse what the operator would ignore: kstrim adds its labels, and replaces none.
+    fn selected(&self, cx: &Context, operator: &ExistingOperator) -> Result<()> {
+        let selector = operator.selector();
+        let read = self.given.documents.iter().filter(|d| d.object.group() == "kafka.strimzi.io");
+        for document in read {
+            let labels = document.object.get("/metadata/labels");
+            let other = |(name, value): &&(String, String)| {
+                labels.and_then(|labels| labels.get(name)).is_some_and(|label| label != value.as_str())
+            };
+            if let Some((name, value)) = selector.iter().find(other) {
+                let at = document.at("/metadata/labels").to_string();
+                return Err(other_label(&cx.target, operator, &at, (name, value)));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuse what does not match the release's definitions, or contradicts itself or what the namespace has.
     async fn check(&self, cx: &Context, install: &Phases, answers: bool) -> Result<()> {
         let (release, definitions) = (cx.choice.release, &install.crds);

@@ -10,24 +10,51 @@ use serde_json::Value;
 use super::context::Context;
 use super::sources;
 use crate::cluster::definitions::list;
+use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::installation::name;
-use crate::cluster::{ownership, refusals};
+use crate::cluster::operator_refusals::beside_others;
+use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::failure::{Failure, Result};
-use crate::kube::Kind as ObservedKind;
 use crate::kube::object::{list as list_of, text};
+use crate::kube::{Kind as ObservedKind, Object};
 
 /// The task.
 #[derive(Debug, Default)]
 pub(crate) struct Crds {
     /// Whether this run has applied definitions.
     applied: Cell<bool>,
+    /// Whether this run has compared somebody else's definitions with the release.
+    fit: Cell<bool>,
+}
+
+impl Crds {
+    /// The definitions of an operator that kstrim did not install: none is added or changed.
+    async fn of_others(&self, cx: &Context, existing: &ExistingOperator) -> Result<Doneness> {
+        ownership::installation_to_create(cx).await?;
+        if !self.fit.replace(true) {
+            // Not by the preflight, where there was no cluster to ask.
+            existing_operator::usable(cx, existing).await?;
+        }
+        let live: Vec<Value> = list(cx).await?.into_iter().filter(is_strimzis).collect();
+        if let Some(first) = live.iter().find(|crd| is_terminating(crd) || !established(crd)) {
+            return Ok(Doneness::Pending(format!("waiting for {} to be established", name(first))));
+        }
+        cx.observe(&[ObservedKind::Kafka, ObservedKind::KafkaNodePool, ObservedKind::KafkaTopic]);
+        Ok(Doneness::Done(format!(
+            "{} definitions are established; kstrim did not create them and uses them unchanged",
+            live.len()
+        )))
+    }
 }
 
 #[async_trait(?Send)]
 impl Task<Context> for Crds {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
+        if let Some(existing) = existing_operator::of(cx).await? {
+            return self.of_others(cx, &existing).await;
+        }
         let install = sources::install(cx).await?;
         ownership::installation_to_create(cx).await?;
         let live = list(cx).await?;
@@ -39,12 +66,14 @@ impl Task<Context> for Crds {
             };
             let ours = cx.owns(found);
             if !ours && !cx.settings.adopt {
-                return Ok(Doneness::Foreign(refusals::foreign(
-                    cx,
-                    errors::CRDS_FOREIGN,
-                    format!("the resource definition {}", wanted.name()),
-                    "--profile",
-                )));
+                let what = format!("the resource definition {}", wanted.name());
+                let failure = *refusals::foreign(cx, errors::CRDS_FOREIGN, what, "--profile");
+                let operators = operators::all(cx).await.unwrap_or_default().into_iter();
+                let others: Vec<Object> = operators.filter(|o| !cx.owns(o)).map(Object::new).collect();
+                return Ok(Doneness::Foreign(Box::new(beside_others(&cx.target, failure, &others))));
+            }
+            if !ours && !self.fit.replace(true) {
+                existing_operator::definitions_fit(cx, cx.choice.release, false).await?;
             }
             if found.pointer("/metadata/deletionTimestamp").is_some() {
                 waiting.push(wanted.name());
@@ -72,6 +101,9 @@ impl Task<Context> for Crds {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
+        if existing_operator::of(cx).await?.is_some() {
+            return Ok(());
+        }
         let install = sources::install(cx).await?;
         // An apply over a definition that is going away exits 0 and is lost with it (recording 02).
         while let Some(going) = list(cx).await?.iter().find(|c| terminating(c, &install.phases.crds)) {
@@ -97,12 +129,23 @@ impl Task<Context> for Crds {
     }
 
     async fn cause(&self, cx: &Context) -> Option<Box<Failure>> {
+        if cx.existing_operator().is_some() {
+            let going =
+                list(cx).await.ok()?.into_iter().filter(|crd| is_terminating(crd) && is_strimzis(crd));
+            return crate::cluster::finalizers::explain(
+                cx,
+                going.map(|crd| ("CustomResourceDefinition", crd)),
+            );
+        }
         let install = sources::install(cx).await.ok()?;
         let going = list(cx).await.ok()?.into_iter().filter(|c| terminating(c, &install.phases.crds));
         crate::cluster::finalizers::explain(cx, going.map(|crd| ("CustomResourceDefinition", crd)))
     }
 
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
+        if cx.existing_operator().is_some() {
+            return Ok(vec!["# the definitions of the operator that is used, unchanged".into()]);
+        }
         let install = sources::install(cx).await?;
         Ok(vec![format!(
             "kubectl apply --server-side -f -   # {} definitions from {}",
@@ -133,8 +176,16 @@ fn warm<'a>(cx: &Context, definitions: impl Iterator<Item = &'a Value>) {
     });
 }
 
+fn is_strimzis(crd: &Value) -> bool {
+    ["kafka.strimzi.io", "core.strimzi.io"].contains(&text(crd, "/spec/group"))
+}
+
+fn is_terminating(crd: &Value) -> bool {
+    crd.pointer("/metadata/deletionTimestamp").is_some()
+}
+
 fn terminating(crd: &Value, wanted: &[crate::manifest::Object]) -> bool {
-    crd.pointer("/metadata/deletionTimestamp").is_some() && wanted.iter().any(|w| w.name() == name(crd))
+    is_terminating(crd) && wanted.iter().any(|w| w.name() == name(crd))
 }
 
 fn established(crd: &Value) -> bool {

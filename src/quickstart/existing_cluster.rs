@@ -13,12 +13,12 @@ use super::{check_files, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::connection;
 use crate::cluster::installation;
-use crate::cluster::{operators, ownership, refusals};
+use crate::cluster::operator_refusals::beside_others;
+use crate::cluster::{existing_operator, operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
-use crate::kube::cluster::Deployment;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::manifest::render::Preset;
 use crate::names::KubernetesVersion;
@@ -56,6 +56,16 @@ const IN_NAMESPACE: [(&str, &str); 17] = [
     ("create", "kafkatopics.kafka.strimzi.io"),
 ];
 
+/// Of these what only an installation of Strimzi needs.
+const OF_STRIMZI: [&str; 6] = [
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "serviceaccounts",
+    "deployments.apps",
+];
+
 /// The task.
 #[derive(Default)]
 pub(crate) struct Preflight {
@@ -85,12 +95,16 @@ impl Task<Context> for Preflight {
         ownership::settle(cx, cx.starting()).await?;
         ownership::installation(cx).await?;
         let kubernetes = kubernetes(cx).await?;
+        existing_operator::of(cx).await?;
         let (allowed, theirs, volumes) = tokio::join!(allowed(cx), strimzi(cx), volumes(cx));
         allowed?;
+        // Why one that is there cannot be used comes before why none can be installed beside it.
+        let mut operators = operators(cx).await?;
+        if operators::settle(cx, &operators).await?.is_some() {
+            operators.clear();
+        }
         theirs?;
         volumes?;
-        let mut operators = operators(cx).await?;
-        operators::settle(cx, &operators, cx.settings.adopt)?;
         operators.retain(installation::by_kstrim);
         let _ = ground.operators.set(operators);
         checks::refuse(&ground, Group::Profile, |_| {}).await?;
@@ -102,7 +116,9 @@ impl Task<Context> for Preflight {
             ObservedKind::Claim,
             ObservedKind::Event,
         ]);
-        sources::prefetch(cx);
+        if cx.existing_operator().is_none() {
+            sources::prefetch(cx);
+        }
         check_files::check(cx, true).await?;
         let _ = self.passed.set(format!("Kubernetes {kubernetes}, all permissions granted"));
         Ok(())
@@ -134,7 +150,10 @@ async fn kubernetes(cx: &Context) -> Result<String> {
 async fn allowed(cx: &Context) -> Result<()> {
     let everywhere = EVERYWHERE.iter().map(|(verb, what)| (*verb, *what, None));
     let here = IN_NAMESPACE.iter().map(|(verb, what)| (*verb, *what, Some(cx.namespace())));
-    let asked = everywhere.chain(here).map(|(verb, what, namespace)| async move {
+    // Strimzi itself is installed only where it is not there yet.
+    let installs = cx.existing_operator().is_none();
+    let asked = everywhere.chain(here).filter(|(_, what, _)| installs || !OF_STRIMZI.contains(what));
+    let asked = asked.map(|(verb, what, namespace)| async move {
         let place = namespace.map_or("in the whole cluster".to_owned(), |n| format!("in namespace {n}"));
         match cx.kubectl.may(verb, what, namespace).await {
             Ok(true) => Ok(None),
@@ -166,27 +185,21 @@ async fn operators(cx: &Context) -> Result<Vec<Value>> {
     operators::all(cx).await.map_err(|e| cx.api_failure("read the operators", &e))
 }
 
-/// Whether one of these operators watches the Kafka resource, or would watch one that is created.
-async fn serves(cx: &Context, mut operators: impl Iterator<Item = &Value>) -> bool {
-    let path = ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace()));
-    let kafka = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok().flatten().map(Object::new);
-    operators.any(|o| Deployment(&Object::new(o.clone())).serves(cx.namespace(), kafka.as_ref()))
-}
-
 /// Warn of an operator that kstrim did not install, and refuse if its cluster-wide roles would be replaced.
 async fn strimzi(cx: &Context) -> Result<()> {
     let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let operators = operators(cx).await?;
-    let theirs = operators.iter().filter(|o| !cx.owns(o));
-    let elsewhere: Vec<String> =
-        theirs.map(|o| text(o, "/metadata/namespace")).filter(|n| n != cx.namespace()).collect();
-    for namespace in &elsewhere {
-        cx.emit.warn(format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
-        );
-    }
-    if cx.settings.adopt && serves(cx, operators.iter().filter(|o| !cx.owns(o))).await {
+    if cx.existing_operator().is_some() {
         // It is used as it is: nothing of it is applied.
         return Ok(());
+    }
+    let operators = operators(cx).await?;
+    let theirs = operators.iter().filter(|o| !cx.owns(o));
+    let elsewhere: Vec<&Value> =
+        theirs.filter(|o| text(o, "/metadata/namespace") != cx.namespace()).collect();
+    for operator in &elsewhere {
+        let namespace = text(operator, "/metadata/namespace");
+        cx.emit.warn(format!("another Strimzi operator runs in namespace {namespace}: two that watch one namespace undo each other's work"),
+        );
     }
     let path = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings?labelSelector=app%3Dstrimzi";
     let bindings = cx.list(path, "look for other roles").await?;
@@ -194,12 +207,13 @@ async fn strimzi(cx: &Context) -> Result<()> {
     let name = text(taken, "/metadata/name");
     let message =
         format!("Strimzi is in this cluster, and kstrim did not install it: ClusterRoleBinding {name}");
-    let mut failure = Failure::new(errors::CONTEXT_STRIMZI, Kind::Foreign, message)
+    let failure = Failure::new(errors::CONTEXT_STRIMZI, Kind::Foreign, message)
         .because("its roles have the same names as kstrim's; applying kstrim's would remove its permissions");
-    for namespace in &elsewhere {
-        failure = failure.because(format!("its operator runs in namespace {namespace}"));
-    }
-    Err(Box::new(failure.hint("use that Strimzi unchanged, or a cluster without one")))
+    let objects: Vec<Object> = elsewhere.into_iter().cloned().map(Object::new).collect();
+    let failure = beside_others(&cx.target, failure, &objects);
+    Err(Box::new(
+        failure.hint("use a namespace that its operator watches").hint("or use a cluster without Strimzi"),
+    ))
 }
 
 /// Refuse if no volumes would be provisioned for a new Kafka cluster: its claims name no storage class, and without a default

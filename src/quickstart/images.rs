@@ -16,6 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use super::context::Context;
 use super::{nodes, sources, unbundle};
 use crate::bundle;
+use crate::component;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::event::Unit;
@@ -23,6 +24,7 @@ use crate::explain::pulls;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::Node;
 use crate::kube::{Kind as ObservedKind, Snapshot};
+use crate::manifest::images::Image;
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
@@ -48,7 +50,7 @@ impl Task<Context> for Images {
                 "" => match self.loaded.get() {
                     Some(1) => "1 image archive loaded".to_owned(),
                     Some(archives) => format!("{archives} image archives loaded"),
-                    None => in_cluster(sources::install(cx).await?.images.len()),
+                    None => in_cluster(wanted(cx).await?.len()),
                 },
                 left => format!("the kubelet will pull {left}"),
             }));
@@ -60,7 +62,7 @@ impl Task<Context> for Images {
             return Ok(Doneness::Pending("waiting for the node".into()));
         }
         let snapshot = cx.synced(&[ObservedKind::Node, ObservedKind::Pod]).await;
-        let wanted = &sources::install(cx).await?.images;
+        let wanted = &wanted(cx).await?;
         let namespace = cx.target.namespace.as_str();
         let there = |image: &ImageName| {
             let mut nodes = snapshot.nodes().peekable();
@@ -108,7 +110,7 @@ impl Task<Context> for Images {
             None => cx.settings.image_archives.clone(),
         };
         Ok(if archives.is_empty() {
-            let images = &sources::install(cx).await?.images;
+            let images = &wanted(cx).await?;
             images.iter().map(|i| cx.minikube.image_pull_cmd(i).to_string()).collect()
         } else {
             archives.iter().map(|a| cx.minikube.image_load_cmd(a).to_string()).collect()
@@ -130,6 +132,15 @@ fn node_has_image(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &
     let listed = node.images().any(|i| same(i, image.as_str()));
     let mut pods = snapshot.pods(namespace).filter(|p| p.node() == node.0.name());
     listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
+}
+
+/// The images that the run needs: those of an operator that is there come from its own Deployment.
+async fn wanted(cx: &Context) -> Result<Vec<ImageName>> {
+    if let Some(operator) = cx.existing_operator() {
+        let beside: Vec<Image> = cx.settings.with.iter().map(|name| component::of(*name).image).collect();
+        return Ok(operator.images(&cx.choice.kafka, cx.preset().mode(), &beside));
+    }
+    Ok(sources::install(cx).await?.images.clone())
 }
 
 /// That the images the preset runs are there, of which the cluster may have more.
@@ -182,7 +193,7 @@ async fn all_kept(cx: &Context) -> Result<bool> {
 
 /// What the runtime does not have of the preset's images; `None` if it does not tell.
 async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
-    Ok(missing_of(cx, &sources::install(cx).await?.images).await)
+    Ok(missing_of(cx, &wanted(cx).await?).await)
 }
 
 /// What the runtime does not have of `wanted`; `None` if it does not tell.
@@ -196,7 +207,9 @@ pub(crate) async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec
 async fn lacking(cx: &Context) -> Result<Vec<String>> {
     // A runtime whose list cannot be read has its say when the pods start.
     let lacking = missing(cx).await?.unwrap_or_default();
-    if let Some(bundle) = cx.settings.bundle.as_ref().filter(|_| !lacking.is_empty()) {
+    // An operator that is not kstrim's may take them from anywhere.
+    let own = cx.existing_operator().is_none();
+    if let Some(bundle) = cx.settings.bundle.as_ref().filter(|_| own && !lacking.is_empty()) {
         return Err(unbundle::incomplete(bundle, &lacking));
     }
     if !lacking.is_empty() {
@@ -209,8 +222,7 @@ async fn lacking(cx: &Context) -> Result<Vec<String>> {
 
 /// Pull all at once; what could not be pulled is told and given back.
 async fn pull(cx: &Context) -> Result<Vec<String>> {
-    let install = sources::install(cx).await?;
-    let images = &install.images;
+    let images = &wanted(cx).await?;
     let names = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let total = images.len() as u64;
     cx.emit.progress(format!("pulling {names}"), Some((0, total, Unit::Items)));

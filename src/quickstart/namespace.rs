@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::context::Context;
 use crate::cluster::change;
 use crate::cluster::wait::Waiter;
-use crate::cluster::{ownership, refusals};
+use crate::cluster::{existing_operator, ownership, refusals};
 use crate::engine::task::{Doneness, Task, Timeout};
 use crate::errors;
 use crate::explain::Scope;
@@ -48,7 +48,9 @@ impl Task<Context> for Namespace {
                 .await?;
             return Ok(Doneness::Pending(format!("an earlier namespace {name} is still being deleted")));
         }
-        if !cx.owns(found.0.json()) && !cx.settings.adopt {
+        // An operator that is there, or that has it in its list, was given this namespace for Kafka.
+        let prepared = existing_operator::of(cx).await?.is_some_and(|operator| operator.names(name));
+        if !cx.owns(found.0.json()) && !cx.settings.adopt && !prepared {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
                 errors::NAMESPACE_FOREIGN,

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::sources;
+use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::wait::Waiter;
-use crate::cluster::{operators, ownership, refusals, remote_operator};
+use crate::cluster::{operators, ownership, refusals};
 use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
 use crate::explain::ready;
@@ -31,19 +32,18 @@ impl Default for Operator {
 }
 
 impl Operator {
-    /// Without an operator in the namespace: one elsewhere may look after it.
-    async fn elsewhere(&self, cx: &Context, snapshot: &Snapshot) -> Result<Doneness> {
-        remote_operator::look(cx, snapshot).await;
-        let seen = remote_operator::seen(cx, snapshot.clone());
-        let Some(found) = seen.operator_of(cx.namespace(), cx.cluster()) else {
-            return Ok(Doneness::Pending("the operator is not installed".into()));
-        };
-        let what = operators::named(found.0);
-        if !cx.settings.adopt {
-            return Ok(Doneness::Foreign(refusals::looked_after(&cx.target, &what, refusals::up(cx))));
-        }
+    /// An operator that kstrim did not install: waited for, and used as it is.
+    async fn existing(
+        &self,
+        cx: &Context,
+        snapshot: &Snapshot,
+        found: &ExistingOperator,
+    ) -> Result<Doneness> {
         Ok(match self.waiter.look(cx, snapshot, ready::operator).await? {
-            Doneness::Done(_) => Doneness::Done(format!("{what} is used")),
+            Doneness::Done(_) => {
+                let release = found.release().map_or_else(String::new, |release| release.version.to_string());
+                Doneness::Done(format!("Strimzi {release} is available: {}, is used", found.described()))
+            }
             other => other,
         })
     }
@@ -58,14 +58,18 @@ fn here<'a>(cx: &Context, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
 #[async_trait(?Send)]
 impl Task<Context> for Operator {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
-        let install = sources::install(cx).await?;
         let snapshot = cx.synced(&KINDS).await;
+        if let Some(existing) = existing_operator::of(cx).await? {
+            return self.existing(cx, &snapshot, &existing).await;
+        }
+        let install = sources::install(cx).await?;
         let Some(found) = here(cx, &snapshot) else {
-            return self.elsewhere(cx, &snapshot).await;
+            return Ok(Doneness::Pending("the operator is not installed".into()));
         };
         let json = found.0.json();
         let ours = cx.owns(json);
-        if !ours && !cx.settings.adopt {
+        // It came while this run was looking at other things.
+        if !ours {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
                 errors::OPERATOR_FOREIGN,
@@ -73,13 +77,13 @@ impl Task<Context> for Operator {
                 "--namespace",
             )));
         }
-        if ours && let Some(secret) = &install.secret {
+        if let Some(secret) = &install.secret {
             let live = read_secret(cx, secret.name()).await?;
             if !live.is_some_and(|live| pull::same(&live, secret)) {
                 return Ok(Doneness::Pending(format!("the Secret {} must be applied", secret.name())));
             }
         }
-        if ours && ownership::digest(json) != Some(&install.digest) {
+        if ownership::digest(json) != Some(&install.digest) {
             return Ok(Doneness::Pending(format!(
                 "it was installed as Strimzi {} with other settings",
                 ownership::release(json).unwrap_or("of an unknown release")
@@ -88,6 +92,7 @@ impl Task<Context> for Operator {
         Ok(match self.waiter.look(cx, &snapshot, ready::operator).await? {
             Doneness::Done(_) => {
                 operators::look(cx).await;
+                existing_operator::remember(cx, true)?;
                 Doneness::Done(format!("Strimzi {} is available", cx.choice.release.version))
             }
             other => other,
@@ -95,22 +100,19 @@ impl Task<Context> for Operator {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
+        if existing_operator::of(cx).await?.is_some() {
+            return Ok(());
+        }
         let install = sources::install(cx).await?;
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);
-        if live.is_none()
-            && remote_operator::seen(cx, snapshot.clone()).operator_of(cx.namespace(), cx.cluster()).is_some()
-        {
-            // That of another namespace is adopted.
-            return Ok(());
-        }
         if live.as_ref().is_none_or(|d| cx.owns(d.0.json())) {
             secrets(cx, &install).await?;
         }
         if live
             .is_some_and(|d| !cx.owns(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest))
         {
-            // Adopted, or ours and only not available yet.
+            // Somebody else's, which the check refuses, or ours and only not available yet.
             return Ok(());
         }
         let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
@@ -122,6 +124,9 @@ impl Task<Context> for Operator {
     }
 
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
+        if let Some(found) = cx.existing_operator() {
+            return Ok(vec![format!("# {}, is used unchanged", found.described())]);
+        }
         let install = sources::install(cx).await?;
         let count = install.phases.cluster.len() + install.phases.namespaced.len();
         let mut lines =

@@ -49,7 +49,10 @@ impl Task<Context> for Preflight {
                 settled?;
                 cx.machine_is(Reached::Api);
                 let mut live = live.map_err(|e| cx.api_failure("read the operator", &e))?;
-                operators::settle(cx, &live, cx.settings.adopt)?;
+                if operators::settle(cx, &live).await?.is_some() {
+                    // It is used: none of kstrim's is installed beside it.
+                    live.clear();
+                }
                 live.retain(installation::by_kstrim);
                 let _ = ground.operators.set(live);
             }
@@ -71,9 +74,12 @@ impl Task<Context> for Preflight {
         let _ = cx.machine.listed.set(listed);
         // Fetched while minikube starts; whoever needs it first waits for it. A file of the user's
         // is read at once: what is wrong with it is told before anything is made.
-        sources::prefetch(cx);
+        let installs = cx.existing_operator().is_none();
+        if installs {
+            sources::prefetch(cx);
+        }
         let file = cx.settings.manifests.as_ref().is_some_and(|from| !from.contains("://"));
-        if file || cx.settings.bundle.is_some() {
+        if installs && (file || cx.settings.bundle.is_some()) {
             sources::install(cx).await?;
         }
         check_files::check(cx, matches!(api, Some(Ok(())))).await?;

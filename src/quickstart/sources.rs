@@ -145,6 +145,9 @@ impl Remedies for Context {
     }
 
     async fn operator(&self) -> Result<Option<Vec<Object>>> {
+        if self.existing_operator().is_some() {
+            return Ok(None);
+        }
         let phases = &install(self).await?.phases;
         Ok(Some([phases.cluster.clone(), phases.namespaced.clone()].concat()))
     }

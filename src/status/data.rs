@@ -135,7 +135,7 @@ pub(crate) struct Operator {
     pub name: String,
     /// Its namespace, which may differ from that of the Kafka cluster.
     pub namespace: String,
-    /// The Strimzi release, `1.2.0`: the one that kstrim installed, otherwise the tag of the image.
+    /// The Strimzi release, `1.2.0`: the one that kstrim installed, otherwise as its Deployment tells.
     pub release: Option<String>,
     /// Whether its current revision is available.
     pub available: bool,
@@ -145,6 +145,17 @@ pub(crate) struct Operator {
     pub image: String,
     /// Whether kstrim created it.
     pub ours: bool,
+    /// Who installed it, and so upgrades it.
+    pub owner: OperatorOwner,
+}
+
+/// Who installed an operator.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct OperatorOwner {
+    /// `kstrim`, `helm`, `olm`, `argo-cd`, `flux` or `by-hand`.
+    pub kind: String,
+    /// For people: `by Helm (release strimzi in namespace strimzi)`.
+    pub description: String,
 }
 
 /// The Kafka resource.

@@ -178,6 +178,11 @@ impl Page {
             }
         }
         self.fact("", Tone::Plain, &operator.image);
+        if !operator.ours {
+            let home =
+                format!("installed {}, runs in namespace {}", operator.owner.description, operator.namespace);
+            self.fact("", Tone::Plain, &home);
+        }
     }
 
     /// `said` is the headline's reason, which is not repeated.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::components::{created_by_kstrim, why};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
-use crate::cluster::ownership;
+use crate::cluster::operator_owner::{self, Owner};
 use crate::command_line::Aim;
 use crate::explain::ready::{self};
 use crate::explain::{self, Answers, Expect, Probe, Scene, Scope, Verdict};
@@ -287,15 +287,16 @@ fn profile(facts: &Facts) -> data::Profile {
 fn operator(scene: &Scene<'_>, verdict: &Verdict) -> Option<data::Operator> {
     let found = scene.operator()?;
     let reason = why(ready::operator(scene, verdict));
-    let tag = found.image().rsplit_once(':').map(|(_, tag)| tag.split('@').next().unwrap_or(tag));
+    let owner = Owner::of(found.0.json());
     Some(data::Operator {
         name: found.0.name().to_owned(),
         namespace: found.0.namespace().to_owned(),
-        release: ownership::release(found.0.json()).or(tag).map(str::to_owned),
+        release: operator_owner::release_text(found.0),
         available: reason.is_none(),
         reason,
         image: found.image().to_owned(),
         ours: created_by_kstrim(found.0),
+        owner: data::OperatorOwner { kind: owner.kind().to_owned(), description: owner.to_string() },
     })
 }
 

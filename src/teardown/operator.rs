@@ -9,7 +9,7 @@ use super::orphans::Orphans;
 use super::{Scope, few, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
 use crate::cluster::session::Session;
-use crate::cluster::{finalizers, operators, ownership};
+use crate::cluster::{existing_operator, finalizers, operators, ownership};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::object::text;
@@ -71,6 +71,7 @@ impl Task<Session> for Operator {
         }
         let pods = self.orphans.dependents(cx, cx.list(&pods_path(cx), "list what kstrim created").await?);
         let Some(pod) = pods.first() else {
+            existing_operator::remember(cx, false)?;
             return Ok(Doneness::Done("no operator of kstrim's is left".into()));
         };
         self.orphans.sweep(cx, SELECTOR, &pods).await?;

@@ -16,6 +16,7 @@ mod diagnose;
 mod doctor;
 mod doctor_fixes;
 mod down;
+mod existing_operator;
 mod exit_codes;
 mod fakes_api;
 mod fakes_faithful;

@@ -240,7 +240,6 @@ fn a_foreign_profile_is_rejected_or_adopted() {
 fn foreign_objects_are_rejected_or_adopted() {
     let cases = [
         ("namespace", "kafka", "KS-NAMESPACE-FOREIGN"),
-        ("deployment", "strimzi-cluster-operator", "KS-OPERATOR-FOREIGN"),
         ("kafka", "my-cluster", "KS-KAFKA-FOREIGN"),
         ("crd", "kafkas.kafka.strimzi.io", "KS-CRDS-FOREIGN"),
     ];
@@ -256,6 +255,17 @@ fn foreign_objects_are_rejected_or_adopted() {
         events(&mut test, ["up", "--adopt"], 0);
         same(&before, &state(&test), "adopted, and changed");
     }
+}
+
+/// An operator that is no longer kstrim's watches the namespace: it is used as it is.
+#[test]
+fn an_operator_that_became_somebody_elses_is_used() {
+    let mut test = ready();
+    disown(&test, "deployment", "strimzi-cluster-operator");
+    let before = state(&test);
+    events(&mut test, ["up"], 0);
+    assert_eq!(written(&test), Vec::<String>::new());
+    same(&before, &state(&test), "used, and changed");
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub fn run(c: &mut Cluster) {
         c.writes_in = Some(operator.speaks);
         for key in c.keys(KAFKAS, "") {
             let ns = key.split('/').nth(1).unwrap_or("").to_owned();
-            if operator.watches.iter().any(|w| w == "*" || *w == ns) {
+            let watched = operator.watches.iter().any(|w| w == "*" || *w == ns);
+            if watched && selects(&operator.deployment, &c.objects[&key]) {
                 reconcile(c, &key, operator);
             }
         }
@@ -110,13 +111,34 @@ fn find(c: &mut Cluster) -> Vec<Operator> {
         if all.iter().any(|other| other.deployment["metadata"]["uid"] == deployment["metadata"]["uid"]) {
             continue;
         }
-        let watches = match desired::env(&deployment, "STRIMZI_NAMESPACE") {
+        let watches = match watched(&deployment) {
             Some(list) if !list.is_empty() => list.split(',').map(|w| w.trim().to_owned()).collect(),
-            _ => vec![ns.to_owned()],
+            Some(_) => vec!["*".to_owned()],
+            None => vec![ns.to_owned()],
         };
         all.push(Operator { uid, watches, deployment, speaks });
     }
     all
+}
+
+/// What `STRIMZI_NAMESPACE` is: a value, or the annotation of the pods in which the Operator Lifecycle Manager lists
+/// namespaces, none for all. `None`: the operator's own, by its field.
+fn watched(deployment: &Value) -> Option<String> {
+    if let Some(list) = desired::env(deployment, "STRIMZI_NAMESPACE").filter(|list| !list.is_empty()) {
+        return Some(list);
+    }
+    let template = &deployment["spec"]["template"];
+    let env = template["spec"]["containers"][0]["env"].as_array()?;
+    let field = text(env.iter().find(|e| e["name"] == "STRIMZI_NAMESPACE")?, "/valueFrom/fieldRef/fieldPath");
+    let name = field.strip_prefix("metadata.annotations['")?.strip_suffix("']")?;
+    Some(template["metadata"]["annotations"][name].as_str().unwrap_or_default().to_owned())
+}
+
+/// Whether a resource has the labels of `STRIMZI_CUSTOM_RESOURCE_SELECTOR`.
+fn selects(deployment: &Value, resource: &Value) -> bool {
+    let selector = desired::env(deployment, "STRIMZI_CUSTOM_RESOURCE_SELECTOR").unwrap_or_default();
+    let mut labels = selector.split(',').filter_map(|label| label.split_once('='));
+    labels.all(|(name, value)| resource["metadata"]["labels"][name] == value)
 }
 
 /// What the operator needs first: the Lease of its leader election, and the Kafka resources.

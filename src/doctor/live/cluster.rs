@@ -106,12 +106,21 @@ pub(crate) async fn namespace(ground: &Ground, cluster: &Cluster) -> Outcome {
     }
     match &cluster.status.namespace {
         None => Outcome::skipped(format!("there is no namespace {} yet", ground.settings.target.namespace)),
+        Some(namespace) if !namespace.ours && prepared(ground, cluster) => {
+            Outcome::ok(format!("{}, which its operator watches by name", namespace.name))
+        }
         Some(namespace) if !namespace.ours => {
             let what = format!("the namespace {}", namespace.name);
             foreign(ground, errors::NAMESPACE_FOREIGN, &what, "--namespace")
         }
         Some(namespace) => Outcome::ok(format!("{}, kstrim's", namespace.name)),
     }
+}
+
+/// Whether an operator that kstrim did not install was given the namespace.
+fn prepared(ground: &Ground, cluster: &Cluster) -> bool {
+    let namespace = ground.settings.target.namespace.as_str();
+    super::strimzi::existing(ground, cluster).is_some_and(|operator| operator.names(namespace))
 }
 
 #[cfg(test)]

@@ -112,7 +112,9 @@ impl<'a> Live<'a> {
     /// Read the cluster, and tell the ground what only the cluster knows: state and owner of the profile.
     pub(crate) async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
         let found = Self::cluster(ground, looker).await;
-        ground.installed_is(installed(ground));
+        let existing = found.as_ref().ok().and_then(|cluster| strimzi::existing(ground, cluster)?.release());
+        let existing = existing.map(|release| release.version.clone());
+        ground.installed_is(installed(ground).or(existing));
         Self { ground, found, asked: looker.is_ok(), ms: super::ms(began) }
     }
 

@@ -4,13 +4,13 @@ use futures_util::future::join_all;
 
 use super::{Cluster, findings, foreign};
 use crate::checks::Ground;
-use crate::cluster::installation;
-use crate::cluster::refusals;
+use crate::cluster::existing_operator::ExistingOperator;
+use crate::cluster::{installation, operator_refusals, refusals};
 use crate::doctor::data::Outcome;
 use crate::errors;
 use crate::failure::{Failure, Kind};
-use crate::kube::Kind as ObservedKind;
 use crate::kube::cluster::Crd;
+use crate::kube::{Kind as ObservedKind, Object};
 
 /// Definitions that every release has and kstrim uses; node pools exist since 0.36, and only [`NEEDED`] of this
 /// release decides about them.
@@ -44,10 +44,22 @@ pub(crate) async fn crds(ground: &Ground, cluster: &Cluster) -> Outcome {
         return wrong(format!("the resource definition {} is not Established", crd.0.name()));
     }
     if let Some(crd) = all.iter().find(|c| !installation::by_kstrim(c.0.json())) {
+        if existing(ground, cluster).is_some() {
+            return Outcome::ok(format!("{} are Established, not created by kstrim, and used", all.len()));
+        }
         let what = format!("the resource definition {}", crd.0.name());
         return foreign(ground, errors::CRDS_FOREIGN, &what, "--profile");
     }
     Outcome::ok(format!("{} are Established", all.len()))
+}
+
+/// The operator that kstrim did not install and uses.
+pub(super) fn existing(ground: &Ground, cluster: &Cluster) -> Option<ExistingOperator> {
+    let (snapshot, target) = (cluster.snapshot(), &ground.settings.target);
+    let (namespace, name) = (target.namespace.as_str(), target.cluster.as_str());
+    let kafka = snapshot.kafka(namespace, name).map(|kafka| kafka.0);
+    let operators: Vec<Object> = snapshot.operators().map(|operator| operator.0.clone()).collect();
+    ExistingOperator::among(&operators, namespace, kafka, installation::by_kstrim)
 }
 
 /// The operator is available.
@@ -72,17 +84,24 @@ pub(crate) async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
             .hint(format!("install it: {}", refusals::up_of(&ground.settings.target))),
         );
     };
+    let existing = existing(ground, cluster);
     if !operator.ours {
-        let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
         let target = &ground.settings.target;
-        if operator.namespace != target.namespace.as_str() && !ground.settings.adopt {
-            return Outcome::failed(&refusals::looked_after(target, &what, refusals::up_of(target)));
+        let Some(found) = &existing else {
+            let what = format!("the operator {} in namespace {}", operator.name, operator.namespace);
+            return foreign(ground, errors::OPERATOR_FOREIGN, &what, "--namespace");
+        };
+        if found.release().is_none() {
+            let release = operator.release.as_deref();
+            return Outcome::failed(&operator_refusals::unknown_release(target, found, release));
         }
-        return foreign(ground, errors::OPERATOR_FOREIGN, &what, "--namespace");
     }
+    let installed = existing.map_or_else(String::new, |found| {
+        format!(", installed {}: kstrim uses it and does not change it", found.owner)
+    });
     let release = operator.release.as_deref().unwrap_or("of an unknown release");
     match &operator.reason {
-        None => Outcome::ok(format!("Strimzi {release} is available")),
+        None => Outcome::ok(format!("Strimzi {release} is available{installed}")),
         Some(reason) => Outcome::warning(
             &Failure::new(
                 errors::OPERATOR_NOT_READY,
@@ -111,7 +130,7 @@ pub(crate) async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     let mut denied = Vec::new();
     for ((verb, what), answer) in questions.iter().zip(answers) {
         match answer {
-            Ok(answer) if answer == "no" => denied.push(format!("auth can-i {verb} {what} --as={user}: no")),
+            Ok(answer) if answer == "no" => denied.push(format!("{verb} {what}")),
             Ok(_) => {}
             Err(error) => return Outcome::skipped(error.message),
         }
@@ -119,12 +138,17 @@ pub(crate) async fn rbac(ground: &Ground, cluster: &Cluster) -> Outcome {
     if denied.is_empty() {
         return Outcome::ok("it has the required permissions");
     }
+    if let Some(found) = existing(ground, cluster) {
+        return Outcome::failed(&operator_refusals::forbidden(target, &found, &user, &denied));
+    }
     let failure = Failure::new(
         errors::OPERATOR_FORBIDDEN,
         Kind::Task,
         format!("the operator does not have the required permissions in namespace {namespace}"),
     );
-    let failure = denied.into_iter().fold(failure, Failure::because);
+    let failure = denied
+        .into_iter()
+        .fold(failure, |failure, what| failure.because(format!("auth can-i {what} --as={user}: no")));
     Outcome::failed(&failure.hint(format!(
         "its RoleBindings are missing or name another namespace; apply them again: {}",
         refusals::up_of(target)

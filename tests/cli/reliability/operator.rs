@@ -75,13 +75,21 @@ pub fn faults() -> Vec<Fault> {
         ),
         fault(
             "operator-foreign",
-            "somebody else's operator is in the namespace",
+            "somebody else's operator is in the namespace, and scaled to 0",
             Ready,
-            |t| disown(t, "deployment", "strimzi-cluster-operator"),
-            Named("KS-OPERATOR-FOREIGN", 5),
+            |t| {
+                disown(t, "deployment", "strimzi-cluster-operator");
+                scale(t, 0);
+            },
+            Named("KS-OPERATOR-STOPPED", 3),
             All,
         )
-        .then(&["up", "--adopt"]),
+        .cured_by(|t| {
+            scale(t, 1);
+            let labels = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "kstrim"}}});
+            let patch = format!("patch deployment strimzi-cluster-operator -n kafka --type=merge -p {labels}");
+            kubectl(t, &patch).expect(0);
+        }),
         fault(
             "operator-elsewhere",
             "another namespace is requested than the one that Strimzi is in",
@@ -204,4 +212,11 @@ pub fn faults() -> Vec<Fault> {
         .by(&["up", "--kafka", "4.2.0"])
         .then(&["up", "--kafka", "4.2.0"]),
     ]
+}
+
+/// Scale the operator.
+fn scale(t: &Test, replicas: u8) {
+    let patch = json!({"spec": {"replicas": replicas}});
+    kubectl(t, &format!("patch deployment strimzi-cluster-operator -n kafka --type=merge -p {patch}"))
+        .expect(0);
 }
