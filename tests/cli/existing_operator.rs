@@ -10,7 +10,6 @@ use crate::support::{
 };
 use crate::{doctor, support};
 
-const OPERATOR: &str = "strimzi-cluster-operator";
 const NEWEST: (&str, &[&str], &[&str]) = ("1.2.0", &["4.2.0", "4.2.1", "4.3.0", "4.3.1"], &["v1"]);
 
 /// How an operator is installed.
