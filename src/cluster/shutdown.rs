@@ -26,7 +26,9 @@ pub(crate) async fn shut_down(
         return Err(unclean("minikube does not see all of its nodes".to_owned()));
     }
     progress("stopping the kubelet".to_owned());
-    for (node, output) in nodes.iter().zip(try_join_all(nodes.iter().map(|n| minikube.stop_kubelet(n))).await?) {
+    for (node, output) in
+        nodes.iter().zip(try_join_all(nodes.iter().map(|n| minikube.stop_kubelet(n))).await?)
+    {
         succeeded(&output, || format!("the kubelet of the node {node} could not be stopped"))?;
     }
     let lists = try_join_all(nodes.iter().map(|node| minikube.strimzi_containers(node))).await?;
@@ -81,7 +83,9 @@ fn succeeded(output: &Output, what: impl FnOnce() -> String) -> Result<()> {
 
 /// The failure of a shutdown that is not clean.
 pub(crate) fn unclean(cause: String) -> Box<Failure> {
-    Box::new(Failure::new(errors::PROFILE_UNCLEAN, Kind::Task, "Kafka was not shut down cleanly").because(cause))
+    Box::new(
+        Failure::new(errors::PROFILE_UNCLEAN, Kind::Task, "Kafka was not shut down cleanly").because(cause),
+    )
 }
 
 /// Let Kubernetes start again what a shutdown has ended that was not finished.

@@ -349,10 +349,8 @@ impl Invocation {
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its
 /// lock. A profile that kstrim has never had to do with gets no directory from a mere look.
 fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
-    let changes = matches!(
-        verb,
-        "up" | "down" | "upgrade" | "add" | "remove" | "stop" | "start" | "pause" | "unpause"
-    );
+    let changes =
+        matches!(verb, "up" | "down" | "upgrade" | "add" | "remove" | "stop" | "start" | "pause" | "unpause");
     if verb != "up" && !paths.folder().is_dir() {
         return EventLog::none();
     }

@@ -81,7 +81,8 @@ fn absent(cx: &Session) -> Box<Failure> {
 }
 
 fn half_made(cx: &Session) -> Box<Failure> {
-    let message = format!("the profile {} is only partly created: its first start was interrupted", cx.profile());
+    let message =
+        format!("the profile {} is only partly created: its first start was interrupted", cx.profile());
     Box::new(
         Failure::new(errors::PROFILE_HALF_MADE, Kind::Task, message)
             .hint(format!("finish it: {}", refusals::up(cx)))

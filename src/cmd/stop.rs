@@ -114,7 +114,8 @@ async fn agreed(cx: &Session, args: &Halt, verb: &'static str, others: &[String]
         return Ok(());
     }
     let (doing, done) = if verb == "stop" { ("stops", "stopped") } else { ("pauses", "paused") };
-    let what = format!("This also {doing} what kstrim did not create in the minikube profile {}", cx.profile());
+    let what =
+        format!("This also {doing} what kstrim did not create in the minikube profile {}", cx.profile());
     if args.yes {
         cx.emit.warn(format!("{what}: {}", others.join("; ")));
         return Ok(());

@@ -141,7 +141,8 @@ async fn topic(cx: &Context) {
 }
 
 fn no_kafka(cx: &Context) -> Box<Failure> {
-    let message = format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace());
+    let message =
+        format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace());
     Box::new(
         Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, message)
             .because(format!("the profile {} runs without it", cx.profile()))

@@ -40,8 +40,7 @@ impl Begun {
         let minikube = cx.minikube.with_runner(runner);
         let nodes = self.kubelets.take();
         let resumed = shutdown::resume(&minikube, &nodes).await;
-        let unpaused =
-            if self.pause.take() { rest::unpause(&minikube, cx.profile()).await } else { Ok(()) };
+        let unpaused = if self.pause.take() { rest::unpause(&minikube, cx.profile()).await } else { Ok(()) };
         match resumed.and(unpaused) {
             Ok(()) => {
                 // If the journal cannot be written, the next writer reports the error.
@@ -172,7 +171,8 @@ impl Task<Session> for Pause {
         }
         rest::note(cx, Some(How::Pausing.now()))?;
         self.0.pause.set(true);
-        let instead = |failure: Failure| failure.hint(format!("stop it instead: {}", cx.target.kstrim("stop")));
+        let instead =
+            |failure: Failure| failure.hint(format!("stop it instead: {}", cx.target.kstrim("stop")));
         let paused = rest::run(&cx.minikube, cx.profile(), &cx.minikube.pause_cmd()).await;
         paused.map_err(|failure| match failure.id == errors::PROFILE_PAUSE {
             true => Box::new(instead(*failure)),
@@ -183,7 +183,8 @@ impl Task<Session> for Pause {
             State::Paused => {}
             _ => {
                 return Err(Box::new(
-                    cannot(cx, Kind::Task).because("minikube pause succeeded, but minikube does not report it as paused"),
+                    cannot(cx, Kind::Task)
+                        .because("minikube pause succeeded, but minikube does not report it as paused"),
                 ));
             }
         }

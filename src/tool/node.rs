@@ -222,7 +222,9 @@ mod tests {
             {"id": "a5", "labels": {"app": "theirs", "io.kubernetes.pod.name": "t"}},
             {"id": "a6", "labels": null}]}"#;
         let one = |id: &str, pod: &str, name: &str| {
-            format!(r#"{{"id": "{id}", "podSandboxId": "{pod}", "metadata": {{"name": "{name}", "attempt": 0}}}}"#)
+            format!(
+                r#"{{"id": "{id}", "podSandboxId": "{pod}", "metadata": {{"name": "{name}", "attempt": 0}}}}"#
+            )
         };
         let running = [
             one("01", "a1", "kafka"),
@@ -234,7 +236,8 @@ mod tests {
             one("07; reboot", "a2", "kafka"),
             one("08", "a4", "zookeeper"),
         ];
-        let found = containers(pods, &format!(r#"{{"containers": [{}]}}"#, running.join(","))).expect("parsed");
+        let found =
+            containers(pods, &format!(r#"{{"containers": [{}]}}"#, running.join(","))).expect("parsed");
         let found: Vec<(&str, &str, Stage)> =
             found.iter().map(|c| (c.id.as_str(), c.pod.as_str(), c.stage)).collect();
         assert_eq!(

@@ -69,11 +69,9 @@ fn brokers_are_shut_down_before_the_machine_and_everything_is_there_again() {
     test.forget_calls();
     let lines = events(&mut test, ["start"], 0);
     let done = outcomes(&lines);
-    assert_eq!(
-        ["cluster", "kafka", "smoke", "ready"].map(|task| done[task].as_str()),
-        ["done"; 4],
-        "{done:?}"
-    );
+    assert_eq!((done["cluster"].as_str(), done["smoke"].as_str()), ("done", "done"), "{done:?}");
+    // Both wait only if the brokers and the entity operator need longer than minikube.
+    assert!(["kafka", "ready"].iter().all(|task| done[*task].ends_with("done")), "{done:?}");
     assert_eq!(halting(&test), ["start"]);
     assert!(lines.last().expect("a line")["next"]["bootstrap"].is_string(), "{lines:#?}");
     same(&before, &state(&test), "start");
@@ -119,7 +117,8 @@ fn status_tells_what_rests_and_since_when() {
         assert!(since.is_string() && since.as_str() <= document["time"].as_str(), "{since}");
         assert_eq!(document["next"], json!([format!("kstrim {up}")]));
         let text = kstrim(&mut test, ["status"]).expect(0).stdout;
-        let line = format!("kstrim: {state} since {}", since.as_str().unwrap_or_default().get(..16).unwrap_or(""));
+        let line =
+            format!("kstrim: {state} since {}", since.as_str().unwrap_or_default().get(..16).unwrap_or(""));
         assert!(text.contains(&line) && text.contains("ago), created by kstrim"), "{line}: {text}");
         // Every other command says what to run.
         let run = kstrim(&mut test, ["topic", "list"]).expect(3);
@@ -198,7 +197,12 @@ fn a_machine_that_cannot_freeze_is_told_and_runs_on() {
     let fails = Action::Exit { code: 80, stdout: format!("{stdout}\n"), stderr: String::new() };
     test.rescenario(|s| {
         s.no_freezer = false;
-        s.faults.push(Fault { program: "minikube".into(), args: "pause -A".into(), nth: Some(1), action: fails });
+        s.faults.push(Fault {
+            program: "minikube".into(),
+            args: "pause -A".into(),
+            nth: Some(1),
+            action: fails,
+        });
     });
     let lines = events(&mut test, ["pause"], 1);
     assert_eq!(failure(&lines), "KS-PROFILE-PAUSE", "{}", told(&lines));
@@ -219,7 +223,12 @@ fn a_broker_that_does_not_end_is_told_and_the_machine_stops() {
     let mut test = ready();
     let fails = Action::Exit { code: 1, stdout: String::new(), stderr: "ssh: no route".into() };
     test.rescenario(|s| {
-        s.faults.push(Fault { program: "minikube".into(), args: "systemctl stop".into(), nth: None, action: fails });
+        s.faults.push(Fault {
+            program: "minikube".into(),
+            args: "systemctl stop".into(),
+            nth: None,
+            action: fails,
+        });
     });
     let lines = events(&mut test, ["stop"], 0);
     assert!(warnings(&lines).contains("not shut down cleanly"), "{lines:#?}");

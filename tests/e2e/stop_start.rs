@@ -45,7 +45,11 @@ fn messages_topics_users_and_port_forwards_survive() {
     run.events().verified(10);
     let log = broker_log(&ground);
     // `Skipping recovery of N logs from DIR since clean shutdown file was found`.
-    assert!(log.contains("clean shutdown file was found"), "no clean shutdown in the log of {}: {log}", profile());
+    assert!(
+        log.contains("clean shutdown file was found"),
+        "no clean shutdown in the log of {}: {log}",
+        profile()
+    );
     let after = ground.kubectl_json(&["get", "kafka", "my-cluster", "-n", "kafka"]);
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);

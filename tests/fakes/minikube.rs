@@ -453,12 +453,7 @@ fn pause(place: &Place, out: &mut Out, args: &Args, pause: bool) -> Done {
     } else if host == Some(Host::Paused) {
         thaw(place, &mut place.lock(), &name);
     }
-    out.step_of(
-        1,
-        1,
-        "Done",
-        &format!("{done} 7 containers{of}"),
-    )?;
+    out.step_of(1, 1, "Done", &format!("{done} 7 containers{of}"))?;
     Ok(0)
 }
 

@@ -66,7 +66,9 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             let of = of.map_or("", |pod| text(pod, "/metadata/name"));
             let stubborn = place.scenario.stubborn.iter().any(|part| of.contains(part.as_str()));
             let code = if stubborn { 137 } else { 143 };
-            io.line(&json!({"status": {"id": id, "state": "CONTAINER_EXITED", "exitCode": code}}).to_string())?;
+            io.line(
+                &json!({"status": {"id": id, "state": "CONTAINER_EXITED", "exitCode": code}}).to_string(),
+            )?;
         }
         ["sudo", program, "init", "phase", "control-plane", "apiserver", "--config", config]
             if program.ends_with("/kubeadm") && *config == "/var/tmp/minikube/kubeadm.yaml" =>
