@@ -150,12 +150,12 @@ impl Page {
             true => ", created by kstrim",
             false => ", not created by kstrim",
         };
-        let since = profile.since.map(|at| {
-            let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
-            format!(" since {} ({} ago)", at.strftime("%Y-%m-%dT%H:%M:%SZ"), duration::ticking(ago))
-        });
-        let state = format!("{state}{}", since.unwrap_or_default());
         self.fact("Profile", tone, &format!("{}: {state}{whose}", profile.name));
+        if let Some(at) = profile.since {
+            let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            self.fact("", tone, &format!("since {at} ({} ago)", duration::ticking(ago)));
+        }
         let mut has = Vec::new();
         has.extend(profile.driver.clone());
         has.extend(profile.memory_mb.map(|m| format!("{m} MiB")));
