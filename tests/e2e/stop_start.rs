@@ -72,7 +72,7 @@ fn messages_topics_users_and_port_forwards_survive() {
     ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
 }
 
-/// The machine of the ground has no freezer: it is told, and everything runs on. One that has is paused.
+/// Where the machine has a freezer, it is paused; where it has none, that is told, and everything runs on.
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_pause_is_whole_or_not_at_all() {
