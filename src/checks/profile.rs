@@ -73,6 +73,16 @@ fn judge_state(
     let told = |id, kind, message: String| Failure::new(id, kind, message).hint(format!("continue: {up}"));
     let warn = |id, message: String| Verdict::Warn(Box::new(told(id, Kind::Task, message)));
     let fail = |id, message: String| Verdict::Fail(Box::new(told(id, Kind::Task, message)));
+    let rests = |id, state, verb| {
+        let message = format!("the profile {name} is {state}");
+        // `up` is about to start it.
+        match claimed && target.again().verb() != Some("up") {
+            true => Verdict::Warn(Box::new(
+                Failure::new(id, Kind::Task, message).hint(format!("{verb} it: {}", target.kstrim(verb))),
+            )),
+            false => warn(id, message),
+        }
+    };
     let half = |taken_up: bool| {
         let kind = if claimed || taken_up { Kind::Task } else { Kind::Foreign };
         let message = format!(
@@ -99,8 +109,8 @@ fn judge_state(
             Verdict::Ok(format!("{name} is running: {}, {} MiB, {} CPUs", p.driver, p.memory_mb, p.cpus))
         }
         (_, State::Running) => Verdict::Ok(format!("{name} is running")),
-        (_, State::Stopped) => warn(errors::PROFILE_STOPPED, format!("the profile {name} is stopped")),
-        (_, State::Paused) => warn(errors::PROFILE_PAUSED, format!("the profile {name} is paused")),
+        (_, State::Stopped) => rests(errors::PROFILE_STOPPED, "stopped", "start"),
+        (_, State::Paused) => rests(errors::PROFILE_PAUSED, "paused", "unpause"),
         (_, State::Partial) => fail(
             errors::PROFILE_PARTIAL,
             format!("the machine of profile {name} is running, but its control plane is not"),

@@ -12,6 +12,7 @@ mod examples;
 mod explain;
 mod logs;
 mod look_inside;
+mod rest;
 mod run;
 mod stream;
 mod tools;
@@ -37,6 +38,7 @@ pub(crate) use doctor::Doctor;
 pub(crate) use explain::Explain;
 pub(crate) use logs::{Component, LogFormat, Logs, Tail};
 pub(crate) use look_inside::{Diff, Env, Kubectl, Part, Render, ShellName};
+pub(crate) use rest::{Halt, Restart};
 pub(crate) use run::{NeededTopic, Run};
 pub(crate) use stream::{Consume, Isolation, Produce, Summary};
 pub(crate) use tools::{Tools, ToolsInstall, ToolsRemove, ToolsVerb};
@@ -64,6 +66,10 @@ Quickstart:
   up           Create a verified Kafka cluster: start minikube, install Strimzi, run a smoke test
   smoke-test   Produce messages, consume them and verify them
   status       Show the state of profile, operator, Kafka, pods, topics and addresses
+  stop         Shut the brokers down and stop the machine; everything is kept
+  start        Start it again, as it was, and verify Kafka
+  pause        Freeze everything in the machine, which keeps its memory
+  unpause      Let it go on, and verify Kafka
   down         Delete what `up` created
 
 Use the cluster:
@@ -249,6 +255,25 @@ pub enum Command {
         after_help = "Examples:\n  kstrim user create app\n  kstrim user show app --export ./app-client\n  kstrim user delete app"
     )]
     User(User),
+    /// Shut the brokers down and stop the machine; everything is kept
+    ///
+    /// Brokers are shut down cleanly before the minikube profile is stopped. Messages, topics, users and settings are kept:
+    /// `kstrim start` continues with them.
+    #[command(after_help = rest::STOP_EXAMPLES)]
+    Stop(Halt),
+    /// Start a stopped profile again, as it was, and verify Kafka
+    ///
+    /// Changes no settings and needs no network. Waits until everything is ready and runs a smoke test.
+    #[command(after_help = rest::START_EXAMPLES)]
+    Start(Restart),
+    /// Freeze everything in the machine, which keeps its memory
+    ///
+    /// Frozen processes need no CPU, and continue within seconds with `kstrim unpause`.
+    #[command(after_help = rest::PAUSE_EXAMPLES)]
+    Pause(Halt),
+    /// Let a paused profile go on, and verify Kafka
+    #[command(after_help = rest::UNPAUSE_EXAMPLES)]
+    Unpause(Restart),
     /// Delete what `up` created
     ///
     /// Deletes the minikube profile if kstrim created it. If it does not exist, that is not an error.

@@ -40,6 +40,9 @@ pub(crate) struct ProfileState {
     /// completed while that runs; a run that created nothing removes it again.
     #[serde(default)]
     pub made: Option<Made>,
+    /// Since when the profile is stopped or paused, if kstrim did that. The machine itself tells whether it still is.
+    #[serde(default)]
+    pub rest: Option<Rest>,
     /// Whether a `minikube start` began that is not known to have succeeded. The API server answers long
     /// before that end, and a start that is killed in between leaves a node without network.
     #[serde(default)]
@@ -74,6 +77,41 @@ pub(crate) struct ProfileState {
     /// By task id.
     #[serde(default)]
     pub tasks: Entries,
+}
+
+/// That kstrim stopped or paused the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    /// How far that is.
+    pub how: How,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// How far a profile is on its way to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum How {
+    /// `kstrim stop` has begun to end what runs in it.
+    Stopping,
+    /// Its machine is stopped.
+    Stopped,
+    /// `kstrim pause` has begun to freeze it.
+    Pausing,
+    /// It is paused.
+    Paused,
+}
+
+impl How {
+    /// That this began, or was finished, now.
+    pub(crate) fn now(self) -> Rest {
+        Rest { how: self, since: Timestamp::now() }
+    }
+
+    /// Whether it is not finished: then only a start brings the profile back to order.
+    pub(crate) fn is_unfinished(self) -> bool {
+        matches!(self, How::Stopping | How::Pausing)
+    }
 }
 
 /// What identifies the profile that kstrim created, readable with nothing running. A profile of the same name that
@@ -127,6 +165,7 @@ impl JournalFile {
             release: None,
             profile_is_ours: false,
             made: None,
+            rest: None,
             start_unfinished: false,
             never_whole: false,
             cluster_uid: None,

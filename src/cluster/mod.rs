@@ -6,6 +6,7 @@
 //!    ├─ connection, api_server   does the API server respond, and if not, what does minikube say?
 //!    ├─ profile_owner, journal, first_start, lost_machine
 //!    │                           is this minikube profile the one that kstrim created?
+//!    ├─ rest ─ shutdown          a profile that is stopped or paused, and what ends in it before
 //!    ├─ ownership ─ installation who owns this object? -> Owned (path, uid, resourceVersion)
 //!    │      ├─ change, adopt     delete, patch, create: only with an Owned, only the object that was read
 //!    │      └─ lease             one changing command at a time, across machines
@@ -51,6 +52,8 @@ pub(crate) mod profile_owner;
 pub(crate) mod refusals;
 pub(crate) mod remediation;
 pub(crate) mod remote_operator;
+pub(crate) mod rest;
 pub(crate) mod rollout;
 pub(crate) mod session;
+pub(crate) mod shutdown;
 pub(crate) mod wait;

@@ -245,6 +245,7 @@ pub(crate) fn forget(journal: &mut ProfileState) {
     journal.made = None;
     journal.never_whole = false;
     journal.start_unfinished = false;
+    journal.rest = None;
 }
 
 /// The container engine that a driver currently uses; `None` if there is none, or it does not respond.

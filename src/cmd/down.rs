@@ -157,7 +157,11 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
             return Err(Box::new(
                 Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, "the cluster cannot be inspected")
                     .because(why)
-                    .hint(format!("start it, then try again: {}", target.minikube("start")))
+                    .hint(if owner.is_ours() {
+                        format!("start it, then try again: {}", target.kstrim("start"))
+                    } else {
+                        format!("start it, then try again: {}", target.minikube("start"))
+                    })
                     .hint(if owner.is_ours() {
                         format!("or delete everything: {}", target.kstrim("down"))
                     } else {

@@ -380,7 +380,10 @@ impl Invocation {
 
     /// Say how to go on, where going on makes sense.
     fn resumable(&self, mut failure: Failure) -> Failure {
-        let goes_on = matches!(self.verb, "up" | "down" | "upgrade" | "add" | "remove" | "run");
+        let goes_on = matches!(
+            self.verb,
+            "up" | "down" | "upgrade" | "add" | "remove" | "run" | "stop" | "start" | "pause" | "unpause"
+        );
         if failure.kind == Kind::Timeout && goes_on {
             let target = &self.target;
             failure = failure.hint(format!("for details: {}", target.kstrim("status")));
@@ -398,7 +401,8 @@ impl Invocation {
 /// The profile's log of this verb's last run. That of a verb that changes something begins with its
 /// lock. A profile that kstrim has never had to do with gets no directory from a mere look.
 fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
-    let changes = matches!(verb, "up" | "down" | "upgrade" | "add" | "remove");
+    let changes =
+        matches!(verb, "up" | "down" | "upgrade" | "add" | "remove" | "stop" | "start" | "pause" | "unpause");
     if verb != "up" && !paths.folder().is_dir() {
         return EventLog::none();
     }

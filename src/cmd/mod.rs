@@ -30,11 +30,14 @@ pub(crate) mod plan;
 pub(crate) mod produce;
 pub(crate) mod remove;
 pub(crate) mod render;
+mod rest;
 pub(crate) mod run;
 pub(crate) mod scale;
 pub(crate) mod set;
 pub(crate) mod smoke_test;
+pub(crate) mod start;
 pub(crate) mod status;
+pub(crate) mod stop;
 pub(crate) mod streaming;
 pub(crate) mod tools;
 pub(crate) mod topic;
@@ -56,7 +59,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command, Global, OutputMode};
-use crate::command_line::TARGET;
+use crate::cluster::profile_owner;
+use crate::command_line::{CommandLine, TARGET};
 use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
@@ -65,6 +69,7 @@ use crate::report::failure_block;
 use crate::terminal::output;
 use crate::terminal::style::Look;
 use crate::terminal::table::Table;
+use crate::tool::minikube_output::State;
 
 /// Parse the command line, run the verb, give its exit code.
 pub fn main() -> ExitCode {
@@ -207,6 +212,10 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Upgrade(args) => block_on(upgrade::run(&global, &args)),
         Command::User(args) => block_on(user::run(&global, &args)),
         Command::Doctor(args) => block_on(doctor::run(&global, &args)),
+        Command::Stop(args) => block_on(stop::stop(&global, &args)),
+        Command::Start(args) => block_on(start::start(&global, &args)),
+        Command::Pause(args) => block_on(stop::pause(&global, &args)),
+        Command::Unpause(args) => block_on(start::unpause(&global, &args)),
         Command::Down(args) => block_on(down::run(&global, &args)),
         Command::Plan(args) => block_on(plan::run(&global, &args)),
         Command::Diff(args) => block_on(diff::run(&global, &args)),
@@ -318,6 +327,16 @@ fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
+/// The command that brings a profile back that does not answer.
+async fn to_start(cx: &crate::cluster::session::Session) -> CommandLine {
+    let ours = profile_owner::is_made(cx);
+    match cx.minikube.status().await {
+        Ok(State::Stopped) if ours => cx.target.kstrim("start"),
+        Ok(State::Paused) if ours => cx.target.kstrim("unpause"),
+        _ => crate::cluster::refusals::up(cx),
+    }
+}
+
 /// See that the cluster answers, for verbs that need one.
 async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
     match crate::cluster::connection::connect(cx, false).await? {
@@ -329,7 +348,7 @@ async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
                     Some(_) => {
                         "check that your own kubectl can connect to the cluster with this context".to_owned()
                     }
-                    None => format!("start it: {}", crate::cluster::refusals::up(cx)),
+                    None => format!("start it: {}", to_start(cx).await),
                 }),
         )),
     }

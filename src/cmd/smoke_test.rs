@@ -9,19 +9,14 @@ use crate::cli::{Global, SmokeTest};
 use crate::cluster::access;
 use crate::cluster::brokers;
 use crate::cluster::component_test;
-use crate::cluster::session::Session;
 use crate::config::Target;
 use crate::engine::run::Report;
 use crate::errors;
 use crate::event::{self, ComponentReport, Event, Outcome, TaskInfo};
 use crate::failure::{Failure, Kind, Result};
-use crate::kafka::admin::NewTopic;
 use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
-use crate::kube::Kind as ObservedKind;
-use crate::kube::strimzi::KafkaTopic;
-use crate::names::TopicName;
-use crate::quickstart;
+use crate::quickstart::smoke;
 
 /// Test the running Kafka.
 ///
@@ -93,7 +88,7 @@ async fn test(
 ) -> Result<(Run, Components)> {
     // By the release that runs, not by the newest.
     let cx = living::open(invocation, global).await?.cx;
-    let create = topic_to_create(&cx, &args.topic).await?;
+    let create = smoke::topic_to_create(&cx, &args.topic).await?;
     let plan = &Plan { create, ..plan.clone() };
     let mut lock = None;
     if access::creates_user(&cx).await {
@@ -130,25 +125,4 @@ async fn test(
 struct Components {
     reports: Vec<ComponentReport>,
     failure: Option<Box<Failure>>,
-}
-
-/// The topic that the test may create, in Kafka only: the test deletes it only if Kafka confirms that this request
-/// created it. `None` if a `KafkaTopic` describes it: then the topic operator creates it.
-async fn topic_to_create(cx: &Session, topic: &TopicName) -> Result<Option<NewTopic>> {
-    let mut kinds = brokers::KINDS.to_vec();
-    kinds.push(ObservedKind::KafkaTopic);
-    let snapshot = cx.synced(&kinds).await;
-    let name = topic.as_str();
-    let of_this_kafka = |t: &KafkaTopic<'_>| t.cluster() == Some(cx.cluster());
-    if snapshot.topics(cx.namespace()).any(|t| of_this_kafka(&t) && t.topic() == name) {
-        return Ok(None);
-    }
-    let wanted = quickstart::topic::described(cx, topic, brokers_of(&snapshot, cx));
-    Ok(Some(brokers::new_topic(name, &wanted)))
-}
-
-/// Ready brokers, at most three: the replicas of a topic that is made for the test.
-fn brokers_of(snapshot: &crate::kube::Snapshot, cx: &Session) -> u32 {
-    let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
-    u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }

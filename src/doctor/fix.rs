@@ -18,7 +18,7 @@ use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
 use crate::cluster::journal::JournalFile;
 use crate::cluster::lease::{Lease, Refused};
-use crate::cluster::{lost_machine, ownership, profile_owner};
+use crate::cluster::{lost_machine, ownership, profile_owner, rest};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
@@ -27,7 +27,7 @@ use crate::kube::kubectl::{FIELD_MANAGER, Kubectl};
 use crate::kube::strimzi::PAUSE;
 use crate::kube::{ApiError, ApiErrorKind, Kind as Observed};
 use crate::tool::minikube::{Minikube, StartOptions};
-use crate::tool::minikube_output::Listed;
+use crate::tool::minikube_output::{Listed, State};
 
 /// A possible fix.
 pub(crate) struct Planned {
@@ -232,6 +232,9 @@ impl Planned {
                 }
             }
             Act::Start(minikube, options, profile) => {
+                if minikube.status().await? == State::Paused {
+                    return rest::unpause(minikube, profile).await;
+                }
                 if api_server::is_lost(minikube).await? {
                     api_server::write_anew(minikube, profile, true).await?;
                 }

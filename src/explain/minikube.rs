@@ -121,6 +121,9 @@ const ROWS: &[Row] = &[
                                                            does not work", &[]),
     row("GUEST_STOP_TIMEOUT", errors::PROFILE_STOP, Kind::Task, "the profile {p} could not be stopped",
         &["if its container no longer exists: {delete}"]),
+    row("GUEST_PAUSE", errors::PROFILE_PAUSE, Kind::Task, "the profile {p} could not be paused", &[]),
+    row("GUEST_UNPAUSE", errors::PROFILE_PAUSED, Kind::Task, "the profile {p} could not be unpaused",
+        &["show its log: {logs}"]),
     row("GUEST_PROVISION_NOSPACE", errors::DISK_FULL, Kind::Prerequisite, "no disk space is left for the node",
         &["free some: docker system prune"]),
     row("GUEST_PORT_IN_USE", errors::PORT_IN_USE, Kind::Prerequisite, "another program is using a port \

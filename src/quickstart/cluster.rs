@@ -10,7 +10,7 @@ use super::context::Context;
 use super::nodes;
 use crate::cluster::connection::{connect, follow};
 use crate::cluster::journal::{JournalFile, ProfileState};
-use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals};
+use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, rest};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::engine::task::{Doneness, Task, Timeout};
 use crate::errors;
@@ -66,6 +66,9 @@ impl Task<Context> for Cluster {
         if cut_off(&cx.journal.borrow().state) && !cx.starting() {
             return Ok(Doneness::Pending("an earlier `minikube start` was interrupted".into()));
         }
+        if let Some(why) = rest::unfinished(cx).filter(|_| untouched) {
+            return Ok(Doneness::Pending(why));
+        }
         // Preflight has just talked to it: no need to ask again.
         let known =
             *cx.machine.reached.borrow() == Reached::Api && cx.journal.borrow().state.cluster_uid.is_some();
@@ -117,6 +120,12 @@ impl Task<Context> for Cluster {
             }
             Some(State::Stopped | State::Partial) => {
                 lost_machine::refuse_other_engine(cx, &refusals::up(cx)).await?;
+            }
+            // `minikube start` would let the containers of Kubernetes go on, and no others.
+            Some(State::Paused) => {
+                rest::unpause(&cx.minikube, cx.profile()).await?;
+                rest::note(cx, None)?;
+                return answers(cx).await;
             }
             _ => {}
         }
@@ -371,6 +380,9 @@ async fn answers(cx: &Context) -> Result<()> {
 fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
     journal.state.start_unfinished = yes;
+    if !yes {
+        journal.state.rest = None;
+    }
     journal.save()
 }
 

@@ -7,17 +7,31 @@ use async_trait::async_trait;
 
 use super::context::Context;
 use crate::cluster::access;
-use crate::cluster::brokers::{summary, test};
+use crate::cluster::brokers::{self, summary, test};
+use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::event::{Event, SmokeReport};
 use crate::failure::Result;
+use crate::kafka::admin::NewTopic;
 use crate::kafka::smoke::Plan;
+use crate::kube::strimzi::KafkaTopic;
+use crate::kube::{Kind as ObservedKind, Snapshot};
+use crate::names::TopicName;
 
 /// The task.
 #[derive(Default)]
 pub(crate) struct Smoke {
+    /// Whether a topic that does not exist is created for the test.
+    creates: bool,
     passed: OnceCell<String>,
     report: OnceCell<SmokeReport>,
+}
+
+impl Smoke {
+    /// The test of a Kafka that exists: if it does not have the topic, the test creates it, and deletes it afterwards.
+    pub(crate) fn of_existing() -> Self {
+        Self { creates: true, ..Self::default() }
+    }
 }
 
 #[async_trait(?Send)]
@@ -36,6 +50,7 @@ impl Task<Context> for Smoke {
         let plan = Plan {
             allow_foreign: true,
             timeout: Duration::from_secs(120),
+            create: if self.creates { topic_to_create(cx, &cx.settings.topic).await? } else { None },
             ..Plan::new(run_id, cx.settings.topic.as_str(), &cx.target)
         };
         if let Some(why) = access::settle(cx, cx.settings.topic.as_str()).await? {
@@ -65,4 +80,25 @@ impl Task<Context> for Smoke {
             ),
         ])
     }
+}
+
+/// The topic that a test may create, in Kafka only: the test deletes it only if Kafka confirms that this request
+/// created it. `None` if a `KafkaTopic` describes it: then the topic operator creates it.
+pub(crate) async fn topic_to_create(cx: &Session, topic: &TopicName) -> Result<Option<NewTopic>> {
+    let mut kinds = brokers::KINDS.to_vec();
+    kinds.push(ObservedKind::KafkaTopic);
+    let snapshot = cx.synced(&kinds).await;
+    let name = topic.as_str();
+    let of_this_kafka = |t: &KafkaTopic<'_>| t.cluster() == Some(cx.cluster());
+    if snapshot.topics(cx.namespace()).any(|t| of_this_kafka(&t) && t.topic() == name) {
+        return Ok(None);
+    }
+    let wanted = super::topic::described(cx, topic, brokers_of(&snapshot, cx));
+    Ok(Some(brokers::new_topic(name, &wanted)))
+}
+
+/// Ready brokers, at most three: the replicas of a topic that is made for the test.
+fn brokers_of(snapshot: &Snapshot, cx: &Session) -> u32 {
+    let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
+    u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
 }

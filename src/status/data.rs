@@ -59,6 +59,9 @@ pub(crate) struct Profile {
     pub name: String,
     /// Its state according to minikube.
     pub state: ProfileState,
+    /// Since when it is stopped or paused (UTC, RFC 3339); null if it is neither, or kstrim did not do it.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub since: Option<Timestamp>,
     /// Whether kstrim created it.
     pub ours: bool,
     /// minikube's driver, `docker`.

@@ -1,9 +1,14 @@
 //! The document as text, for any terminal width.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::data::{
     Claim, Component, Finding, Kafka, Level, Node, Operator, Part, Pod, Profile, ProfileState, Status, Topic,
 };
 use crate::event::counted;
+use crate::terminal::duration;
 use crate::terminal::style::{Look, Spans, Tone};
 use crate::terminal::table::Table;
 use crate::terminal::text;
@@ -97,7 +102,7 @@ impl Page {
     }
 
     fn facts(&mut self, status: &Status) {
-        self.profile(&status.profile);
+        self.profile(&status.profile, status.time);
         self.lost_nodes(&status.nodes);
         let (tone, said) = match (&status.api_server.error, status.api_server.answers) {
             (_, true) => (Tone::Good, "answers".to_owned()),
@@ -127,7 +132,7 @@ impl Page {
         self.fact("Versions", Tone::Plain, &versions.join(", "));
     }
 
-    fn profile(&mut self, profile: &Profile) {
+    fn profile(&mut self, profile: &Profile, now: Timestamp) {
         let (tone, state) = match profile.state {
             ProfileState::Absent => (Tone::Warn, "does not exist"),
             ProfileState::Broken => (Tone::Warn, "never started"),
@@ -146,6 +151,11 @@ impl Page {
             false => ", not created by kstrim",
         };
         self.fact("Profile", tone, &format!("{}: {state}{whose}", profile.name));
+        if let Some(at) = profile.since {
+            let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            self.fact("", tone, &format!("since {at} ({} ago)", duration::ticking(ago)));
+        }
         let mut has = Vec::new();
         has.extend(profile.driver.clone());
         has.extend(profile.memory_mb.map(|m| format!("{m} MiB")));

@@ -202,6 +202,11 @@ impl Looker {
         let mut facts = Facts {
             place: self.place.clone(),
             ours,
+            // Every start writes the profile's configuration: what was recorded before is over.
+            rest: self
+                .journal
+                .rest
+                .filter(|rest| self.minikube.configured_at().is_none_or(|at| at <= rest.since)),
             listed,
             state,
             our_kubeconfig: true,

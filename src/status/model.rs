@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::components::{created_by_kstrim, why};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
+use crate::cluster::journal::{How, Rest};
 use crate::cluster::operator_owner::{self, Owner};
 use crate::command_line::Aim;
 use crate::explain::ready::{self};
@@ -43,6 +44,8 @@ pub(crate) struct Facts {
     pub state: Option<State>,
     /// Whether kstrim created the profile.
     pub ours: bool,
+    /// When kstrim stopped or paused it, if nobody has started it since.
+    pub rest: Option<Rest>,
     /// Whether kstrim's own kubeconfig leads to the cluster.
     pub our_kubeconfig: bool,
     /// minikube's version.
@@ -193,6 +196,11 @@ fn standing(
     let Place { profile, namespace, cluster, .. } = &facts.place;
     let command = |words| scene.expect.kstrim(words).to_string();
     let missing = |reason: String| Some(Standing { reason, next: vec![command("up")] });
+    // `up` brings it back, too, but applies its own settings.
+    let rests = |reason: String, verb| {
+        let next = command(if facts.ours { verb } else { "up" });
+        Some(Standing { reason, next: vec![next] })
+    };
     let waiting = |reason: String| {
         // A certain cause has its own hints; otherwise it only needs time.
         let watch = verdict.terminal.is_none().then(|| command("status --watch"));
@@ -202,8 +210,8 @@ fn standing(
         return match profile_state(facts) {
             ProfileState::Absent => missing(format!("the minikube profile {profile} does not exist")),
             ProfileState::Broken => missing(format!("the minikube profile {profile} was never started")),
-            ProfileState::Paused => missing(format!("the minikube profile {profile} is paused")),
-            ProfileState::Stopped => missing(format!("the minikube profile {profile} is stopped")),
+            ProfileState::Paused => rests(format!("the minikube profile {profile} is paused"), "unpause"),
+            ProfileState::Stopped => rests(format!("the minikube profile {profile} is stopped"), "start"),
             ProfileState::Gone => {
                 missing(format!("the machine of the minikube profile {profile} does not exist"))
             }
@@ -265,6 +273,16 @@ fn profile_state(facts: &Facts) -> ProfileState {
     }
 }
 
+/// Since when it is at rest. The machine tells whether it is, the journal only since when.
+fn since(facts: &Facts) -> Option<Timestamp> {
+    let rest = facts.rest?;
+    let is = matches!(
+        (profile_state(facts), rest.how),
+        (ProfileState::Stopped, How::Stopped) | (ProfileState::Paused, How::Paused)
+    );
+    is.then_some(rest.since)
+}
+
 fn profile(facts: &Facts) -> data::Profile {
     let valid = match &facts.listed {
         Some(Listed::Valid(profile)) => Some(profile),
@@ -274,6 +292,7 @@ fn profile(facts: &Facts) -> data::Profile {
     data::Profile {
         name: facts.place.profile.clone(),
         state: profile_state(facts),
+        since: since(facts),
         ours: facts.ours,
         driver: valid.and_then(|p| known(&p.driver)),
         memory_mb: valid.map(|p| p.memory_mb),

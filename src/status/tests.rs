@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::data::{Level, Part, ProfileState, Status};
 use super::draw;
 use super::model::{self, Facts, Memory, Place};
+use crate::cluster::journal::{How, Rest};
 use crate::command_line::Aim;
 use crate::kube::{Kind, Snapshot, Store};
 use crate::terminal::Look;
@@ -78,6 +79,7 @@ fn running() -> Facts {
         listed,
         state: Some(State::Running),
         ours: true,
+        rest: None,
         our_kubeconfig: true,
         minikube: Some("1.38.1".into()),
         kubectl: Some("1.34.4".into()),
@@ -211,10 +213,15 @@ fn stopped() {
         .expect("a stopped profile");
     let said = stopped["stdout"].as_str().unwrap_or_default();
     let state = minikube_output::status(7, said, "");
-    let facts = Facts { state, api: None, strimzi_api: None, ..running() };
-    let status = status(&facts, &nothing());
-    assert_eq!(status.profile.state, ProfileState::Stopped);
-    insta::assert_snapshot!(drawn(&status));
+    let at = |how| Some(Rest { how, since: nothing().1 - SignedDuration::from_mins(125) });
+    let facts = Facts { state, api: None, strimzi_api: None, rest: at(How::Stopped), ..running() };
+    let stopped = status(&facts, &nothing());
+    assert_eq!(stopped.profile.state, ProfileState::Stopped);
+    insta::assert_snapshot!(drawn(&stopped));
+    // What was recorded of another state says nothing about this one; nor is somebody else's profile for `start`.
+    let facts = Facts { rest: at(How::Paused), ours: false, ..facts };
+    let theirs = status(&facts, &nothing());
+    assert_eq!((theirs.profile.since, theirs.next.join("; ")), (None, "kstrim up --profile kstrim2".into()));
 }
 
 /// From the machine up: the first thing that is missing is named, with what to do.
@@ -234,8 +241,14 @@ fn an_incomplete_cluster_reports_what_is_missing() {
         ..running()
     };
     let up = "kstrim up --profile kstrim2";
+    for (state, verb, reason) in [
+        (State::Paused, "unpause", "the minikube profile kstrim2 is paused"),
+        (State::Stopped, "start", "the minikube profile kstrim2 is stopped"),
+    ] {
+        let next = format!("kstrim {verb} --profile kstrim2");
+        assert_eq!(say(&down(Some(state), None), Snapshot::default()), (reason.to_owned(), next));
+    }
     for (state, api, reason) in [
-        (Some(State::Paused), None, "the minikube profile kstrim2 is paused"),
         (Some(State::Gone), None, "the machine of the minikube profile kstrim2 does not exist"),
         (
             Some(State::Partial),

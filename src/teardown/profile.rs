@@ -5,13 +5,14 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::moment;
+use crate::cluster::rest;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::tool::machine::OnDisk;
-use crate::tool::minikube_output::{Listed, StartEvent, State, start_event};
+use crate::tool::minikube_output::{Listed, State};
 
 /// What identifies the profile as it was before the user was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,21 +94,7 @@ impl Task<Session> for Profile {
         self.same(cx).await?;
         self.begun.set(true);
         let output = cx.minikube.delete().await?;
-        if output.exit.success() {
-            return Ok(());
-        }
-        let errors: Vec<_> = output
-            .text()
-            .lines()
-            .filter_map(start_event)
-            .filter_map(|e| match e {
-                StartEvent::Error(error) => Some(error),
-                _ => None,
-            })
-            .collect();
-        let named: Vec<_> =
-            errors.iter().map(|e| explain::minikube::Error { name: &e.name, message: &e.message }).collect();
-        Err(Box::new(explain::minikube::explain(&named, output.exit, &output.stderr, cx.profile())))
+        rest::judge(&output, cx.profile())
     }
 
     async fn changed(&self, _: &Session) {

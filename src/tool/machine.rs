@@ -12,6 +12,7 @@
 use std::path::Path;
 
 use crate::sha256;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// A profile's files.
@@ -63,6 +64,12 @@ pub(crate) fn read(home: &Path, profile: &str) -> OnDisk {
         addressed: known.nodes.iter().flatten().next().is_some_and(|node| !node.ip.is_empty()),
         key: key.filter(|bytes| !bytes.is_empty()).map(|bytes| digest(&bytes)),
     }
+}
+
+/// When a profile's configuration was last written; every `minikube start` writes it, `stop` and `pause` do not.
+pub(crate) fn configured_at(home: &Path, profile: &str) -> Option<Timestamp> {
+    let config = home.join("profiles").join(profile).join("config.json");
+    Timestamp::try_from(std::fs::metadata(config).ok()?.modified().ok()?).ok()
 }
 
 fn digest(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::engine::Engine;
@@ -99,6 +100,11 @@ impl Minikube {
         }
     }
 
+    /// The same with another runner: one that starts commands even after the run was interrupted.
+    pub(crate) fn with_runner(&self, runner: Rc<dyn Runner>) -> Self {
+        Self::new(self.program(), &self.profile, &self.kubeconfig, runner)
+    }
+
     /// The program's path.
     pub(crate) fn program(&self) -> PathBuf {
         self.program.borrow().clone()
@@ -109,14 +115,14 @@ impl Minikube {
         *self.program.borrow_mut() = program;
     }
 
-    fn cmd(&self, verb: &[&str]) -> Cmd {
+    pub(super) fn cmd(&self, verb: &[&str]) -> Cmd {
         Cmd::new(self.program())
             .args(verb.iter().copied())
             .args(["-p", &self.profile])
             .env("KUBECONFIG", self.kubeconfig.display().to_string())
     }
 
-    async fn run(&self, cmd: &Cmd) -> Result<Output> {
+    pub(super) async fn run(&self, cmd: &Cmd) -> Result<Output> {
         if self.is_none() {
             let message = format!("{}: there is no minikube with --context", self.profile);
             return Err(Box::new(Failure::new(errors::TOOL_MISSING, Kind::Prerequisite, message)));
@@ -124,7 +130,7 @@ impl Minikube {
         self.runner.run(cmd).await.map_err(|e| Box::new(exec_failure(cmd, &e)))
     }
 
-    fn unexpected(cmd: &Cmd, output: &Output) -> Box<Failure> {
+    pub(super) fn unexpected(cmd: &Cmd, output: &Output) -> Box<Failure> {
         let shown: String = output.text().chars().take(200).collect();
         Box::new(
             Failure::new(
@@ -147,6 +153,11 @@ impl Minikube {
     /// The profile's files on this disk.
     pub(crate) fn on_disk(&self) -> OnDisk {
         if self.is_none() { OnDisk::default() } else { machine::read(&home(), &self.profile) }
+    }
+
+    /// When the profile's configuration was last written, which every `minikube start` does.
+    pub(crate) fn configured_at(&self) -> Option<Timestamp> {
+        if self.is_none() { None } else { machine::configured_at(&home(), &self.profile) }
     }
 
     /// The container engine of a driver; `None` for drivers that have none, or if its client is missing.
@@ -199,7 +210,7 @@ impl Minikube {
         Ok(output::stopped_workers(&self.run(&self.status_json_cmd()).await?.text()))
     }
 
-    fn status_json_cmd(&self) -> Cmd {
+    pub(super) fn status_json_cmd(&self) -> Cmd {
         self.cmd(&["status", "-o", "json"]).timeout(Duration::from_secs(60))
     }
 

@@ -231,6 +231,16 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
     })
 }
 
+/// The names of all nodes, from `minikube status -o json`, the control plane first; `None` if a machine cannot be found.
+pub(crate) fn node_names(stdout: &str) -> Option<Vec<String>> {
+    let text = stdout.trim();
+    let all: Vec<StatusJson> = match text.starts_with('[') {
+        true => serde_json::from_str(text).ok()?,
+        false => vec![serde_json::from_str(text).ok()?],
+    };
+    Some(all.into_iter().map(|node| node.name).collect())
+}
+
 /// The nodes other than the control plane whose machine is not running, from `minikube status -o json` of a profile
 /// with several nodes. `None` if a machine cannot be found: then minikube (1.38.1) prints `null` for all of them.
 pub(crate) fn stopped_workers(stdout: &str) -> Option<Vec<String>> {

@@ -5,6 +5,7 @@ pub(crate) mod engine;
 pub(crate) mod machine;
 pub(crate) mod minikube;
 pub(crate) mod minikube_output;
+pub(crate) mod node;
 
 use std::path::PathBuf;
 

@@ -47,6 +47,7 @@ mod run_command;
 mod signals;
 mod smoke;
 mod stand_ins;
+mod stop_start;
 mod stops;
 mod stream;
 mod support;

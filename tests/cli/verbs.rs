@@ -72,6 +72,10 @@ const ROWS: &[Row] = &[
     row("bundle inspect", &["kafka.bundle"], "quay.io/strimzi/kafka"),
     row("bundle verify", &["kafka.bundle"], "All 3 entries"),
     row("diagnose", &["--file", "evidence.tar.gz"], "evidence.tar.gz"),
+    row("pause", &[], "is paused"),
+    row("unpause", &[], "messages verified"),
+    row("stop", &[], "is stopped"),
+    row("start", &[], "messages verified"),
     row("down", &["--yes"], "kstrim"),
 ];
 

@@ -39,4 +39,5 @@ mod nodes;
 mod offline;
 mod projects;
 mod sigkill;
+mod stop_start;
 mod whole_profile;

@@ -25,10 +25,11 @@ const MINIKUBE: Known = Known {
     valued: "profile output driver memory cpus nodes kubernetes-version container-runtime cni base-image disk-size \
         format layout wait addons image-repository extra-config feature-gates apiserver-port registry-mirror \
         insecure-registry docker-env network listen-address ports mount-string iso-url wait-timeout subnet static-ip \
-        uuid namespace stderrthreshold length",
+        uuid namespace stderrthreshold length node",
     switches: Some(
         "last-start-only alsologtostderr force preload keep-context embed-certs light all purge delete-on-failure \
-        install-addons interactive download-only short components mount daemon overwrite pull help cache-images",
+        install-addons interactive download-only short components mount daemon overwrite pull help cache-images \
+        all-namespaces",
     ),
     long: |short, verb| match short {
         "p" => "profile",
@@ -36,7 +37,9 @@ const MINIKUBE: Known = Known {
         "f" => "format",
         "l" if verb == "profile" => "light",
         "l" => "layout",
+        "n" if verb == "ssh" => "node",
         "n" => "nodes",
+        "A" => "all-namespaces",
         "c" => "container-runtime",
         other => other,
     },

@@ -437,20 +437,23 @@ fn pause(place: &Place, out: &mut Out, args: &Args, pause: bool) -> Done {
             return Ok(83);
         }
     }
+    // By itself it freezes Kubernetes alone (`constants.DefaultNamespaces`), and lets it alone go on.
+    let all = args.is("all-namespaces");
+    let of = if all { "" } else { " in: kube-system, kubernetes-dashboard, istio-operator" };
     let (doing, done) = if pause { ("Pausing", "Paused") } else { ("Unpausing", "Unpaused") };
     out.step_of(0, 1, doing, &format!("{doing} node {name} ..."))?;
     sleep(place.scenario.timings.stop);
+    if pause && place.scenario.no_freezer {
+        let message = "Pause: pausing containers: runc: sudo runc --root /run/containerd/runc/k8s.io pause 5a51: Process \
+            exited with status 1\nstdout:\n\nstderr:\ncgroups: cgroup freezer not available";
+        return out.fail("GUEST_PAUSE", 80, message, "");
+    }
     if pause {
         freeze(place, &mut place.lock(), &name, Host::Paused);
     } else if host == Some(Host::Paused) {
         thaw(place, &mut place.lock(), &name);
     }
-    out.step_of(
-        1,
-        1,
-        "Done",
-        &format!("{done} 7 containers in: kube-system, kubernetes-dashboard, istio-operator"),
-    )?;
+    out.step_of(1, 1, "Done", &format!("{done} 7 containers{of}"))?;
     Ok(0)
 }
 

@@ -452,6 +452,19 @@ fn live(c: &mut Cluster, key: &str, pod: &Value) {
     }
 }
 
+/// The machine was started again: each container that ran is another run of it.
+pub fn started_again(c: &mut Cluster) {
+    for key in c.keys("pods", "") {
+        let Some(pod) = c.get(&key).cloned() else { continue };
+        let runs = pod["status"]["containerStatuses"][0]["state"]["running"].is_object();
+        if runs && !pod["metadata"]["deletionTimestamp"].is_string() {
+            c.forget(text(&pod, "/metadata/uid"), "ready");
+            let time = c.time();
+            containers(c, &key, |_, _| json!({"running": {"startedAt": time}}));
+        }
+    }
+}
+
 fn restart(c: &mut Cluster, key: &str, pod: &Value) {
     let status = &pod["status"]["containerStatuses"][0];
     let terminated = status["state"]["terminated"].is_object();

@@ -23,6 +23,10 @@ pub struct Scenario {
     pub root: bool,
     /// The result of a start after one that was killed while Kubernetes was being prepared, unless it completes that.
     pub kubeadm_cut_off: Option<CutOff>,
+    /// Whether the node's kernel has no freezer, so that nothing can be paused.
+    pub no_freezer: bool,
+    /// Pods whose containers do not end when they are asked to, by a part of the name.
+    pub stubborn: Vec<String>,
     pub minikube: MinikubeRelease,
     /// What `minikube config view` holds, e.g. `memory` = `6144`.
     pub minikube_config: BTreeMap<String, String>,

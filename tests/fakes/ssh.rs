@@ -1,5 +1,8 @@
 //! `minikube ssh`: kstrim's queries of a node, and its kubeadm command.
 
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, text};
 use crate::flags::Args;
 use crate::io::{Done, Io};
 use crate::minikube::thaw;
@@ -38,6 +41,35 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             io.line("200-loopback.conf")?;
             io.line("87-podman-bridge.conflist.mk_disabled")?;
         }
+        ["sudo", "ls", "/sys/fs/cgroup"] => {
+            for name in ["blkio", "cpu", "memory", "pids"] {
+                io.line(name)?;
+            }
+            if !place.scenario.no_freezer {
+                io.line("freezer")?;
+            }
+        }
+        ["sudo", "systemctl", "stop" | "start", "kubelet"] => {}
+        ["sudo", "crictl", "pods", "-o", "json"] => {
+            let pods = pods(&place.lock().cluster(name), args.flag("node"));
+            io.line(&json!({"items": pods.iter().map(sandbox).collect::<Vec<_>>()}).to_string())?;
+        }
+        ["sudo", "crictl", "ps", "-o", "json"] => {
+            let pods = pods(&place.lock().cluster(name), args.flag("node"));
+            let running: Vec<Value> = pods.iter().flat_map(containers).collect();
+            io.line(&json!({"containers": running}).to_string())?;
+        }
+        ["sudo", "crictl", "stop", "--timeout", _, id] => io.line(id)?,
+        ["sudo", "crictl", "inspect", "-o", "json", id] => {
+            let pods = pods(&place.lock().cluster(name), args.flag("node"));
+            let of = pods.iter().find(|pod| containers(pod).iter().any(|c| c["id"] == *id));
+            let of = of.map_or("", |pod| text(pod, "/metadata/name"));
+            let stubborn = place.scenario.stubborn.iter().any(|part| of.contains(part.as_str()));
+            let code = if stubborn { 137 } else { 143 };
+            io.line(
+                &json!({"status": {"id": id, "state": "CONTAINER_EXITED", "exitCode": code}}).to_string(),
+            )?;
+        }
         ["sudo", program, "init", "phase", "control-plane", "apiserver", "--config", config]
             if program.ends_with("/kubeadm") && *config == "/var/tmp/minikube/kubeadm.yaml" =>
         {
@@ -53,4 +85,38 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
         }
     }
     Ok(0)
+}
+
+/// The pods of a node; without a name all of them.
+fn pods(cluster: &Cluster, node: Option<&str>) -> Vec<Value> {
+    let here = |pod: &Value| node.is_none_or(|node| pod["spec"]["nodeName"] == node);
+    cluster.list("pods", "").into_iter().filter(here).collect()
+}
+
+/// The container runtime's id of a pod, or with a number of one of its containers.
+fn id(pod: &Value, container: usize) -> String {
+    format!("{}{container:02x}", text(pod, "/metadata/uid").replace('-', ""))
+}
+
+/// A pod as `crictl pods -o json` lists it: the kubelet adds labels of its own.
+fn sandbox(pod: &Value) -> Value {
+    let (name, namespace) = (text(pod, "/metadata/name"), text(pod, "/metadata/namespace"));
+    let mut labels = pod["metadata"]["labels"].clone();
+    if labels.is_null() {
+        labels = json!({});
+    }
+    labels["io.kubernetes.pod.name"] = json!(name);
+    labels["io.kubernetes.pod.namespace"] = json!(namespace);
+    json!({"id": id(pod, 0), "metadata": {"name": name, "namespace": namespace, "attempt": 0},
+        "state": "SANDBOX_READY", "labels": labels})
+}
+
+/// Its running containers as `crictl ps -o json` lists them.
+fn containers(pod: &Value) -> Vec<Value> {
+    let all = pod["spec"]["containers"].as_array().into_iter().flatten().enumerate();
+    all.map(|(at, container)| {
+        json!({"id": id(pod, at + 1), "podSandboxId": id(pod, 0), "state": "CONTAINER_RUNNING",
+            "metadata": {"name": container["name"], "attempt": 0}})
+    })
+    .collect()
 }

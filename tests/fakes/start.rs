@@ -344,11 +344,17 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
     {
         let mut world = place.lock();
         let Some(profile) = world.profiles.get_mut(&r.name) else { return Ok(1) };
+        let stopped = profile.host == Host::Stopped;
         profile.host = Host::Running;
         let profile = profile.clone();
         crate::minikube::files(&r.name, &profile);
         if place.cluster_file(&r.name, "json").exists() {
             thaw(place, &mut world, &r.name);
+            if stopped {
+                let mut cluster = Cluster::load(place, &r.name);
+                crate::pods::started_again(&mut cluster);
+                cluster.save(place);
+            }
         } else {
             let mut cluster = Cluster::new(place, &r.name, &profile);
             if lacks != Some(CutOff::NoAddOns) {

@@ -93,6 +93,8 @@ pub fn living() -> BoxedStrategy<Verb> {
         1 => lines,
         1 => with("consume {} --from-beginning --idle 300ms", &TOPICS),
         1 => one_of(&["upgrade --release 1.2.0 --yes --timeout 20s"]),
+        // Without consent, nothing of others stops.
+        1 => one_of(&["stop", "pause", "start --timeout 30s", "unpause --timeout 30s"]),
     ]
     .boxed()
 }

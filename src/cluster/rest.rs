@@ -1,0 +1,76 @@
+//! A profile at rest: stopped or paused. What the tasks of `stop`, `pause`, `start` and `up` share.
+
+use super::session::Session;
+use crate::cluster::journal::{How, Rest};
+use crate::exec::{Cmd, Output};
+use crate::explain;
+use crate::failure::{Failure, Result};
+use crate::tool::minikube::Minikube;
+use crate::tool::minikube_output::{StartError, StartEvent, start_event};
+
+/// Where a node has the kernel's control groups.
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// What is there with cgroup v2, whose groups can all be frozen.
+const V2: &str = "cgroup.controllers";
+/// The controller of cgroup v1.
+const V1: &str = "freezer";
+
+/// Record how far the profile is on its way to rest; `None`: it runs.
+pub(crate) fn note(cx: &Session, rest: Option<Rest>) -> Result<()> {
+    let mut journal = cx.journal.borrow_mut();
+    if journal.state.rest == rest {
+        return Ok(());
+    }
+    journal.state.rest = rest;
+    journal.save()
+}
+
+/// Run a command of minikube to its end.
+///
+/// # Errors
+/// What minikube names as the cause.
+pub(crate) async fn run(minikube: &Minikube, profile: &str, cmd: &Cmd) -> Result<()> {
+    judge(&minikube.run_cmd(cmd).await?, profile)
+}
+
+/// Judge a command of minikube by its exit code; its error events then explain it.
+pub(crate) fn judge(output: &Output, profile: &str) -> Result<()> {
+    if output.exit.success() {
+        return Ok(());
+    }
+    let errors: Vec<StartError> = output
+        .text()
+        .lines()
+        .filter_map(start_event)
+        .filter_map(|event| match event {
+            StartEvent::Error(error) => Some(error),
+            _ => None,
+        })
+        .collect();
+    let named: Vec<_> =
+        errors.iter().map(|e| explain::minikube::Error { name: &e.name, message: &e.message }).collect();
+    Err(Box::new(explain::minikube::explain(&named, output.exit, &output.stderr, profile)))
+}
+
+/// Let everything in a paused profile go on.
+pub(crate) async fn unpause(minikube: &Minikube, profile: &str) -> Result<()> {
+    run(minikube, profile, &minikube.unpause_cmd()).await
+}
+
+/// Whether a node can freeze containers, as far as its control groups tell; `None` if the node does not tell.
+pub(crate) async fn can_freeze(minikube: &Minikube) -> Result<Option<bool>> {
+    let files = minikube.node_files(CGROUPS).await?;
+    Ok(files.map(|files| files.iter().any(|file| file == V1 || file == V2)))
+}
+
+/// What an interrupted `stop` or `pause` has left, for people; `None`: there is no such thing.
+pub(crate) fn unfinished(cx: &Session) -> Option<String> {
+    let rest = cx.journal.borrow().state.rest.filter(|rest| rest.how.is_unfinished())?;
+    let verb = if rest.how == How::Stopping { "stop" } else { "pause" };
+    Some(format!("an earlier {} was interrupted", cx.target.kstrim(verb)))
+}
+
+/// What could not be undone after a failure.
+pub(crate) fn not_undone(cx: &Session, failure: &Failure) {
+    cx.emit.warn(format!("{failure}; {} brings everything back", cx.target.kstrim("start")));
+}

@@ -1,0 +1,104 @@
+//! What `kstrim stop`, `pause`, `start` and `unpause` share: they work on a minikube profile that exists and that kstrim
+//! created.
+
+use crate::cluster::connection;
+use crate::cluster::profile_owner::{self, Owner};
+use crate::cluster::session::Session;
+use crate::cluster::{api_server, lost_machine, ownership, refusals};
+use crate::config::Target;
+use crate::errors;
+use crate::explain;
+use crate::failure::{Failure, Kind, Result};
+use crate::tool::minikube_output::{Listed, State};
+
+/// A profile that may be used.
+pub(super) struct Found {
+    /// What minikube has on file of it.
+    pub listed: Listed,
+    /// The state of its machine.
+    pub state: State,
+    /// Whether its API server answers, so that its contents can be listed.
+    pub answers: bool,
+}
+
+/// Refuse a cluster that is not minikube's: its machines are none of kstrim's business.
+pub(super) fn of_minikube(target: &Target, verb: &str) -> Result<()> {
+    let Some(context) = &target.context else { return Ok(()) };
+    let message = format!("`kstrim {verb}` is for minikube profiles; it cannot be used with --context");
+    Err(Box::new(
+        Failure::new(errors::SETTING_INVALID, Kind::Usage, message)
+            .because(format!("the cluster is the one of the context {context}")),
+    ))
+}
+
+/// Find the profile, and prove that kstrim created it, or see that the user agreed to use it (`adopt`).
+///
+/// # Errors
+/// [`errors::NO_CLUSTER`], [`errors::PROFILE_FOREIGN`], [`errors::PROFILE_UNPROVEN`], [`errors::PROFILE_GONE`],
+/// [`errors::PROFILE_HALF_MADE`], [`errors::ENGINE_CHANGED`], and minikube's.
+pub(super) async fn find(cx: &Session, adopt: bool) -> Result<Found> {
+    cx.journal.borrow().refuse_newer()?;
+    let listed = cx.minikube.listed().await?;
+    let Listed::Valid(profile) = &listed else { return Err(absent(cx)) };
+    let addressed = profile.addressed;
+    lost_machine::refuse_other_engine(cx, &cx.target.again()).await?;
+    let state = api_server::state(&cx.minikube).await?;
+    let answers = state == State::Running && connection::connect(cx, false).await?.is_ok();
+    if answers {
+        ownership::settle(cx, false).await?;
+    } else {
+        cx.ownership.profile_is_ours.set(profile_owner::of(cx, &listed).is_ours());
+    }
+    if !cx.ownership.profile_is_ours.get() && !adopt {
+        return Err(not_ours(cx, &listed, answers));
+    }
+    match &state {
+        State::EngineDown(words) => Err(Box::new(explain::minikube::engine_down(words, cx.profile()))),
+        State::Absent => Err(absent(cx)),
+        State::Gone => {
+            let message = format!("the machine of profile {} does not exist", cx.profile());
+            Err(Box::new(Failure::new(errors::PROFILE_GONE, Kind::Task, message).hint(format!(
+                "delete the profile with its data and re-create it: {}",
+                cx.target.kstrim("up --recreate")
+            ))))
+        }
+        State::Running | State::Paused | State::Stopped | State::Partial => {
+            if !addressed || cx.journal.borrow().state.never_whole {
+                return Err(half_made(cx));
+            }
+            Ok(Found { listed, state, answers })
+        }
+    }
+}
+
+fn absent(cx: &Session) -> Box<Failure> {
+    let message = format!("there is no minikube profile {}", cx.profile());
+    Box::new(
+        Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, message)
+            .hint(format!("create it: {}", refusals::up(cx)))
+            .hint("or specify another one: --profile NAME"),
+    )
+}
+
+fn half_made(cx: &Session) -> Box<Failure> {
+    let message =
+        format!("the profile {} is only partly created: its first start was interrupted", cx.profile());
+    Box::new(
+        Failure::new(errors::PROFILE_HALF_MADE, Kind::Task, message)
+            .hint(format!("finish it: {}", refusals::up(cx)))
+            .hint(format!("or delete it: {}", cx.target.kstrim("down"))),
+    )
+}
+
+fn not_ours(cx: &Session, listed: &Listed, answers: bool) -> Box<Failure> {
+    let adopt = cx.target.again().flag("--adopt");
+    if !answers && matches!(profile_owner::of(cx, listed), Owner::Unproven(_)) {
+        return Box::new(refusals::unproven(&cx.target, &adopt));
+    }
+    let message = format!("kstrim did not create the minikube profile {}", cx.profile());
+    Box::new(
+        Failure::new(errors::PROFILE_FOREIGN, Kind::Foreign, message)
+            .because("what others created keeps running, unless you say so")
+            .hint(format!("use it anyway: {adopt}")),
+    )
+}

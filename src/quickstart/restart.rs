@@ -1,0 +1,152 @@
+//! What `start` and `unpause` do: the tasks of `up` that bring a profile back that exists, as it is. Nothing is applied, so
+//! neither install manifests nor a network are needed.
+//!
+//! ```text
+//! cluster ─ kafka ─ smoke ─ ready
+//! ```
+
+use std::cell::OnceCell;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::{cluster, ready, smoke};
+use crate::cluster::wait::Waiter;
+use crate::cluster::{ownership, refusals};
+use crate::engine::task::{Doneness, Plan, Spec, Task, Wait};
+use crate::errors;
+use crate::explain::Scope;
+use crate::explain::ready as judge;
+use crate::failure::{Failure, Kind, Result};
+use crate::kube::kind::Version;
+use crate::kube::pod::{Pod, State};
+use crate::kube::{Kind as ObservedKind, Snapshot};
+
+const KINDS: [ObservedKind; 8] = [
+    ObservedKind::Kafka,
+    ObservedKind::KafkaNodePool,
+    ObservedKind::StrimziPodSet,
+    ObservedKind::Pod,
+    ObservedKind::Claim,
+    ObservedKind::Event,
+    ObservedKind::Deployment,
+    ObservedKind::Node,
+];
+
+/// How long the API server may still show pods as they were before the machine was stopped.
+const STALE: SignedDuration = SignedDuration::from_secs(120);
+/// Of times that two clocks tell.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// Everything that they do, in the order it is listed to people.
+pub(crate) fn plan() -> Plan<Context> {
+    let mut plan = Plan::default();
+    plan.add(Spec::new("cluster", "minikube cluster", &[], 40), cluster::Cluster::default());
+    plan.add(Spec::new("kafka", "Kafka brokers", &["cluster"], 15), Brokers::default());
+    plan.add(Spec::new("smoke", "Smoke test", &["kafka"], 3), smoke::Smoke::of_existing());
+    plan.add(Spec::new("ready", "Everything ready", &["smoke"], 10), ready::Ready::default());
+    plan
+}
+
+/// The brokers of a Kafka that exists.
+struct Brokers {
+    waiter: Waiter,
+    looked_up: OnceCell<()>,
+}
+
+impl Default for Brokers {
+    fn default() -> Self {
+        Self { waiter: Waiter::new(Scope::Kafka, "Kafka cannot start"), looked_up: OnceCell::new() }
+    }
+}
+
+impl Brokers {
+    /// Which Kafka it is, and what kstrim may do about it.
+    async fn look_up(&self, cx: &Context) -> Result<()> {
+        if self.looked_up.get().is_some() {
+            return Ok(());
+        }
+        let group = cx.kubectl.find(Version::GROUP).await;
+        let group = group.map_err(|e| cx.api_failure("query Strimzi's resources", &e))?;
+        let served = group.as_ref().and_then(Version::served);
+        cx.store.serves(served);
+        if served.is_none() {
+            return Err(no_kafka(cx));
+        }
+        ownership::installation(cx).await?;
+        // The smoke test may create a user, and a wait may recover what is kstrim's.
+        ownership::exclude(cx, cx.target.again().verb().unwrap_or("start")).await?;
+        let _ = self.looked_up.set(());
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Context> for Brokers {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
+        self.look_up(cx).await?;
+        let snapshot = cx.synced(&KINDS).await;
+        if snapshot.kafka(cx.namespace(), cx.cluster()).is_none() {
+            return Err(no_kafka(cx));
+        }
+        if let Some(pod) = stale(cx, &snapshot) {
+            return Ok(Doneness::Pending(format!("{pod}: waiting until it is started again")));
+        }
+        Ok(match self.waiter.look(cx, &snapshot, judge::brokers).await? {
+            Doneness::Done(_) => {
+                let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
+                let version = kafka.and_then(|kafka| kafka.target_version()).map(|version| format!(" {version}"));
+                topic(cx).await;
+                Doneness::Done(format!("Kafka{} is running", version.unwrap_or_default()))
+            }
+            other => other,
+        })
+    }
+
+    async fn run(&self, _: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
+        Some(&self.waiter)
+    }
+}
+
+/// A pod of the Kafka whose status is that of before the machine was stopped: the kubelet reports anew only after the API
+/// server answers again.
+fn stale(cx: &Context, snapshot: &Snapshot) -> Option<String> {
+    let began = cx.waiting.began;
+    if !cx.machine.started.get() || Timestamp::now().duration_since(began) > STALE {
+        return None;
+    }
+    let since = began - SKEW;
+    let before = |pod: &Pod<'_>| {
+        pod.containers().any(|container| match container.state() {
+            State::Running { started: Some(started) } => started < since,
+            _ => false,
+        })
+    };
+    let ours = |pod: &Pod<'_>| pod.is_operator() || pod.cluster() == Some(cx.cluster());
+    snapshot.pods(cx.namespace()).find(|pod| ours(pod) && before(pod)).map(|pod| pod.0.name().to_owned())
+}
+
+/// Which KafkaTopic describes the topic of the test, for the task that waits for everything.
+async fn topic(cx: &Context) {
+    let snapshot = cx.synced(&[ObservedKind::KafkaTopic]).await;
+    let name = cx.settings.topic.as_str();
+    let mut topics = snapshot.topics(cx.namespace());
+    let found = topics.find(|t| t.cluster() == Some(cx.cluster()) && t.topic() == name);
+    cx.topic_resource.replace(found.map(|t| t.0.name().to_owned()));
+}
+
+fn no_kafka(cx: &Context) -> Box<Failure> {
+    let message =
+        format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace());
+    Box::new(
+        Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, message)
+            .because(format!("the profile {} runs without it", cx.profile()))
+            .hint(format!("create it: {}", refusals::up(cx)))
+            .hint("or specify another one: --cluster NAME, --namespace NAME"),
+    )
+}

@@ -1,0 +1,255 @@
+//! What kstrim does in the nodes of a profile that it stops or pauses, through `minikube ssh`.
+//!
+//! `minikube stop` gives Kafka no time of its own: with the drivers docker and podman it stops the containers of
+//! `kube-system`, then shuts the node down (`Stop` in minikube's `pkg/drivers/kic/kic.go`), waits for 20 s (`ShutDown` in
+//! its `oci/oci.go`) and kills what is left. Clients, brokers and controllers are ended at once, though a broker needs a
+//! controller to shut down cleanly.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::minikube::Minikube;
+use super::minikube_output;
+use crate::exec::{Cmd, Output};
+use crate::failure::Result;
+
+/// How long a container may take to end before the container runtime kills it.
+pub(crate) const GRACE: Duration = Duration::from_secs(60);
+
+/// A node of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Node {
+    name: String,
+    /// Whether it is the only one: then minikube is not told which.
+    only: bool,
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// The part of a Strimzi container in a shutdown, in the order in which they end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// It is a client of the brokers: Kafka Connect, MirrorMaker, the bridge.
+    Client,
+    /// A broker, which may be a controller as well.
+    Broker,
+    /// A controller without broker, or ZooKeeper: brokers need it to the end.
+    Controller,
+}
+
+/// A Strimzi container that runs in a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Container {
+    /// The container runtime's id: hexadecimal digits.
+    pub id: String,
+    /// Its pod.
+    pub pod: String,
+    /// When it ends.
+    pub stage: Stage,
+}
+
+/// `crictl pods -o json`.
+#[derive(Deserialize)]
+struct Pods {
+    #[serde(default)]
+    items: Option<Vec<Sandbox>>,
+}
+
+#[derive(Deserialize)]
+struct Sandbox {
+    id: String,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// `crictl ps -o json`.
+#[derive(Deserialize)]
+struct Containers {
+    #[serde(default)]
+    containers: Option<Vec<Running>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Running {
+    id: String,
+    pod_sandbox_id: String,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+}
+
+/// `crictl inspect -o json`.
+#[derive(Deserialize)]
+struct Inspected {
+    status: Status,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    exit_code: i64,
+}
+
+/// The part of a container in a shutdown, by its name and the labels of its pod, which Strimzi sets. `None`: it is not a
+/// process that loses anything when it is killed.
+fn stage(container: &str, labels: &BTreeMap<String, String>) -> Option<Stage> {
+    let label = |name: &str| labels.get(name).map(String::as_str);
+    match (label("strimzi.io/kind")?, container) {
+        ("KafkaConnect" | "KafkaMirrorMaker2" | "KafkaMirrorMaker" | "KafkaBridge", _) => Some(Stage::Client),
+        ("Kafka", "kafka") if label("strimzi.io/broker-role") == Some("false") => Some(Stage::Controller),
+        ("Kafka", "kafka") => Some(Stage::Broker),
+        ("Kafka", "zookeeper") => Some(Stage::Controller),
+        _ => None,
+    }
+}
+
+/// Strimzi's containers, from the node's pods and its running containers; `None` when these are not the outputs of crictl.
+fn containers(pods: &str, running: &str) -> Option<Vec<Container>> {
+    let pods: Pods = serde_json::from_str(pods.trim()).ok()?;
+    let running: Containers = serde_json::from_str(running.trim()).ok()?;
+    let pods: BTreeMap<String, BTreeMap<String, String>> =
+        pods.items.into_iter().flatten().map(|pod| (pod.id, pod.labels.unwrap_or_default())).collect();
+    let hexadecimal = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut found: Vec<Container> = running
+        .containers
+        .into_iter()
+        .flatten()
+        // The id reaches a shell in the node.
+        .filter(|container| hexadecimal(&container.id))
+        .filter_map(|container| {
+            let labels = pods.get(&container.pod_sandbox_id)?;
+            let stage = stage(&container.metadata.name, labels)?;
+            let pod = labels.get("io.kubernetes.pod.name").cloned().unwrap_or_default();
+            Some(Container { id: container.id, pod, stage })
+        })
+        .collect();
+    found.sort_by(|a, b| (a.stage, &a.pod).cmp(&(b.stage, &b.pod)));
+    Some(found)
+}
+
+impl Minikube {
+    /// The profile's nodes, the control plane first; none where minikube cannot see one of them.
+    pub(crate) async fn nodes(&self) -> Result<Vec<Node>> {
+        let output = self.run(&self.status_json_cmd()).await?;
+        let names = minikube_output::node_names(&output.text()).unwrap_or_default();
+        let only = names.len() == 1;
+        Ok(names.into_iter().map(|name| Node { name, only }).collect())
+    }
+
+    /// A command run in a node, as its root. Its words reach a shell there: no value of a user's.
+    fn in_node(&self, node: &Node, words: &[&str]) -> Cmd {
+        let cmd = self.cmd(&["ssh"]);
+        let cmd = if node.only { cmd } else { cmd.args(["-n", &node.name]) };
+        cmd.args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(60))
+    }
+
+    /// Stop a node's kubelet: what ends in the node is not started again.
+    pub(crate) async fn stop_kubelet(&self, node: &Node) -> Result<Output> {
+        self.run(&self.in_node(node, &["systemctl", "stop", "kubelet"])).await
+    }
+
+    /// Start a node's kubelet, which starts again what has ended.
+    pub(crate) async fn start_kubelet(&self, node: &Node) -> Result<Output> {
+        self.run(&self.in_node(node, &["systemctl", "start", "kubelet"])).await
+    }
+
+    /// Strimzi's containers that run in a node, in the order in which they are to end.
+    pub(crate) async fn strimzi_containers(&self, node: &Node) -> Result<Vec<Container>> {
+        let (list, ps) = (["crictl", "pods", "-o", "json"], ["crictl", "ps", "-o", "json"]);
+        let (list, ps) = (self.in_node(node, &list), self.in_node(node, &ps));
+        let (pods, running) = (self.run(&list).await?, self.run(&ps).await?);
+        if !pods.exit.success() {
+            return Err(Self::unexpected(&list, &pods));
+        }
+        containers(&pods.text(), &running.text()).ok_or_else(|| Self::unexpected(&ps, &running))
+    }
+
+    /// Have the container runtime end a container; returns when it has ended.
+    pub(crate) async fn stop_container(&self, node: &Node, container: &Container) -> Result<Output> {
+        let grace = GRACE.as_secs().to_string();
+        let cmd = self.in_node(node, &["crictl", "stop", "--timeout", &grace, &container.id]);
+        self.run(&cmd.timeout(GRACE + Duration::from_secs(30))).await
+    }
+
+    /// With which code a container has ended; `None` if the container runtime does not know it any more.
+    pub(crate) async fn exit_code(&self, node: &Node, container: &Container) -> Result<Option<i64>> {
+        let cmd = self.in_node(node, &["crictl", "inspect", "-o", "json", &container.id]);
+        let output = self.run(&cmd).await?;
+        let inspected: Option<Inspected> = serde_json::from_str(output.text().trim()).ok();
+        Ok(inspected.map(|inspected| inspected.status.exit_code))
+    }
+
+    /// The command that stops the machine.
+    pub(crate) fn stop_cmd(&self) -> Cmd {
+        // minikube itself tries for two minutes.
+        self.cmd(&["stop", "-o", "json"]).timeout(Duration::from_secs(5 * 60))
+    }
+
+    /// The command that freezes all containers. By itself minikube pauses those of Kubernetes alone, so that brokers
+    /// would run on.
+    pub(crate) fn pause_cmd(&self) -> Cmd {
+        self.cmd(&["pause", "-A", "-o", "json"]).timeout(Duration::from_secs(2 * 60))
+    }
+
+    /// The command that lets all of them go on.
+    pub(crate) fn unpause_cmd(&self) -> Cmd {
+        self.cmd(&["unpause", "-A", "-o", "json"]).timeout(Duration::from_secs(2 * 60))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_end_before_brokers_and_brokers_before_controllers() {
+        let pods = r#"{"items": [
+            {"id": "a1", "labels": {"strimzi.io/kind": "Kafka", "strimzi.io/broker-role": "false", "io.kubernetes.pod.name": "c"}},
+            {"id": "a2", "labels": {"strimzi.io/kind": "Kafka", "strimzi.io/broker-role": "true", "io.kubernetes.pod.name": "b"}},
+            {"id": "a3", "labels": {"strimzi.io/kind": "KafkaConnect", "io.kubernetes.pod.name": "x"}},
+            {"id": "a4", "labels": {"strimzi.io/kind": "Kafka", "io.kubernetes.pod.name": "e"}},
+            {"id": "a5", "labels": {"app": "theirs", "io.kubernetes.pod.name": "t"}},
+            {"id": "a6", "labels": null}]}"#;
+        let one = |id: &str, pod: &str, name: &str| {
+            format!(
+                r#"{{"id": "{id}", "podSandboxId": "{pod}", "metadata": {{"name": "{name}", "attempt": 0}}}}"#
+            )
+        };
+        let running = [
+            one("01", "a1", "kafka"),
+            one("02", "a2", "kafka"),
+            one("03", "a3", "my-connect"),
+            one("04", "a4", "user-operator"),
+            one("05", "a5", "kafka"),
+            one("06", "a6", "kafka"),
+            one("07; reboot", "a2", "kafka"),
+            one("08", "a4", "zookeeper"),
+        ];
+        let found =
+            containers(pods, &format!(r#"{{"containers": [{}]}}"#, running.join(","))).expect("parsed");
+        let found: Vec<(&str, &str, Stage)> =
+            found.iter().map(|c| (c.id.as_str(), c.pod.as_str(), c.stage)).collect();
+        assert_eq!(
+            found,
+            [
+                ("03", "x", Stage::Client),
+                ("02", "b", Stage::Broker),
+                ("01", "c", Stage::Controller),
+                ("08", "e", Stage::Controller),
+            ]
+        );
+        assert_eq!(containers(r#"{"items": null}"#, r#"{"containers": null}"#), Some(Vec::new()));
+        assert_eq!(containers("ssh: connection refused", "{}"), None);
+    }
+}
