@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::listeners;
 use super::living::{self, Living};
-use crate::cluster::rollout::rolling;
+use crate::cluster::rollout;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
 use crate::errors;
@@ -66,7 +66,7 @@ pub(crate) async fn follow(living: &Living, waiter: &Waiter, limit: Duration) ->
         Doneness::Done(_) if is_older(snapshot) => {
             Ok(Doneness::Pending("the change is not observed yet".into()))
         }
-        Doneness::Done(_) => Ok(match rolling(cx).await {
+        Doneness::Done(_) => Ok(match rollout::progress(cx).await {
             Some(why) => Doneness::Pending(why),
             None => Doneness::Done(String::new()),
         }),

@@ -51,7 +51,7 @@ pub(crate) fn authentication(user: &User) -> Result<Authentication> {
 pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
     let (user, _) = user::find_user(living, name).await?;
     let how = authentication(&user)?;
-    let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.advertises_pods());
+    let listener = living.kafka().listeners().find(|l| listener::accepts(l, how) && l.advertises_pods());
     let Some((listener, port)) = listener.and_then(|l| Some((l, l.port()?))) else {
         return Err(user::no_listener(living, name.as_str(), how));
     };

@@ -100,11 +100,11 @@ async fn test(
         lock = Some(living::lock(invocation).await?);
         living::exclude(invocation, &cx).await?;
     }
-    if let Some(why) = access::settle(&cx, args.topic.as_str()).await? {
+    if let Some(why) = access::determine(&cx, args.topic.as_str()).await? {
         let message = format!("no message can be sent to the Kafka cluster {} and read", cx.cluster());
         return Err(Box::new(Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message).because(why)));
     }
-    let run = brokers::test(&cx, plan).await;
+    let run = brokers::run_smoke_test(&cx, plan).await;
     access::release(&cx, &cx.kubectl).await?;
     let run = run?;
     let mut beside = Components::default();
@@ -118,7 +118,7 @@ async fn test(
             }
         }
         (beside.reports, beside.failure) =
-            component_test::all(&cx, &names, &args.topic, &plan.run_id, plan.timeout).await;
+            component_test::test_components(&cx, &names, &args.topic, &plan.run_id, plan.timeout).await;
     }
     drop(lock);
     cx.stop_observing();
