@@ -23,7 +23,7 @@ use crate::kube::strimzi::KafkaTopic;
 use crate::names::TopicName;
 use crate::quickstart;
 
-/// Test the running Kafka.
+/// Test the running Kafka cluster.
 ///
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
@@ -63,7 +63,7 @@ pub(crate) async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
             )
         })
     });
-    // A test that could not begin has measured nothing.
+    // A test that could not start has no measurements.
     if begun {
         invocation.emit.send(Event::Smoke(run.report.clone()));
     }
@@ -91,7 +91,7 @@ async fn test(
     args: &SmokeTest,
     plan: &Plan,
 ) -> Result<(Run, Components)> {
-    // By the release that runs, not by the newest.
+    // According to the running release, not the newest one.
     let cx = living::open(invocation, global).await?.cx;
     let create = topic_to_create(&cx, &args.topic).await?;
     let plan = &Plan { create, ..plan.clone() };
@@ -111,7 +111,7 @@ async fn test(
     if !args.no_components && run.failure.is_none() {
         let names = component_test::installed(&cx).await;
         if !names.is_empty() {
-            // The tests of components create connectors and topics of fixed names.
+            // The tests of components create connectors and topics with fixed names.
             if lock.is_none() {
                 lock = Some(living::lock(invocation).await?);
                 living::exclude(invocation, &cx).await?;
@@ -125,15 +125,15 @@ async fn test(
     Ok((run, beside))
 }
 
-/// What the test of what stands beside Kafka came to.
+/// The results of the tests of components.
 #[derive(Default)]
 struct Components {
     reports: Vec<ComponentReport>,
     failure: Option<Box<Failure>>,
 }
 
-/// The topic that the test may create, in Kafka only: the test deletes it only if Kafka confirms that this request
-/// created it. `None` if a `KafkaTopic` describes it: then the topic operator creates it.
+/// The topic that the test may create, in Kafka only: the test deletes it only if Kafka's response confirms that this
+/// request created it. `None` if there is a `KafkaTopic` for it: then the topic operator creates it.
 async fn topic_to_create(cx: &Session, topic: &TopicName) -> Result<Option<NewTopic>> {
     let mut kinds = brokers::KINDS.to_vec();
     kinds.push(ObservedKind::KafkaTopic);
@@ -147,7 +147,7 @@ async fn topic_to_create(cx: &Session, topic: &TopicName) -> Result<Option<NewTo
     Ok(Some(brokers::new_topic(name, &wanted)))
 }
 
-/// Ready brokers, at most three: the replicas of a topic that is made for the test.
+/// The number of ready brokers, at most three: the replicas of a topic that is created for the test.
 fn brokers_of(snapshot: &crate::kube::Snapshot, cx: &Session) -> u32 {
     let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)
