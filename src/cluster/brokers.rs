@@ -245,7 +245,7 @@ mod tests {
     }
 
     /// "bus-controller-0" sorts before "bus-workers-1", and is ready too.
-    #[run_smoke_test]
+    #[test]
     fn a_controller_is_not_a_broker() {
         let controller = || pod("bus-controller-0", true, Some("false"));
         let found = bootstrap_with(vec![controller(), pod("bus-workers-1", true, Some("true"))]);
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(bootstrap_with(vec![controller()]), None);
     }
 
-    #[run_smoke_test]
+    #[test]
     fn without_roles_every_node_is_a_broker() {
         let found = bootstrap_with(vec![pod("bus-kafka-0", false, None), pod("bus-kafka-1", true, None)]);
         assert_eq!(found.as_deref(), Some("bus-kafka-1"));
