@@ -1,8 +1,8 @@
-//! Commands for people to run: hints, and what to do next.
+//! Commands for users to run: hints, and next steps.
 //!
-//! A [`CommandLine`] is an argv until it is shown. The flags that name the cluster come from the run that prints it
-//! (`Target::kstrim` and the like make it); a flag among its own words replaces one of those, because clap rejects a
-//! flag that is given twice.
+//! A [`CommandLine`] is an argv until it is displayed. The flags that name the cluster come from the run that prints
+//! it (`Target::kstrim` and similar create it); a flag among its own words replaces one of those, because clap
+//! rejects duplicate flags.
 
 use std::fmt;
 
@@ -62,7 +62,7 @@ impl CommandLine {
         Self::aimed("kstrim", aims).args(redact::arguments(&words))
     }
 
-    /// The verb, behind flags that name the cluster.
+    /// The command, after flags that name the cluster.
     pub fn verb(&self) -> Option<&str> {
         let mut words = self.words.iter().skip(1).map(String::as_str);
         while let Some(word) = words.next() {
@@ -76,7 +76,7 @@ impl CommandLine {
         None
     }
 
-    /// Add one word, whatever it is.
+    /// Add one word; it is quoted if necessary.
     #[must_use]
     pub fn arg(mut self, word: impl fmt::Display) -> Self {
         self.words.push(word.to_string());
@@ -104,7 +104,7 @@ impl CommandLine {
         if wanted { self.arg(word) } else { self }
     }
 
-    /// Give a flag this value, instead of the one that it has.
+    /// Set the value of a flag, replacing an existing one.
     #[must_use]
     pub fn with(mut self, long: &'static str, value: impl fmt::Display) -> Self {
         let replaced = |word: &str| same(long).any(|(long, short)| is_flag(word, long, Some(short)));
@@ -123,7 +123,7 @@ impl CommandLine {
         self
     }
 
-    /// Leave a flag without a value out.
+    /// Remove a flag without a value.
     #[must_use]
     pub fn without(mut self, flag: &'static str) -> Self {
         self.words.retain(|word| word != flag);
@@ -143,7 +143,7 @@ impl CommandLine {
     }
 }
 
-/// The flags that a flag replaces, with their short forms: itself, and a profile and a context each other.
+/// The flags that a flag replaces, with their short forms: itself, and a profile replaces a context and vice versa.
 fn same(long: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     const PLACE: [&str; 2] = ["--profile", "--context"];
     let known = TARGET
@@ -157,7 +157,7 @@ fn same(long: &'static str) -> impl Iterator<Item = (&'static str, &'static str)
 fn is_flag(word: &str, long: &str, short: Option<&str>) -> bool {
     let joined =
         |flag: &str| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
-    // A value may follow a short flag at once: `-pother`.
+    // The value of a short flag may follow it without a blank: `-pother`.
     joined(long) || short.is_some_and(|short| short.len() == 2 && word.starts_with(short) || joined(short))
 }
 

@@ -1,8 +1,8 @@
 //! Where kstrim stores its own files.
 //!
-//! State (journal, lock, kubeconfig, event logs) is per profile under the platform's state
-//! directory; downloads are under its cache directory; programs that kstrim obtained are under its data
-//! directory. `KSTRIM_STATE_DIR`, `KSTRIM_CACHE_DIR` and `KSTRIM_DATA_DIR` override them.
+//! State (journal, lock, kubeconfig, event logs) is per profile in the platform's state directory; downloads are in
+//! its cache directory; programs that kstrim installed are in its data directory. `KSTRIM_STATE_DIR`,
+//! `KSTRIM_CACHE_DIR` and `KSTRIM_DATA_DIR` override them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ pub(crate) const CACHE_DIR: &str = "KSTRIM_CACHE_DIR";
 /// Environment variable that replaces the data directory.
 pub(crate) const DATA_DIR: &str = "KSTRIM_DATA_DIR";
 
-/// A path where nothing can be written, used for a directory that is not known. [`unknown`] is checked before any verb
+/// A path where nothing can be written, used if a directory is unknown. [`unknown`] is checked before any command
 /// that would use it; the working directory is never a substitute.
 const NOWHERE: &str = "/dev/null/kstrim";
 
@@ -33,7 +33,7 @@ pub fn cache_dir() -> PathBuf {
     folder(CACHE_DIR, dirs::cache_dir())
 }
 
-/// The data directory: `$XDG_DATA_HOME/kstrim`. What is in it is not made again by itself.
+/// The data directory: `$XDG_DATA_HOME/kstrim`. Its contents are not restored automatically.
 pub(crate) fn data_dir() -> PathBuf {
     folder(DATA_DIR, dirs::data_local_dir())
 }
@@ -55,8 +55,8 @@ pub(crate) fn unknown() -> bool {
     [state_dir(), cache_dir(), data_dir()].iter().any(|folder| folder.starts_with(NOWHERE))
 }
 
-/// The user's home directory. If the environment and the user database name none, one in kstrim's state directory:
-/// minikube and kubectl would otherwise write into the working directory.
+/// The user's home directory. If neither the environment nor the user database has one, a directory in kstrim's state
+/// directory: minikube and kubectl would otherwise write into the working directory.
 pub(crate) fn home() -> PathBuf {
     dirs::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| state_dir().join("home"))
 }
@@ -93,7 +93,7 @@ pub(crate) fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result
     Ok(file)
 }
 
-/// Write such a file, replacing its content.
+/// Write such a file, replacing its contents.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     private_file(OpenOptions::new().write(true).create(true).truncate(true), path)?.write_all(bytes)
 }
@@ -102,7 +102,7 @@ fn chosen(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
-/// The file that says that somebody agreed to work on a cluster, by its identity.
+/// The file that records the user's agreement to work on a cluster, by the cluster's identity.
 pub(crate) fn agreed_file(uid: &str) -> PathBuf {
     let safe: String = uid.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     state_dir().join("agreed").join(safe)
@@ -125,7 +125,7 @@ impl ProfilePaths {
         self.folder.clone()
     }
 
-    /// Whether they are of a context, and so there is no minikube.
+    /// Whether they belong to a context, so that there is no minikube.
     pub fn of_context(&self) -> bool {
         self.folder.file_name().and_then(|n| n.to_str()).is_some_and(is_context)
     }
@@ -140,28 +140,28 @@ impl ProfilePaths {
         self.folder.join("journal.json")
     }
 
-    /// The lock of the one run at a time.
+    /// The lock, which one run can hold at a time.
     pub fn lock(&self) -> PathBuf {
         self.folder.join("lock")
     }
 
-    /// Archives with evidence of runs that failed.
+    /// The directory of archives with evidence of failed runs.
     pub fn evidence(&self) -> PathBuf {
         self.folder.join("evidence")
     }
 
-    /// Which programs of kstrim's own the last `up` used, if any.
+    /// The record of which of kstrim's own programs the last `up` used, if any.
     pub fn tools(&self) -> PathBuf {
         self.folder.join("tools.json")
     }
 
-    /// The events of the last run of a verb, as JSON lines.
+    /// The events of the last run of a command, as JSON lines.
     pub fn events(&self, verb: &str) -> PathBuf {
         self.folder.join(format!("{verb}.events.jsonl"))
     }
 }
 
-/// The failure of writing under the state folder.
+/// The failure of writing to the state directory.
 pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         crate::errors::STATE_UNWRITABLE,
@@ -188,7 +188,7 @@ mod tests {
         for at in [&folder, &root.path().join("a/b"), &root.path().join("a")] {
             assert_eq!(mode(at), 0o700, "{}", at.display());
         }
-        // A mode that an earlier version left open is corrected.
+        // A mode that an earlier version left too permissive is corrected.
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("opened");
         private_dir(&folder).expect("there");
         assert_eq!(mode(&folder), 0o700);

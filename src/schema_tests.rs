@@ -16,7 +16,7 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(file(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Hold a file to `text`; with `UPDATE_SCHEMA` set (`cargo xtask schemas`), it is written.
+/// Compare a file with `text`; with `UPDATE_SCHEMA` set (`cargo xtask schemas`), it is written.
 #[track_caller]
 pub fn hold(path: &str, text: &str) {
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
@@ -25,7 +25,7 @@ pub fn hold(path: &str, text: &str) {
     assert!(read(path) == text, "`cargo xtask schemas` writes {path}; review the diff");
 }
 
-/// The schema of what is written, where an absent value is null: all fields are always there.
+/// The schema of a document that is written: all fields are always there, and an absent value is null.
 pub fn of<T: JsonSchema>(title: &str) -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
@@ -33,13 +33,13 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
     schema.to_value()
 }
 
-/// Hold the published schema to that of the types.
+/// Compare the published schema with that of the types.
 #[track_caller]
 pub fn published(schema: &Value, path: &str) {
     hold(path, &(serde_json::to_string_pretty(schema).expect("JSON") + "\n"));
 }
 
-/// Whoever reads a document finds every field and every word of it in its page. `root`: the type's name.
+/// Check that the page of a document describes each of its fields and values. `root`: the type's name.
 #[track_caller]
 pub fn documented(schema: &Value, root: &str, page: &str) {
     let docs = read(page);

@@ -9,7 +9,7 @@ pub(crate) fn of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The SHA-256 of all that a reader gives, as 64 lower-case hexadecimal digits. It holds 64 KiB of it at a time.
+/// The SHA-256 of everything in a reader, as 64 lower-case hexadecimal digits, read in pieces of 64 KiB.
 pub(crate) fn of_reader(mut reader: impl Read) -> io::Result<String> {
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
@@ -20,7 +20,7 @@ pub(crate) fn of_reader(mut reader: impl Read) -> io::Result<String> {
     }
 }
 
-/// A digest as lower-case hexadecimal digits, two a byte.
+/// A digest as lower-case hexadecimal digits, two per byte.
 pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

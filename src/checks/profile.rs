@@ -54,7 +54,7 @@ pub(crate) async fn state(ground: &Ground) -> Verdict {
     let verdict = judge_state(&listed, &state, ground.profile_name(), (claimed, cut_off), target);
     match (verdict, &ground.minikube) {
         (Verdict::Fail(failure), Ok(minikube)) if failure.id == errors::PROFILE_PARTIAL => {
-            let lost = matches!(api_server::is_lost(minikube).await, Ok(true));
+            let lost = matches!(api_server::is_manifest_missing(minikube).await, Ok(true));
             let cause = "nothing starts its API server: the file for it is missing in the node";
             Verdict::Fail(if lost { Box::new(failure.because(cause)) } else { failure })
         }

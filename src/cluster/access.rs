@@ -1,8 +1,8 @@
-//! How kstrim's own client reaches the brokers of a Kafka that it did not describe: by a listener that requires nothing, by
-//! TLS with the cluster's CA, or as a user that exists only for the test.
+//! How kstrim's own client connects to the brokers of a Kafka cluster that it did not configure: through a listener
+//! without authentication, with TLS and the cluster's CA if needed, or as a user that exists only during the test.
 //!
-//! OAuth and custom authentication belong to a server that kstrim does not know, and a listener with a certificate of
-//! its own to a CA that it does not know: such listeners are left out.
+//! OAuth and custom authentication need a server that kstrim does not know, and a listener with a custom certificate
+//! needs a CA that it does not know: such listeners are not used.
 
 use std::time::Duration;
 
@@ -26,28 +26,28 @@ pub(crate) const USER: &str = "kstrim-smoke-test";
 /// How long the user operator may take to create its credentials.
 const CREDENTIALS: Duration = Duration::from_secs(90);
 
-/// A way to the brokers.
-enum Way<'a> {
+/// How to connect to the brokers.
+enum Method<'a> {
     /// A listener without TLS and authentication.
     Plain,
     /// A listener with TLS that requires no credentials.
     Tls(Listener<'a>),
-    /// A listener that takes users of this kind.
+    /// A listener that accepts users with this type of authentication.
     User(Listener<'a>, Authentication),
 }
 
 /// Determine how to connect to the brokers, once in a run. `Some`: why kstrim's client cannot connect, as a clause; the Kafka
 /// cluster itself may be healthy.
-pub(crate) async fn settle(cx: &Session, topic: &str) -> Result<Option<String>> {
+pub(crate) async fn determine(cx: &Session, topic: &str) -> Result<Option<String>> {
     if cx.broker_access.borrow().is_some() {
         return Ok(None);
     }
     let snapshot = cx.synced(&super::brokers::KINDS).await;
     let Some(kafka) = snapshot.kafka(cx.namespace(), cx.cluster()) else { return Ok(None) };
-    let (listener, how) = match way(&kafka) {
-        Ok(Way::Plain) => return Ok(None),
-        Ok(Way::Tls(listener)) => (listener, None),
-        Ok(Way::User(listener, how)) => (listener, Some(how)),
+    let (listener, how) = match choose_method(&kafka) {
+        Ok(Method::Plain) => return Ok(None),
+        Ok(Method::Tls(listener)) => (listener, None),
+        Ok(Method::User(listener, how)) => (listener, Some(how)),
         Err(why) => return Ok(Some(why)),
     };
     let Some(port) = listener.port() else { return Ok(Some("its listener has no port".into())) };
@@ -62,14 +62,14 @@ pub(crate) async fn settle(cx: &Session, topic: &str) -> Result<Option<String>> 
     Ok(None)
 }
 
-/// Whether [`settle`] will create a user.
+/// Whether [`determine`] will create a user.
 pub(crate) async fn creates_user(cx: &Session) -> bool {
     let snapshot = cx.synced(&super::brokers::KINDS).await;
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
-    kafka.is_some_and(|kafka| matches!(way(&kafka), Ok(Way::User(..))))
+    kafka.is_some_and(|kafka| matches!(choose_method(&kafka), Ok(Method::User(..))))
 }
 
-/// Delete the user of the test, if this run has created it; by `kubectl`, which works on after an interrupt.
+/// Delete the user of the test, if this run created it. `kubectl` must still work after an interrupt.
 pub(crate) async fn release(cx: &Session, kubectl: &Kubectl) -> Result<()> {
     if !cx.test_user.get() {
         return Ok(());
@@ -87,32 +87,32 @@ pub(crate) async fn release(cx: &Session, kubectl: &Kubectl) -> Result<()> {
     deleted.map(drop).map_err(|e| cx.api_failure("delete the user of the smoke test", &e))
 }
 
-/// The internal listener that requires the least of its clients.
-fn way<'a>(kafka: &Kafka<'a>) -> std::result::Result<Way<'a>, String> {
+/// The internal listener with the fewest requirements for its clients.
+fn choose_method<'a>(kafka: &Kafka<'a>) -> std::result::Result<Method<'a>, String> {
     let rules = kafka.authorization();
     // With access rules, a client without a user has no permissions unless the rules grant them.
     let anonymous = rules.as_ref().is_none_or(|rules| rules.admits_anonymous);
-    let inner = || {
+    let internal = || {
         kafka
             .listeners()
             .filter(Listener::advertises_pods)
             .filter(|l| !(l.tls() && l.has_custom_certificate()))
     };
     if anonymous && kafka.plain_listener().is_some() {
-        return Ok(Way::Plain);
+        return Ok(Method::Plain);
     }
-    if anonymous && let Some(listener) = inner().find(|l| l.tls() && l.authentication().is_none()) {
-        return Ok(Way::Tls(listener));
+    if anonymous && let Some(listener) = internal().find(|l| l.tls() && l.authentication().is_none()) {
+        return Ok(Method::Tls(listener));
     }
     for how in [Authentication::Tls, Authentication::Scram] {
-        let Some(listener) = inner().find(|l| listener::takes(l, how)) else { continue };
+        let Some(listener) = internal().find(|l| listener::accepts(l, how)) else { continue };
         if !kafka.manages_own_namespace(Entity::User) {
             return Err(
                 "its listeners require a user, and it has no user operator that could create one".into()
             );
         }
         return match rules.as_ref().is_none_or(|rules| rules.kind == "simple") {
-            true => Ok(Way::User(listener, how)),
+            true => Ok(Method::User(listener, how)),
             false => {
                 Err("its authorization is not Kafka's own, so kstrim cannot grant permissions to its user"
                     .into())

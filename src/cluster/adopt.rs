@@ -22,8 +22,8 @@ pub(crate) const CLUSTER_SCOPED: [(&str, &str); 4] = [
 /// Label every object of the installation that has no id with the installation's id.
 ///
 /// # Errors
-/// When the API server does not respond, or refuses a label.
-pub(crate) async fn unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<(), ApiError> {
+/// If the API server does not respond, or rejects a label.
+pub(crate) async fn label_unmarked(kubectl: &Kubectl, installation: &Installation) -> Result<(), ApiError> {
     let inventory = Inventory::of(kubectl, installation, &BTreeSet::new()).await?;
     let label = |object: &Value| {
         id_of(object).is_none().then(|| json!({"metadata": {"labels": {ID: installation.id()}}}))

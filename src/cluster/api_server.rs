@@ -1,8 +1,8 @@
-//! The API server of a node that runs. It is a static pod: the kubelet starts it from a file of the node.
-//! If that file is gone, nothing brings it back: `minikube start` finds its own configuration unchanged, takes
-//! the cluster for well configured and waits for six minutes (minikube 1.38.1, `restartPrimaryControlPlane`
-//! in `pkg/minikube/bootstrapper/kubeadm`). kubeadm writes the file again from the configuration that minikube
-//! left in the node.
+//! The API server of a running node. It is a static pod: the kubelet starts it from a manifest in the node. If that
+//! file is missing, nothing restores it: `minikube start` finds its own configuration unchanged, assumes that the
+//! cluster is configured, and waits for six minutes (minikube 1.38.1, `restartPrimaryControlPlane` in
+//! `pkg/minikube/bootstrapper/kubeadm`). kubeadm can write the file again from the configuration that minikube left
+//! in the node.
 
 use std::time::Duration;
 
@@ -13,28 +13,29 @@ use crate::kube::kubectl::Kubectl;
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{Listed, State};
 
-/// Where the kubelet finds its static pods (kubeadm's default, which minikube keeps).
-const FOLDER: &str = "/etc/kubernetes/manifests";
-const OF_SERVER: &str = "kube-apiserver.yaml";
-/// What else is there in a node that was set up once: without it all of the node is in question.
-const OF_ETCD: &str = "etcd.yaml";
+/// The directory of the kubelet's static pods (kubeadm's default, which minikube keeps).
+const MANIFEST_DIRECTORY: &str = "/etc/kubernetes/manifests";
+const SERVER_MANIFEST: &str = "kube-apiserver.yaml";
+/// Another manifest that exists in every node that was set up completely. If it is missing too, the whole node is
+/// suspect.
+const ETCD_MANIFEST: &str = "etcd.yaml";
 
-/// A node that is well is told of by minikube before this.
-const NODE_ASKED_AFTER: Duration = Duration::from_secs(2);
+/// minikube reports a healthy node sooner than this.
+const CHECK_NODE_AFTER: Duration = Duration::from_secs(2);
 
-/// How long an API server that answers, but is not ready, gets: it is ready some seconds after its start.
+/// How long to wait for an API server that responds but is not ready: it becomes ready some seconds after its start.
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// Pause between looks at it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Time between two requests.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Wait for an API server that says of itself that it is not ready yet.
+/// Wait for an API server that reports that it is not ready yet.
 ///
 /// # Errors
-/// Its last word, if that is something else, or the time is over.
+/// Its last response, if that is another error or the time has passed.
 pub(crate) async fn until_ready(kubectl: &Kubectl, mut said: ApiError) -> Result<(), ApiError> {
     let end = tokio::time::Instant::now() + READY_WITHIN;
     while unready(&said).is_some() && tokio::time::Instant::now() < end {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         match kubectl.ready().await {
             Ok(()) => return Ok(()),
             Err(error) => said = error,
@@ -43,8 +44,9 @@ pub(crate) async fn until_ready(kubectl: &Kubectl, mut said: ApiError) -> Result
     Err(said)
 }
 
-/// That an API server answers `/readyz` with its list of checks, which it does while one of them fails; with the
-/// failed ones as far as kubectl's words are kept: `[-]poststarthook/rbac/bootstrap-roles failed: reason withheld`.
+/// Why an API server is not ready, if it responds to `/readyz` with its list of checks because one of them fails.
+/// Names the failed checks that the error message contains: `[-]poststarthook/rbac/bootstrap-roles failed: reason
+/// withheld`.
 pub(crate) fn unready(error: &ApiError) -> Option<String> {
     let words = &error.message;
     if !words.contains("[+]") && !words.contains("[-]") {
@@ -58,20 +60,21 @@ pub(crate) fn unready(error: &ApiError) -> Option<String> {
     })
 }
 
-/// Whether nothing in the node could start an API server. Only a node that was set up whole is judged: one
-/// that is being made has no such files yet, and a machine that boots has both.
-pub(crate) async fn is_lost(minikube: &Minikube) -> Result<bool> {
-    let files = minikube.node_files(FOLDER).await?;
+/// Whether the node has no manifest for an API server. Only a completely set up node is judged: one that is still
+/// being created has no manifests yet, and one that is booting has both.
+pub(crate) async fn is_manifest_missing(minikube: &Minikube) -> Result<bool> {
+    let files = minikube.node_files(MANIFEST_DIRECTORY).await?;
     let has = |name: &str| files.as_ref().is_some_and(|f| f.iter().any(|f| f == name));
-    Ok(has(OF_ETCD) && !has(OF_SERVER))
+    Ok(has(ETCD_MANIFEST) && !has(SERVER_MANIFEST))
 }
 
-/// minikube's word on the profile. Of a node that runs it looks for the API server for up to 15 s: after two
-/// the node is asked beside it whether there could be one at all. A node without is half started.
+/// The state of the profile according to minikube. For a running node, minikube looks for the API server for up to 15
+/// s. After two seconds, kstrim checks in parallel whether the node has an API server's manifest at all; without one,
+/// the profile is only partly running.
 pub(crate) async fn state(minikube: &Minikube) -> Result<State> {
     let lost = async {
-        tokio::time::sleep(NODE_ASKED_AFTER).await;
-        if !matches!(is_lost(minikube).await, Ok(true)) {
+        tokio::time::sleep(CHECK_NODE_AFTER).await;
+        if !matches!(is_manifest_missing(minikube).await, Ok(true)) {
             std::future::pending::<()>().await;
         }
     };
@@ -81,14 +84,15 @@ pub(crate) async fn state(minikube: &Minikube) -> Result<State> {
     }
 }
 
-/// Have kubeadm write it again; `ours`: whether the profile is kstrim's to change.
-pub(crate) async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -> Result<()> {
+/// Let kubeadm write the manifest again. `ours`: whether kstrim may change the profile.
+pub(crate) async fn recreate_manifest(minikube: &Minikube, profile: &str, ours: bool) -> Result<()> {
     let version = match minikube.listed().await? {
         Listed::Valid(found) => found.kubernetes,
         _ => String::new(),
     };
     let cmd = minikube.kubeadm_cmd(&version, &["init", "phase", "control-plane", "apiserver"]);
-    let lost = || explain::minikube::server_lost(&format!("{FOLDER}/{OF_SERVER}"), &cmd, profile);
+    let lost =
+        || explain::minikube::server_lost(&format!("{MANIFEST_DIRECTORY}/{SERVER_MANIFEST}"), &cmd, profile);
     if !ours {
         return Err(Box::new(
             lost().because("kstrim did not create the profile, so it does not change its node"),
@@ -98,11 +102,11 @@ pub(crate) async fn write_anew(minikube: &Minikube, profile: &str, ours: bool) -
     if output.exit.success() {
         return Ok(());
     }
-    Err(Box::new(lost().because(format!("kubeadm: {}", last_words(&output.stderr)))))
+    Err(Box::new(lost().because(format!("kubeadm: {}", last_line(&output.stderr)))))
 }
 
-/// ssh adds a line on how its command ended.
-fn last_words(stderr: &str) -> &str {
+/// The last line of the output, without the line that ssh adds about the exit status.
+fn last_line(stderr: &str) -> &str {
     let lines = stderr.lines().rev().map(str::trim);
     lines.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.said(l)).unwrap_or("")
 }
@@ -112,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_api_server_still_waits_for_is_told_in_short() {
+    fn the_failed_checks_of_an_api_server_are_listed() {
         let said = |words: &str| unready(&ApiError::from_stderr(words));
         let head = r#"Error from server (InternalError): an error on the server ("[+]ping ok\n"#;
         let tail = r#"readyz check failed") has prevented the request from succeeding"#;
@@ -122,7 +126,7 @@ mod tests {
             said(&format!("{head}{failed}{tail}")).as_deref(),
             Some("not ready yet: poststarthook/rbac/bootstrap-roles, etcd")
         );
-        // The failed ones come after what is kept of kubectl's words.
+        // The failed checks come after the part of kubectl's message that is kept.
         let many = format!("{head}{}{failed}{tail}", r"[+]poststarthook/one ok\n".repeat(30));
         assert_eq!(said(&many).as_deref(), Some("not ready yet"));
         assert_eq!(said("The connection to the server 127.0.0.1:1 was refused"), None);

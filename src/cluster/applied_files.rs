@@ -1,5 +1,5 @@
-//! The objects that `up -f` applied from the user's own manifests: listed, and deleted in the reverse order of creation.
-//! `up --prune` deletes some of them, `down` all.
+//! The objects that `up -f` applied from the user's own manifests: lists them, and deletes them in the reverse order
+//! of creation. `up --prune` deletes some of them, `down` all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::failure::Result;
 use crate::manifest::label::is_of_files;
 use crate::user_manifests::order::{self, Phase};
 
-/// How long a step may take before the next one begins all the same.
+/// How long a step may take before the next one starts anyway.
 const STEP: Duration = Duration::from_secs(60);
-/// The order of deletion: clients before what they use, topics and users while their operator still serves them.
+/// The order of deletion: clients before what they use, topics and users while their operator is still running.
 const STEPS: [&[Phase]; 5] = [
     &[Phase::Workloads, Phase::Connectors],
     &[Phase::Clients],
@@ -24,12 +24,12 @@ const STEPS: [&[Phase]; 5] = [
     &[Phase::Foundations],
 ];
 
-/// Those in the namespace that belong to the installation. `known` as for [`Inventory::of`].
+/// Objects in the namespace that belong to the installation. `known` as for [`Inventory::of`].
 pub(crate) async fn list(cx: &Session, known: &BTreeSet<String>) -> Result<Vec<Item>> {
     list_with(cx, known, &|_| false).await
 }
 
-/// The same with the installation's objects that `dependent` selects.
+/// Also lists the installation's objects that `dependent` selects.
 pub(crate) async fn list_with(
     cx: &Session,
     known: &BTreeSet<String>,
@@ -45,8 +45,9 @@ pub(crate) async fn known(cx: &Session) -> Result<BTreeSet<String>> {
     Ok(inventory(cx, &BTreeSet::new()).await?.uids())
 }
 
-/// Delete those of [`list_with`] that `selected` chooses. A step begins when everything of the one before is gone. The claims of a Kafka are
-/// labelled with the installation's id before it is deleted, so that they can be recognized afterwards.
+/// Delete those of [`list_with`] that `selected` chooses. A step starts when all objects of the previous one no
+/// longer exist. A Kafka cluster's claims are labelled with the installation's id before the Kafka resource is
+/// deleted, so that they can be recognized afterwards.
 pub(crate) async fn delete(
     cx: &Session,
     known: &BTreeSet<String>,

@@ -1,4 +1,5 @@
-//! The brokers of a live Kafka, reached by a port-forward to each broker's pod, and the smoke test against them.
+//! The brokers of a running Kafka cluster, reached through a port-forward to each broker's pod, and the smoke test
+//! against them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use crate::manifest::Object;
 /// Kinds that [`Brokers::of`] needs.
 pub(crate) const KINDS: [ObservedKind; 2] = [ObservedKind::Kafka, ObservedKind::Pod];
 
-/// What a passed test says.
+/// The summary of a passed test.
 pub(crate) fn summary(report: &SmokeReport) -> String {
     format!(
         "{} messages verified: produced in {} ms, consumed in {} ms",
@@ -30,13 +31,13 @@ pub(crate) fn summary(report: &SmokeReport) -> String {
     )
 }
 
-/// Run a smoke test and tell its progress under the task `smoke`.
-pub(crate) async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
+/// Run a smoke test and report its progress under the task `smoke`.
+pub(crate) async fn run_smoke_test(cx: &Session, plan: &Plan) -> Result<Run> {
     cx.synced(&KINDS).await;
     let brokers = Brokers::of(cx)?;
     let shown = Cell::new(None);
     let progress = |progress: Progress| {
-        // Large tests report often; people and logs need a picture every now and then.
+        // Large tests report often; for terminals and logs, an update now and then is enough.
         let now = std::time::Instant::now();
         let (message, of) = match progress {
             Progress::Connecting => ("connecting to the broker", None),
@@ -52,10 +53,10 @@ pub(crate) async fn test(cx: &Session, plan: &Plan) -> Result<Run> {
             cx.emit.progress(message, of);
         }
     };
-    Ok(brokers.prove(plan, &progress).await)
+    Ok(brokers.run_test(plan, &progress).await)
 }
 
-/// The brokers of the live Kafka, and how to reach them from here.
+/// The brokers of the Kafka cluster, and how to connect to them.
 pub(crate) struct Brokers {
     bootstrap: BrokerAddr,
     dial: Rc<dyn Dial>,
@@ -65,7 +66,7 @@ pub(crate) struct Brokers {
 }
 
 impl Brokers {
-    /// From what is observed; [`KINDS`] must be synced.
+    /// According to the session's snapshot; [`KINDS`] must be synced.
     pub(crate) fn of(cx: &Session) -> Result<Self> {
         if let Some((port, security)) = &*cx.broker_access.borrow() {
             return Self::secured(cx, *port, security.clone());
@@ -73,26 +74,26 @@ impl Brokers {
         Self::find(&cx.store.snapshot(), &cx.target, cx.forwards.clone())
     }
 
-    /// The same by a listener that asks for something: the one with this port, as `security` says.
+    /// The same through the listener with this port, which needs the credentials in `security`.
     pub(crate) fn secured(cx: &Session, port: u16, security: Security) -> Result<Self> {
         let target = &cx.target;
         let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
         Ok(Self { bootstrap, dial: cx.forwards.clone(), security, target: target.clone() })
     }
 
-    /// Those of a target's Kafka in a snapshot, reached by `dial`.
+    /// The brokers of a target's Kafka cluster in a snapshot, with connections opened by `dial`.
     pub(crate) fn find(snapshot: &Snapshot, target: &Target, dial: Rc<dyn Dial>) -> Result<Self> {
         let port = plain_port(snapshot, target.namespace.as_str(), target.cluster.as_str())?;
         let bootstrap = bootstrap(snapshot, target, port)?;
         Ok(Self { bootstrap, dial, security: Security::default(), target: target.clone() })
     }
 
-    /// A client of them.
+    /// A client of these brokers.
     pub(crate) async fn client(&self, deadline: Instant) -> std::result::Result<Client, KafkaError> {
         self.client_with(Options::default(), deadline).await
     }
 
-    /// The same with options.
+    /// A client of these brokers, with options.
     pub(crate) async fn client_with(
         &self,
         options: Options,
@@ -103,7 +104,7 @@ impl Brokers {
     }
 
     /// Send messages and read them back.
-    pub(crate) async fn prove(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
+    pub(crate) async fn run_test(&self, plan: &Plan, progress: &dyn Fn(Progress)) -> Run {
         let options = Options { security: self.security.clone(), ..Options::default() };
         smoke::run(plan, self.bootstrap.clone(), self.dial.clone(), options, progress).await
     }
@@ -184,13 +185,13 @@ pub(crate) fn new_topic(name: &str, resource: &Object) -> NewTopic {
     }
 }
 
-/// The port of the first internal listener without TLS and without authentication.
+/// The port of the first internal listener without TLS and authentication.
 fn plain_port(snapshot: &Snapshot, namespace: &str, cluster: &str) -> Result<u16> {
     let plain = snapshot.kafka(namespace, cluster).and_then(|kafka| kafka.plain_listener()?.port());
     plain.ok_or_else(|| no_plain_listener(cluster))
 }
 
-/// The refusal of a Kafka without a listener that asks for nothing.
+/// The failure if a Kafka cluster has no listener without TLS and authentication.
 pub(crate) fn no_plain_listener(cluster: &str) -> Box<Failure> {
     let message = format!("the Kafka {cluster} has no internal listener without TLS and authentication");
     let failure = Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message);
@@ -200,14 +201,14 @@ pub(crate) fn no_plain_listener(cluster: &str) -> Box<Failure> {
     )
 }
 
-/// Where to begin: a broker by the name that its certificate has.
+/// The broker to connect to first, with the name in its certificate.
 fn bootstrap(snapshot: &Snapshot, target: &Target, port: u16) -> Result<BrokerAddr> {
     let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
     let pod = broker_pod(snapshot, target)?;
     Ok(BrokerAddr { id: -1, host: format!("{pod}.{cluster}-kafka-brokers.{namespace}.svc"), port })
 }
 
-/// A ready broker's pod, or one that at least runs.
+/// The pod of a ready broker, or else of a running one.
 fn broker_pod(snapshot: &Snapshot, target: &Target) -> Result<String> {
     let (namespace, cluster) = (target.namespace.as_str(), target.cluster.as_str());
     let mut pods: Vec<_> = snapshot.pods(namespace).filter(|p| p.is_broker_of(cluster)).collect();
@@ -237,7 +238,7 @@ mod tests {
             "uid": name}, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": status}]}})
     }
 
-    fn begun_with(pods: Vec<Value>) -> Option<String> {
+    fn bootstrap_with(pods: Vec<Value>) -> Option<String> {
         let snapshot = Snapshot::of(pods.into_iter().map(crate::kube::Object::new));
         let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(["kstrim", "-c", "bus", "status"]);
         broker_pod(&snapshot, &Target::from(&cli.expect("it parses").global)).ok()
@@ -245,18 +246,18 @@ mod tests {
 
     /// "bus-controller-0" sorts before "bus-workers-1", and is ready too.
     #[test]
-    fn a_controller_is_no_broker() {
+    fn a_controller_is_not_a_broker() {
         let controller = || pod("bus-controller-0", true, Some("false"));
-        let found = begun_with(vec![controller(), pod("bus-workers-1", true, Some("true"))]);
+        let found = bootstrap_with(vec![controller(), pod("bus-workers-1", true, Some("true"))]);
         assert_eq!(found.as_deref(), Some("bus-workers-1"));
-        let found = begun_with(vec![controller(), pod("bus-workers-1", false, Some("true"))]);
+        let found = bootstrap_with(vec![controller(), pod("bus-workers-1", false, Some("true"))]);
         assert_eq!(found.as_deref(), Some("bus-workers-1"), "one that is not ready before none");
-        assert_eq!(begun_with(vec![controller()]), None);
+        assert_eq!(bootstrap_with(vec![controller()]), None);
     }
 
     #[test]
     fn without_roles_every_node_is_a_broker() {
-        let found = begun_with(vec![pod("bus-kafka-0", false, None), pod("bus-kafka-1", true, None)]);
+        let found = bootstrap_with(vec![pod("bus-kafka-0", false, None), pod("bus-kafka-1", true, None)]);
         assert_eq!(found.as_deref(), Some("bus-kafka-1"));
     }
 }

@@ -18,7 +18,7 @@ pub(crate) enum Deleted {
     NoLongerOwned,
 }
 
-/// Delete an object without waiting until it is gone. Its dependents are left to the garbage collector.
+/// Delete an object without waiting until it no longer exists. Its dependents are left to the garbage collector.
 pub(crate) async fn delete(
     kubectl: &Kubectl,
     installation: &Installation,
@@ -35,17 +35,17 @@ pub(crate) async fn delete(
             Err(error) if error.kind == ApiErrorKind::Conflict => {}
             Err(error) => return Err(error),
         }
-        match again(kubectl, installation, &owned).await? {
-            Again::Gone => return Ok(Deleted::Yes),
-            Again::Other => return Ok(Deleted::NoLongerOwned),
-            Again::Same(now, _) => owned = now,
+        match reread(kubectl, installation, &owned).await? {
+            Reread::Gone => return Ok(Deleted::Yes),
+            Reread::Other => return Ok(Deleted::NoLongerOwned),
+            Reread::Same(now, _) => owned = now,
         }
     }
     Err(ApiError::new(ApiErrorKind::Conflict, format!("{} keeps changing", owned.path())))
 }
 
-/// Replace the field managers of the object at `path`, and nothing else of it: no `Owned` is needed for what changes
-/// nothing of the object itself. `false` if it has changed since it was read, or is gone.
+/// Replace the field managers of the object at `path` and nothing else. This needs no `Owned`, because the object
+/// itself does not change. `false` if it has changed since it was read, or no longer exists.
 pub(crate) async fn replace_field_managers(
     kubectl: &Kubectl,
     path: &str,
@@ -65,7 +65,7 @@ pub(crate) async fn replace_field_managers(
 /// The patch is recomputed for each new state of the object, so concurrent changes by others are not lost.
 ///
 /// # Errors
-/// What the API server refused; [`ApiErrorKind::Conflict`] if another object has the name now.
+/// What the API server rejected; [`ApiErrorKind::Conflict`] if another object has the name now.
 pub(crate) async fn patch(
     kubectl: &Kubectl,
     installation: &Installation,
@@ -76,12 +76,12 @@ pub(crate) async fn patch(
     let (collection, name) = owned.path().rsplit_once('/').unwrap_or_default();
     let (resource, name) = (resource(collection), name.to_owned());
     for _ in 0..TRIES {
-        let (now, object) = match again(kubectl, installation, &owned).await? {
-            Again::Same(now, object) => (now, object),
-            Again::Gone => {
+        let (now, object) = match reread(kubectl, installation, &owned).await? {
+            Reread::Same(now, object) => (now, object),
+            Reread::Gone => {
                 return Err(ApiError::new(ApiErrorKind::NotFound, format!("{resource} no longer exists")));
             }
-            Again::Other => {
+            Reread::Other => {
                 let message = format!("{} is a different object now", owned.path());
                 return Err(ApiError::new(ApiErrorKind::Conflict, message));
             }
@@ -117,25 +117,26 @@ pub(crate) async fn create(
 }
 
 /// The result of re-reading an object.
-enum Again {
+enum Reread {
     Gone,
-    /// Another object of the name, or no longer the installation's.
+    /// Another object has the name, or it no longer belongs to the installation.
     Other,
     Same(Owned, Value),
 }
 
-async fn again(kubectl: &Kubectl, installation: &Installation, owned: &Owned) -> Result<Again, ApiError> {
-    let Some(object) = kubectl.find(owned.path()).await? else { return Ok(Again::Gone) };
+async fn reread(kubectl: &Kubectl, installation: &Installation, owned: &Owned) -> Result<Reread, ApiError> {
+    let Some(object) = kubectl.find(owned.path()).await? else { return Ok(Reread::Gone) };
     let now = Owned::new(owned.path(), &object, owned.basis());
     let still = match owned.basis() {
         Basis::Installation => installation.owns(&object),
         // The reason cannot change while the uid is the same: its owners, or the user's request.
         Basis::Dependent | Basis::Requested => true,
     };
-    Ok(if now.uid() == owned.uid() && still { Again::Same(now, object) } else { Again::Other })
+    Ok(if now.uid() == owned.uid() && still { Reread::Same(now, object) } else { Reread::Other })
 }
 
-/// kubectl's word for the kind of a collection: `deployments.apps` for `/apis/apps/v1/namespaces/kafka/deployments`.
+/// The resource name of a collection, as kubectl writes it: `deployments.apps` for
+/// `/apis/apps/v1/namespaces/kafka/deployments`.
 fn resource(collection: &str) -> String {
     let parts: Vec<&str> = collection.split('/').collect();
     let plural = parts.last().copied().unwrap_or_default();
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collection_names_its_resource() {
+    fn the_resource_of_a_collection() {
         assert_eq!(resource("/apis/apps/v1/namespaces/kafka/deployments"), "deployments.apps");
         assert_eq!(resource("/api/v1/namespaces/kafka/configmaps"), "configmaps");
         assert_eq!(resource("/api/v1/namespaces"), "namespaces");

@@ -1,4 +1,4 @@
-//! Volume claims of a Kafka: Strimzi leaves them without an owner.
+//! Volume claims of a Kafka cluster: Strimzi sets no owner on them.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use crate::failure::Result;
 use crate::kube::ApiErrorKind;
 use crate::manifest::label::{CLUSTER_ID, ID};
 
-/// Label the claims of a Kafka with the installation's id while the Kafka proves who owns them: claims have no owner
-/// reference. With `cluster_id` they get that too: brokers refuse a volume whose id is not their cluster's, and a Kafka
-/// that is re-created gets a new one.
+/// Label the claims of a Kafka cluster with the installation's id as long as the Kafka resource proves who owns them:
+/// claims have no owner reference. `cluster_id` is added as well: brokers reject a volume with another cluster's id,
+/// and a re-created Kafka cluster gets a new id.
 pub(crate) async fn label(
     cx: &Session,
     known: &BTreeSet<String>,

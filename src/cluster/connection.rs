@@ -1,4 +1,4 @@
-//! Whether a profile's API server answers, and what minikube says where it does not.
+//! Whether a profile's API server responds, and if it does not, what minikube reports.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::failure::Result;
 use crate::kube::ApiErrorKind;
 use crate::tool::minikube_output::{StartError, StartEvent, State, start_event};
 
-/// An API server that answers has done so by then; after it minikube is asked what is wrong.
+/// A running API server responds within this time; after it, kstrim asks minikube what is wrong.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// Ask the API server; where our kubeconfig does not know the profile, look at minikube.
-/// `starting`: a `minikube start` of this run is running.
-/// `Ok(Err(why))`: it does not answer, and what minikube says of the profile.
+/// Send a request to the API server; if our kubeconfig does not contain the profile, ask minikube. `starting`: a
+/// `minikube start` of this run is running. `Ok(Err(why))`: it does not respond; `why` is what minikube reports about
+/// the profile.
 pub(crate) async fn connect(cx: &Session, starting: bool) -> Result<Result<(), String>> {
     let profile = cx.profile();
     let ready = cx.kubectl.ready();
     tokio::pin!(ready);
     let answer = match tokio::time::timeout(PROMPT, &mut ready).await {
         Ok(answer) => answer,
-        // minikube may know by now that waiting cannot succeed.
+        // minikube may already know that waiting cannot succeed.
         Err(_) if !starting && cx.target.context.is_none() => tokio::select! {
             answer = &mut ready => answer,
             state = api_server::state(&cx.minikube) => match state? {
@@ -45,7 +45,7 @@ pub(crate) async fn connect(cx: &Session, starting: bool) -> Result<Result<(), S
     }
     Ok(match api_server::state(&cx.minikube).await? {
         State::Running if error.kind == ApiErrorKind::NoContext => {
-            // The profile runs, and our kubeconfig has not heard of it.
+            // The profile is running, but is not in our kubeconfig.
             cx.minikube.run_cmd(&cx.minikube.update_context_cmd()).await?;
             cx.kubectl.ready().await.map_err(|e| e.to_string())
         }
@@ -57,7 +57,7 @@ pub(crate) async fn connect(cx: &Session, starting: bool) -> Result<Result<(), S
     })
 }
 
-/// What minikube says of a profile that does not run.
+/// What minikube reports about a profile that is not running.
 fn not_running(state: State, profile: &str) -> Result<String> {
     Ok(match state {
         State::Running => format!("the profile {profile} is running"),
@@ -70,8 +70,8 @@ fn not_running(state: State, profile: &str) -> Result<String> {
     })
 }
 
-/// Read the stream to its end and judge it by the exit code alone; the error events then explain it.
-pub(crate) async fn follow(
+/// Read minikube's output to its end. Only the exit code decides about success; error events explain a failure.
+pub(crate) async fn read_events(
     mut lines: Box<dyn Lines>,
     cmd: &Cmd,
     profile: &str,

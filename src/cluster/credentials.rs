@@ -39,14 +39,14 @@ pub(crate) fn entry(entries: Option<&Entries>, key: &str, what: &str) -> Result<
     })
 }
 
-/// The certificates of the authority that signs those of the brokers, PEM.
+/// The CA certificates of the brokers, in PEM.
 pub(crate) async fn cluster_ca(cx: &Session) -> Result<String> {
     let ca = entries(cx, &format!("{}-cluster-ca-cert", cx.cluster())).await?;
     entry(ca.as_ref(), "ca.crt", "the cluster's CA")
 }
 
-/// How a client connects to a listener: with TLS if there is a CA, and as a user if one is given, with the entries of its
-/// Secret.
+/// How a client connects to a listener: with TLS if there is a CA, and as a user if one is specified, with the
+/// entries of its Secret.
 ///
 /// # Errors
 /// Why the credentials cannot be used, without any of them.

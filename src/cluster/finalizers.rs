@@ -8,7 +8,7 @@ use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Kind};
 use crate::kube::{Object, Snapshot};
 
-/// The cause that shows in what is left, as `(kind, object)`: a list's items do not tell their kind.
+/// The cause that the remaining objects show, as `(kind, object)`: items of a list do not contain their kind.
 pub(crate) fn explain<'a>(
     cx: &Session,
     left: impl IntoIterator<Item = (&'a str, Value)>,

@@ -1,11 +1,11 @@
-//! What a first `minikube start` leaves that was killed, when a later one is done with it. minikube sets a cluster up
-//! once: of one whose API server answers it finds its configuration unchanged and leaves out all that comes after
-//! (`restartPrimaryControlPlane` in `pkg/minikube/bootstrapper/kubeadm`). Seen with minikube 1.38.1 after a SIGKILL:
+//! What an interrupted first `minikube start` leaves behind. minikube sets a cluster up only once: if the API server
+//! responds, it finds its configuration unchanged and skips all later steps (`restartPrimaryControlPlane` in
+//! `pkg/minikube/bootstrapper/kubeadm`). Observed with minikube 1.38.1 after a SIGKILL:
 //!
-//! * inside `kubeadm init`: exit 0 and "Done!" without kube-proxy and CoreDNS, for good; or every later start
-//!   fails in `kubeadm init`, which minikube runs whole only over a node that has no cluster, or one it just reset;
-//! * between `kubeadm init` and the pods' network: exit 0 and "Done!" on a node that never becomes ready, also after
-//!   `minikube stop` and another start.
+//! * during `kubeadm init`: exit 0 and "Done!" without kube-proxy and CoreDNS, permanently; or every later start
+//!   fails in `kubeadm init`, which minikube runs completely only on a node without a cluster, or after a reset;
+//! * between `kubeadm init` and the pods' network: exit 0 and "Done!" on a node that never becomes ready, even
+//!   after `minikube stop` and another start.
 
 use super::session::Session;
 use crate::failure::Result;
@@ -20,14 +20,14 @@ const DAEMON_SETS: &str = "/apis/apps/v1/daemonsets";
 const NODES: &str = "/api/v1/nodes";
 const NAMESPACES: &str = "/api/v1/namespaces";
 const READING: &str = "read what the first start created";
-/// Where a container runtime finds its network's configuration (CNI's default, which minikube keeps).
-const NETWORK_FOLDER: &str = "/etc/cni/net.d";
+/// The directory of the container runtime's network configuration (CNI's default, which minikube keeps).
+const NETWORK_DIRECTORY: &str = "/etc/cni/net.d";
 
-/// Whether the cluster of a first start that was cut off is as good as one that was not. One in which anybody has made
-/// anything counts as complete, whatever it lacks: it is not ours to delete.
-pub(crate) async fn is_whole(cx: &Session) -> Result<bool> {
+/// Whether the cluster of an interrupted first start is as complete as any other. A cluster in which somebody has
+/// created something counts as complete, whatever it lacks: it is not ours to delete.
+pub(crate) async fn is_complete(cx: &Session) -> Result<bool> {
     let add_ons = exists(cx, PROXY).await? && exists(cx, DNS).await?;
-    if add_ons && network_comes(cx).await? {
+    if add_ons && has_pod_network(cx).await? {
         return Ok(true);
     }
     is_inhabited(cx).await
@@ -48,27 +48,28 @@ pub(crate) async fn is_inhabited(cx: &Session) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether every cluster has a namespace of this name, or minikube makes it.
+/// Whether Kubernetes or minikube creates a namespace of this name in every cluster.
 pub(crate) fn is_kubernetes(namespace: &str) -> bool {
     namespace == "default" || is_system(namespace)
 }
 
-/// Whether nothing in a namespace of this name is anybody's: Kubernetes' and minikube's own.
+/// Whether a namespace of this name contains only objects of Kubernetes and minikube.
 pub(crate) fn is_system(namespace: &str) -> bool {
     namespace.starts_with("kube-") || namespace == STORAGE_NAMESPACE
 }
 
-/// Whether the pods' network is there, or somebody brings it: a DaemonSet, as most do, or a file that minikube has
-/// written to the node.
-async fn network_comes(cx: &Session) -> Result<bool> {
+/// Whether the pods have a network, or will get one: from a DaemonSet, as usual, or from a file that minikube wrote
+/// to the node.
+async fn has_pod_network(cx: &Session) -> Result<bool> {
     if !find(cx, NODES).await?.iter().any(|node| Node(node).lacks_network()) {
         return Ok(true);
     }
     if find(cx, DAEMON_SETS).await?.iter().any(|set| set.name() != "kube-proxy") {
         return Ok(true);
     }
-    let files = cx.minikube.node_files(NETWORK_FOLDER).await?;
-    // minikube renames what it does not want (`*.mk_disabled`), and keeps what leads nowhere (`200-loopback.conf`).
+    let files = cx.minikube.node_files(NETWORK_DIRECTORY).await?;
+    // minikube renames files that it does not want (`*.mk_disabled`), and keeps the one for the loopback interface
+    // (`200-loopback.conf`).
     let counts = |file: &String| {
         (file.ends_with(".conf") || file.ends_with(".conflist")) && !file.contains("loopback")
     };

@@ -158,7 +158,7 @@ impl Installation {
         self.marked
     }
 
-    /// Whether an earlier kstrim created it, which gave it no id.
+    /// Whether an earlier kstrim, which had no installation ids, created it.
     pub(crate) fn is_unmarked(&self) -> bool {
         !self.marked && !self.named && self.without_ids.is_some()
     }
@@ -191,12 +191,12 @@ impl Installation {
         }
         match id_of(object) {
             Some(id) => id == self.id,
-            None => self.without_ids.as_ref().is_some_and(|digests| self.binds(object, digests)),
+            None => self.without_ids.as_ref().is_some_and(|digests| self.matches_unmarked(object, digests)),
         }
     }
 
     /// Whether an object without an id is bound to the namespace of an installation without one.
-    fn binds(&self, object: &Value, digests: &[String]) -> bool {
+    fn matches_unmarked(&self, object: &Value, digests: &[String]) -> bool {
         let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
         if let Some(namespace) = namespace {
             return namespace == self.namespace;
@@ -262,7 +262,7 @@ impl Installation {
     }
 }
 
-/// Whether a Kafka of the namespace was created by a kstrim that knew no ids.
+/// Whether a Kafka resource of the namespace was created by an earlier kstrim, which had no installation ids.
 async fn by_kstrim_without_id(kubectl: &Kubectl, namespace: &str) -> Result<bool, ApiError> {
     let Some(group) = kubectl.find("/apis/kafka.strimzi.io").await? else { return Ok(false) };
     let Some(version) = crate::kube::kind::Version::served(&group) else { return Ok(false) };

@@ -48,7 +48,7 @@ pub(crate) enum Class {
     Dependent,
     /// Kubernetes creates one in every namespace.
     System,
-    /// Somebody else's.
+    /// Anything else.
     Foreign,
 }
 
@@ -241,11 +241,11 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
     let kafkas = with(&|i| i.kind == "Kafka" && i.class == Class::Owned);
     for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
         let dependent = match item.kind.as_str() {
-            // Kubernetes' controller writes them for the Service of their name.
+            // Kubernetes' controller creates one for the Service of the same name.
             "Endpoints" => services.iter().any(|(_, name)| name == item.name()),
             // The operator's leader election.
             "Lease" => !other_operator && item.name() == "strimzi-cluster-operator",
-            // Up to 0.40 the topic operator makes resources of Kafka's own topics, and of those that it keeps itself.
+            // Up to 0.40, the topic operator creates resources for Kafka's internal topics, and for its own.
             "KafkaTopic" => {
                 let topic = item.object.pointer("/spec/topicName").and_then(Value::as_str);
                 let cluster = label(&item.object, "strimzi.io/cluster");
@@ -300,12 +300,12 @@ fn system(item: &Item) -> bool {
                 item.object.get("secrets").is_none_or(|s| s.as_array().is_some_and(Vec::is_empty));
             item.name() == "default" && pulls_only
         }
-        // The API server's own Service.
+        // The Service of the API server.
         "Service" | "Endpoints" | "EndpointSlice" => {
             item.name() == "kubernetes"
                 && item.object.pointer("/metadata/namespace").and_then(Value::as_str) == Some("default")
         }
-        // Held by this very command, or left by one that was killed.
+        // Held by this command, or left behind by one that was killed.
         "Lease" => item.name() == super::lease::NAME && super::installation::by_kstrim(&item.object),
         _ => false,
     }
@@ -333,9 +333,9 @@ mod tests {
         items.iter().map(|item| (format!("{} {}", item.kind, item.name()), item.class)).collect()
     }
 
-    /// As 0.30 makes them.
+    /// As Strimzi 0.30 creates them.
     #[test]
-    fn topics_that_the_topic_operator_keeps_are_of_their_kafka() {
+    fn internal_topics_depend_on_their_kafka_cluster() {
         let mine =
             json!({"labels": {"app.kubernetes.io/managed-by": "kstrim", "kstrim.io/installation": "mine"}});
         let topic = |name: &str, cluster: &str, topic: &str| {
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owned_depends_or_is_somebody_elses() {
+    fn objects_are_owned_dependent_or_foreign() {
         let mine = json!({"labels": {"app.kubernetes.io/managed-by": "kstrim", "kstrim.io/installation": "mine"},
             "creationTimestamp": "2026-01-02T00:00:00Z"});
         let of = |owner: &str| json!({"ownerReferences": [{"uid": owner}]});

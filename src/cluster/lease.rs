@@ -28,12 +28,12 @@ const LOOK: Duration = Duration::from_secs(2);
 /// file lock there.
 const STATE: &str = "kstrim.io/holder-state";
 
-/// Who wants the Lease.
+/// Who acquires the Lease.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder {
     /// `user@host, pid 17: kstrim up`.
     pub identity: String,
-    /// What only one running command can hold: machine and lock file. See [`STATE`].
+    /// An identity that only one running command can have: machine and lock file. See [`STATE`].
     pub state: String,
 }
 
@@ -202,7 +202,7 @@ impl Drop for Lease {
     }
 }
 
-/// A command that is alive has this Lease.
+/// The refusal if a running command holds this Lease.
 fn refused_by_holder(lease: &Value) -> Refused {
     let at = |pointer| text(lease, pointer).to_owned();
     Refused::Held { holder: at("/spec/holderIdentity"), since: at("/spec/acquireTime") }

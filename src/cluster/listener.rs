@@ -8,14 +8,14 @@ use crate::kube::Object;
 use crate::kube::kafka::{Kafka, Listener};
 use crate::manifest::user::Authentication;
 
-/// What brokers advertise to programs on this machine.
+/// The address that brokers advertise to programs on this machine.
 pub(crate) const HOST: &str = "127.0.0.1";
 
-/// Ports of a pod that Strimzi gives to no listener: its metrics, and JMX.
+/// Ports of a pod that Strimzi uses for metrics and JMX.
 const STRIMZIS: [u16; 2] = [9404, 9999];
 
-/// The listener for programs on this machine, by what it asks of them: its name, its port in the pod, and
-/// the first port here. Each has ports of its own, so that several can be used at once.
+/// The listener for programs on this machine, by its authentication: its name, its port in the pod, and the first
+/// port on this machine. Each has separate ports, so that several can be used at once.
 pub(crate) const fn host_defaults(authentication: Option<Authentication>) -> (&'static str, u16, u16) {
     match authentication {
         None => ("host", 9094, 9094),
@@ -33,22 +33,22 @@ pub(crate) fn is_host(listener: &Listener<'_>) -> bool {
         && listener.overrides().iter().all(|b| b["advertisedHost"] == HOST)
 }
 
-/// The listener for programs on this machine that a Kafka has.
+/// The Kafka cluster's listener for programs on this machine with this authentication.
 pub(crate) fn host_of<'a>(kafka: &Kafka<'a>, authentication: Option<Authentication>) -> Option<Listener<'a>> {
     kafka.listeners().find(|l| is_host(l) && l.name() == host_defaults(authentication).0)
 }
 
-/// The listener of a Kafka that takes users of this kind inside the cluster, if it has one.
+/// The Kafka cluster's listener that accepts users with this authentication inside the Kubernetes cluster.
 pub(crate) fn for_users<'a>(kafka: &Kafka<'a>, authentication: Authentication) -> Option<Listener<'a>> {
-    kafka.listeners().find(|l| takes(l, authentication) && !is_host(l))
+    kafka.listeners().find(|l| accepts(l, authentication) && !is_host(l))
 }
 
-/// Whether a listener takes users of this kind.
-pub(crate) fn takes(listener: &Listener<'_>, authentication: Authentication) -> bool {
+/// Whether a listener accepts users with this authentication.
+pub(crate) fn accepts(listener: &Listener<'_>, authentication: Authentication) -> bool {
     listener.authentication() == Some(authentication.strimzi())
 }
 
-/// The local port of each broker, by its id, as a listener says.
+/// The port of each broker on this machine, by the broker's id, as the listener specifies it.
 pub(crate) fn ports(listener: &Listener<'_>) -> BTreeMap<i32, u16> {
     let port = |b: &Value| {
         let id = b["broker"].as_i64().and_then(|id| i32::try_from(id).ok())?;
@@ -57,8 +57,8 @@ pub(crate) fn ports(listener: &Listener<'_>) -> BTreeMap<i32, u16> {
     listener.overrides().iter().filter_map(port).collect()
 }
 
-/// The ports of brokers: those they have stay, others get the next free from `first` on. Ids that are not
-/// among the brokers lose theirs. `None` if there are not enough ports.
+/// The ports of the brokers: existing ones are kept, other brokers get the next free port from `first` on. Ids that
+/// are not among the brokers are removed. `None` if there are not enough ports.
 pub(crate) fn assign(
     has: &BTreeMap<i32, u16>,
     ids: &BTreeSet<i32>,
@@ -75,16 +75,16 @@ pub(crate) fn assign(
     Some(ports)
 }
 
-/// The first port of a pod from `first` on that no listener and nothing of Strimzi's has.
+/// The first port from `first` on that no listener of the pod and nothing of Strimzi uses.
 fn free_port(first: u16, taken: &BTreeSet<u16>) -> u16 {
     let free = |port: &u16| !taken.contains(port) && !STRIMZIS.contains(port);
     (first..u16::MAX).find(free).unwrap_or(first)
 }
 
-/// What a Kafka's listeners become with one for programs on this machine. `None` if it has it already.
+/// The listeners of a Kafka cluster after one for programs on this machine was added. `None` if it already exists.
 ///
 /// # Errors
-/// The name of the listener, if it is one of somebody else's.
+/// The name of the listener, if kstrim did not create it.
 pub(crate) fn with_host(
     kafka: &Kafka<'_>,
     authentication: Option<Authentication>,
@@ -108,7 +108,7 @@ pub(crate) fn with_host(
         "configuration": {"brokers": brokers}});
     if let Some(authentication) = authentication {
         wanted["authentication"] = json!({"type": authentication.strimzi()});
-        // What is advertised is in the brokers' certificates anyway.
+        // The advertised address is in the brokers' certificates anyway.
         wanted["configuration"]["bootstrap"] = json!({"alternativeNames": ["localhost"]});
     }
     match has {
@@ -119,14 +119,14 @@ pub(crate) fn with_host(
     Ok(Some(json!(all)))
 }
 
-/// What a Kafka's listeners become when those for programs on this machine go. `None` if it has none.
+/// The listeners of a Kafka cluster after those for programs on this machine were removed. `None` if it has none.
 pub(crate) fn without_host(kafka: &Kafka<'_>) -> Option<Value> {
     let stay: Vec<&Value> = kafka.listeners().filter(|l| !is_host(l)).map(|l| l.0).collect();
     (stay.len() < kafka.listeners().count()).then(|| json!(stay))
 }
 
-/// What a Kafka's listeners become when `ids` are its brokers: each of them has a port here on every
-/// listener for programs on this machine. `None` if nothing changes, or it has no such listener.
+/// The listeners of a Kafka cluster with the brokers `ids`: each broker has a port on this machine for every listener
+/// for programs on this machine. `None` if nothing changes, or there is no such listener.
 pub(crate) fn for_brokers(kafka: &Kafka<'_>, ids: &BTreeSet<i32>) -> Option<Value> {
     let mut made = kafka.0.clone();
     let mut changed = None;
@@ -144,8 +144,8 @@ pub(crate) fn for_brokers(kafka: &Kafka<'_>, ids: &BTreeSet<i32>) -> Option<Valu
     changed
 }
 
-/// What has to be merged into a Kafka's spec so that it takes such a user, with a sentence for each
-/// part. `None` if nothing is missing. Another authorization than none is not replaced.
+/// The patch for a Kafka resource's spec that is needed to accept such a user, with a sentence for each part. `None`
+/// if nothing is missing. An existing authorization is not replaced.
 pub(crate) fn preparation(
     kafka: &Kafka<'_>,
     authentication: Authentication,
@@ -153,10 +153,11 @@ pub(crate) fn preparation(
 ) -> Option<(Value, Vec<String>)> {
     let mut patch = json!({});
     let mut said = Vec::new();
-    // One that only leads in from outside, or to another address, is no way for programs in the cluster and for kstrim.
-    if !kafka.listeners().any(|l| takes(&l, authentication) && !is_host(&l) && l.advertises_pods()) {
+    // A listener that is only for clients outside, or that advertises another address, is of no use to programs in
+    // the cluster and to kstrim.
+    if !kafka.listeners().any(|l| accepts(&l, authentication) && !is_host(&l) && l.advertises_pods()) {
         let (base, first) = authentication.listener_defaults();
-        // The names and ports that others have are theirs: Strimzi refuses a Kafka with two of a kind.
+        // Names and ports of existing listeners are not reused: Strimzi rejects duplicates.
         let named = |name: &String| kafka.listeners().all(|l| l.name() != name);
         let name =
             std::iter::once(base.to_owned()).chain((2_u32..).map(|n| format!("{base}{n}"))).find(named);
@@ -169,8 +170,8 @@ pub(crate) fn preparation(
         said.push(format!("a listener {name} on port {port} with {}", authentication.strimzi()));
     }
     if acls && kafka.authorization().is_none() {
-        // Whoever comes over a listener without authentication is ANONYMOUS: as a super user it may
-        // do what it could before, and the presets' plain listener keeps working.
+        // A client of a listener without authentication is ANONYMOUS: as a super user it keeps its permissions, and
+        // the plain listener of the presets keeps working.
         patch["spec"]["kafka"]["authorization"] = json!({"type": "simple", "superUsers": ["ANONYMOUS"]});
         said.push("authorization; clients of listeners without authentication keep all permissions".into());
     }
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_stay_and_new_brokers_get_the_next() {
+    fn existing_ports_are_kept_and_new_brokers_get_the_next() {
         let first = assign(&BTreeMap::new(), &ids(&[3, 4, 5]), 9094).unwrap();
         assert_eq!(
             first.iter().map(|(i, p)| (*i, *p)).collect::<Vec<_>>(),
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_comes_once_and_goes() {
+    fn a_listener_is_added_once_and_removed() {
         let before = kafka(&json!([plain()]));
         let ports = assign(&BTreeMap::new(), &ids(&[0]), 9094).unwrap();
         let all = with_host(&Kafka(&before), None, &ports).unwrap().unwrap();
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_names_of_others_are_left_alone() {
+    fn foreign_ports_and_names_are_not_used() {
         let external = json!({"name": "external", "port": 9094, "type": "nodeport", "tls": false});
         let ports = assign(&BTreeMap::new(), &ids(&[0]), 9094).unwrap();
         let all = with_host(&Kafka(&kafka(&json!([plain(), external]))), None, &ports).unwrap().unwrap();
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kafka_gets_only_what_it_lacks() {
+    fn only_what_is_missing_is_added() {
         let of = |spec: Value| Object::new(json!({"spec": {"kafka": spec}}));
         let bare = of(json!({"listeners": [plain()]}));
         let (patch, said) = preparation(&Kafka(&bare), Authentication::Tls, true).unwrap();
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn somebodys_listeners_and_ports_stay_theirs() {
+    fn foreign_listeners_are_not_changed() {
         let theirs = json!([plain(), {"name": "mtls", "port": 9096, "type": "nodeport", "tls": true,
             "authentication": {"type": "oauth"}}, {"name": "apps", "port": 9095, "type": "internal", "tls": true}]);
         let object = kafka(&theirs);

@@ -1,6 +1,6 @@
-//! Who created what. In the cluster, the label `app.kubernetes.io/managed-by: kstrim` says so; for the
-//! profile the journal does, compared with the cluster's identity, and a marker in the cluster
-//! that survives a lost journal.
+//! Who created what. For objects in the cluster, the label `app.kubernetes.io/managed-by: kstrim` and the
+//! installation's id show it; for the profile, the journal, compared with the identity of the cluster, and a marker
+//! in the cluster that is still there if the journal is lost.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::manifest::Object;
 use crate::manifest::label::{DIGEST, KSTRIM, MANAGED_BY, RELEASE};
 use crate::tool::machine::OnDisk;
 
-/// Path of the marker that kstrim leaves in a cluster it made.
+/// Path of the marker that kstrim creates in a cluster that it created.
 pub(crate) const MARKER: &str = "/api/v1/namespaces/kube-system/configmaps/kstrim";
 
 /// An annotation that kstrim wrote.
@@ -35,7 +35,7 @@ pub(crate) fn digest(object: &Value) -> Option<&str> {
     annotation(object, DIGEST)
 }
 
-/// The release kstrim applied it from.
+/// The release from which kstrim applied it.
 pub(crate) fn release(object: &Value) -> Option<&str> {
     annotation(object, RELEASE)
 }
@@ -44,15 +44,15 @@ pub(crate) fn release(object: &Value) -> Option<&str> {
 const START: &str = "start";
 
 /// Whether the marker says that kstrim created `profile`, given its files.
-pub(crate) fn marks(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
+pub(crate) fn marker_matches(marker: &Value, profile: &str, disk: &OnDisk) -> bool {
     let data = |key: &str| marker.pointer("/data").and_then(|d| d.get(key)).and_then(Value::as_str);
-    // A marker of an older kstrim names no start, and not every profile has an id.
+    // The marker of an older kstrim has no start id, and not every profile has one.
     let another = matches!((data(START), &disk.token), (Some(start), Some(token)) if start != token);
     data("profile") == Some(profile) && !another
 }
 
-/// Settle whose profile a running cluster is, and leave the marker in one of ours.
-/// `starting`: a `minikube start` of this run is running.
+/// Determine who owns the profile of a running cluster, and create the marker in one of ours. `starting`: a `minikube
+/// start` of this run is running.
 pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
     let (system, marker) =
         tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
@@ -60,10 +60,10 @@ pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
         .map_err(|e| cx.api_failure("read the cluster's identity", &e))?
         .and_then(|ns| ns.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned));
     let marked = marker.map_err(|e| cx.api_failure("read kstrim's marker", &e))?;
-    // Somebody's own cluster is never kstrim's, and gets no marker.
+    // Another person's cluster never becomes kstrim's, and gets no marker.
     let theirs = cx.target.context.is_some();
     let disk = cx.minikube.on_disk();
-    let marked = !theirs && marked.is_some_and(|m| marks(&m, cx.profile(), &disk));
+    let marked = !theirs && marked.is_some_and(|m| marker_matches(&m, cx.profile(), &disk));
     let ours = !theirs && {
         let seen = |inhabited| Online { uid: uid.as_deref(), marked, inhabited };
         let judge = |inhabited| profile_owner::online(&cx.journal.borrow().state, &disk, seen(inhabited));
@@ -92,7 +92,7 @@ pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
         if ours {
             profile_owner::recognised(&mut journal.state, &disk);
         } else if journal.state.made.take().is_some() {
-            // What is known about kstrim's own start does not apply to this profile.
+            // What the journal says about kstrim's own start does not apply to this profile.
             journal.state.never_whole = false;
             journal.state.start_unfinished = starting;
         }
@@ -135,7 +135,7 @@ pub(crate) async fn installation_to_create(cx: &Session) -> Result<Installation>
     Ok(found)
 }
 
-/// The same after somebody else created the namespace while kstrim waited for an earlier one of that name to be
+/// The same after somebody else created the namespace, while kstrim waited until an earlier one of that name was
 /// deleted.
 pub(crate) async fn installation_again(cx: &Session) -> Result<Installation> {
     let before = installation(cx).await?;
@@ -156,25 +156,25 @@ pub(crate) async fn establish(cx: &Session, created_namespace: bool) -> Result<I
         return Ok(found);
     }
     if found.is_unmarked() {
-        let stamped = adopt::unmarked(&cx.kubectl, &found).await;
+        let stamped = adopt::label_unmarked(&cx.kubectl, &found).await;
         stamped.map_err(|e| cx.api_failure("label the installation's objects with its id", &e))?;
     }
     let failed = |e| cx.api_failure("create the ConfigMap of the installation", &e);
     let marker = found.marker(created_namespace);
     let now = match change::create(&cx.kubectl, &found.markers(), &marker).await.map_err(failed)? {
         Some(_) => found.marked(),
-        // Somebody was faster: their installation is the one to use.
+        // Another run was faster: its installation is used.
         None => {
             let theirs = Installation::find(&cx.kubectl, cx.namespace(), found.id()).await.map_err(failed)?;
-            if theirs.is_marked() { theirs } else { return Err(taken(cx)) }
+            if theirs.is_marked() { theirs } else { return Err(foreign_marker(cx)) }
         }
     };
     *cx.ownership.installation.borrow_mut() = Some(now.clone());
     installation_to_create(cx).await
 }
 
-/// A ConfigMap of the marker's name that kstrim did not create.
-fn taken(cx: &Session) -> Box<Failure> {
+/// A ConfigMap with the marker's name that kstrim did not create.
+fn foreign_marker(cx: &Session) -> Box<Failure> {
     let message = format!(
         "the ConfigMap {} in namespace {} was not created by kstrim",
         crate::cluster::installation::MARKER,
@@ -186,9 +186,9 @@ fn taken(cx: &Session) -> Box<Failure> {
     )
 }
 
-/// Apply objects of an install manifest: those that do not exist, and those of the installation. Their names are the
-/// same in every installation of Strimzi, so an object of somebody else's is refused, whatever the user agreed to:
-/// its operator would lose its permissions.
+/// Apply objects of an install manifest: those that do not exist, and those of the installation. Every installation
+/// of Strimzi uses the same names, so a foreign object is refused even with the user's consent: its operator would
+/// lose its permissions.
 pub(crate) async fn apply_install(cx: &Session, objects: &[Object], doing: &str) -> Result<()> {
     installation(cx).await?;
     let look = |object: Object| async move {
@@ -228,7 +228,7 @@ fn strimzi_of_others(cx: &Session, object: &Object) -> Box<Failure> {
     )
 }
 
-/// The path of the list that an object of an install manifest is in.
+/// The path of the collection of an object of an install manifest.
 fn collection(kind: &str, namespace: &str) -> Option<String> {
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     Some(match kind {
@@ -243,9 +243,9 @@ fn collection(kind: &str, namespace: &str) -> Option<String> {
     })
 }
 
-/// Change the run's Kafka: merge into it the patch that `patch` computes from its current state, and retry if
-/// somebody else changed it in the meantime. `adopt`: the user asked for a change of a Kafka that kstrim did not
-/// create. `seen` is the Kafka that was read: another one of that name is not changed.
+/// Change the run's Kafka resource: merge the patch that `patch` computes from its current state, and retry if it was
+/// changed in the meantime. `adopt`: the user requested the change of a Kafka resource that kstrim did not create.
+/// `seen` is the resource that was read: another one with that name is not changed.
 pub(crate) async fn change_kafka(
     cx: &Session,
     adopt: bool,
@@ -294,8 +294,8 @@ pub(crate) async fn exclude(cx: &Session, verb: &str) -> Result<()> {
     };
     let cancel = cx.ownership.cancel.clone();
     let lost = move || cancel.cancel(Reason::LeaseLost);
-    let taken = Lease::take(cx.kubectl.clone(), cx.namespace(), &holder, waiting, lost).await;
-    match taken {
+    let foreign_marker = Lease::take(cx.kubectl.clone(), cx.namespace(), &holder, waiting, lost).await;
+    match foreign_marker {
         Ok(lease) => {
             *cx.ownership.lease.borrow_mut() = Some(lease);
             Ok(())
@@ -320,9 +320,9 @@ pub(crate) async fn release_lease(cx: &Session, kubectl: &Kubectl) {
     }
 }
 
-/// An id of the state directory, created with it. Without one it is different each time, and no holder is considered
-/// dead too early.
-fn folder_id(folder: &std::path::Path) -> String {
+/// An id of the state directory, created with it. If there is none, each call returns a different one, so that no
+/// holder is considered dead too early.
+fn directory_id(folder: &std::path::Path) -> String {
     let path = folder.join("lease-holder");
     if let Ok(known) = std::fs::read_to_string(&path)
         && !known.trim().is_empty()
@@ -348,8 +348,8 @@ pub(crate) fn holder(profile: &str, verb: &str) -> Holder {
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let folder = std::path::absolute(crate::paths::state_dir()).unwrap_or_default();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    // Containers have one host name and no machine id: a file created next to the lock files tells them apart.
-    let here = folder_id(&folder);
+    // Containers share one host name and have no machine id: a file next to the lock files distinguishes them.
+    let here = directory_id(&folder);
     let state = format!("{} {} {host} {} {here} {profile}", machine.trim(), boot.trim(), folder.display());
     let run = uuid::Uuid::new_v4().simple().to_string();
     Holder {
@@ -361,7 +361,7 @@ pub(crate) fn holder(profile: &str, verb: &str) -> Holder {
 /// How many deletions are sent at once.
 const AT_ONCE: usize = 4;
 
-/// Delete objects of the installation, some at once; `what` completes "cannot delete ...".
+/// Delete objects of the installation, a few at once; `what` completes "cannot delete ...".
 pub(crate) async fn delete(cx: &Session, what: &str, owned: Vec<Owned>) -> Result<()> {
     let installation = installation(cx).await?;
     let installation = &installation;

@@ -1,7 +1,7 @@
 //! What kstrim recovers by itself while it waits: only its own objects, each once per run, and with a warning.
 //!
-//! A finding that would end the wait comes here first. What is fixed gets some time before the same
-//! finding counts again.
+//! Before a finding ends a wait, kstrim tries to recover from it. After a recovery, the same finding is ignored for
+//! some time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,21 +22,21 @@ use crate::kube::kafka::Kafka;
 use crate::kube::{ApiErrorKind, Kind, Snapshot};
 use crate::manifest::Object;
 
-/// How long a recovery may take to show: a restarted operator begins after about 15 s on a quiet machine
-/// (recording 06b), and works for some more.
-const SHOWS_WITHIN: Duration = Duration::from_secs(90);
+/// How long a recovery may take to have an effect: a restarted operator starts reconciling after about 15 s on a
+/// quiet machine (recording 06b), and needs some more time for it.
+const EFFECT_WITHIN: Duration = Duration::from_secs(90);
 
-/// How long an operator that was restarted takes until it has looked at everything, on a busy machine.
-const BOOTS_WITHIN: Duration = Duration::from_secs(60);
+/// How long a restarted operator needs until it has reconciled everything, on a busy machine.
+const RECONCILES_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long until the operator looks at every resource again by itself (STRIMZI_FULL_RECONCILIATION_INTERVAL_MS,
-/// 120 s), and is through.
-const NEXT_ROUND: Duration = Duration::from_secs(180);
+/// How long until the operator has reconciled every resource again by itself (STRIMZI_FULL_RECONCILIATION_INTERVAL_MS
+/// is 120 s).
+const NEXT_FULL_RECONCILIATION: Duration = Duration::from_secs(180);
 
-/// The annotation by which a Kafka is touched; its value is when.
-const TOUCHED: &str = "kstrim/looked-at";
+/// The annotation that kstrim sets on a Kafka resource to trigger a reconciliation; its value is the time.
+const TRIGGER: &str = "kstrim/looked-at";
 
-/// A session with what remediation may need of it.
+/// A session, and what remediation may need in addition.
 #[async_trait(?Send)]
 pub(crate) trait Remedies {
     /// The session.
@@ -57,7 +57,8 @@ impl Remedies for Session {
     }
 }
 
-/// Try to put `finding` right. `None`: kstrim cannot, or has done so in vain; it stands.
+/// Try to recover from `finding`. `None`: kstrim cannot, or has already tried without success; the finding ends the
+/// wait.
 pub(crate) async fn remediate(
     remedies: &impl Remedies,
     snapshot: &Snapshot,
@@ -77,14 +78,14 @@ pub(crate) async fn remediate(
         return Ok(None);
     }
     let key = match &recovery {
-        // Whatever is wrong with it, a pod gets one new start a run.
+        // A pod is restarted once per run, whatever the cause.
         Recovery::RestartPod(pod) => format!("pod/{pod}"),
         Recovery::ReleaseTopic(topic) => format!("topic/{topic}"),
         Recovery::RestartOperator | Recovery::ApplyOperator | Recovery::Reconcile => {
             finding.id.as_str().to_owned()
         }
     };
-    let within = if may { SHOWS_WITHIN } else { NEXT_ROUND };
+    let within = if may { EFFECT_WITHIN } else { NEXT_FULL_RECONCILIATION };
     if let Some(at) = cx.waiting.remedied.borrow().get(&key) {
         return Ok(
             (at.elapsed() < within).then(|| format!("{} (kstrim has just handled this)", finding.sentence))
@@ -94,60 +95,60 @@ pub(crate) async fn remediate(
     if !may {
         return Ok(Some(finding.sentence.clone()));
     }
-    let tell = |what: &str| {
+    let warn = |what: &str| {
         cx.emit.warn_of(finding.id, format!("{}: {what} ({})", finding.sentence, finding.id));
     };
     match recovery {
         Recovery::RestartOperator => {
-            tell("the operator is restarted");
+            warn("the operator is restarted");
             let all = snapshot.pods(cx.namespace()).filter(|p| p.is_operator() && !p.0.deleting());
             let names: Vec<String> = all.map(|p| p.0.name().to_owned()).collect();
             restart(cx, "the operator", &names).await?;
         }
         Recovery::ApplyOperator => {
-            tell("its permissions are applied again");
+            warn("its permissions are applied again");
             let Some(objects) = remedies.operator().await? else { return Ok(None) };
             ownership::apply_install(cx, &objects, "apply the operator").await?;
         }
         Recovery::Reconcile => {
-            tell("its reconciliation is triggered now");
+            warn("its reconciliation is triggered now");
             let now = jiff::Timestamp::now().to_string();
-            let touch = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TOUCHED: now}}}));
-            ownership::change_kafka(cx, false, None, "annotate the Kafka resource", touch).await?;
+            let trigger = |_: &Kafka<'_>| Some(json!({"metadata": {"annotations": {TRIGGER: now}}}));
+            ownership::change_kafka(cx, false, None, "annotate the Kafka resource", trigger).await?;
         }
         Recovery::ReleaseTopic(topic) => {
-            tell("the namespace is being deleted, so the finalizer is removed");
+            warn("the namespace is being deleted, so the finalizer is removed");
             let found = snapshot.get(Kind::KafkaTopic, cx.namespace(), &topic);
             let installation = ownership::installation(cx).await?;
             let collection = Kind::KafkaTopic.path(cx.api_version(), Some(cx.namespace()));
             let owned = found.and_then(|t| installation.owned(&collection, t.json()));
             let Some(owned) = owned else { return Ok(None) };
-            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis).await;
+            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzi_finalizers).await;
             match patched.map(drop) {
                 Err(error) if error.kind == ApiErrorKind::NotFound => {}
                 done => done.map_err(|e| cx.api_failure("remove the topic's finalizer", &e))?,
             }
         }
         Recovery::RestartPod(pod) => {
-            tell("left by an earlier run; the pod is restarted");
+            warn("left by an earlier run; the pod is restarted");
             restart(cx, "the pod", &[pod]).await?;
         }
     }
     Ok(Some(format!("{} (kstrim is handling this)", finding.sentence)))
 }
 
-/// Whether a finding is about a pod that is older than the restart of the operator by kstrim: the operator replaces it when it
-/// reconciles the change for which it was restarted.
+/// Whether a finding concerns a pod that is older than kstrim's restart of the operator: the operator replaces the
+/// pod when it reconciles the change for which it was restarted.
 fn just_restarted(cx: &Session, snapshot: &Snapshot, finding: &Finding) -> bool {
     let healed = cx.waiting.remedied.borrow();
     let Some(ago) = healed.get(errors::OPERATOR_LOCK.as_str()).map(Instant::elapsed) else { return false };
     let pod =
         finding.subject.strip_prefix("pod/").and_then(|name| snapshot.get(Kind::Pod, cx.namespace(), name));
     let restarted = jiff::Timestamp::now().checked_sub(ago).ok();
-    ago < BOOTS_WITHIN && pod.is_some_and(|pod| pod.created() < restarted)
+    ago < RECONCILES_WITHIN && pod.is_some_and(|pod| pod.created() < restarted)
 }
 
-/// Delete pods that exist because of the installation's objects, so that their controllers create new ones.
+/// Delete pods of the installation, so that their controllers create new ones.
 async fn restart(cx: &Session, what: &str, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let failed = |e| cx.api_failure(&format!("restart {what}"), &e);
@@ -162,15 +163,15 @@ async fn restart(cx: &Session, what: &str, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Removes Strimzi's finalizers from an object.
-pub(crate) fn without_strimzis(object: &Value) -> Option<Value> {
+/// A patch that removes Strimzi's finalizers from an object.
+pub(crate) fn without_strimzi_finalizers(object: &Value) -> Option<Value> {
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array)?;
     let kept: Vec<&Value> =
         finalizers.iter().filter(|f| !f.as_str().is_some_and(|f| f.starts_with("strimzi.io/"))).collect();
     (kept.len() < finalizers.len()).then(|| json!({"metadata": {"finalizers": kept}}))
 }
 
-/// Only what kstrim created is touched.
+/// Whether kstrim created what the recovery changes.
 fn permitted(cx: &Session, snapshot: &Snapshot, recovery: &Recovery) -> bool {
     let operator = snapshot.deployment(cx.namespace(), OPERATOR).is_some_and(|d| cx.owns(d.0.json()));
     let kafka = || snapshot.kafka(cx.namespace(), cx.cluster()).is_some_and(|k| cx.owns(k.0.json()));
@@ -183,7 +184,7 @@ fn permitted(cx: &Session, snapshot: &Snapshot, recovery: &Recovery) -> bool {
         }
         Recovery::RestartPod(name) => {
             let pod = snapshot.pods(cx.namespace()).find(|p| p.0.name() == name);
-            // One that this run made has had its new start. Kubernetes knows whole seconds.
+            // A pod that this run created has already been restarted. Kubernetes' timestamps are whole seconds.
             let began = cx.waiting.began.as_second();
             let older = |p: &crate::kube::pod::Pod<'_>| p.0.created().is_some_and(|c| c.as_second() < began);
             // Containers restart by themselves and keep the pod's volumes; deleting the pod would delete the only

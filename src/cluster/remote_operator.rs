@@ -1,7 +1,7 @@
 //! An operator in another namespace that watches this one: Helm's `watchAnyNamespace`, OLM's global mode.
 //!
-//! Watches are of one namespace. Where no operator in it looks at it, those of others are read now and then, with
-//! their pods.
+//! kstrim's watches are limited to one namespace. If no operator in it watches it, the operators of other namespaces
+//! are read from time to time, with their pods.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use super::session::Session;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{Kind, Object, Snapshot, Version};
 
-/// How long what was read is taken for the present.
+/// How long the objects that were read are considered current.
 const FRESH: Duration = Duration::from_secs(3);
 
-/// Read it, where it is needed and not fresh. Who may not list Deployments everywhere has none elsewhere.
+/// Read the operator of another namespace, if there is none in this one and the last result is too old. If the user
+/// may not list Deployments in all namespaces, there is none.
 pub(crate) async fn look(cx: &Session, snapshot: &Snapshot) {
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).map(|kafka| kafka.0);
     let here = snapshot.operators().any(|o| o.serves(cx.namespace(), kafka));
@@ -38,24 +39,29 @@ pub(crate) async fn look(cx: &Session, snapshot: &Snapshot) {
     cx.waiting.remote_operator.replace(Some((Instant::now(), objects)));
 }
 
-/// The namespace of the operator that looks after a Kafka from another namespace; `None` if none does, or nobody may say.
-pub(crate) async fn home(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<String> {
+/// The namespace of the operator that watches a Kafka resource from another namespace; `None` if there is none, or
+/// the user may not list operators.
+pub(crate) async fn namespace_of_operator(
+    kubectl: &Kubectl,
+    namespace: &str,
+    cluster: &str,
+) -> Option<String> {
     let (operators, kafka) = tokio::join!(operators::listed(kubectl), kafka(kubectl, namespace, cluster));
     let found = of_another(operators.ok()?, namespace, kafka.as_ref())?;
     Some(found.namespace().to_owned())
 }
 
-/// The Kafka, whose labels an operator may select by.
+/// The Kafka resource, by whose labels an operator may select.
 async fn kafka(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Object> {
     let version = Version::served(&kubectl.find(Version::GROUP).await.ok()??)?;
     let path = Kind::Kafka.path(version, Some(namespace));
     kubectl.find(&format!("{path}/{cluster}")).await.ok().flatten().map(Object::new)
 }
 
-/// A snapshot with what was read.
+/// The snapshot, with the operator's objects that [`look`] read.
 pub(crate) fn seen(cx: &Session, snapshot: Snapshot) -> Snapshot {
-    let abroad = cx.waiting.remote_operator.borrow();
-    snapshot.with(abroad.iter().flat_map(|(_, objects)| objects.iter().cloned()))
+    let operator_objects = cx.waiting.remote_operator.borrow();
+    snapshot.with(operator_objects.iter().flat_map(|(_, objects)| objects.iter().cloned()))
 }
 
 #[cfg(test)]
@@ -65,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operator_in_the_namespace_itself_is_none_of_another() {
+    fn an_operator_in_the_same_namespace_is_not_a_remote_one() {
         let operator = |namespace: &str| {
             json!({"metadata": {"name": "strimzi-cluster-operator", "namespace": namespace},
                 "spec": {"template": {"spec": {"containers": [

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::session::Session;
 
-/// The pod sets count the pods of their current revision. `None` if all are, or if nobody tells.
-pub(crate) async fn rolling(cx: &Session) -> Option<String> {
+/// According to the pod sets, which count the pods of their current revision. `None` if all are current, or if it is
+/// unknown.
+pub(crate) async fn progress(cx: &Session) -> Option<String> {
     let label = format!("labelSelector=strimzi.io%2Fcluster%3D{}", cx.cluster());
     let found = ["v1", "v1beta2"].map(|version| {
         format!("/apis/core.strimzi.io/{version}/namespaces/{}/strimzipodsets?{label}", cx.namespace())

@@ -1,5 +1,5 @@
-//! Waiting for the cluster: each snapshot is judged, the questions that a judgement still needs are asked, and a
-//! certain cause ends the wait.
+//! Waiting for the cluster: each snapshot is judged, the probes that the judgement needs are run, and a certain cause
+//! ends the wait.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{Api, Snapshot};
 
-/// Waits for one thing: what was judged, asked and answered since the wait began.
+/// Waits for one thing: what was judged and probed since the wait began.
 pub(crate) struct Waiter {
     scope: Scope,
     what: String,
@@ -31,7 +31,7 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    /// A wait for what `scope` covers; `what` is the failure's sentence: `Kafka cannot start`.
+    /// A wait for `scope`; `what` is the sentence of its failure: `Kafka cannot start`.
     pub(crate) fn new(scope: Scope, what: impl Into<String>) -> Self {
         Self {
             scope,
@@ -46,25 +46,25 @@ impl Waiter {
         }
     }
 
-    /// A wait for a workload of the user's.
+    /// A wait for a user's workload.
     pub(crate) fn of_workload(workload: Workload) -> Self {
         let what = format!("{} {} does not become ready", workload.kind, workload.name);
         Self { workload: Some(workload), ..Self::new(Scope::Workload, what) }
     }
 
-    /// A wait for something other than the Kafka, by the name under which a timeout reports it: `Kafka Connect`.
+    /// A wait for something other than Kafka, by its name in the message about a timeout: `Kafka Connect`.
     #[must_use]
     pub(crate) fn subject(mut self, subject: &'static str) -> Self {
         self.subject = Some(subject);
         self
     }
 
-    /// Wait also for the KafkaTopic of this name, in [`Scope::Topic`]; `None`: for none.
+    /// Also wait for the KafkaTopic of this name, in [`Scope::Topic`]; `None`: for no topic.
     pub(crate) fn set_topic(&self, resource: Option<&str>) {
         *self.topic.borrow_mut() = resource.map(str::to_owned);
     }
 
-    /// Our own change was made now: conditions older than it are stale.
+    /// kstrim changed something now: conditions older than this are stale.
     pub(crate) fn changed_now(&self) {
         self.changed_at.set(Some(Timestamp::now()));
     }
@@ -101,7 +101,7 @@ impl Waiter {
                 Readiness::Failed(finding) => {
                     match super::remediation::remediate(remedies, snapshot, &finding).await? {
                         Some(why) => {
-                            // Nothing that was thought or answered so far holds for what comes now.
+                            // Earlier judgements and responses no longer apply.
                             *self.judge.borrow_mut() = Judge::new();
                             self.answers.borrow_mut().clear();
                             Ok(Doneness::Pending(why))
@@ -125,7 +125,7 @@ impl Waiter {
         expect
     }
 
-    /// The deepest cause that shows, or the facts, for a wait whose limit has passed.
+    /// The deepest known cause, or the facts, when the time limit of a wait has passed.
     pub(crate) fn timed_out(&self, cx: &Session, limit: Duration) -> Box<Failure> {
         let what = self.subject.map_or_else(|| format!("Kafka {}", cx.cluster()), str::to_owned);
         let (snapshot, answers) =
@@ -135,20 +135,20 @@ impl Waiter {
         Box::new(explain::timed_out(&scene, &what, limit))
     }
 
-    /// The deepest cause that shows, certain or not.
+    /// The deepest known cause, certain or not.
     pub(crate) fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
         let (snapshot, answers) =
             (super::remote_operator::seen(cx, cx.store.snapshot()), self.answers.borrow());
         let expect = self.expect(cx, &snapshot);
         let scene = Scene { snapshot: &snapshot, expect: &expect, answers: &answers, now: Timestamp::now() };
         let found = explain::findings(&scene);
-        // An operator that is missing has only not been installed yet: this very run does it.
+        // A missing operator has only not been installed yet: this run does that.
         let counts = |f: &&Finding| f.certain_after.is_some() && f.id != errors::OPERATOR_MISSING;
         let cause = found.iter().find(counts)?;
         Some(self.failure(cause.failure()))
     }
 
-    /// The cause's failure, under the sentence of what failed.
+    /// The failure of the wait with this cause.
     fn failure(&self, cause: Failure) -> Box<Failure> {
         let mut failure = Failure::new(cause.id, cause.kind, &self.what).because(cause.message);
         for deeper in cause.causes {
@@ -174,7 +174,7 @@ impl<C: Remedies> Wait<C> for Waiter {
     }
 }
 
-/// Ask the cluster; `None` if it does not respond, so that it is asked again at the next look.
+/// Run a probe; `None` if the cluster does not respond, so that it is repeated with the next snapshot.
 pub(crate) async fn ask(kubectl: &Kubectl, probe: &Probe) -> Option<String> {
     match probe {
         Probe::AuthCanI { verb, resource, user, namespace } => {

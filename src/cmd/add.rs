@@ -57,7 +57,7 @@ async fn add(invocation: &Invocation, global: &Global, args: &Add) -> Result<End
     Ok(Ended { report, next: None })
 }
 
-/// Refuse what the Kafka cannot take, before anything is changed.
+/// Refuse what the Kafka cluster cannot run, before anything is changed.
 async fn allowed(living: &Living, args: &Add, names: &[ComponentName]) -> Result<()> {
     if names.iter().any(|name| component::of(*name).field().is_some())
         && !living.cx.owns(living.resource.json())

@@ -24,10 +24,10 @@ use crate::terminal::table::Table;
 use crate::tool::minikube;
 use crate::tool::minikube_output::Listed;
 
-/// Run one of its verbs.
+/// Run one of its subcommands.
 ///
 /// # Errors
-/// `KS-BUNDLE-*`, and what keeps the manifest or the images from being had.
+/// `KS-BUNDLE-*`, or why the manifest or the images are not available.
 pub(crate) async fn run(global: &Global, verb: &BundleVerb) -> Result<ExitCode> {
     match verb {
         BundleVerb::Create(args) => create(global, args).await?,
@@ -48,11 +48,11 @@ pub(crate) async fn run(global: &Global, verb: &BundleVerb) -> Result<ExitCode> 
 #[derive(Serialize)]
 struct Shown<'a> {
     file: String,
-    /// SHA-256 of its index, which names all that is in it.
+    /// SHA-256 of its index, which lists the digests of all entries.
     id: &'a str,
-    /// Bytes of all entries.
+    /// The size of all entries, in bytes.
     size: u64,
-    /// Whether every entry was checked against its digest; null if none was looked at.
+    /// Whether every entry was compared with its digest; null if none was.
     verified: Option<bool>,
     #[serde(flatten)]
     index: &'a Index,
@@ -131,7 +131,7 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
         work.sources.iter().filter_map(|s| std::fs::metadata(&s.file).ok()).map(|m| m.len()).sum();
     talk(&format!("writing {} files, {}", work.sources.len(), megabytes(bytes)));
     let mut writing = tokio::task::spawn_blocking(move || {
-        // The directory of what was saved lives as long as it is read.
+        // The directory of the saved images must exist while they are read.
         let Work { set, sources, _folder } = work;
         write::write(&to, set, &sources, force, &mut |_| !stopped.load(Ordering::Relaxed))
     });
@@ -149,7 +149,7 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
     Ok(())
 }
 
-/// What goes into a bundle.
+/// The contents of a new bundle.
 struct Work {
     set: Set,
     sources: Vec<Source>,
@@ -163,7 +163,7 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
 
 async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Result<Work> {
     let beside = args.file.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Images take the room where the bundle will: the directory of temporary files may be a small one.
+    // Images need space on the disk of the bundle: the directory of temporary files may be small.
     let folder = tempfile::Builder::new().prefix(".kstrim-bundle").tempdir_in(beside).map_err(|e| {
         let message = format!("the bundle {} cannot be written", args.file.display());
         Box::new(
@@ -204,7 +204,7 @@ fn plain(kind: Kind, name: String, file: PathBuf) -> Source {
     Source { kind, name, file, images: Vec::new(), version: None, executable: false }
 }
 
-/// The images that run: out of the archives, else out of the cluster.
+/// The images that run: from the archives, or else from the cluster.
 async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<Source>> {
     let wanted = sources::install(cx).await?.images.clone();
     let mut files: Vec<PathBuf> = cx.settings.image_archives.clone();
@@ -252,7 +252,7 @@ fn slug(text: &str) -> String {
     if slug.is_empty() { "image.tar".into() } else { slug }
 }
 
-/// minikube exits with 0 whether or not it saved anything.
+/// minikube exits with 0 even if it saved nothing.
 async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
     let cmd = cx.minikube.image_save_cmd(image, file);
     let output = cx.minikube.run_cmd(&cmd).await?;
@@ -288,7 +288,7 @@ async fn tools(cx: &Context) -> Result<Vec<Source>> {
     programs.into_iter().map(one).collect()
 }
 
-/// The Kubernetes that was asked for, else the profile's.
+/// The requested Kubernetes version, or else the profile's.
 async fn kubernetes(cx: &Context) -> Option<Version> {
     if let Some(chosen) = &cx.choice.kubernetes {
         return Some(chosen.clone());
@@ -299,8 +299,8 @@ async fn kubernetes(cx: &Context) -> Option<Version> {
     }
 }
 
-/// The files of minikube's cache that a start of this Kubernetes uses: the programs of the node, the
-/// images of its control plane, the preload, the base image. Those of other versions stay out.
+/// The files of minikube's cache that a start of this Kubernetes version uses: the programs of the node, the images
+/// of its control plane, the preload, the base image. Those of other versions are left out.
 fn minikube_cache(kubernetes: &Version) -> Result<Vec<Source>> {
     let cache = minikube::home().join("cache");
     let mut sources = Vec::new();
@@ -327,7 +327,7 @@ fn minikube_cache(kubernetes: &Version) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Whether a file of the cache is for this Kubernetes, or for all.
+/// Whether a file of the cache is for this Kubernetes version, or for all.
 fn for_version(path: &str, kubernetes: &Version) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     let hidden = path.split('/').any(|part| part.starts_with('.')) || last.ends_with(".lock");

@@ -1,10 +1,11 @@
-//! What `scale` and `set` share: a change of the Kafka or a node pool, and waiting until every broker has it.
+//! What `scale` and `set` share: changing the Kafka resource or a node pool, and waiting until every broker has the
+//! change.
 
 use std::time::Duration;
 
 use super::listeners;
 use super::living::{self, Living};
-use crate::cluster::rollout::rolling;
+use crate::cluster::rollout;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::Doneness;
 use crate::errors;
@@ -13,7 +14,7 @@ use crate::explain::ready;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 
-/// What is looked at while brokers are rolled.
+/// The kinds that are watched while brokers are restarted.
 pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
@@ -23,7 +24,7 @@ pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::Event,
 ];
 
-/// Refuse a Kafka of somebody else, unless that was agreed to.
+/// Refuse to change a foreign Kafka cluster without consent.
 pub(crate) fn ours(living: &Living, adopt: bool) -> Result<()> {
     if adopt || living.cx.owns(living.resource.json()) {
         return Ok(());
@@ -44,15 +45,15 @@ pub(crate) fn ours(living: &Living, adopt: bool) -> Result<()> {
     ))
 }
 
-/// The judge of a change, asked for before it is made: an operator may answer within a second, and what
-/// it said earlier is not about this change.
+/// The waiter of a change, created before the change: the operator may respond within a second, and its earlier
+/// reports do not concern this change.
 pub(crate) fn begin() -> Waiter {
     let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
     waiter.changed_now();
     waiter
 }
 
-/// Follow a change that was just made until the operator has carried it out on every broker.
+/// Wait until the operator has applied a change to every broker.
 pub(crate) async fn follow(living: &Living, waiter: &Waiter, limit: Duration) -> Result<()> {
     let cx = &living.cx;
     // An existing watch may still have the Kafka resource from before the change.
@@ -66,7 +67,7 @@ pub(crate) async fn follow(living: &Living, waiter: &Waiter, limit: Duration) ->
         Doneness::Done(_) if is_older(snapshot) => {
             Ok(Doneness::Pending("the change is not observed yet".into()))
         }
-        Doneness::Done(_) => Ok(match rolling(cx).await {
+        Doneness::Done(_) => Ok(match rollout::progress(cx).await {
             Some(why) => Doneness::Pending(why),
             None => Doneness::Done(String::new()),
         }),

@@ -8,7 +8,7 @@ use crate::cli::Cli;
 
 /// Print a completion script.
 pub(crate) fn run(shell: clap_complete::Shell) -> ExitCode {
-    // The generators offer hidden verbs too, so the command is put together again without them.
+    // The generators also complete hidden commands, so the command is built again without them.
     let full = Cli::command();
     let shown: Vec<_> = full.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
     let mut command = Verb::new("kstrim").version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);

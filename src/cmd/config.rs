@@ -1,4 +1,4 @@
-//! `kstrim config`: what the settings are and where each comes from.
+//! `kstrim config`: the settings and their origins.
 
 use std::cmp::Ordering;
 use std::io::Write;
@@ -18,12 +18,12 @@ use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::terminal::table::Table;
 
-/// A setting as it holds now.
+/// A setting and its effective value.
 #[derive(Debug, Serialize)]
 struct Shown {
     /// Its name.
     key: String,
-    /// Its value; a list is joined by commas. None: nothing is asked for.
+    /// Its value; a list is joined by commas. `None`: it is not set.
     value: Option<String>,
     /// `flag`, `env`, `project`, `user` or `default`.
     origin: &'static str,
@@ -70,7 +70,7 @@ struct Document {
     files: Vec<File>,
 }
 
-/// Why a key of a project's file has no effect.
+/// Why a key in a project's file has no effect.
 const NOT_TRUSTED: &str = "the file is not trusted (kstrim trust)";
 
 /// `matches` are those of the whole command line.
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Resul
 
 fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
     let entry = layers.get(&key.name);
-    // `output`, `timeout` and `no-diagnose` are not flags of this verb: their layers are checked by hand.
+    // `output`, `timeout` and `no-diagnose` are not flags of this command: their layers are checked here.
     let (value, source) = match id_of(key) {
         Some(id) if key.shape == Shape::Switch => {
             (Some(matches.get_flag(&id).to_string()), matches.value_source(&id))
@@ -122,7 +122,7 @@ fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
             }
         },
     };
-    // A profile that was named in a way that counts more is used in its place.
+    // A profile from a layer with a higher priority replaces it.
     let overruled = key.name == "context" && super::profile_over_context(matches) == Some(Ordering::Greater);
     let value = value.filter(|_| !overruled);
     let (origin, place) = match (source, entry) {
@@ -143,7 +143,7 @@ fn shown(key: &Key, matches: &ArgMatches, layers: &Layers) -> Shown {
     Shown { key: key.name.clone(), value, origin, place, left_out }
 }
 
-/// The id of a setting among this verb's own arguments. clap itself knows only in debug builds whether there is one.
+/// The id of a setting among this command's own arguments. clap itself checks only in debug builds whether it exists.
 fn id_of(key: &Key) -> Option<String> {
     let command = Cli::command();
     let show = command.find_subcommand("config").and_then(|config| config.find_subcommand("show"));
@@ -179,7 +179,7 @@ fn file(found: &Found) -> File {
     }
 }
 
-/// What has no effect, and why, below the table.
+/// Below the table: the settings that have no effect, and why.
 fn not_believed(document: &Document) -> String {
     let mut lines = String::new();
     for file in &document.files {
@@ -240,7 +240,7 @@ fn write(file: &Path, force: bool) -> Result<()> {
     };
     let mut opened = options.open(file).map_err(failed)?;
     opened.write_all(keys::commented().as_bytes()).map_err(|e| {
-        // Half a file would be taken for one that is there already.
+        // An incomplete file would count as an existing one.
         if !force {
             let _ = std::fs::remove_file(file);
         }

@@ -13,8 +13,8 @@ pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// Ask before the Kafka's brokers restart. `what` is what the Kafka gets or loses, after its name: `gets Cruise
-/// Control`; `task` reports it if `yes` was given.
+/// Ask before the Kafka cluster's brokers restart. `what` describes the change, after the cluster's name: `gets
+/// Cruise Control`; `task` reports it if `yes` was specified.
 pub(crate) async fn to_restart(living: &Living, task: &str, what: &str, yes: bool) -> Result<()> {
     let cx = &living.cx;
     let restart = restarts(living).await?;
@@ -34,14 +34,14 @@ pub(crate) async fn restarts(living: &Living) -> Result<String> {
     Ok(format!("restarts {}", living.nodes().await?.describe_brokers()))
 }
 
-/// Ask `question`. `refused` is what follows without an answer.
+/// Ask `question`. `refused` says what happens without consent.
 pub(crate) async fn to(living: &Living, question: &str, refused: &str) -> Result<()> {
     let again = living.cx.target.again().flag("--yes");
     ask(question, refused, &format!("to agree: {again}")).await
 }
 
-/// Ask a person. `question` is a sentence that tells what will be done, `refused` what follows without an answer,
-/// `hint` how a script says yes.
+/// Ask the user. `question` is a sentence that says what will be done, `refused` says what happens without consent,
+/// `hint` how a script can consent.
 ///
 /// # Errors
 /// [`errors::CONSENT`]: there is no terminal, or the answer is not yes.
@@ -52,13 +52,13 @@ pub(crate) async fn ask(question: &str, refused: &str, hint: &str) -> Result<()>
         )
     };
     if !can_ask() {
-        // A script's log has to show what it would have agreed to.
+        // The log of a script has to show what needs consent.
         let refusal = refusal("there is no terminal to ask on, and --yes was not specified");
         return Err(Box::new(refusal.because(question)));
     }
     let gap = if question.contains('\n') { "\n" } else { " " };
     let _ = output::stderr().print_now(&format!("{question}{gap}Continue? [y/N] "));
-    // On a thread of its own, so that Ctrl-C is heard while nobody has answered.
+    // In a separate thread, so that Ctrl-C works while the prompt is waiting.
     let reading = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         let _ = std::io::stdin().lock().read_line(&mut answer);

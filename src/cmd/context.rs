@@ -1,5 +1,5 @@
-//! `--context NAME`: somebody's own cluster instead of minikube. Its kubeconfig is only read; what
-//! belongs to the context is copied into kstrim's own, again each time, since credentials change.
+//! `--context NAME`: an existing cluster instead of minikube. The user's kubeconfig is only read; the configuration
+//! of the context is copied into kstrim's own kubeconfig in each run, because credentials change.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::paths::{ProfilePaths, agreed_file, home, private_dir, state_dir, writ
 use crate::tool::exec_failure;
 use crate::toolbox::Toolbox;
 
-/// Put what stands for the context in the place of the profile, and refresh kstrim's copy of it.
+/// Use the context instead of a profile, and update kstrim's copy of its configuration.
 pub(crate) async fn take(global: &mut Global) -> Result<()> {
     let Some(context) = global.context.clone() else { return Ok(()) };
     global.profile = ProfileName::of_context(&context);
@@ -68,7 +68,8 @@ pub(crate) async fn take(global: &mut Global) -> Result<()> {
     write(&paths.kubeconfig(), &config)
 }
 
-/// kubectl with the user's own kubeconfig: one file is named, a list of them only the variable can.
+/// kubectl with the user's own kubeconfig: a single file can be a flag, a list of files only the environment
+/// variable.
 fn users(program: &Path) -> Cmd {
     let cmd = Cmd::new(program);
     match std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty()) {
@@ -81,7 +82,7 @@ fn users(program: &Path) -> Cmd {
     }
 }
 
-/// The configuration of one context under another name, and without a namespace of its own.
+/// The configuration of one context under another name, without a default namespace.
 fn renamed(mut config: Value, name: &str) -> Option<Value> {
     let context = config.get_mut("contexts")?.as_array_mut()?.first_mut()?;
     context["name"] = name.into();
@@ -92,7 +93,7 @@ fn renamed(mut config: Value, name: &str) -> Option<Value> {
     Some(config)
 }
 
-/// A file that nobody else can read: it holds credentials.
+/// Write a file that only this user can read: it contains credentials.
 fn write(path: &Path, config: &Value) -> Result<()> {
     let text = crate::manifest::yaml_text(config);
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
@@ -109,8 +110,8 @@ fn write(path: &Path, config: &Value) -> Result<()> {
     write().map_err(|e| Box::new(unwritable(path, &e)))
 }
 
-/// See that a person agreed to work on this cluster, once for each: remembered by its identity, the uid
-/// of the namespace `kube-system`.
+/// Ensure that the user has agreed to the use of this cluster, once for each cluster: recorded by its identity, the
+/// uid of the namespace `kube-system`.
 pub(crate) async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Result<()> {
     super::connected(cx).await?;
     crate::cluster::ownership::settle(cx, false).await?;
@@ -137,7 +138,7 @@ pub(crate) async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Re
     remember().map_err(|e| Box::new(unwritable(&file, &e)))
 }
 
-/// Where the cluster is, for the question.
+/// The address of the cluster, for the prompt.
 fn server(cx: &Session) -> String {
     let paths = ProfilePaths::new(state_dir(), cx.profile());
     let text = std::fs::read_to_string(paths.kubeconfig()).unwrap_or_default();

@@ -57,7 +57,7 @@ pub(crate) async fn run(global: &Global, args: &Diagnose, layers: &Layers) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// The talk around the path.
+/// The text about the archive, without its path.
 fn summary(written: &Written, name: &str) -> String {
     let Written { files, bytes, seconds, .. } = written;
     let mut text = format!("{files} files, {} kB, in {seconds} s\n", bytes.div_ceil(1000));
@@ -82,7 +82,7 @@ fn print_to_stderr(text: &str) {
     super::complain(text);
 }
 
-/// What `up` would do now, with the settings of environment and files.
+/// The tasks that `up` would run now, with the settings from the environment and files.
 async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: System) -> Result<String> {
     let settings = settings(global, layers)?;
     let choice = super::up::choose(&settings)?;
@@ -100,7 +100,7 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
     super::plan::described(&cx).await
 }
 
-/// The settings of an `up` without any flag but the target's.
+/// The settings of `up` with no flags but those of the target.
 fn settings(global: &Global, layers: &Layers) -> Result<Settings> {
     let wrong = |error: clap::Error| {
         Box::new(

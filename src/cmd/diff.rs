@@ -18,9 +18,9 @@ use crate::manifest::{self, Object};
 use crate::quickstart::context::Context;
 use crate::quickstart::user_objects::{collection, is_left_out, stale};
 
-/// What client-side `kubectl apply` writes: the whole object, the values of a Secret included.
+/// The annotation that client-side `kubectl apply` writes: the whole object, including the values of a Secret.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// There are differences, as for `kubectl diff` and `diff`.
+/// Exit code if there are differences, as in `kubectl diff` and `diff`.
 const DIFFERENT: u8 = 1;
 
 /// Print the difference between the cluster and the manifests; reads only.
@@ -59,7 +59,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
 async fn one(cx: &Context, object: Object) -> Result<String> {
     let (kind, name) = (object.kind().to_owned(), object.name().to_owned());
     let failed = |e| cx.api_failure(&format!("compare {kind} {name}"), &e);
-    // A kind that the cluster does not serve yet has no objects.
+    // If the cluster does not serve the kind yet, there are no objects.
     let live = match collection(cx, object.api_version(), &kind).await {
         Ok(collection) => cx.kubectl.find(&format!("{collection}/{name}")).await.map_err(failed)?,
         Err(failure) if failure.id == errors::KIND_MISSING => None,
@@ -95,7 +95,7 @@ async fn one(cx: &Context, object: Object) -> Result<String> {
         .to_string())
 }
 
-/// An object without what the API server and kstrim write into it, and with its keys in one order.
+/// An object without what the API server and kstrim write into it, with sorted keys.
 fn shown(mut object: Value) -> Value {
     if object.is_null() {
         return object;
@@ -123,7 +123,7 @@ fn masked(kind: &str, mut before: Value, mut after: Value) -> (Value, Value) {
         return (before, after);
     }
     for object in [&mut before, &mut after] {
-        // Annotations may hold a copy of what they describe.
+        // Annotations may contain a copy of the values.
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("annotations");
         }

@@ -22,10 +22,10 @@ use crate::failure::Result;
 use crate::paths::{ProfilePaths, state_dir};
 use crate::status::look::Looker;
 
-/// Look at this machine and the cluster. Reads only, unless `--fix` is given.
+/// Check this machine and the cluster. Reads only, unless `--fix` is specified.
 ///
 /// # Errors
-/// What is wrong with the command line. What is wrong elsewhere is told by the checks.
+/// What is wrong with the command line. Other problems are results of the checks.
 pub(crate) async fn run(global: &Global, args: &cli::Doctor) -> Result<ExitCode> {
     let settings = Settings::new(global, &args.what)?;
     let verb = Verb {
@@ -54,7 +54,7 @@ impl Verb<'_> {
             self.show(&first);
             return Ok(first.exit_code);
         }
-        // In a document the last look counts; a person sees what led to the fixes.
+        // The document has the final results; the text output also shows what led to the fixes.
         if self.args.output == Format::Text {
             super::print(&self.text(&first));
         }
@@ -85,7 +85,7 @@ impl Verb<'_> {
         ground.online = !self.settings.offline;
         ground.messages = self.args.smoke;
         let looker = match (&ground.minikube, &ground.kubectl) {
-            // What is wrong with the rest has checks of its own.
+            // Problems with the remaining settings have checks of their own.
             (Ok(_), Ok(_)) => {
                 Ok(Looker::lenient(target, &paths, self.runner.clone(), &mut Vec::new()).and(&MORE))
             }
@@ -94,7 +94,7 @@ impl Verb<'_> {
         doctor::examine(&ground, &looker).await
     }
 
-    /// Name each, ask where it changes the cluster, do it, say what came of it.
+    /// Describe each fix, ask for consent if it changes the cluster, apply it, and report the result.
     async fn fix(&self, planned: &[Planned]) -> Result<Vec<Fix>> {
         for fix in planned {
             let note = if fix.changes_cluster { " (this changes the cluster)" } else { "" };

@@ -14,7 +14,7 @@ pub(crate) fn run(global: &Global, args: &Env) -> Result<ExitCode> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     super::kubectl::known(global, &paths)?;
     let path = paths.kubeconfig().display().to_string();
-    // kstrim's own programs first on PATH, if the cluster was made with them.
+    // If the cluster was created with kstrim's own programs, they come first on PATH.
     let own = Toolbox::open().used(&paths)?;
     if !own.is_empty() {
         super::print(&prepended(args.shell, &own));
@@ -32,7 +32,7 @@ pub(crate) fn run(global: &Global, args: &Env) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The line that puts directories before those of PATH.
+/// The line that puts directories before those on PATH.
 fn prepended(shell: ShellName, folders: &[PathBuf]) -> String {
     let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     match shell {

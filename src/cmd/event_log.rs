@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::paths::{private_dir, private_file};
 
-/// A log that may have to wait for the profile's lock: a run that is turned away must not touch
-/// the log of the one at work.
+/// A log that may have to wait for the profile's lock: a run that does not get the lock must not touch the log of the
+/// run that holds it.
 pub(crate) struct EventLog {
     path: PathBuf,
     waiting: Option<String>,
@@ -15,17 +15,17 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    /// A log at `path`, to be begun by [`EventLog::open`]; lines that come before are kept.
+    /// A log at `path`, opened by [`EventLog::open`]; earlier lines are kept in memory.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, waiting: Some(String::new()), file: None }
     }
 
-    /// A log in a file that is open.
+    /// A log in an open file.
     pub(crate) fn of(file: File) -> Self {
         Self { path: PathBuf::new(), waiting: None, file: Some(file) }
     }
 
-    /// The log at `path`, if no other run writes to it; begun again.
+    /// The log at `path`, truncated, if no other run writes to it.
     pub(crate) fn exclusive(path: &Path) -> Self {
         let mut new = OpenOptions::new();
         let file = private_file(new.write(true).create(true).truncate(false), path).ok();
@@ -38,7 +38,7 @@ impl EventLog {
         Self { path: PathBuf::new(), waiting: None, file: None }
     }
 
-    /// Begin it again. If it cannot be written there is none: a full disk stops no run.
+    /// Open and truncate it. If it cannot be written, there is no log: a full disk does not stop the run.
     pub(crate) fn open(&mut self) {
         let Some(waiting) = self.waiting.take() else { return };
         if let Some(folder) = self.path.parent() {
@@ -49,7 +49,7 @@ impl EventLog {
         self.put(&waiting);
     }
 
-    /// Add a line, given without its end.
+    /// Add a line, without its line break.
     pub(crate) fn line(&mut self, mut line: String) {
         line.push('\n');
         match &mut self.waiting {

@@ -1,5 +1,5 @@
-//! Evidence of a run that failed, kept beside the profile's journal: what `kstrim diagnose` would collect
-//! a moment later, when it may be gone already.
+//! Evidence of a failed run, stored next to the profile's journal: what `kstrim diagnose` would collect a moment
+//! later, when it may no longer exist.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,12 +13,12 @@ use crate::event::FailureInfo;
 use crate::failure::{Kind, Result};
 use crate::paths::private_dir;
 
-/// How many such archives a profile keeps.
+/// How many archives are kept for a profile.
 const KEPT: usize = 5;
 
-/// Collect it, where a failure has a cause that can be looked for: not for a wrong command line, another
-/// run at work, something foreign in the way, or a stop that was asked for. It takes some seconds at most,
-/// and a Ctrl-C ends it. That it cannot be written changes nothing.
+/// Collect evidence, if the cause of a failure can be found in the cluster: not for an invalid command line, a
+/// concurrent run, a foreign object, or an interrupt. It takes a few seconds at most, and Ctrl-C stops it. If it
+/// cannot be written, the failure is reported without it.
 pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> Option<PathBuf> {
     let (task, failure) = match ended {
         Err(failure) => (None, failure),
@@ -29,7 +29,7 @@ pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> O
         Kind::Usage | Kind::Foreign | Kind::Locked | Kind::NotFound => return None,
         Kind::Interrupted | Kind::Terminated => return None,
     }
-    // A profile that kstrim has never had to do with gets no folder from a mere look.
+    // kstrim creates no directory for a profile that it has never used.
     if !invocation.paths.folder().is_dir() {
         return None;
     }
@@ -41,7 +41,7 @@ pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> O
     let request = Request {
         target: invocation.target(),
         paths: &invocation.paths,
-        // The run's own runner starts nothing any more.
+        // The run's own runner starts no more processes.
         runner: Rc::new(invocation.runner.detached()),
         limits: Limits::on_failure(),
         failure: Some((invocation.verb(), &info)),
@@ -55,7 +55,7 @@ pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> O
     written.map(|written| written.path)
 }
 
-/// Remove all but the newest: their names are in the order of time.
+/// Delete all but the newest: their names sort by time.
 fn keep_the_last(folder: &Path) {
     let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
         .into_iter()
@@ -71,7 +71,7 @@ fn keep_the_last(folder: &Path) {
 }
 
 impl Invocation {
-    /// Collect evidence of a failure, then as [`Invocation::finish`].
+    /// Collect evidence of a failure, then do the same as [`Invocation::finish`].
     pub(crate) async fn finish_with_evidence(self, ended: Result<Ended>, wanted: bool) -> ExitCode {
         let evidence = if wanted { collect(&self, &ended).await } else { None };
         self.finish_with_archive(ended, evidence)

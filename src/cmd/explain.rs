@@ -10,7 +10,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::terminal::table::Table;
 use crate::terminal::text;
 
-/// Columns of prose when stdout is a terminal that is wider, or no terminal.
+/// Maximum width of text, in columns; also used if stdout is not a terminal.
 const COLUMNS: usize = 100;
 
 /// Print what an error id means, how kstrim knows, and what to do; or list all ids.
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Explain) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The entry of an id as a person types it: in any case, with or without `KS-` and brackets.
+/// The entry of an id as users type it: in upper or lower case, with or without `KS-` and brackets.
 fn find(given: &str) -> Result<&'static Entry> {
     let bare = given.trim().trim_start_matches('[').trim_end_matches(']').to_ascii_uppercase();
     let id = if bare.starts_with("KS-") { bare } else { format!("KS-{bare}") };
@@ -69,7 +69,7 @@ fn page(entry: &Entry) -> String {
     out + "\n" + &errors::address(entry.id.as_str()) + "\n"
 }
 
-/// Paragraphs and list items, wrapped to the terminal and indented by so many columns.
+/// Paragraphs and list items, wrapped to the terminal's width and indented by this many columns.
 fn paragraphs(markdown: &str, indent: usize) -> String {
     let columns = terminal::stdout_columns().unwrap_or(COLUMNS).min(COLUMNS).saturating_sub(indent);
     let mut out = String::new();
@@ -85,7 +85,8 @@ fn paragraphs(markdown: &str, indent: usize) -> String {
     out
 }
 
-/// Markdown as plain text: links become their text, with the page if it is another document of kstrim's.
+/// Markdown as plain text: links become their text, and the page's name if they refer to another document of
+/// kstrim's.
 fn plain(markdown: &str) -> String {
     let mut out = String::new();
     let mut rest = markdown;

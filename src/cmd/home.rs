@@ -4,7 +4,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths;
 
-/// Refuse to go on without directories for kstrim's own files.
+/// Fail if there are no directories for kstrim's own files.
 pub(crate) fn require() -> Result<()> {
     if let Some((variable, folder)) = paths::relative() {
         let message = format!("{variable} cannot be `{}`", folder.display());

@@ -1,4 +1,4 @@
-//! One run of a long verb: reporter, event log, signals, clock, exit code.
+//! One run of a long command: reporter, event log, signals, clock, exit code.
 
 use crate::terminal;
 use std::cell::{Cell, RefCell};
@@ -29,7 +29,7 @@ use crate::report::trace::Trace;
 use crate::report::{self, Reporter, Sinks, Verbosity};
 use crate::terminal::{Drawing, Mode};
 
-/// What every long verb has.
+/// What every long command has.
 pub(crate) struct Invocation {
     /// Where events go.
     pub emit: Emit,
@@ -77,11 +77,11 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How a verb's work ended, short of a failure before any task.
+/// How the work of a command ended, unless it failed before any task started.
 pub(crate) struct Ended {
     /// What the engine reports.
     pub report: Report,
-    /// What a person needs next.
+    /// Useful next commands.
     pub next: Option<Next>,
 }
 
@@ -93,7 +93,7 @@ impl Invocation {
         Self::begin_with(global, verb, mode, log, EventLog::none())
     }
 
-    /// The same with a log of its own, and a second one.
+    /// The same with the specified event log, and optionally a second one.
     pub(crate) fn begin_with(
         global: &Global,
         verb: &'static str,
@@ -121,7 +121,7 @@ impl Invocation {
                 let elapsed_ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
                 let line = Line { v: VERSION, time: Timestamp::now(), elapsed_ms, event };
                 if let Ok(json) = serde_json::to_string(&line) {
-                    // The file may be shared: text from other programs may contain credentials, too.
+                    // The file may be shared, and text from other programs may contain credentials, too.
                     let json = redact::shapes(&json);
                     copy.borrow_mut().line(json.clone());
                     log.borrow_mut().line(json);
@@ -186,7 +186,7 @@ impl Invocation {
         self.trace.borrow().as_ref().map(|trace| redact::shapes(&trace.json()))
     }
 
-    /// Take the profile's lock, and begin the event log.
+    /// Acquire the profile's lock, and start the event log.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let lock = Lock::take(&self.paths.lock(), self.verb)?;
         self.log.borrow_mut().open();
@@ -209,7 +209,7 @@ impl Invocation {
                     _ = terminate.recv() => (Reason::Terminated, Signal::TERM),
                     _ = hangup.recv() => (Reason::Terminated, Signal::HUP),
                 };
-                // While a command of the user's runs, its signals are for it: it decides when it ends.
+                // While a command of the user is running, signals are passed to it: it decides when it exits.
                 if let Some(group) = command.get() {
                     let _ = kill_process_group(group, signal);
                     continue;
@@ -241,14 +241,14 @@ impl Invocation {
     /// From now on, signals are for this process group; with `None`, for kstrim again.
     pub(crate) fn pass_signals_to(&self, group: Option<Pid>) {
         self.command.set(group);
-        // One that came before that was for the command, too.
+        // A signal that arrived before this was for the command, too.
         if let (Some(group), Some(reason)) = (group, self.cancel.reason()) {
             let signal = if reason == Reason::Interrupted { Signal::INT } else { Signal::TERM };
             let _ = kill_process_group(group, signal);
         }
     }
 
-    /// From now on, the terminal is another program's, too: no list is drawn any more.
+    /// From now on, another program uses the terminal, too: the live list is no longer drawn.
     pub(crate) fn pass_terminal(&self) {
         if self.mode.drawing == Drawing::Tty {
             self.reporter.borrow_mut().finish();
@@ -277,7 +277,7 @@ impl Invocation {
         crate::cluster::ownership::release_lease(cx, &cx.kubectl.with_runner(runner)).await;
     }
 
-    /// Tell the first event.
+    /// Send the first event.
     pub(crate) fn started(&self, release: Option<&str>, tasks: Vec<TaskInfo>) {
         self.emit.send(Event::RunStarted {
             run_id: self.run_id.clone(),
@@ -288,7 +288,7 @@ impl Invocation {
         });
     }
 
-    /// Run jobs by the engine.
+    /// Run jobs with the engine.
     pub(crate) async fn run(
         &self,
         jobs: Vec<Job>,
@@ -301,7 +301,7 @@ impl Invocation {
         crate::engine::run::run(jobs, &run).await
     }
 
-    /// The failure of a run that was asked to stop, by the signal that asked.
+    /// The failure of an interrupted run, by its signal.
     pub(crate) fn interrupted(&self) -> Box<Failure> {
         match self.cancel.reason() {
             Some(Reason::Terminated) => crate::engine::run::interrupted(Kind::Terminated),
@@ -310,22 +310,22 @@ impl Invocation {
         }
     }
 
-    /// The cluster it is about.
+    /// The target of the command.
     pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The verb.
+    /// The command.
     pub(crate) fn verb(&self) -> &'static str {
         self.verb
     }
 
-    /// As [`Invocation::finish`], with evidence that was collected.
+    /// As [`Invocation::finish`], with an archive of evidence.
     pub(crate) fn finish_with(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
         self.finish_with_archive(ended, evidence)
     }
 
-    /// Tell the last event and give the exit code.
+    /// Send the last event and return the exit code.
     pub(crate) fn finish(self, ended: Result<Ended>) -> ExitCode {
         self.finish_with_archive(ended, None)
     }
@@ -378,7 +378,7 @@ impl Invocation {
         ExitCode::from(exit_code)
     }
 
-    /// Say how to go on, where going on makes sense.
+    /// Add how to continue the run to a failure, if that makes sense.
     fn resumable(&self, mut failure: Failure) -> Failure {
         let goes_on = matches!(
             self.verb,
@@ -398,8 +398,8 @@ impl Invocation {
     }
 }
 
-/// The profile's log of this verb's last run. That of a verb that changes something begins with its
-/// lock. A profile that kstrim has never had to do with gets no directory from a mere look.
+/// The profile's log of this command's last run. If the command changes something, its log starts when the lock is
+/// acquired. kstrim creates no directory for a profile that it has never used.
 fn event_log(paths: &ProfilePaths, verb: &str) -> EventLog {
     let changes =
         matches!(verb, "up" | "down" | "upgrade" | "add" | "remove" | "stop" | "start" | "pause" | "unpause");

@@ -12,7 +12,7 @@ use crate::paths::{ProfilePaths, state_dir};
 use crate::terminal::output;
 use crate::toolbox::Toolbox;
 
-/// Become kubectl, pointed at the cluster.
+/// Replace this process by kubectl, configured for the cluster.
 pub(crate) fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     known(global, &paths)?;
@@ -24,7 +24,7 @@ pub(crate) fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
         global.profile.as_str().into(),
     ];
     argv.extend(args.args);
-    // What is still to be printed would go with this process.
+    // Queued output would be lost with this process.
     output::finish();
     let error = replace_process(&program, &argv);
     Err(Box::new(
@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, args: Kubectl) -> Result<ExitCode> {
     ))
 }
 
-/// See that kstrim has a kubeconfig of the profile.
+/// Ensure that kstrim has a kubeconfig for the profile.
 pub(super) fn known(global: &Global, paths: &ProfilePaths) -> Result<()> {
     if paths.kubeconfig().is_file() {
         return Ok(());

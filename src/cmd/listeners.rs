@@ -1,4 +1,4 @@
-//! The Kafka's listeners, and which brokers need an address on them.
+//! The listeners of the Kafka resource, and which brokers need an address on them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::Object;
 use crate::kube::kafka::Kafka;
 
-/// The Kafka as it is now.
+/// The current Kafka resource.
 pub(crate) async fn kafka(living: &Living) -> Result<Object> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, "kafkas", Some(cx.cluster()))).await;
@@ -28,8 +28,8 @@ pub(crate) async fn kafka(living: &Living) -> Result<Object> {
         })
 }
 
-/// Set the Kafka's listeners to those that `wanted` computes from its current state, even if somebody changed it in
-/// the meantime. Returns whether something was changed.
+/// Set the Kafka resource's listeners to those that `wanted` computes from its current state, even if it was changed
+/// in the meantime. Returns whether something was changed.
 pub(crate) async fn write(
     living: &Living,
     adopt: bool,
@@ -40,7 +40,7 @@ pub(crate) async fn write(
     ownership::change_kafka(&living.cx, adopt, Some(&living.resource), doing, patch).await
 }
 
-/// The ids of the Kafka's brokers.
+/// The ids of the Kafka cluster's brokers.
 pub(crate) async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     let nodes = living.nodes().await?;
     if !nodes.brokers.is_empty() {
@@ -52,9 +52,9 @@ pub(crate) async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
     Err(Box::new(Failure::new(errors::BROKERS_UNKNOWN, Kind::Task, message).hint(hint)))
 }
 
-/// Give brokers an address on the listeners for programs on this machine, where there are such listeners:
-/// those that are there, and `coming` ones, which get the lowest ids that are free. Said before they come, it
-/// restarts nobody. Whether something was changed.
+/// Give brokers an address on the listeners for programs on this machine, if there are such listeners: existing
+/// brokers, and `coming` new ones, which get the lowest free ids. If this is done before they are created, no broker
+/// restarts. Returns whether something was changed.
 pub(crate) async fn advertise(living: &Living, adopt: bool, coming: u32) -> Result<bool> {
     let nodes = living.nodes().await?;
     let mut brokers = nodes.brokers;

@@ -1,5 +1,5 @@
-//! Coming to the brokers as a user: its credentials, read into memory only, the listener that takes it, and
-//! what is said where the brokers do not let it in.
+//! Connecting to the brokers as a user: its credentials, which are only kept in memory, the listener that accepts it,
+//! and the error if the brokers reject it.
 
 use jiff::Timestamp;
 
@@ -36,7 +36,7 @@ pub(crate) async fn security(living: &Living, user: &User, tls: bool) -> Result<
     credentials::security(ca.as_deref(), Some((name, how, &secrets))).map_err(unusable)
 }
 
-/// How a user proves who it is.
+/// The authentication type of a user.
 pub(crate) fn authentication(user: &User) -> Result<Authentication> {
     Authentication::parse(&user.authentication).ok_or_else(|| {
         let message = format!("the credentials of the user {} are not in the cluster", user.user);
@@ -47,18 +47,18 @@ pub(crate) fn authentication(user: &User) -> Result<Authentication> {
     })
 }
 
-/// The way of a user to the brokers through the cluster: the port of a listener that takes it.
+/// How a user connects inside the cluster: the port of a listener that accepts it, and its credentials.
 pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Security)> {
     let (user, _) = user::find_user(living, name).await?;
     let how = authentication(&user)?;
-    let listener = living.kafka().listeners().find(|l| listener::takes(l, how) && l.advertises_pods());
+    let listener = living.kafka().listeners().find(|l| listener::accepts(l, how) && l.advertises_pods());
     let Some((listener, port)) = listener.and_then(|l| Some((l, l.port()?))) else {
         return Err(user::no_listener(living, name.as_str(), how));
     };
     Ok((port, security(living, &user, listener.tls()).await?))
 }
 
-/// Refuse a certificate that has run out: the brokers would end the connection without a word of why.
+/// Refuse an expired certificate: the brokers would close the connection without an error message.
 fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
     let Some(end) = certificate::earliest_expiry(cert.as_bytes()).filter(|end| *end <= Timestamp::now())
     else {
@@ -83,8 +83,8 @@ fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
     ))
 }
 
-/// What an error of the brokers is about, if it is about who comes. `what` is what could not be done, such as
-/// `the topic orders could not be read`; `rule` what would allow it, `topic:orders:read`.
+/// The failure for an error of the brokers that concerns authentication or authorization. `what` is what failed, such
+/// as `the topic orders could not be read`; `rule` would allow it, `topic:orders:read`.
 pub(crate) fn failure(
     error: &KafkaError,
     what: &str,

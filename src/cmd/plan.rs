@@ -24,14 +24,14 @@ struct Planned {
     tasks: Vec<PlannedTask>,
 }
 
-/// One task of it.
+/// A task of the plan.
 #[derive(Debug, Serialize)]
 struct PlannedTask {
     id: String,
     title: String,
     needs: Vec<String>,
-    /// `done`, `needed`, `always` (each run does it anew), `later` (it depends on a task that is
-    /// needed first) or `refused`.
+    /// `done`, `needed`, `always` (every run repeats it), `later` (it depends on a task that is needed first) or
+    /// `refused`.
     state: &'static str,
     why: String,
     commands: Vec<String>,
@@ -80,7 +80,7 @@ pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
         Format::Text => text(&planned, &cx.target),
     };
     super::print(&text);
-    // `up` would fail with it. A script that checks manifests needs the exit code, and people the details.
+    // `up` would fail with it. A script that checks manifests needs the exit code, and users the details.
     refusal.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn described(cx: &Rc<Context>) -> Result<String> {
     planned.map(|(planned, _)| text(&planned, &cx.target))
 }
 
-/// The plan, and the first reason for which `up` would refuse to follow it.
+/// The plan, and the first reason why `up` would refuse it.
 async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
     let mut tasks: Vec<PlannedTask> = Vec::new();
     let mut refusal: Option<Box<Failure>> = None;
@@ -100,7 +100,7 @@ async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
         refusal.get_or_insert(failure);
         ("refused", why)
     };
-    // Whether a program is missing that `up` would obtain: it can be asked nothing yet.
+    // Whether a program is missing that `up` would install: it cannot be called yet.
     let mut missing = false;
     for job in quickstart::plan(&cx.settings, cx.files.as_deref(), false).jobs(cx) {
         let spec = job.spec.clone();
@@ -109,7 +109,7 @@ async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
             .iter()
             .find(|n| tasks.iter().any(|t| t.id == **n && !matches!(t.state, "done" | "always")));
         let (state, why) = if spec.id == "preflight" {
-            // Its work is reading, and its refusals are what a plan is for.
+            // This task only reads, and its failures are what a plan is for.
             match job.run().await {
                 Ok(()) => match job.check().await? {
                     Doneness::Pending(why) => {
@@ -119,7 +119,7 @@ async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
                     done => ("done", reason_of(Ok(done))),
                 },
                 Err(failure) => {
-                    // It may have ended before it found the programs.
+                    // It may have failed before it found the programs.
                     missing = true;
                     refuse(failure)
                 }
@@ -129,7 +129,7 @@ async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
         } else {
             match job.check().await {
                 Ok(Doneness::Done(what)) => ("done", what),
-                // Whether messages go through is never remembered.
+                // An earlier smoke test does not count.
                 Ok(Doneness::Pending(why)) if matches!(spec.id.as_str(), "smoke" | "proof") => {
                     ("always", why)
                 }

@@ -55,10 +55,10 @@ async fn remove(invocation: &Invocation, global: &Global, args: &Remove) -> Resu
     Ok(Ended { report, next: None })
 }
 
-/// What is lost besides the components.
+/// What is lost in addition to the components.
 struct Losses {
     topics: Vec<String>,
-    /// Components that the brokers run something for: its name and its title.
+    /// Components that restart the brokers: name and title.
     restarting: Vec<(&'static str, &'static str)>,
 }
 
@@ -72,7 +72,7 @@ impl Losses {
     }
 }
 
-/// Ask a person, or see that a script agreed, where topics go with it or brokers restart.
+/// Ask for consent if topics are deleted or brokers restart.
 async fn agreed(living: &Living, args: &Remove, losses: &Losses) -> Result<()> {
     let titles: Vec<&str> = losses.restarting.iter().map(|(_, title)| *title).collect();
     if let Some((task, _)) = losses.restarting.first()

@@ -25,14 +25,14 @@ use crate::kube::{ApiError, ApiErrorKind, Object as NodePool};
 use crate::manifest::Object;
 use crate::manifest::render::CLUSTER_LABEL;
 
-/// How long the brokers may take to tell who holds what.
+/// How long the brokers may take to report the locations of replicas.
 const ASK: Duration = Duration::from_secs(30);
 
-/// What is scaled: a node pool, or the Kafka itself where there are none.
+/// What is scaled: a node pool, or the Kafka resource if there are none.
 struct Pool {
     place: Place,
     name: String,
-    /// Brokers in it now, and in all pools.
+    /// The number of brokers in it, and in all node pools.
     has: u32,
     all: u32,
     /// Ids of its nodes, ascending.
@@ -42,11 +42,11 @@ struct Pool {
 
 /// Where the number of brokers is set.
 enum Place {
-    /// In the Kafka: it has no node pools.
+    /// In the Kafka resource: there are no node pools.
     Kafka,
     /// In a node pool, as it was read.
     Pool(NodePool),
-    /// In a pool that does not exist yet: its resource, without the number of nodes.
+    /// In a node pool that does not exist yet: its resource, without the number of nodes.
     New(Box<Object>),
 }
 
@@ -101,7 +101,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
             consent::to(living, &question, "nothing was changed").await?;
         }
     }
-    // Before the brokers come: it restarts none.
+    // Before the brokers are created, so that none has to restart.
     listeners::advertise(living, args.adopt, wanted.saturating_sub(pool.has)).await?;
     let waiter = change::begin();
     if wanted != pool.has {
@@ -142,7 +142,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                     let now = NodePool::new(now.clone());
                     let now = KafkaNodePool(&now);
                     let same = now.requested_replicas() == i64::from(pool.has);
-                    // Fewer: exactly the brokers that were checked.
+                    // Fewer: remove exactly the brokers that were checked.
                     let as_seen =
                         wanted > pool.has || unsettled(&now).is_none() && now.node_ids() == pool.ids;
                     (same && as_seen).then(|| json!({"spec": {"replicas": wanted}}))
@@ -155,7 +155,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         }
     }
     change::follow(living, &waiter, args.timeout).await?;
-    // The operator may have given other ids than the lowest: then these brokers restart once more.
+    // The operator may not have used the lowest free ids: then these brokers restart once more.
     if listeners::advertise(living, args.adopt, 0).await? {
         change::follow(living, &change::begin(), args.timeout).await?;
     }
@@ -223,7 +223,7 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
     })
 }
 
-/// The refusal to change what somebody else has just changed.
+/// The refusal to change what was changed in the meantime.
 fn meanwhile(pool: &Pool) -> Box<Failure> {
     let message =
         format!("the number of nodes in {} was changed by somebody else in the meantime", pool.name);
@@ -243,7 +243,7 @@ fn foreign(living: &Living, pool: &Pool) -> Box<Failure> {
     )
 }
 
-/// Topics of which a broker has a partition in its data directories, once for each partition.
+/// The topics that have partitions in a broker's data directories, once for each partition.
 async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, ApiError> {
     const VOLUMES: &str = "/var/lib/kafka";
     let cx = &living.before;
@@ -270,7 +270,7 @@ async fn partitions_on_disk(living: &Living, id: i32) -> Result<Vec<String>, Api
     Ok(topics)
 }
 
-/// The pool to change.
+/// The node pool to change.
 async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
     let cx = &living.cx;
     let found = living.pools().await?;
@@ -302,8 +302,8 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
     let names: Vec<String> = mine.iter().map(|p| p.name.clone()).collect();
     let wanted = args.pool.as_ref().map(|p| p.as_str());
     let mixed = mine.iter().all(|p| p.controllers);
-    // Nodes that are controllers too are left alone: their number decides over the cluster's life.
-    // More brokers than they are get a pool of their own.
+    // Nodes that are also controllers are not changed: the cluster depends on their number. Additional brokers get a
+    // node pool of their own.
     if wanted.is_none() && mixed && args.brokers > all {
         let first = found.iter().find(|p| p.name() == names[0]);
         return new_pool_like(living, first.map_or(&Value::Null, NodePool::json), all).await;
@@ -332,7 +332,7 @@ async fn pool(living: &Living, args: &Scale) -> Result<Pool> {
 async fn new_pool_like(living: &Living, model: &Value, all: u32) -> Result<Pool> {
     const NAME: &str = "broker";
     let cx = &living.cx;
-    // Of whatever Kafka in the namespace.
+    // The names of all node pools in the namespace, of any Kafka cluster.
     let pools = living.list("kafkanodepools").await?;
     if let Some(there) = pools.iter().find(|p| p["metadata"]["name"] == NAME) {
         let whose = match there["metadata"]["labels"][CLUSTER_LABEL] == cx.cluster() {
@@ -361,7 +361,7 @@ async fn new_pool_like(living: &Living, model: &Value, all: u32) -> Result<Pool>
     Ok(Pool { place, name: NAME.into(), has: 0, all, ids: BTreeSet::new(), controllers: false })
 }
 
-/// Refuse to go below what the Kafka's own settings need, or what they are where nobody has set them.
+/// Refuse to have fewer brokers than the Kafka cluster's settings, or their defaults, need.
 fn enough(living: &Living, brokers: u32) -> Result<()> {
     let too_high: Vec<(&Need, Setting)> =
         needs(living).into_iter().filter(|(_, setting)| setting.value > brokers).collect();
@@ -382,7 +382,7 @@ fn enough(living: &Living, brokers: u32) -> Result<()> {
     ))
 }
 
-/// What a Kafka has of a setting.
+/// The value of a setting in the Kafka resource.
 struct Setting {
     value: u32,
     set: bool,
@@ -395,7 +395,8 @@ impl Setting {
     }
 }
 
-/// The settings of this Kafka that count brokers, with their values. Tiered storage's own matter where it is on.
+/// The settings of this Kafka cluster that count brokers, with their values. Those of tiered storage count only if it
+/// is used.
 fn needs(living: &Living) -> Vec<(&'static Need, Setting)> {
     let kafka = living.kafka();
     let version = kafka.target_version().unwrap_or_else(|| living.cx.choice.kafka.clone());
@@ -407,8 +408,8 @@ fn needs(living: &Living) -> Vec<(&'static Need, Setting)> {
     broker::needs(&version).filter_map(value).collect()
 }
 
-/// What to say after brokers came: which settings are lower than the brokers now allow. Raising them is a change of
-/// its own, since it restarts the brokers.
+/// The message about settings that are lower than the new number of brokers allows. Raising them is a separate
+/// change, because it restarts the brokers.
 fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
     let raise: Vec<String> = needs(living)
         .into_iter()
@@ -436,7 +437,7 @@ fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
     )
 }
 
-/// Refuse while the brokers that would go hold replicas: the operator does not move them away.
+/// Refuse while the brokers to be removed have replicas: the operator does not move them.
 async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
     let cx = &living.before;
     cx.synced(&brokers::KINDS).await;
@@ -448,7 +449,7 @@ async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
         Box::new(Failure::new(errors::SCALE_DATA, Kind::Task, message).because(why).hint(hint))
     };
     let mut topics: BTreeMap<String, usize> = BTreeMap::new();
-    // Access rules hide topics from a client without a user: there the brokers' own data directories are checked.
+    // Access rules hide topics from a client without a user: in this case, the brokers' data directories are checked.
     if living.kafka().authorization().is_some() {
         for id in leaving {
             for topic in partitions_on_disk(living, *id).await.map_err(|e| unseen(e.to_string()))? {

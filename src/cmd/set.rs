@@ -18,7 +18,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 
-/// Settings that Strimzi makes itself and takes from nobody: `KafkaClusterSpec.FORBIDDEN_PREFIXES`.
+/// Settings that Strimzi manages itself and does not accept: `KafkaClusterSpec.FORBIDDEN_PREFIXES`.
 const STRIMZIS: [&str; 24] = [
     "listeners",
     "advertised.",
@@ -45,7 +45,7 @@ const STRIMZIS: [&str; 24] = [
     "controller.",
     "metadata.log.dir",
 ];
-/// ... but for these: `KafkaClusterSpec.FORBIDDEN_PREFIX_EXCEPTIONS`.
+/// Exceptions from these: `KafkaClusterSpec.FORBIDDEN_PREFIX_EXCEPTIONS`.
 const ALLOWED: [&str; 5] = [
     "ssl.cipher.suites",
     "ssl.protocol",
@@ -53,7 +53,7 @@ const ALLOWED: [&str; 5] = [
     "controller.quorum.election.backoff.max.ms",
     "controller.quorum.request.timeout.ms",
 ];
-/// How long a broker may take to tell its settings.
+/// How long a broker may take to respond with its settings.
 const ASK: Duration = Duration::from_secs(15);
 
 /// Change settings of the brokers.
@@ -94,7 +94,8 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     for key in &args.unset {
         wanted.insert(key.clone(), Value::Null);
     }
-    // What is as wanted already is not written again; what was there is kept for the way back.
+    // Settings that already have the requested value are not written again; the old values are kept to undo the
+    // change.
     let same = |key: &str, value: &Value| match now.get(key) {
         None => value.is_null(),
         Some(has) => !value.is_null() && crate::names::plain(has) == crate::names::plain(value),
@@ -111,7 +112,7 @@ async fn set(living: &Living, args: &Set) -> Result<String> {
     patch(living, args.adopt, |_| Some(wanted.clone())).await?;
     match change::follow(living, &waiter, args.timeout).await {
         Ok(()) => Ok(format!("every broker of the Kafka cluster {} uses the new settings", cx.cluster())),
-        // A refused setting would keep the operator from everything else.
+        // A rejected setting would keep the operator from reconciling anything else.
         Err(failure) if failure.kind == Kind::Task => {
             // Settings that somebody else has changed since are kept.
             let ours = |now: &Kafka<'_>| {
@@ -140,7 +141,7 @@ async fn patch(
     ownership::change_kafka(&living.cx, adopt, Some(&living.resource), doing, patch).await.map(drop)
 }
 
-/// Refuse what Strimzi would silently leave out.
+/// Refuse settings that Strimzi would silently ignore.
 fn allowed(key: &str, target: &Target) -> Result<()> {
     let theirs = STRIMZIS.iter().find(|prefix| key.starts_with(**prefix));
     let Some(prefix) = theirs.filter(|_| !ALLOWED.contains(&key)) else { return Ok(()) };
@@ -160,8 +161,8 @@ fn allowed(key: &str, target: &Target) -> Result<()> {
     }))
 }
 
-/// The settings that the brokers know, and of each whether they read it only when they start. `None` where they cannot
-/// be asked.
+/// The settings that the brokers support, and for each whether they read it only when they start. `None` if the
+/// brokers cannot be reached.
 async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
     let cx = &living.before;
     cx.synced(&brokers::KINDS).await;
@@ -177,8 +178,8 @@ async fn settings(living: &Living) -> Option<BTreeMap<String, bool>> {
     asked.await.map_err(unknown).ok()
 }
 
-/// Ask before the brokers restart. Strimzi changes a setting in a running broker where Kafka can, and restarts
-/// the broker for every other, also for those that Kafka does not know.
+/// Ask before the brokers restart. If Kafka supports it, Strimzi changes a setting in the running broker; otherwise
+/// it restarts the broker, also for settings that Kafka does not support.
 async fn restarts(
     living: &Living,
     args: &Set,
@@ -197,12 +198,12 @@ async fn restarts(
     consent::to_restart(living, "set", &what, args.yes).await
 }
 
-/// Refuse what Kafka does not know: the operator hands it on, and the broker ignores it.
+/// Refuse settings that Kafka does not support: the operator passes them on, and the broker ignores them.
 fn known(living: &Living, args: &Set, names: Option<&BTreeMap<String, bool>>) -> Result<()> {
     let Some(names) = names else { return Ok(()) };
     let cx = &living.cx;
     for setting in &args.settings {
-        // Kafka's metadata manager of tiered storage gets those, and the brokers list none of them.
+        // Kafka passes these to its metadata manager of tiered storage, and the brokers do not list them.
         if names.contains_key(&setting.key) || setting.key.starts_with("rlmm.config.") {
             continue;
         }

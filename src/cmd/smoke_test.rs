@@ -18,7 +18,7 @@ use crate::kafka::junit;
 use crate::kafka::smoke::{Plan, Run};
 use crate::quickstart::smoke;
 
-/// Test the running Kafka.
+/// Test the running Kafka cluster.
 ///
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
@@ -58,7 +58,7 @@ pub(crate) async fn run(global: &Global, args: &SmokeTest) -> Result<ExitCode> {
             )
         })
     });
-    // A test that could not begin has measured nothing.
+    // A test that could not start has no measurements.
     if begun {
         invocation.emit.send(Event::Smoke(run.report.clone()));
     }
@@ -86,7 +86,7 @@ async fn test(
     args: &SmokeTest,
     plan: &Plan,
 ) -> Result<(Run, Components)> {
-    // By the release that runs, not by the newest.
+    // According to the running release, not the newest one.
     let cx = living::open(invocation, global).await?.cx;
     let create = smoke::topic_to_create(&cx, &args.topic).await?;
     let plan = &Plan { create, ..plan.clone() };
@@ -95,32 +95,32 @@ async fn test(
         lock = Some(living::lock(invocation).await?);
         living::exclude(invocation, &cx).await?;
     }
-    if let Some(why) = access::settle(&cx, args.topic.as_str()).await? {
+    if let Some(why) = access::determine(&cx, args.topic.as_str()).await? {
         let message = format!("no message can be sent to the Kafka cluster {} and read", cx.cluster());
         return Err(Box::new(Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message).because(why)));
     }
-    let run = brokers::test(&cx, plan).await;
+    let run = brokers::run_smoke_test(&cx, plan).await;
     access::release(&cx, &cx.kubectl).await?;
     let run = run?;
     let mut beside = Components::default();
     if !args.no_components && run.failure.is_none() {
         let names = component_test::installed(&cx).await;
         if !names.is_empty() {
-            // The tests of components create connectors and topics of fixed names.
+            // The tests of components create connectors and topics with fixed names.
             if lock.is_none() {
                 lock = Some(living::lock(invocation).await?);
                 living::exclude(invocation, &cx).await?;
             }
         }
         (beside.reports, beside.failure) =
-            component_test::all(&cx, &names, &args.topic, &plan.run_id, plan.timeout).await;
+            component_test::test_components(&cx, &names, &args.topic, &plan.run_id, plan.timeout).await;
     }
     drop(lock);
     cx.stop_observing();
     Ok((run, beside))
 }
 
-/// What the test of what stands beside Kafka came to.
+/// The results of the tests of components.
 #[derive(Default)]
 struct Components {
     reports: Vec<ComponentReport>,

@@ -16,24 +16,24 @@ use crate::kafka::error::code;
 use crate::kafka::{Client, KafkaError, Topic};
 use crate::names::{TopicName, UserName};
 
-/// How long the brokers may take to answer at first.
+/// How long the brokers may take to respond to the first request.
 const CONNECT: Duration = Duration::from_secs(30);
-/// How long a topic that was just made may be unknown or without leaders.
+/// How long a topic that was just created may be unknown or have no leaders.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A client and the topic it works on.
 pub(crate) struct Stream {
     /// The client.
     pub client: Client,
-    /// The topic as last looked up.
+    /// The topic as it was last looked up.
     pub topic: Topic,
-    /// Holds the way to the cluster: the port-forwards are its.
+    /// Keeps the port-forwards open.
     _living: Living,
 }
 
 impl Stream {
-    /// Reach the brokers, as the user if there is one, and find the topic, which must have `partition` if one
-    /// is named.
+    /// Connect to the brokers, as the user if one is specified, and find the topic, which must have `partition` if
+    /// one is specified.
     pub(crate) async fn open(
         global: &Global,
         rights: Rights<'_>,
@@ -103,14 +103,14 @@ impl Stream {
     }
 }
 
-/// Who does what to a topic.
+/// The user, the operation and the topic.
 #[derive(Clone, Copy)]
 pub(crate) struct Rights<'a> {
     /// The cluster.
     pub target: &'a Target,
     /// The topic.
     pub topic: &'a TopicName,
-    /// Who; nobody in particular where there is none.
+    /// The user; `None` without authentication.
     pub user: Option<&'a UserName>,
     /// `read` or `write`.
     pub operation: &'static str,
@@ -123,7 +123,7 @@ impl Rights<'_> {
     }
 }
 
-/// The failure of a stream that broke off.
+/// The failure of an interrupted stream.
 pub(crate) fn failed(id: Id, rights: Rights<'_>, done: &str, error: KafkaError) -> Box<Failure> {
     let topic = rights.topic;
     let message = format!("the topic {topic} could not be {done}");

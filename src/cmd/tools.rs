@@ -58,7 +58,7 @@ fn table(kept: &[Kept]) -> String {
     super::drawn(&table)
 }
 
-/// What is asked for, with the versions that the set pins.
+/// The requested tools, with the versions that the set pins.
 fn pinned(args: &ToolsInstall) -> Result<Vec<(Tool, Version)>> {
     let both = || Tool::ALL.into_iter().map(|tool| ToolSpec { tool, version: None }).collect();
     let wanted: Vec<ToolSpec> = if args.tools.is_empty() { both() } else { args.tools.clone() };
@@ -68,7 +68,7 @@ fn pinned(args: &ToolsInstall) -> Result<Vec<(Tool, Version)>> {
         kubernetes: args.kubernetes_version.clone(),
         ..Partial::default()
     };
-    // Refuses what does not go together.
+    // Fails if the versions are incompatible.
     let choice = catalogue::resolve(&asked)?;
     let asked = Partial { release: Some(choice.release.version.clone()), ..asked };
     let minikube = pins::minikube(&asked);
@@ -113,7 +113,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// On stderr, and only where that is a terminal.
+/// On stderr, and only if that is a terminal.
 fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, output::stderr().draw_target());
     let style = ProgressStyle::with_template("{msg}  {bytes} of {total_bytes}  {wide_bar}");

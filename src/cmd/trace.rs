@@ -8,7 +8,7 @@ use super::invocation::Invocation;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
-/// The file, before anything is changed.
+/// Create the file, before anything is changed.
 pub(super) fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(|error| {
         let message = format!("{} cannot be written", path.display());
@@ -16,7 +16,7 @@ pub(super) fn create(path: &Path) -> Result<File> {
     })
 }
 
-/// Write what was recorded. A disk that is full by now does not make the run fail.
+/// Write what was recorded. A full disk does not make the run fail.
 pub(super) fn write(mut file: File, invocation: &Invocation) {
     let Some(json) = invocation.traced() else { return };
     if let Err(error) = file.write_all(json.as_bytes()) {

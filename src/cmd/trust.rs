@@ -17,7 +17,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::redact;
 use crate::terminal::table::Table;
 
-/// Trust a file, list what is trusted, or revoke it.
+/// Trust a file, list trusted files, or revoke trust.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let trust = Trust::default();
     if args.list {
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The path by which a file is known, if it can be determined.
+/// The canonical path of a file, if it can be determined.
 fn shown(file: &Path) -> String {
     known_as(file).unwrap_or_else(|_| file.to_owned()).display().to_string()
 }
@@ -77,8 +77,8 @@ fn table(records: &[crate::config::trust::Record]) -> String {
     super::drawn(&table)
 }
 
-/// Report which files and settings are ignored, and refuse if the verb cannot do without them. `matches` are those
-/// of the whole command line.
+/// Report which files and settings are ignored, and fail if the command needs them. `matches` are those of the whole
+/// command line.
 pub(crate) fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     for found in &layers.files {
         if let Belief::None(why) = &found.belief {
@@ -91,7 +91,7 @@ pub(crate) fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
             super::hint(&format!("if you trust its current content: {trust}"));
         }
     }
-    // Nothing else is ignored or refused; building the tree of commands costs milliseconds.
+    // Nothing else is ignored or refused; building the tree of commands would cost milliseconds.
     if !layers.files.iter().any(|f| f.whose == Whose::Project && !f.trusted) {
         return Ok(());
     }
@@ -129,9 +129,9 @@ pub(crate) fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     Err(Box::new(failure.hint(format!("or set it yourself: {}", flags.join(", ")))))
 }
 
-/// The settings of an untrusted file that determine what a verb deletes.
+/// The settings of an untrusted file that determine what a command deletes.
 fn aimed<'a>(wanted: &dyn Fn(&str) -> bool, layers: &'a Layers) -> Vec<&'a Entry> {
-    // A context is a cluster by itself.
+    // A context alone determines the cluster.
     let context = !wanted("context") || layers.get("context").is_some();
     let keys = ["profile", "namespace", "cluster"].into_iter().filter(|key| !(context && *key == "profile"));
     keys.filter(|key| wanted(key))
@@ -143,7 +143,7 @@ fn aimed<'a>(wanted: &dyn Fn(&str) -> bool, layers: &'a Layers) -> Vec<&'a Entry
         .collect()
 }
 
-/// Whether the verb deletes something in a cluster.
+/// Whether the command deletes something in a cluster.
 fn deletes(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
         Some(("down" | "remove", _)) => true,
@@ -154,7 +154,7 @@ fn deletes(matches: &ArgMatches) -> bool {
     }
 }
 
-/// Whether the verb accepts this setting, and neither a flag nor a variable sets it.
+/// Whether the command has this setting, and neither a flag nor a variable sets it.
 fn wanted(root: &Command, matches: &ArgMatches, key: &str) -> bool {
     let (mut verb, mut matches) = (root, matches);
     let of = |command: &Command| {
@@ -174,8 +174,8 @@ fn wanted(root: &Command, matches: &ArgMatches, key: &str) -> bool {
     known.is_some() && !given
 }
 
-/// Whether an argument was given on the command line or by its variable. The id must be one of the verb's, or a
-/// global one.
+/// Whether an argument was specified on the command line or by its variable. The id must be that of an argument of
+/// the command, or of a global one.
 fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
@@ -219,7 +219,7 @@ mod tests {
             (&["topic", "list", "--context", "mine"], "context", false),
             (&["down"], "minikube-arg", false),
             (&["render"], "manifests", true),
-            // A flag of this name that no file sets.
+            // A flag of this name that no file can set.
             (&["upgrade", "--release", "1.2.0"], "manifests", false),
         ] {
             assert_eq!(wanted(&Cli::command(), &matches(words), key), wants, "{words:?} {key}");

@@ -13,10 +13,10 @@ use crate::names::Version;
 use crate::terminal::table::Table;
 use crate::toolbox::pins;
 
-/// Most other releases that the text names; data has all.
+/// Maximum number of other releases in the text; the data contains all.
 const SHOWN: usize = 5;
 
-/// Print which Kafka fits which Strimzi, Kubernetes and minikube, or one set of them.
+/// Print which versions of Kafka, Strimzi, Kubernetes and minikube are compatible, or one set of them.
 pub(crate) fn run(args: &Versions) -> Result<ExitCode> {
     let text = match &args.verb {
         Some(VersionsVerb::Resolve(asked)) => {
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Versions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Everything that is known as data.
+/// All releases as data.
 #[derive(Serialize)]
 struct List {
     catalogue: Age,
@@ -91,19 +91,19 @@ struct Set {
     catalogue: Age,
     release: Version,
     kafka: Version,
-    /// Its metadata version, if the release knows one.
+    /// Its metadata version, if the catalogue has one for the release.
     kafka_metadata: Option<String>,
     preset: &'static str,
     mode: Mode,
-    /// The Kubernetes that minikube makes.
+    /// The Kubernetes version of a new minikube profile.
     kubernetes: Version,
     /// Those that the release supports.
     kubernetes_supported: Range,
-    /// The minikube that kstrim would obtain, where this machine has none that fits.
+    /// The minikube version that kstrim would install if this machine has no suitable one.
     minikube: Version,
-    /// The oldest and the newest minikube known that can make this Kubernetes.
+    /// The oldest and the newest known minikube that support this Kubernetes version.
     minikube_fitting: Option<(Version, Version)>,
-    /// The kubectl that kstrim would obtain.
+    /// The kubectl version that kstrim would install.
     kubectl: Version,
     operator_image: String,
     kafka_image: String,
@@ -111,13 +111,13 @@ struct Set {
     manifest: String,
     /// Its content digest.
     manifest_digest: String,
-    /// The other releases that have what was requested, newest first.
+    /// The other releases that fit the request, newest first.
     other_releases: Vec<Version>,
-    /// What a person should know, a sentence each.
+    /// What users should know, one sentence each.
     warnings: Vec<String>,
 }
 
-/// The set for what was asked: as `up` chooses, with the minikube that kstrim would obtain.
+/// The set for a request: chosen as `up` does, with the minikube that kstrim would install.
 fn set(args: &Resolve) -> Result<Set> {
     let preset = args.preset.map(Preset::from);
     let asked = Partial {
@@ -129,7 +129,7 @@ fn set(args: &Resolve) -> Result<Set> {
     };
     let release = catalogue::resolve(&asked)?.release;
     let fitting = Partial { release: Some(release.version.clone()), ..asked.clone() };
-    // None fits: what the newest one cannot do is the reason that is told.
+    // None is suitable: what the newest one does not support is reported as the reason.
     let newest = || catalogue::catalogue().minikube.last().map(|known| known.version.clone());
     let minikube = pins::minikube(&fitting).or_else(newest);
     let choice = catalogue::resolve(&Partial { minikube: minikube.clone(), ..fitting })?;

@@ -1,8 +1,8 @@
 //! The components of a Kafka cluster: one table that every command uses.
 //!
-//! Connect, MirrorMaker 2 and the bridge are resources of their own, which carry kstrim's label. The
-//! exporter, Cruise Control and the brokers' metrics are fields of the Kafka; an annotation on the Kafka
-//! for each says that kstrim created it. [`ready`] reads how far one is.
+//! Connect, MirrorMaker 2 and the bridge are separate resources, which have kstrim's label. The exporter, Cruise
+//! Control and the brokers' metrics are fields of the Kafka resource; for each, an annotation on the Kafka resource
+//! says that kstrim created it. [`ready`] determines whether a component is ready.
 
 pub(crate) mod ready;
 
@@ -16,43 +16,43 @@ use crate::manifest::component::{self as render, ComponentInput};
 use crate::manifest::images::Image;
 use crate::names::{ClusterName, ComponentName};
 
-/// Where a component is described.
+/// Where a component is configured.
 pub enum Home {
-    /// In a resource of its own, named as the Kafka.
+    /// In a separate resource with the name of the Kafka resource.
     Resource(Kind, fn(&ComponentInput<'_>) -> Object),
-    /// In a field of the Kafka.
+    /// In a field of the Kafka resource.
     Field(Field),
 }
 
-/// A field of the Kafka.
+/// A field of the Kafka resource.
 pub struct Field {
-    /// Where it is: `spec`, `kafkaExporter`.
+    /// Its path: `spec`, `kafkaExporter`.
     pub path: &'static [&'static str],
-    /// What it holds.
+    /// Its value.
     pub wanted: fn(&ComponentInput<'_>) -> Value,
     /// What it refers to, if anything.
     pub beside: fn(&ComponentInput<'_>) -> Option<Object>,
-    /// Whether the brokers run something for it, and restart when it comes or goes.
+    /// Whether the brokers run something for it, and restart when it is added or removed.
     pub in_brokers: bool,
 }
 
-/// What can stand beside a Kafka.
+/// A component that can run in addition to Kafka.
 pub struct Component {
     /// Its name.
     pub name: ComponentName,
-    /// For people: `Kafka Connect`.
+    /// Its title in messages: `Kafka Connect`.
     pub title: &'static str,
     /// What it does, for help texts and documents.
     pub about: &'static str,
-    /// Where it is described.
+    /// Where it is configured.
     pub home: Home,
-    /// Label `strimzi.io/component-type` of its pods; `kafka` for what the brokers do themselves.
+    /// Label `strimzi.io/component-type` of its pods; `kafka` for what the brokers run themselves.
     pub pods: &'static str,
     /// Its image.
     pub image: Image,
-    /// Fewest brokers that it can work with.
+    /// The smallest number of brokers with which it works.
     pub brokers: u32,
-    /// The topics that come with it, by the Kafka's name and its own live resource.
+    /// The topics that belong to it, by the Kafka cluster's name and its resource in the cluster.
     pub topics: fn(&ClusterName, Option<&Value>) -> Vec<String>,
 }
 
@@ -60,34 +60,35 @@ fn nothing(_: &ComponentInput<'_>) -> Option<Object> {
     None
 }
 
-/// The topics in which Cruise Control and the brokers' reporter keep measurements (its defaults, which Strimzi
-/// leaves: `cruisecontrol.properties`).
+/// The topics in which Cruise Control and the brokers' reporter store measurements (the defaults of Cruise Control,
+/// which Strimzi does not change: `cruisecontrol.properties`).
 const CRUISE_CONTROL_TOPICS: [&str; 3] = [
     "strimzi.cruisecontrol.metrics",
     "strimzi.cruisecontrol.partitionmetricsamples",
     "strimzi.cruisecontrol.modeltrainingsamples",
 ];
 
-/// Those of MirrorMaker 2: its own, where it notes which offsets belong together, and the mirrored topic.
+/// The topics of MirrorMaker 2: its internal ones, one in which it records which offsets correspond, and the mirrored
+/// topic.
 fn mirrored(cluster: &ClusterName, resource: Option<&Value>) -> Vec<String> {
     let mut topics: Vec<String> = render::mirror_topics(cluster).into();
-    // Another MirrorMaker 2 may have one of that name.
+    // Another MirrorMaker 2 may have a topic of that name.
     topics.extend(resource.map(|_| "mm2-offset-syncs.target.internal".to_owned()));
     topics.extend(resource.and_then(mirror_of));
     topics
 }
 
-/// The topic to which a MirrorMaker 2 of kstrim's mirrors another.
+/// The topic to which a MirrorMaker 2 that kstrim created mirrors another.
 pub(crate) fn mirror_of(resource: &Value) -> Option<String> {
     Some(format!("{}.{}", render::SOURCE, mirrors(resource)?))
 }
 
-/// The topic that a MirrorMaker 2 of kstrim's mirrors.
+/// The topic that a MirrorMaker 2 that kstrim created mirrors.
 pub(crate) fn mirrors(resource: &Value) -> Option<String> {
     Some(resource.pointer("/spec/mirrors/0/topicsPattern")?.as_str()?.replace("\\.", "."))
 }
 
-/// All of them, in the order in which they are listed.
+/// All components, in display order.
 pub static TABLE: [Component; 6] = [
     Component {
         name: ComponentName::Connect,
@@ -170,17 +171,17 @@ pub static TABLE: [Component; 6] = [
     },
 ];
 
-/// The component of a name.
+/// The component with this name.
 pub fn of(name: ComponentName) -> &'static Component {
-    // The order of the table is that of the names; held by a test.
+    // The order of the table is that of the names, which a test checks.
     &TABLE[name as usize]
 }
 
-/// The kinds of the resources that components have.
+/// The kinds of resources of components.
 pub const KINDS: [Kind; 3] = [Kind::KafkaConnect, Kind::KafkaMirrorMaker2, Kind::KafkaBridge];
 
 impl Component {
-    /// Its field of the Kafka, if it is one.
+    /// Its field of the Kafka resource, if it is one.
     pub fn field(&self) -> Option<&Field> {
         match &self.home {
             Home::Field(field) => Some(field),
@@ -196,12 +197,12 @@ impl Component {
         }
     }
 
-    /// The annotation on the Kafka that says that its field is kstrim's.
+    /// The annotation on the Kafka resource that says that kstrim created its field.
     pub fn mark(&self) -> String {
         format!("kstrim/with-{}", self.name)
     }
 
-    /// What is applied for it beside the Kafka, not yet labelled.
+    /// The objects that are applied for it in addition to the Kafka resource, not yet labelled.
     pub fn objects(&self, input: &ComponentInput<'_>) -> Vec<Object> {
         match &self.home {
             Home::Resource(_, render) => vec![render(input)],
@@ -209,25 +210,25 @@ impl Component {
         }
     }
 
-    /// Whether the brokers restart when it comes or goes.
+    /// Whether the brokers restart when it is added or removed.
     pub fn restarts_brokers(&self) -> bool {
         self.field().is_some_and(|field| field.in_brokers)
     }
 
-    /// Whether a Kafka has its field, whoever made it.
+    /// Whether a Kafka resource has its field, whoever created it.
     pub fn stands_in(&self, kafka: &Value) -> bool {
         let value = self.field().and_then(|f| kafka.pointer(&format!("/{}", f.path.join("/"))));
         value.is_some_and(|v| !v.is_null())
     }
 
-    /// Whether kstrim created its field of a Kafka.
+    /// Whether kstrim created its field of a Kafka resource.
     pub fn is_marked(&self, kafka: &Value) -> bool {
         kafka.pointer("/metadata/annotations").and_then(|a| a.get(self.mark())).is_some()
     }
 }
 
-/// Put the fields of components into a Kafka that is applied: that of `wanted`, and what kstrim created in
-/// the live one, so that another apply takes nothing away.
+/// Set the fields of components in a Kafka resource that is applied: those of `wanted`, and those that kstrim created
+/// in the live resource, so that another apply does not remove them.
 pub fn into_kafka(
     objects: &mut [Object],
     live: Option<&Value>,
@@ -251,8 +252,7 @@ pub fn into_kafka(
     }
 }
 
-/// The merge patch of a Kafka that brings the fields of `names` that it has not yet; `None` if there is
-/// nothing to bring.
+/// The merge patch that adds the missing fields of `names` to a Kafka resource; `None` if none is missing.
 pub(crate) fn patch_to_add(
     kafka: &Value,
     names: &[ComponentName],
@@ -264,7 +264,7 @@ pub(crate) fn patch_to_add(
     })
 }
 
-/// The merge patch of a Kafka that takes the fields of `names` out of it; `None` if none is kstrim's.
+/// The merge patch that removes the fields of `names` from a Kafka resource; `None` if kstrim created none of them.
 pub(crate) fn patch_to_remove(kafka: &Value, names: &[ComponentName]) -> Option<Value> {
     patch(names, |component, _| component.is_marked(kafka).then_some((Value::Null, Value::Null)))
 }
@@ -294,7 +294,8 @@ fn set(into: &mut Value, path: &[&str], value: Value) {
     *at = value;
 }
 
-/// Refuse what cannot work with so many brokers: the operator would refuse the whole Kafka.
+/// Refuse components that do not work with this number of brokers: the operator would reject the whole Kafka
+/// resource.
 pub(crate) fn check(names: &[ComponentName], brokers: u32, way_out: &str) -> Result<()> {
     let Some(component) = names.iter().map(|n| of(*n)).find(|c| c.brokers > brokers) else { return Ok(()) };
     let message = format!("{} needs at least {} brokers", component.title, component.brokers);
@@ -347,7 +348,7 @@ mod tests {
         assert_eq!(patch["metadata"]["annotations"], marks);
         assert_eq!(input(|i| patch_to_add(&patch, &[Exporter, Metrics], i)), None, "it has them");
 
-        // A later apply without them takes nothing away, and one with another brings that too.
+        // A later apply without them removes nothing, and one with another component adds that.
         let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": "k"}});
         let mut applied = [Object::new(kafka).unwrap()];
         input(|i| into_kafka(&mut applied, Some(&patch), &[], i));
@@ -361,7 +362,7 @@ mod tests {
             "metadata": {"annotations": {"kstrim/with-exporter": null}}})
         );
         assert_eq!(patch_to_remove(&bare, &[Exporter]), None);
-        // Somebody else's is not taken.
+        // A foreign field is not removed.
         let theirs = json!({"spec": {"kafkaExporter": {}}});
         assert!(patch_to_remove(&theirs, &[Exporter]).is_none() && of(Exporter).stands_in(&theirs));
     }

@@ -1,4 +1,4 @@
-//! Whether a component is ready. Pure functions of what was observed.
+//! Whether a component is ready. Pure functions of a snapshot.
 
 use super::{Component, Home};
 use crate::errors;
@@ -9,10 +9,10 @@ use crate::kube::object::number;
 use crate::kube::pod::Pod;
 use crate::names::ComponentName;
 
-/// Whether a component is as wanted: its resource or the Kafka at its current generation, with its pods.
+/// Whether a component is as requested: its resource or the Kafka resource at its current generation, with its pods.
 pub(crate) fn component(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readiness {
     let state = state(component, scene, verdict);
-    // What it says of itself says nothing of its connectors and their tasks.
+    // Its own status does not include its connectors and their tasks.
     let failed = |f: &&Finding| f.id == errors::CONNECTOR_FAILED && of(component, f);
     match verdict.findings.iter().find(failed).filter(|_| state.is_ready()) {
         Some(finding) => Readiness::progressing(format!("{}: {}", component.title, finding.sentence)),
@@ -21,7 +21,7 @@ pub(crate) fn component(component: &Component, scene: &Scene<'_>, verdict: &Verd
     .or_failed(verdict)
 }
 
-/// Whether a connector's failure is one of this component.
+/// Whether a finding about a connector concerns this component.
 fn of(component: &Component, finding: &Finding) -> bool {
     let kind = finding.subject.split('/').next().unwrap_or_default();
     match component.name {
@@ -31,7 +31,7 @@ fn of(component: &Component, finding: &Finding) -> bool {
     }
 }
 
-/// The pods of a component, without those that are going.
+/// The pods of a component, without those that are being deleted.
 pub(crate) fn pods<'a>(component: &Component, scene: &Scene<'a>) -> Vec<Pod<'a>> {
     let cluster = scene.expect.cluster.as_str();
     let of = |p: &Pod<'a>| {
@@ -58,7 +58,7 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
             if resource.deleting() {
                 return waits("being deleted".into());
             }
-            // The operator has nothing to say before its pods are there.
+            // The operator sets no status before its pods exist.
             if !resource.has_status() && pods(component, scene).is_empty() {
                 return waits("waiting for the operator to reconcile it".into());
             }

@@ -136,8 +136,8 @@ async fn profile_fixes(
             .iter()
             .any(|id| id.as_str() == p) =>
         {
-            let lost =
-                p == errors::PROFILE_PARTIAL.as_str() && api_server::is_lost(minikube).await.unwrap_or(false);
+            let lost = p == errors::PROFILE_PARTIAL.as_str()
+                && api_server::is_manifest_missing(minikube).await.unwrap_or(false);
             let first = if lost { "restore the file that starts its API server, and " } else { "" };
             let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));
@@ -235,11 +235,11 @@ impl Planned {
                 if minikube.status().await? == State::Paused {
                     return rest::unpause(minikube, profile).await;
                 }
-                if api_server::is_lost(minikube).await? {
-                    api_server::write_anew(minikube, profile, true).await?;
+                if api_server::is_manifest_missing(minikube).await? {
+                    api_server::recreate_manifest(minikube, profile, true).await?;
                 }
                 let cmd = minikube.start_cmd(options);
-                connection::follow(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
+                connection::read_events(minikube.start(&cmd).await?, &cmd, profile, |_| {}).await
             }
             Act::Restart(kubectl, namespace, pods) => {
                 let deleted = self.exclusively(kubectl, namespace, restart(kubectl, namespace, pods)).await;

@@ -1,9 +1,9 @@
-//! What stands beside a Kafka: Connect, MirrorMaker 2 and the bridge as resources of their own; the
-//! exporter, Cruise Control and the brokers' metrics as fields of the Kafka.
+//! The components of a Kafka cluster: Connect, MirrorMaker 2 and the bridge are separate resources; the exporter,
+//! Cruise Control and the brokers' metrics are fields of the Kafka resource.
 //!
-//! Facts of strimzi-kafka-operator, compared with all 36 releases in `tests/supply`: since its `v1`
-//! resources a KafkaConnect has its group and storage topics as fields and a KafkaMirrorMaker2 has
-//! `target` and `mirrors[].source`; since 0.47.0 brokers can have Strimzi's own metrics reporter.
+//! Facts about strimzi-kafka-operator, compared with all 36 releases in `tests/supply`: in its `v1` resources a
+//! KafkaConnect has its group and storage topics as fields, and a KafkaMirrorMaker2 has `target` and
+//! `mirrors[].source`; from 0.47.0 on, brokers can have Strimzi's own metrics reporter.
 
 use serde_json::{Value, json};
 
@@ -16,13 +16,13 @@ use crate::names::{ClusterName, DnsLabel, TopicName, Version};
 pub(crate) const SOURCE: &str = "source";
 /// The port of the bridge.
 pub(crate) const BRIDGE_PORT: u16 = 8080;
-/// The port at which brokers and the exporter tell their metrics, in every release.
+/// The port on which brokers and the exporter serve metrics, in every release.
 pub(crate) const METRICS_PORT: u16 = 9404;
 
 /// The port of the presets' listener `plain`.
 pub(crate) const PLAIN_PORT: u16 = 9092;
 
-/// What to render for.
+/// The input for rendering a component.
 #[derive(Debug, Clone)]
 pub struct ComponentInput<'a> {
     /// The Strimzi release.
@@ -31,11 +31,11 @@ pub struct ComponentInput<'a> {
     pub kafka: &'a Version,
     /// The namespace.
     pub namespace: &'a DnsLabel,
-    /// The Kafka's name, also that of each resource.
+    /// The Kafka cluster's name, which is also the name of each resource.
     pub cluster: &'a ClusterName,
-    /// The port of the Kafka's listener that asks for nothing.
+    /// The port of the listener without TLS and authentication.
     pub port: u16,
-    /// The topic that is mirrored.
+    /// The topic to mirror.
     pub topic: &'a TopicName,
     /// Whether to tune for a laptop ([`tuned`] says how).
     pub tuning: bool,
@@ -56,7 +56,7 @@ impl ComponentInput<'_> {
         object
     }
 
-    /// Strimzi's default looks at Connect and MirrorMaker 2 after a minute, at the others after 15 s.
+    /// By default, Strimzi first probes Connect and MirrorMaker 2 after a minute, the others after 15 s.
     fn tune(&self, at: &mut Object, jvm: bool) {
         if !self.tuning {
             return;
@@ -75,7 +75,7 @@ impl ComponentInput<'_> {
     }
 }
 
-/// What the laptop tuning changes in a component, a sentence each, for `kstrim plan`. `workers`: of Connect
+/// What the tuning for a laptop changes in a component, one sentence each, for `kstrim plan`. `workers`: of Connect
 /// and MirrorMaker 2.
 pub(crate) fn tuned(workers: bool) -> impl Iterator<Item = &'static str> {
     let probe = if workers {
@@ -87,19 +87,19 @@ pub(crate) fn tuned(workers: bool) -> impl Iterator<Item = &'static str> {
     std::iter::once(probe).chain(jvm)
 }
 
-/// The three topics in which Connect and MirrorMaker 2 keep what they do: field, option, end of the name.
+/// The three internal topics of Connect and MirrorMaker 2: field, option, end of the name.
 const STORAGE: [(&str, &str, &str); 3] = [
     ("configStorageTopic", "config.storage.topic", "configs"),
     ("offsetStorageTopic", "offset.storage.topic", "offsets"),
     ("statusStorageTopic", "status.storage.topic", "status"),
 ];
 
-/// Names of the topics in which Connect keeps what it does.
+/// Names of the internal topics of Connect.
 pub(crate) fn connect_topics(cluster: &ClusterName) -> [String; 3] {
     STORAGE.map(|(.., end)| format!("{cluster}-connect-{end}"))
 }
 
-/// Names of those of MirrorMaker 2, which begin with two underscores so that it does not mirror them.
+/// Names of the internal topics of MirrorMaker 2. They begin with two underscores, so that it does not mirror them.
 pub(crate) fn mirror_topics(cluster: &ClusterName) -> [String; 3] {
     STORAGE.map(|(.., end)| format!("__{cluster}-mirror-maker-{end}"))
 }
@@ -110,9 +110,9 @@ pub(crate) fn mirrored(topic: &TopicName) -> String {
     format!("{SOURCE}.{topic}")
 }
 
-/// The KafkaConnect. The image has Kafka's file connectors, but since Kafka 3.1.1 not on the path on
-/// which it looks for connectors, which Strimzi lets nobody change; Kafka's start script takes over
-/// `CLASSPATH`, and connectors on the class path are found as well.
+/// The KafkaConnect. The image contains Kafka's file connectors, but since Kafka 3.1.1 not on the plugin path, which
+/// Strimzi does not allow to change; Kafka's start script uses `CLASSPATH`, and connectors on the class path are
+/// found as well.
 pub(crate) fn connect(input: &ComponentInput<'_>) -> Object {
     let mut connect = input.begin(include_str!("../../templates/connect.yaml"));
     connect.set(&["spec", "version"], input.kafka.to_string());
@@ -139,11 +139,11 @@ pub(crate) fn connect(input: &ComponentInput<'_>) -> Object {
     connect
 }
 
-/// The topics of Connect's smoke test: what goes into it, and what comes out.
+/// The topics of Connect's smoke test: its input and its output.
 pub(crate) const PROOF_TOPICS: [&str; 2] = ["kstrim-proof-in", "kstrim-proof-out"];
 
-/// The connectors of Connect's smoke test: one writes what comes into a file of the worker, the other sends
-/// on what is in the file. `run` makes the file one of its own.
+/// The connectors of Connect's smoke test: one writes its input to a file of the worker, the other one reads the
+/// file. `run` makes the file's name unique.
 pub fn proof_connectors(input: &ComponentInput<'_>, run: &str) -> Vec<Object> {
     let file = format!("/tmp/kstrim-proof-{run}.txt");
     let string = "org.apache.kafka.connect.storage.StringConverter";
@@ -160,7 +160,7 @@ pub fn proof_connectors(input: &ComponentInput<'_>, run: &str) -> Vec<Object> {
         connector(
             "kstrim-proof-sink",
             "FileStreamSinkConnector",
-            // Its consumer would make the topic again that is deleted after the test.
+            // Its consumer would create the topic again after the test has deleted it.
             json!({"file": file, "topics": into, "key.converter": string, "value.converter": string,
                 "consumer.override.allow.auto.create.topics": "false"}),
         ),
@@ -206,7 +206,7 @@ pub(crate) fn mirror_maker(input: &ComponentInput<'_>) -> Object {
         mirror
     };
     mirror.set(&["spec", "version"], input.kafka.to_string());
-    // A regular expression: of the signs that a topic's name may have only the dot means something.
+    // A regular expression: of the characters allowed in a topic's name, only the dot has a special meaning.
     if let Some(pattern) = mirror.get_mut("/spec/mirrors/0/topicsPattern") {
         *pattern = json!(input.topic.as_str().replace('.', "\\."));
     }
@@ -222,12 +222,12 @@ pub(crate) fn bridge(input: &ComponentInput<'_>) -> Object {
     bridge
 }
 
-/// `spec.cruiseControl` of the Kafka.
+/// `spec.cruiseControl` of the Kafka resource.
 pub(crate) fn cruise_control(input: &ComponentInput<'_>) -> Value {
     input.probed(json!({}))
 }
 
-/// `spec.kafkaExporter` of the Kafka.
+/// `spec.kafkaExporter` of the Kafka resource.
 pub(crate) fn exporter(input: &ComponentInput<'_>) -> Value {
     input.probed(fragment(include_str!("../../templates/exporter.yaml")))
 }
@@ -237,7 +237,7 @@ fn reporter(release: &Release) -> bool {
     release.version >= Version::new(0, 47, 0)
 }
 
-/// The entry of the rules in their ConfigMap.
+/// The key of the rules in their ConfigMap.
 const RULES: &str = "rules.yaml";
 
 /// The name of the ConfigMap with the rules.
@@ -245,7 +245,7 @@ fn rules_name(cluster: &ClusterName) -> String {
     format!("{cluster}-kstrim-metrics")
 }
 
-/// `spec.kafka.metricsConfig` of the Kafka.
+/// `spec.kafka.metricsConfig` of the Kafka resource.
 pub(crate) fn metrics(input: &ComponentInput<'_>) -> Value {
     if reporter(input.release) {
         return json!({"type": "strimziMetricsReporter"});
@@ -254,7 +254,7 @@ pub(crate) fn metrics(input: &ComponentInput<'_>) -> Value {
         "valueFrom": {"configMapKeyRef": {"name": rules_name(input.cluster), "key": RULES}}})
 }
 
-/// The rules that [`metrics`] refers to, where the release needs any.
+/// The rules that [`metrics`] refers to, if the release needs any.
 pub(crate) fn metrics_rules(input: &ComponentInput<'_>) -> Option<Object> {
     if reporter(input.release) {
         return None;

@@ -1,10 +1,8 @@
-//! The images of an install manifest: which of them a preset runs, where they come from, and with
-//! what they are pulled.
+//! The images of an install manifest: which of them a preset runs, their registry, and their pull secrets.
 //!
-//! The operator learns its operands' images from its environment: `STRIMZI_..._IMAGE` holds one,
-//! `STRIMZI_..._IMAGES` a line `KAFKA-VERSION=IMAGE` for each Kafka, and
-//! `STRIMZI_DEFAULT_MAVEN_BUILDER` one under a name of its own. Held against all 36 releases in
-//! `tests/supply`.
+//! The operator reads the images of its operands from its environment: `STRIMZI_..._IMAGE` contains one,
+//! `STRIMZI_..._IMAGES` a line `KAFKA-VERSION=IMAGE` for each Kafka version, and `STRIMZI_DEFAULT_MAVEN_BUILDER` one
+//! under a different name. Compared with all 36 releases in `tests/supply`.
 
 use serde_json::{Value, json};
 
@@ -14,12 +12,12 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ImageName, ImageRegistry, Version};
 
-/// Secrets that the operator gives to every pod it makes, joined by commas.
+/// Pull secrets that the operator sets on every pod that it creates, separated by commas.
 const PULL_SECRETS: &str = "STRIMZI_IMAGE_PULL_SECRETS";
-/// A sidecar of the entity operator, for ZooKeeper; gone with Strimzi 0.40.
+/// A sidecar of the entity operator, for ZooKeeper; removed in Strimzi 0.40.
 const TLS_SIDECAR: &str = "STRIMZI_DEFAULT_TLS_SIDECAR_ENTITY_OPERATOR_IMAGE";
 
-/// What a variable of the operator says of images.
+/// The form of an image variable of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
     One,
@@ -44,8 +42,8 @@ fn by_version(text: &str) -> impl Iterator<Item = (&str, &str)> {
         .map(|(version, image)| (version.trim(), image.trim()))
 }
 
-/// Take every image of the operator's Deployment from `registry`: its own, and those it gives to
-/// what it makes. Returns how many were moved.
+/// Replace the registry of every image in the operator's Deployment by `registry`: its own, and those of its
+/// operands. Returns how many were replaced.
 pub fn from_registry(deployment: &mut Object, registry: &ImageRegistry) -> Result<usize> {
     let mut moved = 0;
     let mut at = |image: &str| {
@@ -76,8 +74,8 @@ pub fn from_registry(deployment: &mut Object, registry: &ImageRegistry) -> Resul
     Ok(moved)
 }
 
-/// Pull with these Secrets of the namespace: the operator's own pod and service account, and all
-/// that the operator makes.
+/// Pull images with these Secrets of the namespace: for the operator's own pod, its service account, and everything
+/// that the operator creates.
 pub fn pull_with(objects: &mut [Object], secrets: &[String]) -> Result<()> {
     if secrets.is_empty() {
         return Ok(());
@@ -92,18 +90,18 @@ pub fn pull_with(objects: &mut [Object], secrets: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Which image of the operator's environment something runs that stands beside Kafka.
+/// The image of a component, as a variable of the operator's environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Image {
     /// The brokers' own.
     Kafka,
-    /// The one of the Kafka version, in this variable.
+    /// The one for the Kafka version, in this variable.
     ByVersion(&'static str),
     /// The only one in this variable.
     One(&'static str),
 }
 
-/// The images of what stands beside a Kafka of this version, each once and none of `known`.
+/// The images of components of a Kafka cluster with this version, each once and without those in `known`.
 pub fn beside(
     deployment: &mut Object,
     kafka: &Version,
@@ -137,11 +135,11 @@ pub fn beside(
     Ok(images)
 }
 
-/// The images that a Kafka of this version runs beside each other, the operator's first, each once.
-/// `zookeeper`: that preset's.
+/// The images that a Kafka cluster with this version runs, the operator's first, each once. `zookeeper`: for the
+/// preset with ZooKeeper.
 ///
 /// # Errors
-/// `KS-MANIFEST-OPERATOR` when the manifest does not say, or says what is no image.
+/// `KS-MANIFEST-OPERATOR` if the manifest lacks an image or has an invalid one.
 pub fn of(
     deployment: &mut Object,
     kafka: &Version,
@@ -167,7 +165,7 @@ pub fn of(
     found.extend(value("STRIMZI_DEFAULT_TOPIC_OPERATOR_IMAGE"));
     found.extend(value("STRIMZI_DEFAULT_USER_OPERATOR_IMAGE"));
     if zookeeper {
-        // ZooKeeper comes in the image of the release's default Kafka, whatever Kafka was asked for
+        // ZooKeeper uses the image of the release's default Kafka version, whatever version was requested
         // (`ZookeeperCluster.fromCrd` of strimzi-kafka-operator).
         found.extend(kafka_image(default));
         found.extend(value(TLS_SIDECAR));

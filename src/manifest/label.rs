@@ -1,8 +1,8 @@
-//! What kstrim writes on everything it applies.
+//! The labels and annotations of everything that kstrim applies.
 
 use super::Object;
 
-/// The label that says who made an object.
+/// The label that names the program that created an object.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`].
 pub const KSTRIM: &str = "kstrim";
@@ -16,19 +16,19 @@ pub const FILES: &str = "kstrim.io/files";
 pub const DIGEST: &str = "kstrim/digest";
 /// The annotation with the Strimzi release.
 pub const RELEASE: &str = "kstrim/release";
-/// The annotation under which `down --keep-data` leaves the Kafka cluster id on each claim.
+/// The annotation in which `down --keep-data` stores the Kafka cluster id on each claim.
 pub const CLUSTER_ID: &str = "kstrim/cluster-id";
 
-/// Whether an object was applied from the user's own manifests. Kubernetes copies the labels of a Service to its Endpoints
-/// and EndpointSlices, which come and go with it.
+/// Whether an object was applied from the user's own manifests. Kubernetes copies the labels of a Service to its
+/// Endpoints and EndpointSlices, which it creates and deletes with the Service.
 pub(crate) fn is_of_files(kind: &str, object: &serde_json::Value) -> bool {
     let labelled = object.pointer("/metadata/labels").is_some_and(|labels| labels[FILES] == "true");
     let owners = object.pointer("/metadata/ownerReferences").and_then(serde_json::Value::as_array);
     labelled && kind != "Endpoints" && owners.is_none_or(Vec::is_empty)
 }
 
-/// Put the label and both annotations on each object's own metadata. Pod templates, selectors
-/// and everything else stay as they are: a label there would restart pods.
+/// Set the label and both annotations in each object's own metadata. Pod templates, selectors and everything else are
+/// unchanged: a new label there would restart pods.
 pub fn label(objects: &mut [Object], digest: &str, release: &str) {
     for object in objects {
         object.set(&["metadata", "labels", MANAGED_BY], KSTRIM);
@@ -37,7 +37,7 @@ pub fn label(objects: &mut [Object], digest: &str, release: &str) {
     }
 }
 
-/// Put the id of the installation on each object's own metadata.
+/// Set the label with the installation's id in each object's own metadata.
 pub fn stamp(objects: &mut [Object], id: &str) {
     for object in objects {
         object.set(&["metadata", "labels", ID], id);

@@ -1,5 +1,5 @@
-//! YAML to objects. What is read here may come from anywhere, so everything is bounded: the
-//! bytes, the nesting (128 levels, by the parser), and what aliases may grow to.
+//! Reads YAML into objects. The input may be from anywhere, so everything is limited: its size, its nesting (128
+//! levels, by the parser), and its size after aliases are expanded.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -16,22 +16,21 @@ use super::plain::Words;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
-/// Most bytes of one file or download: 16 MiB. Strimzi's largest install manifest has 1 MiB.
+/// Maximum size of a file or download: 16 MiB. Strimzi's largest install manifest has 1 MiB.
 pub(crate) const SIZE_LIMIT: u64 = 16 << 20;
 
-/// What one file may grow to when its aliases are followed, in bytes of scalars plus
-/// [`NODE_COST`] a value. The parser limits nested aliases, not many aliases of one large
-/// anchor; this limits both.
+/// Maximum size of a file after aliases are expanded, in bytes of scalars plus [`NODE_COST`] per value. The parser
+/// limits nested aliases, but not many aliases of one large anchor; this limits both.
 const GROWTH_LIMIT: usize = 64 << 20;
 const NODE_COST: usize = 64;
 
-/// Brackets open at once. The scanner's work grows with the square of it, so that a file of
-/// brackets would keep it busy for hours; counted on the bytes, text and comments included,
-/// where an honest manifest stays far below.
+/// Maximum number of brackets open at the same time. The scanner's work grows with its square, so a file of brackets
+/// would take hours; counted in the raw bytes, including strings and comments, where real manifests stay far below
+/// the limit.
 pub(crate) const OPEN_BRACKETS: usize = 1000;
 
-/// Load every document of `bytes`. `origin` names them in errors: a path or a URL.
-/// A `List` is taken apart; empty documents are skipped.
+/// Load every document of `bytes`. `origin` names them in errors: a path or a URL. The items of a `List` become
+/// separate objects; empty documents are skipped.
 pub fn from_bytes(origin: &str, bytes: &[u8]) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     append(origin, bytes, &mut objects)?;
@@ -84,7 +83,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Box<Failure> {
 }
 
 fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
-    // A byte order mark, as some editors write it.
+    // The byte order mark that some editors write.
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     if bytes.len() as u64 > SIZE_LIMIT {
         let message = format!("{origin} is larger than {} MiB", SIZE_LIMIT >> 20);
@@ -92,7 +91,7 @@ fn append(origin: &str, bytes: &[u8], objects: &mut Vec<Object>) -> Result<()> {
             "Strimzi's install manifests are about 1 MiB in size: check that this is the right file",
         )));
     }
-    // The parser takes a stream without any document for an unexpected end.
+    // To the parser, a stream without documents is an unexpected end.
     let nothing = |line: &[u8]| line.trim_ascii_start().first().is_none_or(|first| *first == b'#');
     if bytes.split(|byte| *byte == b'\n').all(nothing) {
         return Ok(());
@@ -188,8 +187,8 @@ fn finish(origin: &str, objects: Vec<Object>) -> Result<Vec<Object>> {
     }
 }
 
-/// Reads one YAML value as JSON, as the API server would have it: string keys, no duplicates,
-/// no tags, finite numbers. (`serde_json::Value`'s own reader lets a later key win.)
+/// Reads one YAML value as JSON, with the rules of the API server: string keys, no duplicates, no tags, finite
+/// numbers. (`serde_json::Value`'s own implementation keeps the last of duplicate keys.)
 struct Node<'a> {
     budget: &'a Cell<usize>,
     words: &'a Words,
@@ -291,8 +290,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
-/// A mapping's key: a string, or a plain number or boolean written without quotes, which
-/// `kubectl` takes as text too.
+/// A mapping's key: a string, or a number or boolean without quotes, which `kubectl` also reads as a string.
 struct Key<'a> {
     words: &'a Words,
 }

@@ -67,7 +67,7 @@ fn the_same_name_in_two_groups_is_no_duplicate() {
 
 #[test]
 fn nested_aliases_are_a_bomb() {
-    // Each level ten times the one before.
+    // Each level is ten times as large as the one before.
     let mut nested = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for n in 1..12 {
         let m = n - 1;
@@ -78,7 +78,7 @@ fn nested_aliases_are_a_bomb() {
 
 #[test]
 fn many_aliases_of_one_anchor_are_a_bomb() {
-    // Not nested, so the parser's own limit lets it pass.
+    // Not nested, so it passes the parser's own limit.
     let wide = format!("a: &a [{}]\nb: [{}]\n", "x,".repeat(3_000), "*a,".repeat(3_000));
     let (id, text) = refused(&wide);
     assert_eq!(id, errors::MANIFEST_YAML);
@@ -128,7 +128,7 @@ fn folders_are_read_in_order() {
     assert_eq!(from_path(&folder.path().join("none")).unwrap_err().id, errors::MANIFEST_UNREADABLE);
 }
 
-/// Objects with text, numbers and nesting in them.
+/// Objects with strings, numbers and nested values.
 fn objects() -> impl Strategy<Value = Vec<Object>> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(Value::from),
@@ -200,7 +200,7 @@ proptest! {
     }
 }
 
-/// What kubectl makes of a word without quotes counts, as for every other manifest.
+/// Words without quotes are read as kubectl reads them, as in every other manifest.
 #[test]
 fn words_of_older_yaml_are_read_as_kubectl_reads_them() {
     let spec = |text: &str| {

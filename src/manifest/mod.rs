@@ -3,11 +3,11 @@
 //!
 //! - [`load`]: files, directories and bytes to [`Object`]s, with limits.
 //! - [`mod@plain`]: words without quotes as kubectl reads them.
-//! - [`mod@digest`]: what a set of objects *is*, whatever its formatting.
-//! - [`mod@retarget`], [`mod@label`], [`phase`], [`tune`]: what kstrim does to Strimzi's install manifest.
-//! - [`mod@component`]: what stands beside a Kafka.
-//! - [`images`], [`pull`]: which images it runs, from where and with which login.
-//! - [`recognise`]: which release an install manifest is of.
+//! - [`mod@digest`]: the digest of a set of objects, whatever its formatting.
+//! - [`mod@retarget`], [`mod@label`], [`phase`], [`tune`]: the changes to Strimzi's install manifest.
+//! - [`mod@component`]: the components of a Kafka cluster.
+//! - [`images`], [`pull`]: which images it runs, their registry and pull secrets.
+//! - [`recognise`]: the release of an install manifest.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 

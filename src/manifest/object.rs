@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A Kubernetes object: a JSON object with `apiVersion`, `kind` and `metadata.name`.
-/// Keys keep the order they were read in.
+/// A Kubernetes object: a JSON object with `apiVersion`, `kind` and `metadata.name`. Keys keep the order in which
+/// they were read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Object(Value);
@@ -77,18 +77,18 @@ impl Object {
         self.0.pointer(pointer)
     }
 
-    /// The value at a JSON pointer, to change.
+    /// The value at a JSON pointer, mutable.
     pub fn get_mut(&mut self, pointer: &str) -> Option<&mut Value> {
         self.0.pointer_mut(pointer)
     }
 
-    /// The whole as JSON.
+    /// The object as JSON.
     pub fn value(&self) -> &Value {
         &self.0
     }
 
-    /// Set the value at a path of keys; mappings on the way are made where they are missing
-    /// (or null), other values on the way are replaced.
+    /// Set the value at a path of keys; missing (or null) mappings on the path are created, other values on the path
+    /// are replaced.
     pub fn set(&mut self, path: &[&str], value: impl Into<Value>) {
         let mut at = &mut self.0;
         for key in path {
@@ -101,7 +101,7 @@ impl Object {
         *at = value.into();
     }
 
-    /// Remove the value at a path of keys, if it is there.
+    /// Remove the value at a path of keys, if it exists.
     pub fn remove(&mut self, path: &[&str]) {
         let Some((last, parents)) = path.split_last() else { return };
         let parent = parents.iter().try_fold(&mut self.0, |at, key| at.get_mut(*key));
@@ -110,7 +110,7 @@ impl Object {
         }
     }
 
-    /// Everything that makes it one object on a cluster: group, kind, namespace and name.
+    /// What identifies it in a cluster: group, kind, namespace and name.
     pub fn key(&self) -> (String, String, String, String) {
         let owned = str::to_owned;
         (owned(self.group()), owned(self.kind()), owned(self.namespace().unwrap_or("")), owned(self.name()))

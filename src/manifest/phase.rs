@@ -3,19 +3,19 @@
 use super::Object;
 use super::retarget::{Scope, scope};
 
-/// An install manifest, taken apart.
+/// The objects of an install manifest by phase.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Phases {
-    /// Custom resource definitions: first, everything waits for them to be Established.
+    /// Custom resource definitions: first, because everything else waits until they are Established.
     pub crds: Vec<Object>,
-    /// Cluster roles, their bindings and other objects without a namespace.
+    /// Cluster roles, their bindings and other cluster-scoped objects.
     pub cluster: Vec<Object>,
-    /// Objects in the namespace, those first that others need, Deployments last.
+    /// Objects in the namespace: first those that others need, Deployments last.
     pub namespaced: Vec<Object>,
 }
 
-/// Take a manifest apart. Objects keep their order within a phase, except that in the
-/// namespace accounts and configuration come before bindings and bindings before workloads.
+/// Split a manifest into phases. Objects keep their order within a phase, except that in the namespace, accounts and
+/// configuration come before bindings, and bindings before workloads.
 pub fn split(objects: Vec<Object>) -> Phases {
     let mut phases = Phases::default();
     for object in objects {
@@ -41,7 +41,7 @@ fn rank(kind: &str) -> u8 {
 }
 
 impl Phases {
-    /// All objects in the order they are applied.
+    /// All objects in the order in which they are applied.
     pub fn in_order(self) -> Vec<Object> {
         [self.crds, self.cluster, self.namespaced].concat()
     }

@@ -1,22 +1,22 @@
 //! Words without quotes as kubectl reads them.
 //!
-//! kubectl reads YAML 1.1 by Go's rules, the parser here YAML 1.2: `yes` is true there and text here, `0644` is 420
-//! there and text here. Manifests are written for kubectl, so what it makes of such a word counts. The parser does not
-//! tell whether a word had quotes; the text does.
+//! kubectl reads YAML 1.1 by Go's rules, the parser here YAML 1.2: `yes` is true to kubectl and a string here, `0644`
+//! is 420 to kubectl and a string here. Manifests are written for kubectl, so its interpretation applies. The parser
+//! does not report whether a word had quotes, so the text is examined.
 
 use std::collections::HashSet;
 
 use serde_json::{Number, Value};
 
-/// What kubectl makes of a word without quotes that is text to the parser here; `None` if they agree.
+/// The value of a word without quotes to kubectl, if it is a string to the parser here; `None` if they agree.
 pub(super) fn as_kubectl(word: &str) -> Option<Value> {
     let text = || matches!(serde_yaml::from_str(word), Ok(Value::String(text)) if text == word);
     by_go(word).filter(|_| text())
 }
 
-/// What kubectl makes of any word without quotes.
+/// The value of any word without quotes to kubectl.
 pub(crate) fn by_kubectl(word: &str) -> Result<Value, String> {
-    // Most words are text that looks like nothing else: no need to ask the parser.
+    // Most words are strings in both versions: no need to call the parser.
     let maybe = |c: char| c.is_ascii_digit() || "+-.~".contains(c);
     let named = word.len() <= 5 && word.starts_with(|c: char| "tTfFnNyYoO".contains(c));
     if !word.is_empty() && !word.starts_with(maybe) && !named {
@@ -44,7 +44,7 @@ pub(crate) fn by_kubectl(word: &str) -> Result<Value, String> {
     }
 }
 
-/// What kubectl makes of a word without quotes, where it is no text.
+/// The value of a word without quotes to kubectl, if that is not a string.
 fn by_go(word: &str) -> Option<Value> {
     match word {
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Some(true.into()),
@@ -73,7 +73,7 @@ fn by_go(word: &str) -> Option<Value> {
             |at: Option<usize>| at.and_then(|at| word.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
         digit(at.checked_sub(1)) && digit(Some(at + 1))
     };
-    // Behind a point alone it takes underscores only where Go's own numbers have them.
+    // After a point without digits before it, underscores are allowed only where Go's own numbers have them.
     let odd = word.starts_with('.') && !word.match_indices('_').all(|(at, _)| separates(at));
     of_base.map(Value::from).or_else(|| decimal(&plain).filter(|_| !odd))
 }
@@ -82,7 +82,7 @@ fn unsigned(digits: &str) -> Option<&str> {
     digits.starts_with(|c: char| c.is_ascii_hexdigit()).then_some(digits)
 }
 
-/// A number with a point or an exponent, or a whole one with zeros before it.
+/// A number with a point or an exponent, or an integer with leading zeros.
 fn decimal(plain: &str) -> Option<Value> {
     let digits = plain.contains(|c: char| c.is_ascii_digit());
     let number = digits && plain.chars().all(|c| c.is_ascii_digit() || ".+-eE".contains(c));
@@ -93,7 +93,7 @@ fn decimal(plain: &str) -> Option<Value> {
     Number::from_f64(value).map(Value::Number)
 }
 
-/// The words of a text that the two read differently, by whether they stand with quotes.
+/// The words of a text that are read differently, with and without quotes.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     values: Seen,
@@ -121,10 +121,10 @@ impl Seen {
 }
 
 impl Words {
-    /// Those of a YAML text.
+    /// The words of a YAML text.
     pub(super) fn of(text: &str) -> Self {
         let mut words = Self::default();
-        // The column that the lines of a block of text (`|`, `>`) are right of.
+        // The indentation of a block scalar (`|`, `>`): its lines are indented further than this column.
         let mut block: Option<usize> = None;
         let mut depth = 0;
         for line in text.lines() {
@@ -137,15 +137,15 @@ impl Words {
         words
     }
 
-    /// What a word is to kubectl, where it is no text.
+    /// The value of a word to kubectl, if that is not a string.
     ///
     /// # Errors
-    /// It stands both with and without quotes, so that nobody knows which of them this one is.
+    /// The word occurs both with and without quotes, so it is not known which occurrence this is.
     pub(super) fn read(&self, word: &str) -> Result<Option<Value>, String> {
         self.values.read(word)
     }
 
-    /// The same for a key of a mapping, which kubectl then takes as text.
+    /// The same for a key of a mapping, which is then a string to kubectl.
     pub(super) fn read_key(&self, word: &str) -> Result<Option<Value>, String> {
         self.keys.read(word)
     }
@@ -154,7 +154,7 @@ impl Words {
         if key { &mut self.keys } else { &mut self.values }
     }
 
-    /// The words of a line; the column that a block of text which begins here is right of.
+    /// Read the words of a line; returns the indentation of a block scalar that begins in it.
     fn line(&mut self, line: &str, depth: &mut usize) -> Option<usize> {
         let (mut at, mut column) = (0, 0);
         while at < line.len() {
@@ -203,13 +203,13 @@ impl Words {
     }
 }
 
-/// Whether a scalar that ends before this is a key.
+/// Whether a scalar is a key, by the text after it.
 fn is_key(after: &str) -> bool {
     let after = after.trim_start();
     after == ":" || after.starts_with(": ") || after.starts_with(":\t")
 }
 
-/// The text between quotes, and where it ends; an open one ends with the line.
+/// The text between quotes, and its end; an unclosed one ends with the line.
 fn quoted(rest: &str, mark: char) -> (String, usize) {
     let mut text = String::new();
     let mut chars = rest.char_indices().skip(1).peekable();
@@ -227,7 +227,7 @@ fn quoted(rest: &str, mark: char) -> (String, usize) {
     (text, rest.len())
 }
 
-/// Where a scalar without quotes ends.
+/// The end of a scalar without quotes.
 fn plain(rest: &str, flow: bool) -> usize {
     let ends = |at: usize, c: char| match c {
         ':' => rest[at + 1..].chars().next().is_none_or(|next| next == ' ' || flow && ",[]{}".contains(next)),
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// As `kubectl annotate --local -o json` (1.34.4) prints them.
+    /// The output of `kubectl annotate --local -o json` (1.34.4).
     #[test]
     fn words_are_what_kubectl_makes_of_them() {
         for (word, value) in [

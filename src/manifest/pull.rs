@@ -1,5 +1,5 @@
-//! The Secret of a docker login: by reference only. The login is read from the file when it is
-//! applied, goes to kubectl by its stdin, and stands nowhere else.
+//! The Secret of a docker login, by reference only. The login is read from its file when the Secret is applied,
+//! passed to kubectl on stdin, and stored nowhere else.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,14 +18,14 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::image::split;
 
-/// Its type, and the key that Kubernetes asks for.
+/// Its type, and the key that Kubernetes requires.
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
 const KEY: &str = ".dockerconfigjson";
 
-/// A docker configuration has some hundred bytes for each registry.
+/// A docker configuration has a few hundred bytes for each registry.
 const LIMIT: u64 = 1 << 20;
 
-/// What docker writes; unknown keys are its own business.
+/// What docker writes; unknown keys are ignored.
 #[derive(Deserialize)]
 struct Config {
     #[serde(default)]
@@ -36,7 +36,7 @@ struct Config {
     helpers: BTreeMap<String, String>,
 }
 
-/// The Secret with the logins of `file` for the registries of `images`, and no other.
+/// The Secret with the logins in `file` for the registries of `images`, and no others.
 pub(crate) fn secret<'a>(
     file: &Path,
     images: impl Iterator<Item = &'a str>,
@@ -53,7 +53,7 @@ pub(crate) fn secret<'a>(
     if text.len() as u64 > LIMIT {
         return Err(failed(format!("it is larger than {} KiB", LIMIT >> 10)));
     }
-    // The parser's words could quote what it read.
+    // The parser's message could quote the file's content.
     let config: Config = serde_json::from_slice(&text)
         .map_err(|e| failed(format!("line {} is not in Docker's format", e.line())))?;
     let mut hosts: Vec<&str> = images.map(|image| split(image).0).collect();
@@ -97,7 +97,7 @@ pub(crate) fn secret<'a>(
     Object::new(object).map_err(failed)
 }
 
-/// Whether a key of `auths` is a registry's: a host, or a URL of it, perhaps with a path.
+/// Whether a key of `auths` belongs to a registry: a host, or its URL, possibly with a path.
 fn belongs_to(key: &str, host: &str) -> bool {
     let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
     let named = rest.split('/').next().unwrap_or_default();
@@ -109,12 +109,12 @@ fn has_login(login: &Map<String, Value>) -> bool {
     text("auth") || text("username") && text("password")
 }
 
-/// Whether a live Secret holds what it should.
+/// Whether a Secret in the cluster has the requested content.
 pub(crate) fn same(live: &Value, wanted: &Object) -> bool {
     live.get("type") == wanted.get("/type") && live.get("data") == wanted.get("/data")
 }
 
-/// Whether a live Secret is one that images can be pulled with.
+/// Whether images can be pulled with a Secret in the cluster.
 pub(crate) fn pulls(live: &Value) -> bool {
     matches!(live.get("type").and_then(Value::as_str), Some(TYPE | "kubernetes.io/dockercfg"))
 }

@@ -1,4 +1,4 @@
-//! Which Strimzi release an install manifest is of.
+//! Determines the Strimzi release of an install manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +14,14 @@ pub(crate) fn published(digest: &str) -> Option<&'static Release> {
     catalogue::releases().iter().find(|release| release.digest == digest)
 }
 
-/// The release of the catalogue that these objects install: by their content, else by the tag of the operator's
-/// image. `None` for what is not like any of them, or has no operator.
+/// The release of the catalogue that these objects install: by their content, or else by the tag of the operator's
+/// image. `None` if it is none of them, or there is no operator.
 pub(crate) fn release(objects: &[Object]) -> Option<&'static Release> {
     published(&digest(objects)).or_else(|| catalogue::find(&tag(objects)?))
 }
 
-/// The same for what the user gave with `--manifests`, if it is on this machine and can be read; of a directory that
-/// contains the manifests of several releases, the newest. Errors in it are reported where it is used.
+/// The same for the user's `--manifests`, if it is a readable local path; for a directory with the manifests of
+/// several releases, the newest. Errors are reported when it is used.
 pub(crate) fn given(manifests: Option<&str>) -> Option<&'static Release> {
     let path = Path::new(manifests.filter(|given| !given.contains("://"))?);
     match &named(path)[..] {
@@ -30,8 +30,8 @@ pub(crate) fn given(manifests: Option<&str>) -> Option<&'static Release> {
     }
 }
 
-/// The file or directory to read for a release: of a directory that has the manifests of several releases, that of this
-/// one.
+/// The file or directory to read for a release: in a directory with the manifests of several releases, the one of
+/// this release.
 pub(crate) fn of_release(path: &Path, release: &Version) -> Result<PathBuf> {
     let mut files = named(path);
     if files.len() < 2 {
@@ -49,10 +49,10 @@ pub(crate) fn of_release(path: &Path, release: &Version) -> Result<PathBuf> {
     ))
 }
 
-/// How Strimzi names its published manifests.
+/// The names of Strimzi's published manifests.
 const PREFIX: &str = "strimzi-cluster-operator-";
 
-/// The published manifests in a directory by the releases that their names say, oldest first.
+/// The published manifests in a directory with the releases in their names, oldest first.
 fn named(folder: &Path) -> Vec<(Version, PathBuf)> {
     let version = |path: &Path| {
         let name = path.file_name()?.to_str()?;
@@ -65,8 +65,7 @@ fn named(folder: &Path) -> Vec<(Version, PathBuf)> {
     files
 }
 
-/// The tag of the operator's image, where that is a version: `quay.io/strimzi/operator:1.2.0`, with a digest or
-/// without.
+/// The tag of the operator's image, if it is a version: `quay.io/strimzi/operator:1.2.0`, with or without a digest.
 fn tag(objects: &[Object]) -> Option<Version> {
     let operator = objects.iter().find(|o| o.kind() == "Deployment" && o.name() == OPERATOR)?;
     let containers = operator.get("/spec/template/spec/containers")?.as_array()?;

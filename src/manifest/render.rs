@@ -1,8 +1,7 @@
 //! Our own resources: `templates/*.yaml`, parsed, with their slots set for a release.
 //!
-//! What a release wants comes from the catalogue: the API version, node pools, annotations,
-//! whether the definition still asks for ZooKeeper. Facts behind the choices are in the docs
-//! of [`crate::catalogue::release`].
+//! What a release requires is in the catalogue: the API version, node pools, annotations, whether the definition
+//! still requires ZooKeeper. The facts behind the choices are documented in [`crate::catalogue::release`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,9 +20,9 @@ use crate::names::{ClusterName, DnsLabel, StorageSize, TopicName, Version};
 pub enum Preset {
     /// One node that is broker and controller, on a volume: Strimzi's quickstart.
     Single,
-    /// The same without a volume: its data ends with the pod.
+    /// The same without a volume: its data is lost with the pod.
     Ephemeral,
-    /// Three brokers and three controllers that outlive the loss of one.
+    /// Three brokers and three controllers, which tolerate the loss of one.
     Ha,
     /// One broker and one ZooKeeper node: the quickstart of releases up to 0.40.0.
     Zookeeper,
@@ -44,7 +43,7 @@ impl From<PresetName> for Preset {
 }
 
 impl Preset {
-    /// All that can be asked for, the default first.
+    /// All selectable presets, the default first.
     pub const ALL: [Self; 4] = [Self::Single, Self::Ephemeral, Self::Ha, Self::Zookeeper];
 
     /// Its name on the command line.
@@ -69,7 +68,7 @@ impl Preset {
         }
     }
 
-    /// Of a Kafka that kstrim created: its mode and its node pools tell. `None` without pools.
+    /// The preset of a Kafka cluster that kstrim created, by its mode and its node pools. `None` without node pools.
     pub fn of(mode: Mode, pools: &[Value]) -> Option<Self> {
         let named = |name: &str| {
             pools.iter().find(|p| p.pointer("/metadata/name").and_then(Value::as_str) == Some(name))
@@ -89,7 +88,7 @@ impl Preset {
         }
     }
 
-    /// The one that the release's own quickstart shows.
+    /// The preset of the release's own quickstart.
     pub const fn default_for(release: &Release) -> Self {
         match release.quickstart {
             Mode::Zookeeper => Self::Zookeeper,
@@ -97,7 +96,7 @@ impl Preset {
         }
     }
 
-    /// How its Kafka keeps metadata.
+    /// How its Kafka cluster stores metadata.
     pub const fn mode(self) -> Mode {
         match self {
             Self::Zookeeper => Mode::Zookeeper,
@@ -157,23 +156,23 @@ impl FromStr for Preset {
     }
 }
 
-/// The pool whose nodes are broker and controller.
+/// The node pool whose nodes are brokers and controllers.
 const DUAL: &str = "dual-role";
-/// The pool of brokers.
+/// The node pool of brokers.
 const BROKER: &str = "broker";
-/// The pool of controllers.
+/// The node pool of controllers.
 pub(crate) const CONTROLLER: &str = "controller";
-/// The pool of brokers that were made without a pool: by this name their pods and volumes stay the same.
+/// The node pool for brokers that were created without one: with this name, their pods and volumes keep their names.
 pub(crate) const MIGRATED: &str = "kafka";
 
-/// What to render a cluster for.
+/// The input for rendering a Kafka cluster.
 #[derive(Debug, Clone)]
 pub struct RenderInput<'a> {
     /// The Strimzi release.
     pub release: &'a Release,
     /// The Kafka version, one of the release's.
     pub kafka: &'a Version,
-    /// The shape.
+    /// The preset.
     pub preset: Preset,
     /// The namespace.
     pub namespace: &'a DnsLabel,
@@ -181,7 +180,7 @@ pub struct RenderInput<'a> {
     pub cluster: &'a ClusterName,
     /// Whether to tune for a laptop ([`tuned`] says how).
     pub tuning: bool,
-    /// The size of each volume. On minikube's host path volumes nothing reserves it.
+    /// The size of each volume. minikube's host path volumes reserve nothing.
     pub storage: &'a StorageSize,
     /// The storage class of the volumes; `None` for the cluster's default.
     pub storage_class: Option<&'a str>,
@@ -237,7 +236,7 @@ fn cluster(input: &RenderInput<'_>) -> Object {
             kafka.set(&["metadata", "annotations", name], value.as_str());
         }
     }
-    // Where the definition asks for these beside node pools or KRaft, the operator ignores them.
+    // If the definition requires these in addition to node pools or KRaft, the operator ignores them.
     if zookeeper || release.schema.zookeeper_required {
         kafka.set(&["spec", "kafka", "replicas"], input.preset.brokers());
         kafka.set(&["spec", "kafka", "storage"], storage(input, false));
@@ -261,14 +260,14 @@ fn cluster(input: &RenderInput<'_>) -> Object {
     kafka
 }
 
-/// What this Kafka's settings need of brokers, for as many as there are.
+/// Set the settings that need several brokers for this number of brokers.
 fn replication(kafka: &mut Object, version: &Version, brokers: u32) {
     for need in broker::needs(version) {
         kafka.set(&["spec", "kafka", "config", need.name], need.counts.with(brokers));
     }
 }
 
-/// A broker's storage. `kraft_metadata` marks the volume for the metadata log too.
+/// A broker's storage. `kraft_metadata`: its volume also has the metadata log.
 fn storage(input: &RenderInput<'_>, kraft_metadata: bool) -> Value {
     let mut volume = plain_storage(input);
     if input.preset == Preset::Ephemeral && !kraft_metadata {
@@ -306,14 +305,14 @@ fn tune(kafka: &mut Object, zookeeper: bool) {
             kafka.set(&["spec", "entityOperator", name], operator.clone());
         }
     }
-    // No release lets the user operator's be set.
+    // No release allows setting the user operator's.
     if kafka.get("/spec/entityOperator/topicOperator").is_some() {
         let startup = fragment(include_str!("../../templates/quick-startup.yaml"));
         kafka.set(&["spec", "entityOperator", "topicOperator", "startupProbe"], startup);
     }
 }
 
-/// What the laptop tuning changes in the Kafka resource, a sentence each, for `kstrim plan`.
+/// What the tuning for a laptop changes in the Kafka resource, one sentence each, for `kstrim plan`.
 pub(crate) fn tuned() -> Vec<String> {
     vec![
         "Kafka readiness probe: after 1 s, then every 2 s (Strimzi's default: 15 s, 10 s)".to_owned(),
@@ -323,7 +322,7 @@ pub(crate) fn tuned() -> Vec<String> {
     ]
 }
 
-/// The topic's resource.
+/// The KafkaTopic.
 pub fn topic(
     release: &Release,
     namespace: &DnsLabel,
@@ -344,14 +343,14 @@ pub fn topic(
     object
 }
 
-/// The namespace's resource.
+/// The Namespace.
 pub(crate) fn namespace(name: &DnsLabel) -> Object {
     let mut object = template(include_str!("../../templates/namespace.yaml"));
     object.set(&["metadata", "name"], name.as_str());
     object
 }
 
-/// The label by which Strimzi's operators find what belongs to a cluster.
+/// The label by which Strimzi's operators find the resources of a cluster.
 pub(crate) const CLUSTER_LABEL: &str = "strimzi.io/cluster";
 
 pub(super) fn place(object: &mut Object, release: &Release, namespace: &DnsLabel, name: &str) {

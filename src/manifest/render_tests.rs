@@ -16,8 +16,8 @@ fn render(release: &Release, preset: Preset, tuning: bool) -> Result<Vec<Object>
     })
 }
 
-/// One of each shape there is: ZooKeeper; KRaft by gates without and with pools, with an
-/// ignored ZooKeeper section; by annotations; without anything; v1.
+/// One of each variant: ZooKeeper; KRaft by feature gates without and with node pools, with an ignored ZooKeeper
+/// section; by annotations; without either; v1.
 #[test]
 fn rendered_yaml() {
     for (version, preset, tuning) in [

@@ -1,13 +1,13 @@
-//! From Strimzi's placeholder namespace to the chosen one.
+//! Changes Strimzi's placeholder namespace to the chosen one.
 
 use super::Object;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
-/// The namespace Strimzi's install files are written for; a placeholder everybody replaces.
+/// The namespace in Strimzi's install files, a placeholder that everybody replaces.
 pub const PLACEHOLDER: &str = "myproject";
 
-/// Kinds that live in no namespace, by API group.
+/// Cluster-scoped kinds, by API group.
 const CLUSTER_WIDE: &[(&str, &[&str])] = &[
     ("", &["Namespace", "PersistentVolume"]),
     ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
@@ -16,8 +16,8 @@ const CLUSTER_WIDE: &[(&str, &[&str])] = &[
     ("storage.k8s.io", &["StorageClass"]),
 ];
 
-/// Kinds that live in a namespace, by API group: all that an install manifest of any Strimzi
-/// release holds, Strimzi's own, and the core ones a variant of the manifest may add.
+/// Namespaced kinds, by API group: all that the install manifests of Strimzi's releases contain, Strimzi's own, and
+/// core kinds that a modified manifest may add.
 const NAMESPACED: &[(&str, &[&str])] = &[
     (
         "",
@@ -56,16 +56,16 @@ const NAMESPACED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Where a kind lives.
+/// The scope of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// In no namespace.
+    /// Cluster-scoped.
     Cluster,
-    /// In a namespace.
+    /// Namespaced.
     Namespaced,
 }
 
-/// Where the object's kind lives, or `None` for a kind not in the table.
+/// The scope of the object's kind, or `None` for a kind that is not in the table.
 pub fn scope(object: &Object) -> Option<Scope> {
     let listed = |table: &[(&str, &[&str])]| {
         table.iter().any(|(group, kinds)| *group == object.group() && kinds.contains(&object.kind()))
@@ -77,12 +77,12 @@ pub fn scope(object: &Object) -> Option<Scope> {
     }
 }
 
-/// Move the objects to `namespace`: `metadata.namespace` of namespaced kinds, and the subjects
-/// of bindings, where they are unset or [`PLACEHOLDER`].
+/// Change the namespace of the objects to `namespace`: `metadata.namespace` of namespaced kinds, and the subjects of
+/// bindings, if they are not set or [`PLACEHOLDER`].
 ///
 /// # Errors
-/// `KS-MANIFEST-KIND-UNKNOWN` for a kind not in the tables, `KS-MANIFEST-NAMESPACE` for an
-/// object or a subject of yet another namespace. Nothing is changed then.
+/// `KS-MANIFEST-KIND-UNKNOWN` for a kind that is not in the tables, `KS-MANIFEST-NAMESPACE` for an object or a
+/// subject of another namespace. Then nothing is changed.
 pub fn retarget(objects: &mut [Object], namespace: &str) -> Result<()> {
     objects.iter().try_for_each(|object| check(object, namespace))?;
     for object in objects {

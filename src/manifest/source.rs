@@ -1,5 +1,5 @@
-//! Where Strimzi's install manifest comes from: what the user gives, else the cache, else the
-//! release's asset (or its mirror).
+//! The source of Strimzi's install manifest: what the user specifies, or else the cache, or else the release's asset
+//! (or its mirror).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ pub const CLASS: &str = "manifests";
 /// Where a manifest was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A file or directory the user gave.
+    /// A file or directory that the user specified.
     Path(PathBuf),
-    /// A URL the user gave.
+    /// A URL that the user specified.
     GivenUrl(String),
     /// The cache.
     Cache(PathBuf),
-    /// The release's asset, or a mirror's copy of it.
+    /// The release's asset, or a mirror's copy.
     Release(String),
 }
 
@@ -36,26 +36,26 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// An install manifest as published: not yet retargeted, labelled or tuned.
+/// An install manifest as published: before it is retargeted, labelled and tuned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Install {
-    /// Its objects, in the order they were read.
+    /// Its objects, in the order in which they were read.
     pub objects: Vec<Object>,
     /// Where it was found.
     pub origin: Origin,
     /// Its content digest.
     pub digest: String,
-    /// Something a person should know, one sentence.
+    /// A warning, one sentence.
     pub warning: Option<String>,
 }
 
-/// Get the install manifest for a choice. `given` is the value of `--manifests`: a file, a
-/// directory or an http(s) URL. Blocking.
+/// Get the install manifest for a choice. `given` is the value of `--manifests`: a file, a directory or an http(s)
+/// URL. Blocking.
 ///
 /// # Errors
-/// `KS-MANIFEST-*` for what cannot be used, `KS-DOWNLOAD-*` for what cannot be had. A given
-/// manifest whose content the catalogue does not know is a warning; a downloaded one is
-/// refused (`KS-MANIFEST-DIGEST`).
+/// `KS-MANIFEST-*` for an unusable manifest, `KS-DOWNLOAD-*` if it cannot be downloaded. If the user specified a
+/// manifest whose content the catalogue does not know, that is a warning; if it was downloaded, it is refused
+/// (`KS-MANIFEST-DIGEST`).
 pub fn install(
     given: Option<&str>,
     choice: &Choice,
@@ -75,7 +75,7 @@ pub fn install(
 
 fn given_url(url: &str, choice: &Choice, store: &Store, progress: OnProgress<'_>) -> Result<Install> {
     let verify = |path: &Path| Ok(digest(&read(url, path)?));
-    // What a person names by URL is fetched from there, mirror or not.
+    // What the user specifies by URL is downloaded from there, not from a mirror.
     let store = Store { source: download::Source::Origin, ..limited(store) };
     let fetched = store.fetch(&Request { url, class: CLASS, digest: None, verify: &verify }, progress)?;
     judged(read(url, &fetched.path)?, Origin::GivenUrl(url.to_owned()), choice)
@@ -94,7 +94,7 @@ fn published(choice: &Choice, store: &Store, progress: OnProgress<'_>) -> Result
     Ok(Install { objects, origin, digest: fetched.digest, warning: None })
 }
 
-/// A manifest has its own, smaller limit.
+/// The limit for a manifest is smaller than for other downloads.
 fn limited(store: &Store) -> Store {
     let settings = Settings { size_limit: load::SIZE_LIMIT, ..store.settings.clone() };
     Store { settings, ..store.clone() }
@@ -108,7 +108,7 @@ fn read(origin: &str, path: &Path) -> Result<Vec<Object>> {
     load::from_bytes(origin, &bytes)
 }
 
-/// What a user gives may have any content, but not that of another release.
+/// The user's manifest may have any content, but not that of another release.
 fn judged(objects: Vec<Object>, origin: Origin, choice: &Choice) -> Result<Install> {
     let digest = digest(&objects);
     let release = &choice.release.version;

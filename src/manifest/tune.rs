@@ -1,8 +1,7 @@
 //! The laptop tuning of the cluster operator's Deployment, and its feature gates.
 //!
-//! Strimzi's install files are written for a busy production cluster: the readiness probe
-//! first looks after 10 s and then every 30 s, and the JVM gets one CPU at most. On a laptop
-//! that is most of the waiting.
+//! Strimzi's install files are written for a busy production cluster: the readiness probe runs first after 10 s and
+//! then every 30 s, and the JVM gets at most one CPU. On a laptop, this is most of the waiting time.
 //!
 //! `JAVA_OPTS` is what the operator's image reads: `cluster-operator/scripts/cluster_operator_run.sh`
 //! and `docker-images/operator/scripts/launch_java.sh` of strimzi-kafka-operator append to it
@@ -18,12 +17,11 @@ use crate::names::Minor;
 
 /// The name of Strimzi's Deployment and of its container.
 pub const OPERATOR: &str = "strimzi-cluster-operator";
-/// Start fast rather than run fast: the C1 compiler only, and the collector with the least
-/// start-up work.
+/// Fast start instead of high throughput: the C1 compiler only, and the collector with the least work at start.
 pub const QUICK_JVM: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
-/// First look after, seconds.
+/// Delay before the first probe, in seconds.
 pub const PROBE_DELAY: u64 = 1;
-/// Look again after, seconds.
+/// Period of the probe, in seconds.
 pub const PROBE_PERIOD: u64 = 2;
 
 /// The cluster operator's Deployment among the objects.
@@ -40,8 +38,8 @@ pub fn operator(objects: &mut [Object]) -> Result<&mut Object> {
     })
 }
 
-/// Apply the laptop tuning. Returns what was changed, a sentence each, for `kstrim plan`;
-/// nothing for a Deployment already tuned.
+/// Apply the tuning for a laptop. Returns what was changed, one sentence each, for `kstrim plan`; nothing for a
+/// Deployment that is already tuned.
 pub fn tune_operator(deployment: &mut Object) -> Result<Vec<String>> {
     let container = container(deployment)?;
     let mut tuned = Vec::new();
@@ -74,27 +72,27 @@ pub fn tune_operator(deployment: &mut Object) -> Result<Vec<String>> {
     Ok(tuned)
 }
 
-/// The variable that tells the operator a Kubernetes version, so that it asks no API server.
+/// The variable with the Kubernetes version, which makes the operator not ask the API server.
 const KUBERNETES: &str = "STRIMZI_KUBERNETES_VERSION";
 
-/// The first Kubernetes whose version has fields that older clients refuse to read (`emulationMajor`).
+/// The first Kubernetes version whose `/version` has fields that older clients reject (`emulationMajor`).
 const EMULATED: Minor = Minor { major: 1, minor: 33 };
 
-/// Whether the operator of a release that supports Kubernetes up to `newest` cannot start on a newer one unless it is
-/// told a version: its client refuses what the API server says (Strimzi's issue 11386).
+/// Whether the operator of a release that supports Kubernetes up to `newest` cannot start on a newer one unless the
+/// version is set: its client rejects the API server's response (Strimzi's issue 11386).
 pub fn refuses_newer(newest: Minor) -> bool {
     newest < EMULATED
 }
 
-/// Tell the operator that it runs on this Kubernetes: the newest that its release knows, since by it the operator
-/// chooses the versions of the APIs that it uses. Returns what was changed, a sentence.
+/// Set the operator's Kubernetes version: the newest that its release supports, because the operator chooses API
+/// versions by it. Returns what was changed, a sentence.
 pub fn set_kubernetes(deployment: &mut Object, minor: Minor) -> Result<String> {
     set_env(container(deployment)?, KUBERNETES, &format!("major={}\nminor={}", minor.major, minor.minor));
     Ok(format!("operator {KUBERNETES}: {minor}, because it cannot read the version of newer API servers"))
 }
 
-/// Switch feature gates on in `STRIMZI_FEATURE_GATES`, keeping what is there. Returns what was
-/// changed, a sentence, or `None` if nothing was.
+/// Enable feature gates in `STRIMZI_FEATURE_GATES`, in addition to existing ones. Returns what was changed, a
+/// sentence, or `None` if nothing was.
 pub fn set_feature_gates(deployment: &mut Object, gates: &[String]) -> Result<Option<String>> {
     let container = container(deployment)?;
     let found = env(container, "STRIMZI_FEATURE_GATES").and_then(|e| e.get("value")).and_then(Value::as_str);

@@ -1,4 +1,4 @@
-//! A user's resource.
+//! The resource of a user.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::catalogue::Release;
 use crate::names::acl::{Quota, Rule};
 use crate::names::{ClusterName, DnsLabel, UserName, Version};
 
-/// How a user proves who it is.
+/// How a user authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication {
     /// By a client certificate.
@@ -26,12 +26,12 @@ impl Authentication {
         }
     }
 
-    /// From that `type`.
+    /// The authentication with this `type`.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Tls, Self::Scram].into_iter().find(|a| a.strimzi() == text)
     }
 
-    /// Name and port of the listener that kstrim adds for it, where both are free.
+    /// Name and port of the listener that kstrim adds for it, if both are free.
     pub const fn listener_defaults(self) -> (&'static str, u16) {
         match self {
             Self::Tls => ("mtls", 9095),
@@ -39,15 +39,15 @@ impl Authentication {
         }
     }
 
-    /// The listener that kstrim adds for it. The presets' own listeners stay as they are: whoever
-    /// uses them needs no credentials.
+    /// The listener that kstrim adds for it. The presets' own listeners are not changed: their clients need no
+    /// credentials.
     pub fn listener(self, name: &str, port: u16) -> Value {
         json!({"name": name, "port": port, "type": "internal", "tls": true,
             "authentication": {"type": self.strimzi()}})
     }
 }
 
-/// What to render a user for.
+/// The input for rendering a user.
 #[derive(Debug, Clone)]
 pub struct UserInput<'a> {
     /// The Strimzi release.
@@ -58,9 +58,9 @@ pub struct UserInput<'a> {
     pub cluster: &'a ClusterName,
     /// The user's name.
     pub user: &'a UserName,
-    /// How it proves who it is.
+    /// Its authentication.
     pub authentication: Authentication,
-    /// What it may do; without any nothing is said about it.
+    /// Its permissions; if there are none, the resource does not mention them.
     pub acls: &'a [Rule],
     /// Its limits.
     pub quotas: &'a [Quota],
@@ -88,7 +88,7 @@ fn many_operations() -> Version {
     "0.32.0".parse().unwrap_or_else(|_| unreachable!("a valid version"))
 }
 
-/// A rule as the release writes it: before 0.32.0 each has one `operation`.
+/// A rule in the form of the release: before 0.32.0 each has one `operation`.
 fn acls(rule: &Rule, release: &Release) -> Vec<Value> {
     let rule = rule.value();
     if release.version >= many_operations() {

@@ -1,7 +1,7 @@
-//! Objects as YAML that every reader reads alike.
+//! Writes objects as YAML that YAML 1.1 and 1.2 parsers read identically.
 //!
-//! kstrim writes YAML 1.2, kubectl and many other programs read YAML 1.1, where more plain words are something else
-//! than text: `yes`, `1_000`, `2024_01_15`, `12:30`. Those are quoted.
+//! kstrim writes YAML 1.2, kubectl and many other programs read YAML 1.1, in which more plain words are not strings:
+//! `yes`, `1_000`, `2024_01_15`, `12:30`. Those are quoted.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,14 +17,15 @@ pub fn to_yaml(objects: &[Object]) -> String {
 pub fn text(data: &impl Serialize) -> String {
     let value = serde_json::to_value(data).unwrap_or_default();
     let plain = value.to_string();
-    // The serializer cannot be told to quote: such words get marks, which become the quotes. No mark is in the data.
+    // The serializer cannot be configured to quote: such words get marks, which are replaced by quotes. The data does
+    // not contain the mark.
     let mark = ('\u{E000}'..='\u{F8FF}').find(|mark| !plain.contains(*mark)).unwrap_or('\u{E000}');
     let marked = serde_yaml::to_string(&quoted(value, mark))
         .unwrap_or_else(|e| unreachable!("JSON values are always YAML: {e}"));
     marked.replace(mark, "'")
 }
 
-/// The same with marks around every word, key or value, that older YAML takes for something else.
+/// The same value with marks around every key or string that is not a string in YAML 1.1.
 fn quoted(value: Value, mark: char) -> Value {
     let quote = |text: String| if is_ambiguous(&text) { format!("{mark}{text}{mark}") } else { text };
     match value {
@@ -38,8 +39,9 @@ fn quoted(value: Value, mark: char) -> Value {
     }
 }
 
-/// Whether a plain word is, or may be, no text in YAML 1.1: truth values, null, numbers with underscores, in other
-/// bases and of base 60, points in time. Rather one too many: a quoted word is text everywhere.
+/// Whether a plain word is, or may be, something other than a string in YAML 1.1: booleans, null, numbers with
+/// underscores, in other bases and in base 60, timestamps. In doubt it is quoted: a quoted word is a string
+/// everywhere.
 fn is_ambiguous(text: &str) -> bool {
     const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<"];
     if WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) {
@@ -56,10 +58,10 @@ fn is_ambiguous(text: &str) -> bool {
         let rest = unsigned.strip_prefix('.');
         rest.is_some_and(|rest| rest.eq_ignore_ascii_case(word))
     });
-    // Versions such as 4.3.1 are text everywhere.
+    // Versions such as 4.3.1 are strings everywhere.
     let version = text.matches('.').count() > 1 && text.chars().all(|c| c.is_ascii_digit() || c == '.');
     let digits = text.contains(|c: char| c.is_ascii_digit());
-    // The serializer itself quotes what has a colon and a blank, so that marks would end up inside the quotes.
+    // The serializer itself quotes a word with a colon and a blank, which would put the marks inside the quotes.
     special || based || begins && digits && !version && !text.contains(": ") && text.chars().all(number)
 }
 

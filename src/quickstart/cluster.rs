@@ -1,5 +1,5 @@
-//! The minikube profile. Done when its API server answers; `minikube start` goes on beside the
-//! tasks that follow, and `ready` waits for its end.
+//! The minikube profile. The task is done when the API server responds; `minikube start` continues while the next
+//! tasks run, and `ready` waits for its end.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::context::Context;
 use super::nodes;
-use crate::cluster::connection::{connect, follow};
+use crate::cluster::connection::{connect, read_events};
 use crate::cluster::journal::{JournalFile, ProfileState};
 use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, rest};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
@@ -25,38 +25,38 @@ use crate::tool::arguments::{flag_value, has_flag, has_short_flag};
 use crate::tool::minikube::StartOptions;
 use crate::tool::minikube_output::{Listed, StartEvent, State};
 
-/// minikube's step from which on node and container runtime are up: "Preparing Kubernetes"
-/// (recording 21; the steps of minikube's `pkg/minikube/out/register`).
+/// The step of minikube from which on the node and its container runtime are running: "Preparing Kubernetes"
+/// (recording 21; the steps are in minikube's `pkg/minikube/out/register`).
 const STEP_NODE_UP: u64 = 11;
 
-/// The container runtime of a new profile. minikube's own default changed from docker to containerd with 1.39.0
-/// (its issue 21973), so that the same command made another cluster; every minikube that is known can make this one.
+/// The container runtime of a new profile. minikube's default changed from docker to containerd with 1.39.0 (its
+/// issue 21973), so the same command created a different cluster; every known minikube supports this one.
 const RUNTIME: &str = "containerd";
 
-/// How long the API server may be silent after a `minikube start` that ended well.
+/// How long the API server may take to respond after a successful `minikube start`.
 const AFTER_START: Duration = Duration::from_secs(30);
 
-/// After which time it is no accident if kubectl knows better than that nobody answers.
+/// If the API server does not respond for longer than this, kubectl's error is reported.
 const SETTLED: Duration = Duration::from_secs(8);
 
-/// A profile that is in order, stopped or gone is known for that by then.
+/// The state of a healthy, stopped or missing profile is known within this time.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How long minikube may wait for the API server of a node that runs and was whole once: by itself it
-/// waits six minutes, also where nothing is left that could start one.
+/// How long minikube may wait for the API server of a running node that was once set up completely: its own limit is
+/// six minutes, even if nothing can start the API server any more.
 const AGAIN: &str = "2m0s";
 
 /// The task.
 #[derive(Default)]
 pub(crate) struct Cluster {
-    /// Whether nothing in the node starts its API server.
+    /// Whether the node has no manifest for its API server.
     lost: Cell<bool>,
 }
 
 #[async_trait(?Send)]
 impl Task<Context> for Cluster {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
-        // What preflight saw holds until this run's own `minikube start` began.
+        // The result of preflight is valid until this run starts minikube.
         let untouched = matches!(*cx.machine.start.borrow(), Start::Idle);
         if untouched && matches!(cx.machine.listed.get(), Some(Listed::Absent | Listed::Broken)) {
             return Ok(Doneness::Pending(format!("the profile {} does not exist", cx.profile())));
@@ -69,7 +69,7 @@ impl Task<Context> for Cluster {
         if let Some(why) = rest::unfinished(cx).filter(|_| untouched) {
             return Ok(Doneness::Pending(why));
         }
-        // Preflight has just talked to it: no need to ask again.
+        // Preflight has just sent a request to it.
         let known =
             *cx.machine.reached.borrow() == Reached::Api && cx.journal.borrow().state.cluster_uid.is_some();
         match if known { Ok(()) } else { self.connect(cx, untouched).await? } {
@@ -103,7 +103,7 @@ impl Task<Context> for Cluster {
         let mut exists = matches!(cx.machine.listed.get(), Some(Listed::Valid(_)));
         let half_made = matches!(cx.machine.listed.get(), Some(Listed::Valid(profile)) if !profile.addressed);
         if half_made && cx.ownership.profile_is_ours.get() {
-            // A node that never had an address never ran anything: nothing is lost with it.
+            // A node without an address has never run anything, so nothing is lost with it.
             lost_machine::refuse_other_engine(cx, &refusals::up(cx)).await?;
             discard(cx).await?;
             exists = false;
@@ -143,7 +143,7 @@ impl Task<Context> for Cluster {
         }
         let was_whole = exists && !cx.journal.borrow().state.start_unfinished;
         if was_whole && matches!(state, Some(State::Partial)) {
-            if self.lost.get() || api_server::is_lost(&cx.minikube).await? {
+            if self.lost.get() || api_server::is_manifest_missing(&cx.minikube).await? {
                 write_server_anew(cx).await?;
             }
             if !has_flag(&options.extra, "wait-timeout") {
@@ -170,13 +170,13 @@ impl Task<Context> for Cluster {
 }
 
 impl Cluster {
-    /// As [`connect`]. minikube looks for the API server of a node that runs for up to 15 s: before anything
-    /// was started the node is asked beside it whether there could be one at all.
+    /// As [`connect`]. minikube looks for the API server of a running node for up to 15 s, so if this run has not
+    /// started anything yet, kstrim checks in parallel whether the node has a manifest for one.
     async fn connect(&self, cx: &Context, untouched: bool) -> Result<Result<(), String>> {
         let lost = async {
             tokio::time::sleep(SOON).await;
             let of_minikube = cx.target.context.is_none() && untouched;
-            if !(of_minikube && matches!(api_server::is_lost(&cx.minikube).await, Ok(true))) {
+            if !(of_minikube && matches!(api_server::is_manifest_missing(&cx.minikube).await, Ok(true))) {
                 std::future::pending::<()>().await;
             }
         };
@@ -199,18 +199,18 @@ async fn write_server_anew(cx: &Context) -> Result<()> {
         );
         cx.emit.warn(message);
     }
-    api_server::write_anew(&cx.minikube, cx.profile(), ours).await
+    api_server::recreate_manifest(&cx.minikube, cx.profile(), ours).await
 }
 
-/// Delete what an earlier start of ours, cut off in the middle, has left.
+/// Delete what an interrupted earlier start of ours left behind.
 async fn discard(cx: &Context) -> Result<()> {
     let message = format!("an earlier start of {} was interrupted; it is created again", cx.profile());
     cx.emit.warn(message);
     cx.minikube.delete().await.map(drop)
 }
 
-/// Start a profile of ours whose very first start was cut off. `false`: it is past mending ([`first_start`]), and
-/// nothing but its pieces are there.
+/// Start a profile of ours whose first start was interrupted. `false`: it cannot be completed ([`first_start`]), and
+/// contains nothing but what that start created.
 async fn mend(cx: &Context) -> Result<bool> {
     let options = options(cx, true).await?;
     begin(cx, cx.minikube.start_cmd(&options), false).await?;
@@ -219,7 +219,8 @@ async fn mend(cx: &Context) -> Result<bool> {
     }
     if let Err(failure) = cx.start_result() {
         let hopeless = failure.causes.iter().any(|c| crate::words::KUBEADM_INIT.said(c));
-        // Once its API server has answered, or while kstrim was not running, somebody may have created things in it.
+        // If its API server has responded once, or while kstrim was not running, somebody may have created objects in
+        // it.
         let untouched = cx.journal.borrow().state.cluster_uid.is_none() && profile_owner::is_made(cx);
         return match hopeless {
             true if untouched || cx.machine.recreate.get() => Ok(false),
@@ -231,7 +232,7 @@ async fn mend(cx: &Context) -> Result<bool> {
         };
     }
     answers(cx).await?;
-    let whole = first_start::is_whole(cx).await?;
+    let whole = first_start::is_complete(cx).await?;
     if whole {
         whole_now(&cx.journal)?;
         cx.machine_is(Reached::Up);
@@ -241,15 +242,15 @@ async fn mend(cx: &Context) -> Result<bool> {
     Ok(whole)
 }
 
-/// The options of `minikube start`. The user's own `minikube config` counts for a new profile only: one that `exists`
-/// keeps its settings.
+/// The options of `minikube start`. The user's `minikube config` applies only to new profiles: an existing one
+/// (`exists`) keeps its settings.
 async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
     let own = if exists { None } else { Some(cx.minikube.config().await?) };
     Ok(options_over(cx, own.as_deref()))
 }
 
-/// The options over what the user has configured for new profiles; `None` for a profile that exists. A new profile gets
-/// the defaults of the quickstart where neither the settings nor the configuration have others.
+/// The options, with the user's configuration for new profiles in `own`; `None` for an existing profile. A new
+/// profile gets the quickstart's defaults for what neither the settings nor the configuration specify.
 pub(crate) fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> StartOptions {
     let settings = &cx.settings;
     let mut options = StartOptions {
@@ -270,7 +271,7 @@ pub(crate) fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> St
     };
     options.extra.extend(nodes::flag(settings));
     let Some(own) = own else { return options };
-    // A flag handed through as --minikube-arg counts as the user's own, too.
+    // A flag in --minikube-arg counts as the user's configuration, too.
     let set = |key: &str| own.iter().any(|(k, _)| k == key) || has_flag(&settings.minikube_args, key);
     if options.memory.is_none() && !set("memory") {
         options.memory = Some(DEFAULT_MEMORY_MB.into());
@@ -289,8 +290,8 @@ pub(crate) fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> St
     options
 }
 
-/// Begin `minikube start` and follow it beside other work. `useful`: tasks that need the node alone
-/// may begin as soon as it is up.
+/// Start `minikube start` and follow it concurrently. `useful`: tasks that need only the node may start as soon as it
+/// runs.
 async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
     unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
@@ -304,7 +305,7 @@ async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
     let (emit, machine) = (cx.emit.clone(), cx.machine.reached.clone());
     let profile = cx.profile().to_owned();
     let following = async move {
-        let result = follow(lines, &cmd, &profile, |event| match event {
+        let result = read_events(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
                 if useful && step >= STEP_NODE_UP {
                     machine.send_if_modified(|m| (*m < Reached::Up).then(|| *m = Reached::Up).is_some());
@@ -328,9 +329,9 @@ async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
     Ok(())
 }
 
-/// Ends as soon as the API server answers; the rest of `minikube start` goes on.
+/// Returns as soon as the API server responds; the rest of `minikube start` continues.
 async fn serves(cx: &Context) -> Result<()> {
-    // It can answer once minikube has written the context; its own end comes later.
+    // It can respond once minikube has written the context; `minikube start` ends later.
     while cx.starting() {
         let node_is_up = *cx.machine.reached.borrow() >= Reached::Up;
         if node_is_up && cx.kubectl.has_context() && cx.kubectl.ready().await.is_ok() {
@@ -342,8 +343,8 @@ async fn serves(cx: &Context) -> Result<()> {
     answers(cx).await
 }
 
-/// A start that ended well leaves a server that answers; one that does not is not waited for
-/// until the limit of the task.
+/// After a successful start the API server responds; if it does not, kstrim does not wait until the time limit of the
+/// task.
 async fn answers(cx: &Context) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
@@ -375,8 +376,8 @@ async fn answers(cx: &Context) -> Result<()> {
     }
 }
 
-/// Write down whether a start is under way: one that is killed with us has to be done again,
-/// although the API server may answer.
+/// Record whether a start is running: a start that was killed together with kstrim has to be repeated, even if the
+/// API server responds.
 fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
     journal.state.start_unfinished = yes;
@@ -386,7 +387,7 @@ fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     journal.save()
 }
 
-/// Write down that the profile has seen a good end of its start.
+/// Record that a start of the profile has succeeded.
 fn whole_now(journal: &RefCell<JournalFile>) -> Result<()> {
     let mut journal = journal.borrow_mut();
     if !journal.state.never_whole {

@@ -1,9 +1,9 @@
 //! Components: one task for each component of the table.
 //!
-//! A component starts when the brokers serve, beside the topic, the smoke test and the entity operator.
-//! Earlier would not pay: Connect and MirrorMaker 2 end when they find no broker, and the kubelet starts
-//! them again after growing pauses; their images are fetched ahead anyway. What stands in a field of the
-//! Kafka is applied with the Kafka, so that no broker is restarted for it.
+//! A component starts when the brokers are ready, concurrently with the topic, the smoke test and the entity
+//! operator. Starting it earlier would not help: Connect and MirrorMaker 2 exit when they find no broker, and the
+//! kubelet restarts them with increasing delays; their images are pulled in advance anyway. Components that are a
+//! field of the Kafka resource are applied with it, so that no broker has to be restarted for them.
 
 use crate::cluster::component_test::component_input;
 use crate::cluster::refusals::foreign_component;
@@ -41,7 +41,7 @@ pub(crate) struct ComponentTask {
 }
 
 impl ComponentTask {
-    /// The component of a name.
+    /// The component with this name.
     pub(crate) fn new(name: ComponentName) -> Self {
         let component = of(name);
         let what = match name {
@@ -65,7 +65,7 @@ impl ComponentTask {
         cx.synced(&kinds).await
     }
 
-    /// Whether it is there as wanted, not whether it is ready.
+    /// Whether it exists as requested; it may not be ready yet.
     fn applied(&self, cx: &Context, snapshot: &Snapshot) -> Option<Doneness> {
         let title = self.component.title;
         match &self.component.home {
@@ -128,7 +128,7 @@ impl Task<Context> for ComponentTask {
             if !objects.is_empty() {
                 cx.apply(&objects, false).await.map_err(refused)?;
             }
-            // All fields at once: the brokers may have to be restarted for them.
+            // All fields at once, because the brokers may have to be restarted for them.
             let live = snapshot.kafka(cx.namespace(), cx.cluster());
             let names = &cx.settings.with;
             if self.component.field().is_some() && live.is_some() {
@@ -161,13 +161,13 @@ impl Task<Context> for ComponentTask {
     }
 }
 
-/// What components are rendered for.
+/// The input for rendering components.
 pub(crate) fn input(cx: &Context) -> ComponentInput<'_> {
     let topic = cx.settings.mirrored.as_ref().unwrap_or(&cx.settings.topic);
     component_input(cx, topic, !cx.settings.stock)
 }
 
-/// Those components of kstrim's that are resources of their own, and the topic that MirrorMaker 2 mirrors.
+/// The components that kstrim created as resources, and the topic that MirrorMaker 2 mirrors.
 pub(crate) async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<TopicName>) {
     let installed = crate::cluster::component_test::installed(cx).await;
     let own = installed.into_iter().filter(|name| of(*name).kind().is_some()).collect();
@@ -176,18 +176,18 @@ pub(crate) async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<Topic
     (own, mirror.and_then(|m| component::mirrors(m.json())?.parse().ok()))
 }
 
-/// What is applied for a component beside the Kafka, not yet labelled.
+/// The objects of a component other than the Kafka resource, not yet labelled.
 pub(crate) fn objects(cx: &Context, component: &Component) -> Vec<Object> {
     component.objects(&input(cx))
 }
 
-/// All that `--with` brings beside the Kafka, labelled, for `render`.
+/// The objects of all components of `--with` other than the Kafka resource, labelled, for `render`.
 pub(crate) fn all(cx: &Context) -> Vec<Object> {
     let each = cx.settings.with.iter().map(|name| objects(cx, of(*name)));
     each.flat_map(|objects| cx.labelled(objects)).collect()
 }
 
-/// Apply what fields of the Kafka refer to, before the Kafka does.
+/// Apply what fields of the Kafka resource refer to, before the Kafka resource itself.
 pub(crate) async fn rules(cx: &Context) -> Result<()> {
     let fields = cx.settings.with.iter().map(|name| of(*name)).filter(|c| c.field().is_some());
     let objects: Vec<Object> = fields.flat_map(|c| objects(cx, c)).collect();
@@ -198,7 +198,7 @@ pub(crate) async fn rules(cx: &Context) -> Result<()> {
     applied.map(drop).map_err(|e| cx.api_failure("apply the rules of the metrics", &e))
 }
 
-/// Merge into the Kafka the patch that `patch` computes from its current state.
+/// Merge the patch that `patch` computes from its current state into the Kafka resource.
 pub(crate) async fn patch_kafka(cx: &Context, mut patch: impl FnMut(&Value) -> Option<Value>) -> Result<()> {
     let patch = |now: &Kafka<'_>| patch(now.0.json());
     ownership::change_kafka(cx, cx.settings.adopt, None, "change the Kafka resource", patch).await.map(drop)

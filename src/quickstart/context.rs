@@ -1,4 +1,4 @@
-//! What the tasks of `up` share: a session, the settings of the run, and what the tasks find out for each other.
+//! What the tasks of `up` share: a session, the settings of the run, and results of earlier tasks.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -28,30 +28,30 @@ pub(crate) struct Context {
     pub machine: Machine,
     /// The install manifest.
     pub install: Install,
-    /// The name of the KafkaTopic of the run's topic; `None` where the topic has none.
+    /// The name of the KafkaTopic for the run's topic; `None` if there is none.
     pub topic_resource: RefCell<Option<String>>,
 }
 
 /// The profile's machine, as far as this run knows.
 pub(crate) struct Machine {
-    /// What minikube listed before anything was started.
+    /// What minikube listed before this run started anything.
     pub listed: OnceCell<Listed>,
     /// The Kubernetes version to request from minikube, once minikube's own version is known.
     pub kubernetes: OnceCell<Option<Version>>,
-    /// Whether the user agreed that a profile whose machine is gone is deleted and re-created.
+    /// Whether the user agreed to delete and re-create a profile whose machine no longer exists.
     pub recreate: Cell<bool>,
     /// Whether this run has started a `minikube start`.
     pub started: Cell<bool>,
     /// The `minikube start` of this run, which continues after the API server answers.
     pub start: Rc<RefCell<Start>>,
-    /// How far the machine is.
+    /// The state of the machine.
     pub reached: watch::Sender<Reached>,
 }
 
-/// How far the cluster's machine has come.
+/// The state of the cluster's machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Reached {
-    /// Nothing is known or it is not running.
+    /// Unknown, or not running.
     #[default]
     Down,
     /// The node and its container runtime run; images can be loaded.
@@ -63,7 +63,7 @@ pub(crate) enum Reached {
 /// The `minikube start` of a run.
 #[derive(Debug, Default)]
 pub(crate) enum Start {
-    /// There was none.
+    /// This run has not started minikube.
     #[default]
     Idle,
     /// It is running.
@@ -81,11 +81,11 @@ pub(crate) struct Install {
     pub prepared: tokio::sync::OnceCell<Rc<Prepared>>,
     /// The paths of collections by API version and kind, as the API server lists them.
     pub collections: RefCell<BTreeMap<String, String>>,
-    /// The fetch, while it continues.
+    /// The download, while it runs.
     pub fetching: RefCell<Option<Fetching>>,
 }
 
-/// A fetch that runs while other work is done; awaiting it reports its progress.
+/// A download that runs while other work is done; awaiting it reports its progress.
 pub(crate) type Fetching = std::pin::Pin<Box<dyn Future<Output = Result<crate::manifest::source::Install>>>>;
 
 /// The install manifest, tuned for this run.
@@ -95,15 +95,15 @@ pub(crate) struct Prepared {
     pub phases: Phases,
     /// Content digest of the objects as they are applied.
     pub digest: String,
-    /// Where they came from, for people.
+    /// Its origin, for messages.
     pub origin: String,
-    /// What the laptop tuning changed, a line each.
+    /// What the tuning for a small machine changed, one line each.
     pub tuned: Vec<String>,
-    /// Where images come from and with what they are pulled, a line each.
+    /// The registries and pull secrets of the images, one line each.
     pub from: Vec<String>,
     /// The images that the preset runs, each once.
     pub images: Vec<ImageName>,
-    /// The Secret that kstrim creates from a docker login. It is shown nowhere.
+    /// The Secret that kstrim creates from a docker login. It is never displayed.
     pub secret: Option<Object>,
 }
 
@@ -141,13 +141,13 @@ impl Context {
         self.files.as_ref().is_some_and(|files| files.has_kafka(self.cluster()))
     }
 
-    /// Another context of the same cluster, for another release and its settings.
+    /// Another context for the same cluster, with another release and its settings.
     #[must_use]
     pub(crate) fn for_release(session: &Session, settings: Settings, choice: Choice) -> Self {
         Self::new(session.for_release(choice), settings)
     }
 
-    /// The preset: as requested, or the release's default.
+    /// The requested preset, or the release's default.
     pub(crate) fn preset(&self) -> Preset {
         self.settings.preset.map_or_else(|| Preset::default_for(self.choice.release), Preset::from)
     }
@@ -169,7 +169,7 @@ impl Context {
         }
     }
 
-    /// The machine is this far.
+    /// Record the state of the machine.
     pub(crate) fn machine_is(&self, reached: Reached) {
         self.machine.reached.send_if_modified(|current| {
             let further = reached > *current;
@@ -180,13 +180,13 @@ impl Context {
         });
     }
 
-    /// Returns when the machine is this far, or the run is being stopped.
+    /// Wait until the machine has reached this state, or the run is being stopped.
     pub(crate) async fn machine_reaches(&self, reached: Reached) {
         let mut receiver = self.machine.reached.subscribe();
         tokio::select! {
             // The sender lives in `self`, so waiting cannot fail.
             _ = receiver.wait_for(|r| *r >= reached) => {}
-            // Whatever the task does next reports that the run was stopped.
+            // The next step of the task reports that the run was stopped.
             _ = self.cancel().cancelled() => {}
         }
     }

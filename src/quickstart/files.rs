@@ -37,10 +37,10 @@ pub(crate) struct UserFiles {
     pub(crate) changes: Vec<Change>,
     /// Whether `--fit` was specified.
     pub(super) fitting: bool,
-    /// Why it is this release, if it is not the default, a sentence each.
+    /// Why this release was chosen, if it is not the default, one sentence each.
     pub(crate) reasons: Vec<String>,
     namespace: DnsLabel,
-    /// Whether they were compared with what the namespace has.
+    /// Whether they were compared with the objects in the namespace.
     pub(super) references_checked: Cell<bool>,
 }
 
@@ -121,7 +121,7 @@ impl UserFiles {
         self.fitted.documents.iter().any(|document| of_cluster(&document.object) && named(&document.object))
     }
 
-    /// Whether the brokers of a Kafka cluster use another program to authenticate or authorize clients.
+    /// Whether the brokers of a Kafka cluster need another program to authenticate or authorize clients.
     pub(crate) fn asks_others(&self, cluster: &str) -> bool {
         let kafka = self.fitted.kafkas().find(|kafka| kafka.object.name() == cluster);
         let spec = kafka.and_then(|kafka| kafka.object.get("/spec/kafka"));
@@ -170,7 +170,7 @@ impl UserFiles {
         groups
     }
 
-    /// All of it, as it is applied, in order and not yet labelled.
+    /// All objects as they are applied, in order and not yet labelled.
     pub(crate) fn all(&self) -> Vec<Object> {
         let documents =
             order::phases(&self.fitted.documents).into_iter().flat_map(|(_, documents)| documents);
@@ -182,10 +182,11 @@ impl UserFiles {
         all.filter(|object| which(object)).map(|object| self.placed(object)).collect()
     }
 
-    /// In the namespace of the run, with the label by which a later run finds what has left the files.
+    /// The object in the namespace of the run, with the label by which a later run finds objects that were removed
+    /// from the files.
     fn placed(&self, object: &Object) -> Object {
         let mut object = object.clone();
-        // What an export (`kubectl get -o yaml`) has of the cluster that it is from.
+        // Fields that an export (`kubectl get -o yaml`) contains from its cluster.
         if let Some(value) = object.get_mut("") {
             remove_server_fields(value);
         }
@@ -205,7 +206,7 @@ fn is_of_kafka(object: &Object, cluster: &str) -> bool {
     }
 }
 
-/// What `--fit` may use: the requested machine, without what Kubernetes and Strimzi need.
+/// The resources that `--fit` may use: the requested machine, without what Kubernetes and Strimzi need.
 fn limits(settings: &Settings) -> Limits {
     let memory = settings.memory.as_deref().and_then(memory_mb).unwrap_or(4096) << 20;
     let cpus = settings.cpus.as_deref().and_then(|cpus| cpus.parse::<u64>().ok()).unwrap_or(2) * 1000;

@@ -1,5 +1,5 @@
-//! The Kafka resource and its node pools; done when every broker is ready. The entity operator
-//! comes later: `ready` waits for it.
+//! The Kafka resource and its node pools; the task is done when every broker is ready. The entity operator starts
+//! later: `ready` waits for it.
 
 use std::time::Duration;
 
@@ -25,10 +25,11 @@ use crate::manifest::render::{self, Preset, RenderInput};
 use crate::manifest::{self, Object};
 use crate::names::{ComponentName, plain};
 
-/// How long the operator may take to say that it pauses. One that is not there by then reads the id when it comes.
+/// How long to wait until the operator reports that it has paused. An operator that starts later than this reads the
+/// id when it starts.
 const PAUSED: Duration = Duration::from_secs(60);
 
-/// Kubernetes gives a pod 30 s to end, then kills it.
+/// Kubernetes gives a pod 30 s to terminate before it kills it.
 const POD_END: Duration = Duration::from_secs(40);
 
 const KINDS: [ObservedKind; 8] = [
@@ -59,7 +60,7 @@ impl Task<Context> for Kafka {
         let snapshot = cx.synced(&KINDS).await;
         let wanted = wanted_over(cx, &snapshot)?;
         let found = snapshot.kafka(cx.namespace(), cx.cluster());
-        // An adopted Kafka keeps its own pools.
+        // An adopted Kafka resource keeps its node pools.
         if found.as_ref().is_none_or(|k| cx.owns(k.0.json()))
             && let Some(taken) = taken(&snapshot, cx, &wanted)
         {
@@ -159,7 +160,7 @@ impl Task<Context> for Kafka {
     }
 }
 
-/// The Kafka and its node pools as they should be, not yet labelled.
+/// The Kafka resource and its node pools as requested, not yet labelled.
 pub(crate) fn wanted(cx: &Context) -> Result<Vec<Object>> {
     if let Some(files) = cx.files.as_ref().filter(|_| cx.kafka_is_from_files()) {
         return Ok(files.kafka(cx.cluster()));
@@ -167,7 +168,7 @@ pub(crate) fn wanted(cx: &Context) -> Result<Vec<Object>> {
     wanted_as(cx, cx.preset())
 }
 
-/// The same for a Kafka that may be there: where no preset is asked for, it keeps the node pools that it has.
+/// The same for a Kafka resource that may exist: if no preset was requested, it keeps its node pools.
 fn wanted_over(cx: &Context, snapshot: &Snapshot) -> Result<Vec<Object>> {
     if cx.kafka_is_from_files() {
         return wanted(cx);
@@ -203,14 +204,14 @@ fn is_left(cx: &Context, kafka: &Value) -> bool {
     is_of_files("Kafka", kafka) && !cx.kafka_is_from_files()
 }
 
-/// Those components that were asked for and are nobody's yet: what somebody else made stays as it is, and its
-/// own task says so.
+/// The requested components that do not exist yet. An existing component that kstrim did not create is kept, and its
+/// task reports that.
 fn new(cx: &Context, kafka: &Value) -> Vec<ComponentName> {
     cx.settings.with.iter().copied().filter(|name| !component::of(*name).stands_in(kafka)).collect()
 }
 
-/// The refusal of a pool whose name another Kafka of the namespace has already: applying ours would
-/// take its brokers away from it (Strimzi binds a pool by the label `strimzi.io/cluster`).
+/// The failure if a node pool's name is used by another Kafka cluster of the namespace: applying ours would take over
+/// its brokers (Strimzi assigns a node pool by the label `strimzi.io/cluster`).
 fn taken(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Failure>> {
     let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
     let (pool, owner) = pools
@@ -230,7 +231,7 @@ fn taken(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Fai
     ))
 }
 
-/// The refusal to change a pool of this Kafka that kstrim did not create: somebody may keep it for recovery.
+/// The failure if a node pool of this Kafka cluster was not created by kstrim: it may be kept for recovery.
 fn foreign_pool(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Failure>> {
     let pools = wanted.iter().filter(|o| o.kind() == "KafkaNodePool");
     let mut live = pools.filter_map(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()));
@@ -245,7 +246,8 @@ fn foreign_pool(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<
     ))
 }
 
-/// Say what changes in a Kafka that runs: Strimzi may restart its brokers for it. A repeated `up` asks nobody.
+/// Report what changes in a running Kafka cluster: Strimzi may restart its brokers for it. A repeated `up` does not
+/// ask for consent.
 fn warn_of_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, wanted: &[Object]) {
     if !live.0.has_status() {
         return;
@@ -271,7 +273,7 @@ fn warn_of_changes(cx: &Context, snapshot: &Snapshot, live: &LiveKafka<'_>, want
     cx.emit.warn(message);
 }
 
-/// The fields of `wanted` that `live` has otherwise.
+/// The fields of `wanted` that have another value in `live`.
 fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
     match (wanted, live) {
         (Value::Object(fields), _) if !fields.is_empty() => {
@@ -279,9 +281,9 @@ fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
                 changes(value, live.get(name).unwrap_or(&Value::Null), &format!("{at}.{name}"), found);
             }
         }
-        // The API server keeps numbers and texts as they were written, users write either.
+        // The API server keeps numbers and strings as they were written, and users write either.
         _ if plain(wanted) == plain(live) => {}
-        // Each element may have fields that kstrim does not set: listeners have.
+        // Elements may have fields that kstrim does not set, for example listeners.
         (Value::Array(wanted), Value::Array(live)) if wanted.len() <= live.len() => {
             for (wanted, live) in wanted.iter().zip(live) {
                 changes(wanted, live, at, found);
@@ -291,7 +293,7 @@ fn changes(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Whether every pool is there too: an apply can be half done (recording 13b).
+/// Whether all node pools exist too: an apply can be interrupted (recording 13b).
 fn complete(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> bool {
     wanted
         .iter()
@@ -299,9 +301,9 @@ fn complete(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> bool {
         .all(|o| snapshot.get(ObservedKind::KafkaNodePool, cx.namespace(), o.name()).is_some())
 }
 
-/// What is observed once no volume claim of an earlier cluster is on its way out any more: one that
-/// is deleted while a pod still uses it stays until the pod has gone. Pods that nobody stops hold it
-/// for ever, so that is not waited for longer than a pod's own end may take.
+/// The snapshot in which no volume claim of an earlier cluster is being deleted any more. A deleted claim exists
+/// until the pod that uses it has ended. Pods that nobody stops would keep it indefinitely, so this waits no longer
+/// than a pod may take to terminate.
 async fn settled_volumes(cx: &Context) -> Snapshot {
     let latest = tokio::time::Instant::now() + POD_END;
     let mut told = false;
@@ -322,7 +324,7 @@ async fn settled_volumes(cx: &Context) -> Snapshot {
     }
 }
 
-/// The cluster id of volumes that `down --keep-data` left, if there are any.
+/// The cluster id of volumes that `down --keep-data` kept, if there are any.
 fn kept_volumes(cx: &Context, snapshot: &Snapshot) -> Result<Option<String>> {
     let mut ids = Vec::new();
     for claim in snapshot.claims(cx.namespace()) {
@@ -360,7 +362,7 @@ fn kept_volumes(cx: &Context, snapshot: &Snapshot) -> Result<Option<String>> {
     Ok(ids.into_iter().find_map(|(_, id)| id))
 }
 
-/// Apply; over kept volumes the Kafka is made paused, given their cluster id and then released
+/// Apply. With kept volumes, the Kafka resource is created paused, gets their cluster id, and is then resumed
 /// (Strimzi: "Recovering a cluster from persistent volumes").
 async fn apply(
     cx: &Context,
@@ -370,12 +372,12 @@ async fn apply(
 ) -> Result<()> {
     const PAUSE: &str = "strimzi.io/pause-reconciliation";
     let refused = |e| cx.api_failure("apply the Kafka resource", &e);
-    // The digest is of what is always applied; what stands beside it comes and goes by itself.
+    // The digest covers what is always applied, without the annotation that is added temporarily.
     wanted = cx.labelled(wanted);
     let names = live.map_or_else(|| cx.settings.with.clone(), |live| new(cx, live));
     component::into_kafka(&mut wanted, live, &names, &beside::input(cx));
     if let Some(live) = live {
-        // Only over the Kafka that was read, or not at all.
+        // Only if it is still the Kafka resource that was read.
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         for kafka in wanted.iter_mut().filter(|o| o.kind() == "Kafka") {
             kafka.set(&["metadata", "uid"], uid);
@@ -392,13 +394,13 @@ async fn apply(
     }
     cx.apply(&paused, false).await.map_err(refused)?;
     give_cluster_id(cx, &id).await.map_err(refused)?;
-    // Without the annotation the same apply takes it away again: it is ours.
+    // The same apply without the annotation removes it again, because kstrim owns the field.
     cx.apply(&wanted, false).await.map_err(refused)?;
     Ok(())
 }
 
-/// Write the cluster id into the status of the paused Kafka. An operator that looked just before writes its own
-/// status over it, once; so it is written until the operator has said that it pauses, and it is still there.
+/// Write the cluster id into the status of the paused Kafka resource. An operator that was reconciling just before
+/// overwrites the status once; so it is written until the operator has reported the pause, and the id is still set.
 async fn give_cluster_id(cx: &Context, id: &str) -> std::result::Result<(), ApiError> {
     let path =
         format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());

@@ -5,11 +5,10 @@
 //!          └─ images ──────────────────────┴─ kafka ─ topic ─ smoke ──┴─ ready
 //!                                               └─ components ─ proof ─┘
 //! ```
-//! `cluster` is done when the API server answers, not when `minikube start` returns; `images` works
-//! beside it as soon as the node runs; `namespace` acquires the Lease, without which nothing is changed; `kafka`
-//! waits for its resource definitions, not for the operator; `smoke` runs while the entity operator still starts.
-//! `operator` and `kafka` wait for `images` only when images come from archives, since the kubelet cannot pull those
-//! itself.
+//! `cluster` is done when the API server responds, not when `minikube start` returns; `images` runs at the same time,
+//! as soon as the node is running; `namespace` acquires the Lease, without which nothing is changed; `kafka` waits
+//! for its CRDs, not for the operator; `smoke` runs while the entity operator is still starting. `operator` and
+//! `kafka` wait for `images` only if images come from archives, because the kubelet cannot pull those itself.
 
 pub(crate) mod check_files;
 pub(crate) mod cluster;
@@ -44,16 +43,16 @@ use crate::config::Settings;
 use crate::engine::task::{Plan, Spec};
 use crate::user_manifests::order::Phase;
 
-/// Everything `up` does, in the order it is listed to people. With `prune`, what is no longer in `files` is deleted.
+/// All tasks of `up`, in display order. With `prune`, objects that are no longer in `files` are deleted.
 pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) -> Plan<Context> {
-    // A cluster that exists is checked, not started, and pulls its images itself.
+    // An existing cluster is checked, not started, and pulls its images itself.
     let exists = settings.target.context.is_some();
     let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
     let mut plan = Plan::default();
     if exists {
         plan.add(Spec::new("preflight", "Preflight", &[], 5), existing_cluster::Preflight::default());
     } else {
-        // Programs that have to be obtained may take long.
+        // Downloading programs may take long.
         plan.add(Spec::new("preflight", "Preflight", &[], 30), preflight::Preflight::default());
         plan.add(Spec::new("cluster", "minikube cluster", &["preflight"], 40), cluster::Cluster::default());
         plan.add(Spec::new("images", "Images", &["preflight"], 40), images::Images::default());
@@ -73,7 +72,7 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
         groups.iter().filter(|group| group.phase == Phase::Foundations).map(|group| group.id.as_str());
     let kafka_needs: Vec<&str> = needs.iter().copied().chain(before).collect();
     plan.add(Spec::new("kafka", "Kafka brokers", &kafka_needs, 15), kafka::Kafka::default());
-    // A topic that the manifests describe is created as they say: the task of the run's topic waits for it.
+    // A topic in the manifests is created as described there: the task of the run's topic waits for it.
     let theirs = files.is_some_and(|files| files.has_topic(cluster, settings.topic.as_str()));
     let topics = groups.iter().filter(|group| theirs && group.kind() == "KafkaTopic");
     let topics: Vec<String> = topics.map(|group| group.id.clone()).collect();

@@ -6,7 +6,7 @@ use crate::kube::kafka::Listener;
 use crate::manifest::component::PLAIN_PORT;
 use crate::names::TopicName;
 
-/// Bootstrap address, how to produce, consume and reach it, how to end it.
+/// Bootstrap address, and the commands to produce, consume, connect and delete.
 pub(crate) fn next(cx: &Session, topic: &TopicName) -> Next {
     let target = &cx.target;
     let (namespace, cluster) = (cx.namespace(), cx.cluster());
@@ -14,7 +14,7 @@ pub(crate) fn next(cx: &Session, topic: &TopicName) -> Next {
     let bootstrap = snapshot
         .kafka(namespace, cluster)
         .and_then(|k| {
-            // One that asks for credentials, if there is no other.
+            // A listener that requires credentials, if there is no other.
             let listener = k.plain_listener().or_else(|| k.listeners().find(Listener::advertises_pods))?;
             k.bootstrap(&listener).map(str::to_owned)
         })
@@ -30,8 +30,8 @@ pub(crate) fn next(cx: &Session, topic: &TopicName) -> Next {
             command("produce (one message per line)", target.kstrim("produce").arg(topic).to_string()),
             command("consume", target.kstrim("consume").arg(topic).arg("--from-beginning").to_string()),
             command("connect from this machine", target.kstrim("connect").to_string()),
-            // A port-forward would not do: clients go on to the addresses that brokers announce, which
-            // are those inside the cluster.
+            // A port-forward would not be enough: clients connect to the addresses that brokers advertise, which are
+            // valid only inside the cluster.
             command(
                 "shell with Kafka's own tools",
                 target

@@ -1,7 +1,9 @@
-//! A minikube of several nodes. minikube adds the others one after another, long after the first one serves; what runs
-//! by then stays on the first. Its own storage provisioner makes a volume's directory on the first node only: on another
-//! one the container runtime makes it again, for root alone, and nothing keeps a pod where its data is
-//! (<https://github.com/kubernetes/minikube/issues/12165>). An add-on of minikube's makes volumes where their pod is.
+//! minikube profiles with several nodes. minikube adds the other nodes one after another, long after the first one is
+//! ready; pods that have started by then stay on the first node. minikube's default storage provisioner creates a
+//! volume's directory on the first node only: on another node the container runtime creates it again, writable only
+//! by root, and nothing keeps a pod on the node with its data
+//! (<https://github.com/kubernetes/minikube/issues/12165>). An add-on of minikube creates volumes on the node of
+//! their pod.
 
 use super::context::Context;
 use crate::config::Settings;
@@ -9,17 +11,17 @@ use crate::failure::Result;
 use crate::kube::Kind as ObservedKind;
 use crate::tool::minikube_output::Listed;
 
-/// minikube's add-on that makes volumes on the node of their pod.
+/// minikube's add-on that creates volumes on the node of their pod.
 pub(crate) const STORAGE_ADD_ON: &str = "storage-provisioner-rancher";
-/// The storage class that it makes.
+/// The storage class that it creates.
 const STORAGE_CLASS: &str = "local-path";
 
-/// The flag for `minikube start` that brings the volumes of several nodes, where they are asked for.
+/// The flag of `minikube start` that enables volumes on several nodes, if several are requested.
 pub(crate) fn flag(settings: &Settings) -> Option<String> {
     settings.nodes.is_some_and(|nodes| nodes > 1).then(|| format!("--addons={STORAGE_ADD_ON}"))
 }
 
-/// How many nodes the profile has, or gets. Somebody else's has as many as it likes: it is taken as it is.
+/// The number of nodes that the profile has or will have. A foreign profile is used with the nodes that it has.
 fn count(cx: &Context) -> usize {
     match cx.machine.listed.get() {
         _ if cx.target.context.is_some() => 1,
@@ -29,13 +31,13 @@ fn count(cx: &Context) -> usize {
     }
 }
 
-/// The storage class of Kafka's volumes, unless it is the cluster's default.
+/// The storage class of Kafka's volumes, if it is not the cluster's default.
 pub(crate) fn storage_class(cx: &Context) -> Option<&'static str> {
     (count(cx) > 1).then_some(STORAGE_CLASS)
 }
 
-/// Why the nodes other than the control plane have to be started again, if so. The API server answers without them, and
-/// reports them as ready for another 50 s (`node-monitor-grace-period`).
+/// Why nodes other than the control plane have to be restarted, if they have to. The API server responds without
+/// them, and reports them as ready for another 50 s (`node-monitor-grace-period`).
 pub(crate) async fn stopped(cx: &Context) -> Result<Option<String>> {
     if count(cx) < 2 || cx.starting() || !cx.ownership.profile_is_ours.get() {
         return Ok(None);
@@ -47,7 +49,8 @@ pub(crate) async fn stopped(cx: &Context) -> Result<Option<String>> {
     })
 }
 
-/// Wait until minikube has added all nodes: images have to be on each, and Kafka's pods go where there is room.
+/// Wait until minikube has added all nodes: images must be loaded into each, and Kafka's pods are scheduled where
+/// there is room.
 pub(crate) async fn joined(cx: &Context) -> Result<()> {
     let wanted = count(cx);
     while wanted > 1 && cx.starting() {

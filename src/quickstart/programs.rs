@@ -1,5 +1,5 @@
-//! minikube and kubectl that fit what was requested: those on PATH if they do, else kstrim's own, which
-//! are obtained if need be. Part of preflight.
+//! Finds minikube and kubectl in suitable versions: those on PATH if they are suitable, otherwise kstrim's own, which
+//! are installed if necessary. Part of preflight.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,23 +22,23 @@ use crate::tool::minikube;
 use crate::tool::minikube_output::Listed;
 use crate::toolbox::{self, Digests, Toolbox, Used, pins};
 
-/// What was found with programs that fit.
+/// What is known once suitable programs were found.
 pub(crate) struct Found {
     /// minikube's version.
     pub minikube: String,
     /// kubectl's version.
     pub kubectl: String,
-    /// What minikube has on file of the profile.
+    /// What minikube has stored about the profile.
     pub listed: Listed,
-    /// Whether the API server answers; none if it was not asked.
+    /// Whether the API server responds; `None` if no request was sent.
     pub api: Option<Result<(), ApiError>>,
-    /// What `plan` does not obtain: a clause each.
+    /// What `plan` does not install, a clause each.
     pub wanting: Vec<String>,
     used: Used,
 }
 
 impl Found {
-    /// The programs, for people.
+    /// The programs, for messages.
     pub(crate) fn text(&self) -> String {
         let of = |tool: Tool, version: &str| {
             let own = if self.used.version(tool).is_some() { " (kstrim's own)" } else { "" };
@@ -47,7 +47,7 @@ impl Found {
         format!("{}, {}", of(Tool::Minikube, &self.minikube), of(Tool::Kubectl, &self.kubectl))
     }
 
-    /// Remember which of kstrim's own are used, for the other verbs.
+    /// Record which of kstrim's own programs are used, for other commands.
     pub(crate) fn remember(&self, cx: &Context) {
         let file = ProfilePaths::new(state_dir(), cx.profile()).tools();
         if let Err(e) = self.used.write(&file) {
@@ -58,8 +58,8 @@ impl Found {
     }
 }
 
-/// The program of a tool before anything was looked at: PATH's, else one of kstrim's own, else its bare
-/// name if it may be obtained.
+/// The path of a tool before anything was checked: the one on PATH, or one of kstrim's own, or else its bare name if
+/// it may be installed.
 pub(crate) fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
     if tool == Tool::Minikube && paths.of_context() {
         return Ok(tool.name().into());
@@ -75,8 +75,8 @@ pub(crate) fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Resu
     }
 }
 
-/// Ask the programs that are there, put others in the place of those that are missing or do not fit, and
-/// ask those. `ask` is whether the API server may be asked.
+/// Check the programs that exist, replace those that are missing or unsuitable, and check the replacements. `ask`:
+/// whether requests may be sent to the API server.
 pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
     let there = |tool| toolbox::on_path(tool).is_ok();
     let (has_minikube, has_kubectl) = (there(Tool::Minikube), there(Tool::Kubectl));
@@ -102,8 +102,8 @@ pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
     Ok(found)
 }
 
-/// How long the API server is asked for. minikube's is there or not, and asked again by the task `cluster`
-/// with more patience; one far away may need longer.
+/// How long to wait for a response of the API server. minikube's responds soon if it runs, and the task `cluster`
+/// tries again for longer; a remote one may need more time.
 fn prompt(cx: &Context) -> Duration {
     Duration::from_secs(if cx.target.context.is_some() { 15 } else { 3 })
 }
@@ -112,7 +112,7 @@ async fn when<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
     if wanted { Some(what.await) } else { None }
 }
 
-/// What is asked of the catalogue. A profile that is there keeps its Kubernetes, or gets a higher one.
+/// The versions that were requested. An existing profile keeps its Kubernetes version, or gets a later one.
 fn wish(cx: &Context, listed: &Listed) -> Partial {
     let live = match listed {
         Listed::Valid(profile) => profile.kubernetes.parse::<Version>().ok(),
@@ -142,7 +142,7 @@ async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result
         let asked = Partial { minikube: version.parse().ok(), ..wish(cx, listed) };
         match catalogue::resolve(&asked) {
             Err(failure) if failure.id == errors::VERSION_MINIKUBE_UNSUPPORTED => Err(failure),
-            // Anything else is told where the whole choice is made.
+            // Any other problem is reported when all versions are chosen.
             _ => Ok(()),
         }
     };
@@ -207,7 +207,7 @@ async fn settle_kubectl(cx: &Context, there: bool, found: &mut Found) -> Result<
     Ok(())
 }
 
-/// The Kubernetes that there is or will be.
+/// The Kubernetes version of the existing or new cluster.
 fn kubernetes(cx: &Context, found: &Found) -> Version {
     let wish = wish(cx, &found.listed);
     if let Some(KubernetesVersion::Exact(version)) = &wish.kubernetes {
@@ -228,23 +228,23 @@ fn may_obtain(cx: &Context, tool: Tool) -> bool {
     !cx.settings.system_tools && !toolbox::is_named(tool)
 }
 
-/// Whether a kubectl that fits can be had without the network: kstrim's own, or the bundle's.
+/// Whether a suitable kubectl is available without network access: kstrim's own, or the bundle's.
 fn at_hand(cx: &Context, fits: &impl Fn(&Version) -> bool) -> Result<bool> {
     let bundled =
         cx.settings.bundle.as_ref().and_then(|bundle| unbundle::tool_version(bundle, Tool::Kubectl));
     Ok(Toolbox::open().versions(Tool::Kubectl)?.iter().chain(&bundled).any(fits))
 }
 
-/// A tool of kstrim's own.
+/// One of kstrim's own programs.
 struct Own {
     path: PathBuf,
     version: Version,
-    /// It would have to be obtained, and this run only looks.
+    /// It would have to be installed, but this run only reads.
     there: bool,
 }
 
-/// One of kstrim's own that fits: the one that the profile was made with, another that is there, the
-/// bundle's, or the pinned one, which is obtained.
+/// A suitable program of kstrim's own: the one with which the profile was created, another installed one, the
+/// bundle's, or the pinned one, which is downloaded.
 async fn own(
     cx: &Context,
     tool: Tool,
@@ -301,7 +301,7 @@ async fn obtain(
     Ok(Own { path, version, there: true })
 }
 
-/// Why it was to be obtained belongs to why it could not.
+/// A failed installation also reports why it was necessary.
 fn explain(failure: Failure, tool: Tool, why: &Failure) -> Box<Failure> {
     if failure.kind == Kind::Interrupted {
         return Box::new(failure);

@@ -22,7 +22,7 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    /// Test these.
+    /// A task that tests these components.
     pub(crate) fn new(names: &[ComponentName]) -> Self {
         Self { names: names.to_vec(), passed: OnceCell::new() }
     }
@@ -40,7 +40,8 @@ impl Task<Context> for Proof {
     async fn run(&self, cx: &Context) -> Result<()> {
         let run_id = cx.journal.borrow().state.run_id.clone();
         let topic = &cx.settings.topic;
-        let (reports, failure) = component_test::all(cx, &self.names, topic, &run_id, LIMIT).await;
+        let (reports, failure) =
+            component_test::test_components(cx, &self.names, topic, &run_id, LIMIT).await;
         for report in &reports {
             cx.emit.send(Event::ComponentSmoke(report.clone()));
         }

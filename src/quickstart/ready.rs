@@ -1,5 +1,5 @@
-//! The end: Kafka Ready at its current generation, the operator Available, the topic Ready, and
-//! `minikube start` through.
+//! The last task: the Kafka resource is Ready at its current generation, the operator Available, the topic Ready, and
+//! `minikube start` has ended.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,9 +23,9 @@ type Look = fn(&Scene<'_>, &Verdict) -> Readiness;
 /// The task.
 pub(crate) struct Ready {
     waiter: Waiter,
-    /// Whether it was told that the topic is left alone.
+    /// Whether kstrim has already warned that nothing manages the topic.
     told: Cell<bool>,
-    /// Of what stands beside the Kafka, whether or not this run was asked for it.
+    /// Waits for the components that exist, whether or not this run requested them.
     beside: Vec<(ComponentName, Waiter)>,
 }
 
@@ -38,8 +38,8 @@ impl Default for Ready {
 }
 
 impl Ready {
-    /// Whether somebody keeps the topic operator from the topic, which no time changes. The smoke test has passed: the
-    /// brokers have the topic.
+    /// Whether something keeps the topic operator from managing the topic, so that waiting does not help. The smoke
+    /// test has passed, so the topic exists in Kafka.
     fn topic_is_left_alone(&self, cx: &Context, snapshot: &Snapshot) -> bool {
         let name = cx.topic_resource.borrow();
         let topic = name.as_deref().and_then(|name| snapshot.topic(cx.namespace(), name));
@@ -117,7 +117,7 @@ impl Task<Context> for Ready {
     }
 }
 
-/// Write down the digests of what runs: a tag may be another image next year.
+/// Record the digests of the running images: later, a tag may refer to another image.
 fn record_images(cx: &Context, snapshot: &Snapshot) -> Result<()> {
     let of_ours = |p: &Pod<'_>| p.is_operator() || p.cluster() == Some(cx.cluster());
     let containers = snapshot.pods(cx.namespace()).filter(of_ours).flat_map(|p| p.containers());

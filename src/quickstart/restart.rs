@@ -96,7 +96,8 @@ impl Task<Context> for Brokers {
         Ok(match self.waiter.look(cx, &snapshot, judge::brokers).await? {
             Doneness::Done(_) => {
                 let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
-                let version = kafka.and_then(|kafka| kafka.target_version()).map(|version| format!(" {version}"));
+                let version =
+                    kafka.and_then(|kafka| kafka.target_version()).map(|version| format!(" {version}"));
                 topic(cx).await;
                 Doneness::Done(format!("Kafka{} is running", version.unwrap_or_default()))
             }

@@ -1,5 +1,5 @@
-//! The quickstart as a shell script: `kstrim plan --script`. The same steps by hand, without
-//! kstrim: something to read, to keep and to compare with.
+//! The quickstart as a shell script: `kstrim plan --script`. The same steps without kstrim, for reading, keeping and
+//! comparing.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::manifest::to_yaml;
 use crate::redact;
 
-/// The script.
+/// The text of the script.
 pub(crate) async fn script(cx: &Context) -> Result<String> {
     let (profile, namespace, cluster) = (cx.profile(), cx.namespace(), cx.cluster());
     let topic_name = cx.settings.topic.as_str();
@@ -85,7 +85,7 @@ echo "Kafka works: {cluster}-kafka-bootstrap.{namespace}.svc:9092"
     ))
 }
 
-/// The Secret of a docker login, and the words that make everything pull with it and with others.
+/// The Secret of a docker login, and the options with which images are pulled with this and other Secrets.
 fn pull_secrets(cx: &Context) -> (String, String) {
     let (namespace, names) = (cx.namespace(), cx.settings.pull_secret_names());
     let login = cx.settings.pull_config.as_ref().map_or_else(String::new, |file| {
@@ -112,7 +112,7 @@ fn pull_secrets(cx: &Context) -> (String, String) {
     (login, pull)
 }
 
-/// The commands that print the files of a kind out of the bundle.
+/// The commands that extract the bundle's files of a kind.
 fn bundled(cx: &Context, kind: bundle::Kind) -> impl Iterator<Item = String> {
     cx.settings.bundle.iter().flat_map(move |bundle| {
         let file = quote(&bundle.path.display().to_string());
@@ -120,8 +120,8 @@ fn bundled(cx: &Context, kind: bundle::Kind) -> impl Iterator<Item = String> {
     })
 }
 
-/// The `minikube start` of `up` for a new profile: the same arguments, but for the form of the output and the id by which
-/// kstrim recognizes its profiles. Where there is no minikube yet, it has no configuration either.
+/// The `minikube start` of `up` for a new profile: the same arguments, except for the output format and the id by
+/// which kstrim recognizes its profiles. If minikube is not installed yet, it has no configuration either.
 async fn start(cx: &Context) -> String {
     let ground = Ground::of(cx, &cx.settings);
     let chosen =
@@ -136,8 +136,8 @@ async fn start(cx: &Context) -> String {
     note.to_owned() + &shown.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
 }
 
-/// The command that prints the install manifest for the namespace. Strimzi's own instructions
-/// replace the placeholder with sed, too.
+/// The command that prints the install manifest for the namespace. Like Strimzi's own instructions, it replaces the
+/// placeholder with sed.
 fn manifest(cx: &Context, release: &Release) -> String {
     let namespace = crate::manifest::yaml_text(&cx.namespace());
     let sed = quote(&format!("s/namespace: myproject$/namespace: {}/", namespace.trim_end()));

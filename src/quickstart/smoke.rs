@@ -1,4 +1,4 @@
-//! The smoke test: messages to the brokers and back.
+//! The smoke test: produces messages and consumes them.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::context::Context;
 use crate::cluster::access;
-use crate::cluster::brokers::{self, summary, test};
+use crate::cluster::brokers::{self, run_smoke_test, summary};
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::event::{Event, SmokeReport};
@@ -37,7 +37,7 @@ impl Smoke {
 #[async_trait(?Send)]
 impl Task<Context> for Smoke {
     async fn check(&self, _: &Context) -> Result<Doneness> {
-        // Whether messages go through is never remembered: each run proves it again.
+        // An earlier result is never reused: each run tests it again.
         Ok(match self.passed.get() {
             Some(what) => Doneness::Done(what.clone()),
             None => Doneness::Pending("producing and consuming messages".into()),
@@ -46,19 +46,19 @@ impl Task<Context> for Smoke {
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let run_id = cx.journal.borrow().state.run_id.clone();
-        // The topic may be in use already: messages of others are no failure here.
+        // The topic may already be in use: messages of others are not a failure here.
         let plan = Plan {
             allow_foreign: true,
             timeout: Duration::from_secs(120),
             create: if self.creates { topic_to_create(cx, &cx.settings.topic).await? } else { None },
             ..Plan::new(run_id, cx.settings.topic.as_str(), &cx.target)
         };
-        if let Some(why) = access::settle(cx, cx.settings.topic.as_str()).await? {
+        if let Some(why) = access::determine(cx, cx.settings.topic.as_str()).await? {
             cx.emit.warn(format!("no message was sent and read: {why}"));
             let _ = self.passed.set("not possible with these listeners".into());
             return Ok(());
         }
-        let run = test(cx, &plan).await;
+        let run = run_smoke_test(cx, &plan).await;
         // Whatever the result: the user exists only for the test.
         access::release(cx, &cx.kubectl).await?;
         let run = run?;

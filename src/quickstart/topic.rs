@@ -61,7 +61,8 @@ impl Task<Context> for Topic {
         };
         cx.topic_resource.replace(Some(found.0.name().to_owned()));
         if found.0.deleting() {
-            // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+            // If no operator handles a finalizer, the topic would exist indefinitely: reported as soon as it is
+            // certain.
             let snapshot = cx.synced(&[ObservedKind::Pod]).await;
             let look = self.waiter.look(cx, &snapshot, |_, verdict| match &verdict.terminal {
                 Some(finding) if finding.id == errors::TOPIC_FINALIZER => {
@@ -73,9 +74,9 @@ impl Task<Context> for Topic {
             });
             return look.await;
         }
-        // A topic that a person made or changed is as good as ours: it is only used.
-        // Its status may be of an earlier Kafka, which had the topic; this one has it when the topic
-        // operator has looked again.
+        // A topic that somebody else created or changed can be used as well: it is not changed. Its status may be
+        // that of an earlier Kafka cluster that had the topic; in this one it exists when the topic operator has
+        // reconciled it.
         let kafka = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|k| k.0.created());
         let of_this_kafka =
             found.0.condition("Ready").and_then(|c| c.last_transition).is_none_or(|at| Some(at) >= kafka);
@@ -90,8 +91,8 @@ impl Task<Context> for Topic {
         let mut kinds = crate::cluster::brokers::KINDS.to_vec();
         kinds.push(ObservedKind::KafkaTopic);
         let snapshot = cx.synced(&kinds).await;
-        if let Some(why) = access::settle(cx, name).await? {
-            // The smoke test reports it; the topic operator can create the topic without a client of kstrim's.
+        if let Some(why) = access::determine(cx, name).await? {
+            // The smoke test reports the problem; the topic operator can create the topic without kstrim's client.
             if is_operated(cx, &snapshot) && resource(cx, &snapshot)?.is_none() {
                 let labelled = cx.labelled(wanted(cx));
                 cx.apply(&labelled, false).await.map_err(|e| cx.api_failure("create the KafkaTopic", &e))?;
@@ -110,9 +111,9 @@ impl Task<Context> for Topic {
             self.exists.set(true);
             return Ok(());
         }
-        // A run that was killed after it created the topic and before it created the resource is continued: it had
-        // seen that there was no such topic. A topic that somebody created or used in the meantime is theirs: the
-        // record holds only a name.
+        // A run that was killed after it created the topic and before it created the resource is continued, because
+        // it had found no such topic. If somebody else created or used the topic in the meantime, it is theirs: the
+        // record contains only a name.
         let uid = snapshot.kafka(cx.namespace(), cx.cluster()).map(|k| k.0.uid().to_owned());
         let creating = format!("{}/{name}", uid.unwrap_or_default());
         let begun = cx.journal.borrow().state.creating_topic.as_deref() == Some(&creating);
@@ -165,10 +166,10 @@ fn note(cx: &Context, creating: Option<String>) -> Result<()> {
     journal.save()
 }
 
-/// The resource of the run's topic: one of this Kafka, found by the topic's name in Kafka.
+/// The KafkaTopic of the run's topic: one of this Kafka cluster, found by the topic's name in Kafka.
 ///
 /// # Errors
-/// [`errors::TOPIC_RESOURCE_TAKEN`]: the name of the resource belongs to another topic, of this Kafka or of another.
+/// [`errors::TOPIC_RESOURCE_TAKEN`]: the resource name is used for another topic, of this Kafka cluster or another.
 fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopic<'a>>> {
     let name = cx.settings.topic.as_str();
     let inside = |o: &&Object| o.namespace() == cx.namespace();
@@ -185,7 +186,7 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
     let resource = named.0.name();
     let message = match owner {
         Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka cluster {owner}"),
-        // One that is being deleted leaves its name.
+        // A resource that is being deleted frees its name.
         None if named.topic() != name && !named.0.deleting() => {
             format!("the KafkaTopic {resource} describes the topic {}", named.topic())
         }
@@ -201,7 +202,7 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
     ))
 }
 
-/// Whether a topic operator serves the run's Kafka: according to the live Kafka, or else to the preset.
+/// Whether the run's Kafka cluster has a topic operator: according to the Kafka resource, or else to the preset.
 pub(crate) fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
         Some(kafka) => {
@@ -211,15 +212,16 @@ pub(crate) fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
     }
 }
 
-/// Whether the release has a topic operator for this kind of cluster: early KRaft has none, and
+/// Whether the release has a topic operator for this kind of cluster: in early releases with KRaft there is none, and
 /// `KafkaTopic` resources are ignored.
 pub(crate) fn operated(cx: &Context) -> bool {
     cx.preset().topic_operator(cx.choice.release)
 }
 
-/// The KafkaTopic as it should be, not yet labelled.
+/// The KafkaTopic as requested, not yet labelled.
 pub(crate) fn wanted(cx: &Context) -> Vec<Rendered> {
-    // Replicas as the preset's own default.replication.factor, so that both ways agree.
+    // The same number of replicas as the preset's default.replication.factor, so that it does not matter who creates
+    // the topic.
     let own = cx.files.as_ref().and_then(|files| files.brokers(cx.cluster()));
     let brokers =
         own.map_or(cx.preset().brokers(), |brokers| u32::try_from(brokers.clamp(1, 3)).unwrap_or(1));

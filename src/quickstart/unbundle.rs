@@ -1,5 +1,5 @@
-//! What a bundle holds, where it is needed: files in the cache, tools in kstrim's own directory, minikube's
-//! downloads in minikube's cache.
+//! Provides the contents of a bundle where they are needed: files in the cache, tools in kstrim's own directory,
+//! minikube's downloads in minikube's cache.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(crate) fn cached(bundle: &Bundle, entry: &Entry, progress: OnProgress<'_>) -
     path.ok_or_else(|| Box::new(stopped()))
 }
 
-/// Progress of `size` bytes, as a bundle tells it.
+/// Converts a bundle's steps into progress of `size` bytes.
 fn step<'a>(size: u64, progress: OnProgress<'a>) -> impl FnMut(u64) -> bool + 'a {
     let mut done = 0;
     move |bytes| {
@@ -53,7 +53,7 @@ pub(crate) async fn archives(cx: &Context, bundle: &Bundle) -> Result<Vec<(Strin
     Ok(archives)
 }
 
-/// minikube's downloads to where minikube looks for them. What is there stays.
+/// Unpack minikube's downloads into minikube's cache. Existing files are kept.
 pub(crate) async fn minikube_cache(cx: &Context) -> Result<()> {
     let Some(bundle) = cx.settings.bundle.as_ref().filter(|b| b.index.set.platform == platform()) else {
         return Ok(());
@@ -79,13 +79,13 @@ pub(crate) async fn minikube_cache(cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The version of a tool in a bundle that was made on such a machine as this one.
+/// The version of a tool in a bundle that was created for this platform.
 pub(crate) fn tool_version(bundle: &Bundle, tool: Tool) -> Option<Version> {
     let entry = bundle.tool(tool.name()).filter(|_| bundle.index.set.platform == platform());
     entry.and_then(|entry| entry.version.clone())
 }
 
-/// A tool out of a bundle into kstrim's own directory; its path. Blocking.
+/// Install a tool from a bundle into kstrim's own directory; returns its path. Blocking.
 pub(crate) fn tool(
     bundle: &Bundle,
     tool: Tool,
@@ -98,12 +98,12 @@ pub(crate) fn tool(
     let file = cached(bundle, entry, progress)?;
     let from = format!("the bundle {}", bundle.path.display());
     let path = toolbox.install_from_file(tool, version, &file, (&entry.sha256, Voucher::Bundle), &from)?;
-    // It is in its place: a second copy serves nobody.
+    // It is installed: a second copy is not needed.
     let _ = std::fs::remove_file(file);
     Ok(path)
 }
 
-/// The refusal of a bundle that lacks an image.
+/// The failure if a bundle lacks an image.
 pub(crate) fn incomplete(bundle: &Bundle, lacking: &[String]) -> Box<Failure> {
     let message = format!("the bundle {} does not contain {}", bundle.path.display(), lacking.join(", "));
     Box::new(

@@ -23,7 +23,7 @@ use crate::manifest::{self, Object};
 use crate::user_manifests::order::{self, Phase, State};
 use crate::user_manifests::{fit, scope};
 
-/// What explains why a workload is not ready.
+/// The snapshot's kinds that explain why a workload is not ready.
 const KINDS: [ObservedKind; 4] =
     [ObservedKind::Pod, ObservedKind::Event, ObservedKind::Deployment, ObservedKind::Node];
 /// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
@@ -63,8 +63,8 @@ pub(crate) fn groups(files: &UserFiles, cluster: &str) -> Vec<Group> {
     grouped.collect()
 }
 
-/// Add the tasks of the groups to a plan that has the tasks `namespace`, `crds` and `kafka`, and the one that deletes what is
-/// in no file any more; returns their ids. `early`: workloads do not wait for the brokers.
+/// Add the tasks of the groups, and the task that deletes what is no longer in the files, to a plan that has the
+/// tasks `namespace`, `crds` and `kafka`; returns their ids. `early`: workloads do not wait for the brokers.
 pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, prune: bool) -> Vec<String> {
     let named: Vec<(Phase, String)> = groups.iter().map(|group| (group.phase, group.id.clone())).collect();
     let of = |phases: &[Phase]| -> Vec<String> {
@@ -74,7 +74,7 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
         let mut needs: Vec<String> = match phase {
             Phase::Foundations => vec!["namespace".into()],
             Phase::Clusters => vec!["crds".into(), "namespace".into()],
-            // What authenticates or authorizes the brokers' clients has to run before the brokers.
+            // A program that authenticates or authorizes the brokers' clients has to run before the brokers.
             Phase::Workloads if early => vec!["namespace".into()],
             _ => vec!["kafka".into()],
         };
@@ -84,10 +84,10 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
             Phase::UsersAndTopics => of(&[Phase::Clusters]),
             Phase::Clients => of(&[Phase::Clusters, Phase::UsersAndTopics]),
             Phase::Connectors => of(&[Phase::Clients, Phase::UsersAndTopics]),
-            // A database may be what a connector reads: nothing waits for everything.
+            // A connector may read from a workload such as a database, so no group waits for everything else.
             Phase::Workloads => of(&[Phase::Foundations]),
         });
-        // Within these in the order of the table: a binding needs its role, a Kafka its node pools.
+        // Within a phase in the order of the table: a binding needs its role, a Kafka cluster its node pools.
         let ordered = matches!(phase, Phase::Foundations | Phase::Clusters);
         let earlier =
             named.iter().take_while(|(_, other)| *other != id).filter(|(of, _)| ordered && *of == phase);
@@ -219,8 +219,7 @@ impl Objects {
 }
 
 impl Objects {
-    /// What an object that is not ready waits for, as its pods show it; the failure, if it is certain that it will not become
-    /// ready.
+    /// Why an object is not ready, according to its pods; a failure, if it is certain that it will not become ready.
     async fn explained(&self, cx: &Context, name: &str, why: String) -> Result<String> {
         let Some(waiter) = self.waiters.get(name).filter(|_| self.applied.get()) else { return Ok(why) };
         let snapshot = cx.synced(&KINDS).await;
@@ -274,10 +273,10 @@ impl Task<Context> for Objects {
             if found.is_some_and(|found| !cx.owns(found.json())) {
                 continue;
             }
-            // Each with a digest of its own.
+            // Each object has a separate digest.
             let mut labelled = cx.labelled(vec![object.clone()]);
             if let (Some(found), [object]) = (found, labelled.as_mut_slice()) {
-                // Only over the object that was read, or not at all.
+                // Only if it is still the object that was read.
                 object.set(&["metadata", "uid"], found.uid());
             }
             wanted.extend(labelled);
@@ -292,7 +291,7 @@ impl Task<Context> for Objects {
         }
         let doing = format!("apply the manifests of {}", self.kind());
         let failed = |e| cx.api_failure(&doing, &e);
-        // All of them or none: the API server's own rules (CEL, webhooks, quotas) are known to it alone.
+        // All of them or none, because only the API server can check its rules (CEL, webhooks, quotas).
         cx.kubectl.would_apply(&manifest::to_yaml(&wanted), false).await.map_err(failed)?;
         cx.apply(&wanted, false).await.map(drop).map_err(failed)
     }
@@ -394,7 +393,7 @@ pub(crate) async fn collection(cx: &Context, api_version: &str, kind: &str) -> R
     Ok(path)
 }
 
-/// What an earlier `up -f` applied and the files no longer have: deleted only with `--prune`.
+/// Deletes what an earlier `up -f` applied and the files no longer contain, but only with `--prune`.
 struct Pruned {
     prune: bool,
     told: Cell<bool>,
@@ -406,7 +405,8 @@ impl Pruned {
     }
 }
 
-/// Whether it is the Kafka of this run, or one of its node pools, from files that this run does not have: the run uses it.
+/// Whether it is the Kafka resource of this run, or one of its node pools, from files that this run does not have:
+/// the run uses it.
 fn is_run_kafka(cx: &Context, item: &Item) -> bool {
     !cx.kafka_is_from_files()
         && match item.kind.as_str() {

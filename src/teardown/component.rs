@@ -1,5 +1,5 @@
-//! One component away: its resource or its field, its pods and services, and the topics that kstrim or
-//! the component itself made for it.
+//! Removes one component: its resource or its field of the Kafka resource, its pods and Services, and the topics that
+//! kstrim or the component created for it.
 
 use crate::cluster::component_test::component_input;
 use crate::cluster::refusals;
@@ -17,7 +17,7 @@ use super::{Scope as Known, few, moment, name, of_cluster, with_labels};
 use crate::cluster::brokers::{self, Brokers};
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self};
-use crate::cluster::rollout::rolling;
+use crate::cluster::rollout;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::component::{self, Component};
@@ -31,32 +31,32 @@ use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 use crate::names::ComponentName;
 
-/// How long the brokers may take to delete its topics: a single one that restarts, because its metrics go in
-/// the same run, is away for half a minute, for more on a busy machine.
+/// How long the brokers may take to delete its topics: a single broker that restarts because its metrics are removed
+/// in the same run is unavailable for half a minute, longer on a busy machine.
 const DELETE: Duration = Duration::from_secs(120);
 
-/// What is there of a component.
+/// What exists of a component.
 pub(crate) struct Plan {
-    /// Which.
+    /// The component.
     pub component: &'static Component,
     /// Whether there is something to remove.
     pub there: bool,
-    /// The topics that are deleted with it: none if it does not exist, except those that an earlier run of `remove`
-    /// recorded and did not get to.
+    /// The topics that are deleted with it: none if it does not exist, except those that an interrupted `remove`
+    /// recorded.
     topics: Vec<String>,
     /// The key of its record in the journal.
     key: String,
 }
 
 impl Plan {
-    /// The topics that go with it and hold more than measurements and what smoke tests left.
+    /// The topics that are deleted with it and contain more than measurements and messages of smoke tests.
     pub(crate) fn data(&self) -> impl Iterator<Item = &str> {
         let measures = self.component.name == ComponentName::CruiseControl;
         self.topics.iter().map(String::as_str).filter(move |t| !measures && !t.starts_with("kstrim-proof-"))
     }
 }
 
-/// Look at a component that shall go.
+/// Determine what exists of a component that is to be removed.
 pub(crate) async fn look(cx: &Session, component: &'static Component, kafka: &Value) -> Result<Plan> {
     ownership::installation(cx).await?;
     let resource = resource(cx, component).await?;
@@ -89,7 +89,7 @@ async fn resource(cx: &Session, component: &Component) -> Result<Option<Value>> 
     cx.kubectl.find(&path).await.map_err(|e| cx.api_failure(&format!("read {}", component.title), &e))
 }
 
-/// Refuse to take Connect away from connectors that kstrim did not make.
+/// Refuse to remove Connect while it has connectors that kstrim did not create.
 async fn unused(cx: &Session) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let path = with_labels(&path, &of_cluster(cx));
@@ -117,7 +117,7 @@ async fn unused(cx: &Session) -> Result<()> {
     ))
 }
 
-/// Delete the connectors that kstrim made, while their Connect still ends them.
+/// Delete the connectors that kstrim created, while Connect can still stop them.
 async fn connectors_away(cx: &Session) -> Result<()> {
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let found = cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await?;
@@ -127,20 +127,20 @@ async fn connectors_away(cx: &Session) -> Result<()> {
 /// The task.
 pub(crate) struct Away {
     plan: Plan,
-    /// All that go in this run: their fields go at once.
+    /// All components that are removed in this run: their fields are removed together.
     names: Vec<ComponentName>,
     cleared: Cell<bool>,
     waiter: Waiter,
 }
 
 impl Away {
-    /// Carry out a plan, one of those for `names`.
+    /// A task for a plan, one of those for `names`.
     pub(crate) fn new(plan: Plan, names: &[ComponentName]) -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
         Self { plan, names: names.to_vec(), cleared: Cell::new(false), waiter }
     }
 
-    /// What is left of it besides topics.
+    /// What is left of it, apart from topics.
     async fn left(&self, cx: &Session) -> Result<Option<String>> {
         let component = self.plan.component;
         if let Some(found) = resource(cx, component).await? {
@@ -169,11 +169,11 @@ impl Away {
         Ok(None)
     }
 
-    /// Objects of a kind that belong to it, whoever made them: those with the component's label, and those of
+    /// Objects of a kind that belong to it, whoever created them: those with the component's label, and those of
     /// kstrim's own that it refers to.
     async fn owned(&self, cx: &Session, api: &str, plural: &str) -> Result<Vec<String>> {
         let component = self.plan.component;
-        // The brokers stay when their metrics go.
+        // The brokers are kept when their metrics are removed.
         let part = if component.pods == "kafka" { "none" } else { component.pods };
         let selector = format!("{},strimzi.io/component-type={part}", of_cluster(cx));
         let path = with_labels(&format!("/{api}/namespaces/{}/{plural}", cx.namespace()), &selector);
@@ -184,11 +184,11 @@ impl Away {
     async fn settled(&self, cx: &Session, snapshot: &Snapshot) -> Result<Option<String>> {
         Ok(match self.waiter.look(cx, snapshot, ready::kafka).await? {
             Doneness::Pending(why) => Some(why),
-            _ => rolling(cx).await,
+            _ => rollout::progress(cx).await,
         })
     }
 
-    /// Delete its topics. They are nobody's any more, and no resource of Kubernetes stands for them.
+    /// Delete its topics. Nothing uses them any more, and they have no KafkaTopic.
     async fn clear(&self, cx: &Session) -> Result<()> {
         if self.plan.topics.is_empty() {
             return Ok(());
@@ -205,7 +205,7 @@ impl Away {
                 brokers => brokers?,
             };
             match self.delete_topics(&brokers, deadline).await {
-                // A broker went away: it is being restarted.
+                // A broker is unavailable: it is being restarted.
                 Err(e) if e.is_connection() && Instant::now() < deadline => moment().await,
                 deleted => break deleted,
             }
@@ -229,7 +229,7 @@ impl Away {
 }
 
 impl Away {
-    /// Record which topics are to be deleted, or that they are gone.
+    /// Record which topics are to be deleted, or that they no longer exist.
     fn record(&self, cx: &Session, begun: bool) -> Result<()> {
         let Plan { topics, key, .. } = &self.plan;
         let mut journal = cx.journal.borrow_mut();
@@ -259,7 +259,7 @@ impl Task<Session> for Away {
             return Ok(Doneness::Pending(left));
         }
         if !self.cleared.get() {
-            // Once a run: a topic that is not there is no error.
+            // Once per run; a topic that does not exist is no error.
             self.clear(cx).await?;
             self.record(cx, false)?;
             self.cleared.set(true);
@@ -268,7 +268,7 @@ impl Task<Session> for Away {
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
-        // Before anything is deleted: once the component is gone, nothing else shows who owns its topics.
+        // Before anything is deleted: afterwards nothing shows who owns its topics.
         self.record(cx, true)?;
         let component = self.plan.component;
         if let Some(kind) = component.kind() {
@@ -286,12 +286,12 @@ impl Task<Session> for Away {
         let kafka = Object::new(kafka);
         if component::patch_to_remove(kafka.json(), &self.names).is_some() {
             self.waiter.changed_now();
-            // Fields that kstrim marked as its own: removing them needs no further consent.
+            // kstrim marked these fields as its own: removing them needs no further consent.
             let take = |now: &Kafka<'_>| component::patch_to_remove(now.0.json(), &self.names);
             ownership::change_kafka(cx, true, Some(&kafka), "change the Kafka cluster", take).await?;
             self.waiter.changed_now();
         }
-        // What the field referred to goes after it.
+        // What the field referred to is deleted after it.
         for object in component.objects(&component_input(cx, &crate::config::default_topic(), false)) {
             let collection = format!("/api/v1/namespaces/{}/configmaps", cx.namespace());
             let found = cx.kubectl.find(&format!("{collection}/{}", object.name())).await;
@@ -314,7 +314,7 @@ impl Task<Session> for Away {
     }
 
     async fn changed(&self, cx: &Session) {
-        // What the operator makes of the Kafka is followed; what is deleted is asked for.
+        // The Kafka resource is watched; whether the deleted objects still exist is requested.
         match self.plan.component.kind() {
             None => cx.changed_or_second().await,
             Some(_) => moment().await,
@@ -322,7 +322,8 @@ impl Task<Session> for Away {
     }
 }
 
-/// What `down` does with all of them: the resources that kstrim created, before the Kafka that they use.
+/// The task of `down` for all components: deletes the resources that kstrim created, before the Kafka cluster that
+/// they use.
 pub(crate) struct Components {
     orphans: Orphans,
 }
@@ -377,7 +378,7 @@ impl Task<Session> for Components {
     }
 }
 
-/// What kstrim made beside the Kafka, with its kind.
+/// The resources of components that kstrim created, with their kinds.
 async fn made(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     ownership::installation(cx).await?;
     let mine = format!("{MANAGED_BY}={KSTRIM},{}", of_cluster(cx));

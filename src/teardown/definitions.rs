@@ -1,5 +1,5 @@
-//! Strimzi's custom resource definitions. Deleting one deletes everything of its kind in the whole
-//! cluster, so they stay while anybody has something of them.
+//! Strimzi's CRDs. Deleting one deletes all objects of its kind in the whole Kubernetes cluster, so they are kept
+//! while there are any.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::object::text;
 
-/// How long definitions may take to go when nothing of their kinds is left; mostly a second.
+/// How long the deletion of CRDs without objects may take; usually a second.
 const GOES_WITHIN: Duration = Duration::from_secs(30);
 
-/// How often the API server is made to look again at a deletion that it put off.
+/// How often the API server is made to retry a deletion that it postponed.
 const NUDGE_EVERY: Duration = Duration::from_secs(2);
-/// An annotation whose only use is to change.
+/// An annotation that is changed only to trigger a retry.
 const LOOK_AGAIN: &str = "kstrim/look-again";
 
 /// The task.
@@ -43,7 +43,8 @@ impl Task<Session> for Definitions {
         if !used.is_empty() {
             return Ok(Doneness::Done(format!("kept, because they are in use: {}", few(&used))));
         }
-        // One that hangs may go after minutes (recording 13), or never: nobody has to wait for it here.
+        // A deletion that is stuck may be completed after minutes (recording 13), or never: this task does not wait
+        // for it.
         if self.deleted_at.get().is_some_and(|at| at.elapsed() > GOES_WITHIN)
             && let Some(failure) = self.cause(cx).await
         {
@@ -73,9 +74,9 @@ impl Task<Session> for Definitions {
 }
 
 impl Definitions {
-    /// Soon after a definition came the API server fails to end it ("storage is (re)initializing"), and tries
-    /// again after pauses that grow to minutes. Any change of the object makes it try at once, and then it
-    /// goes (seen on Kubernetes 1.34.4).
+    /// The API server fails to delete a CRD that was created shortly before ("storage is (re)initializing"), and
+    /// retries with delays that grow to minutes. Any change of the object makes it retry at once, and then it
+    /// succeeds (observed with Kubernetes 1.34.4).
     async fn nudge(&self, cx: &Session, ours: &[Value]) {
         let Some(deleted_at) = self.deleted_at.get() else { return };
         if self.nudged_at.get().is_some_and(|at| at.elapsed() < NUDGE_EVERY) {
@@ -86,7 +87,7 @@ impl Definitions {
             let message =
                 format!("the API server has postponed the deletion of {}; requesting it again", name(crd));
             cx.emit.progress(message, None);
-            // Another value each time. One that has gone meanwhile is what is wanted.
+            // A different value each time. If it no longer exists, that is the goal.
             let seconds = deleted_at.elapsed().as_secs().to_string();
             let patch = |_: &Value| Some(json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}}));
             let Ok(installation) = ownership::installation(cx).await else { return };
@@ -96,7 +97,7 @@ impl Definitions {
     }
 }
 
-/// Whether the API server gave up on a definition's deletion for now.
+/// Whether the API server postponed the deletion of a CRD.
 fn put_off(crd: &Value) -> bool {
     let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
     let failed = |c: &Value| c["type"] == "Terminating" && c["reason"] == "InstanceDeletionFailed";

@@ -1,6 +1,7 @@
-//! What `up -f` applied from the user's own manifests, and the topics and users that kstrim created for their Kafka clusters, but for
-//! the run's Kafka with its topics and users: those have tasks of their own. In the reverse order of creation, each step gone before the next begins: clients before the
-//! brokers that they use, topics and users while their operator still serves.
+//! Deletes what `up -f` applied from the user's own manifests, and the topics and users that kstrim created for their
+//! Kafka clusters. The run's Kafka cluster with its topics and users is deleted by separate tasks. The order is the
+//! reverse of creation, and each step waits until the objects of the previous one no longer exist: clients before the
+//! brokers that they use, topics and users while their operator is still running.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -28,7 +29,7 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// What was known about the installation when `down` started. With `keep_data`, claims stay.
+    /// `scope` is what was known about the installation when `down` started. With `keep_data`, claims are kept.
     pub(crate) fn new(scope: Rc<Scope>, keep_data: bool) -> Self {
         Self { scope, keep_data }
     }
@@ -56,8 +57,8 @@ async fn kept_clusters(cx: &Session) -> Result<BTreeSet<String>> {
     Ok(kept.map(name).collect())
 }
 
-/// Whether it is a topic or user of a Kafka cluster from files, or of one that no longer exists: a smoke test's topic, what
-/// `kstrim topic create` created.
+/// Whether it is a topic or user of a Kafka cluster from files, or of one that no longer exists: the topic of a smoke
+/// test, or what `kstrim topic create` created.
 fn is_dependent(item: &Item, kept: &BTreeSet<String>) -> bool {
     let cluster = text(&item.object, "/metadata/labels/strimzi.io~1cluster");
     matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser") && !cluster.is_empty() && !kept.contains(cluster)
@@ -117,7 +118,8 @@ impl Task<Session> for Files {
 }
 
 impl Files {
-    /// Make the topic operator leave the topics in Kafka when their resources are deleted: with them it would delete the data.
+    /// Make the topic operator keep the topics in Kafka when their resources are deleted: otherwise it would delete
+    /// the data.
     async fn release_topics(&self, cx: &Session) -> Result<()> {
         let installation = ownership::installation(cx).await?;
         for item in self.left(cx).await?.iter().filter(|item| item.kind == "KafkaTopic") {
@@ -134,7 +136,8 @@ impl Files {
         Ok(())
     }
 
-    /// Delete the claims of another Kafka cluster when its pods are gone. They were labelled before it was deleted.
+    /// Delete the claims of another Kafka cluster when its pods no longer exist. They were labelled before the
+    /// cluster was deleted.
     async fn volumes(&self, cx: &Session, cluster: &str) -> Result<()> {
         let installation = ownership::installation(cx).await?;
         let collection = super::volumes::collection(cx);

@@ -1,5 +1,5 @@
-//! What cannot go because a finalizer of somebody else holds it. Strimzi's own are served by its
-//! operators, or cleared; whoever set another must serve it, and a wait for that has an end.
+//! Objects whose deletion is blocked by a foreign finalizer. Strimzi's finalizers are handled by its operators, or
+//! removed; any other finalizer must be handled by whoever set it, and waiting for that has a limit.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::explain;
 use crate::failure::Result;
 use crate::kube::object::text;
 
-/// How long whoever set a finalizer gets to serve it.
+/// How long to wait until a foreign finalizer is handled.
 const SERVED_WITHIN: Duration = Duration::from_secs(15);
-/// Finalizers that Kubernetes itself serves.
+/// Finalizers that Kubernetes itself handles.
 const SERVED: [&str; 3] = ["kubernetes.io/pvc-protection", "foregroundDeletion", "orphan"];
 
-/// Refuse to wait on for an object that somebody else's finalizer has held for a while.
+/// Fails if a foreign finalizer has blocked the deletion of an object for too long.
 ///
 /// # Errors
-/// What holds it, as the limit of the wait would tell it later.
+/// What blocks it, the same failure as when the wait times out.
 pub(crate) fn refuse<'a>(
     cx: &Session,
     objects: impl IntoIterator<Item = (&'a str, &'a Value)>,
@@ -34,7 +34,7 @@ pub(crate) fn refuse<'a>(
     Ok(())
 }
 
-/// The finalizers of others that have held an object for too long.
+/// The foreign finalizers that have blocked the deletion of an object for too long.
 fn held(object: &Value, now: Timestamp) -> Option<Vec<&str>> {
     let deleted: Timestamp = text(object, "/metadata/deletionTimestamp").parse().ok()?;
     let patience = SignedDuration::try_from(SERVED_WITHIN).unwrap_or(SignedDuration::MAX);

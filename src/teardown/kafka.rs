@@ -1,4 +1,4 @@
-//! The Kafka, its node pools and its pods.
+//! The Kafka resource, its node pools and its pods.
 
 use std::rc::Rc;
 
@@ -57,7 +57,7 @@ impl Task<Session> for Kafka {
 
     async fn run(&self, cx: &Session) -> Result<()> {
         let resources = look(cx).await?.resources;
-        // With the data kept, the cluster's id is kept, too.
+        // If the data is kept, the cluster id is kept, too.
         let cluster_id = resources
             .iter()
             .map(|(_, object)| live::Kafka(&Object::new(object.clone())).cluster_id().to_owned())
@@ -89,11 +89,11 @@ impl Task<Session> for Kafka {
     }
 }
 
-/// What is there of the Kafka.
+/// What exists of the Kafka cluster.
 struct Found {
-    /// The Kafka if it is ours, and the pools that belong to it, with their kinds.
+    /// The Kafka resource, if it is ours, and its node pools, with their kinds.
     resources: Vec<(&'static str, Value)>,
-    /// The Kafka is somebody else's; then nothing else is looked at.
+    /// The Kafka resource is foreign; then nothing else is checked.
     foreign: bool,
 }
 
@@ -111,7 +111,7 @@ async fn look(cx: &Session) -> Result<Found> {
     Ok(Found { resources, foreign: false })
 }
 
-/// The labels of what the operator makes of the Kafka.
+/// The label selector for what the operator creates for the Kafka cluster.
 fn selector(cx: &Session) -> String {
     format!("{},strimzi.io/kind=Kafka", of_cluster(cx))
 }

@@ -1,4 +1,4 @@
-//! The namespace, last of all: only if kstrim created it and it contains nothing of anybody else's.
+//! The namespace, last: only if kstrim created it and it contains no foreign objects.
 
 use std::rc::Rc;
 
@@ -28,7 +28,7 @@ pub(crate) struct Namespace {
 enum Fate {
     /// It contains only the installation's objects, and kstrim created it.
     Delete,
-    /// It is kept. `in_use`: so is something of the installation, and with it the ConfigMap.
+    /// It is kept. `in_use`: an object of the installation is kept as well, and therefore the ConfigMap.
     Stay { why: String, in_use: bool },
 }
 

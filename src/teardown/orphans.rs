@@ -1,6 +1,6 @@
-//! What a deleted resource leaves when Kubernetes' garbage collector does not come by. The collector follows
-//! owners to their dependents, but stands still for minutes when definitions come and go: it first wants to
-//! know all kinds there are.
+//! What remains of a deleted resource when Kubernetes' garbage collector is late. The collector follows owners to
+//! their dependents, but it stops for minutes while CRDs are created and deleted, because it first has to discover
+//! all kinds.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,8 +14,8 @@ use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::failure::Result;
 
-/// How long the garbage collector gets; in an idle cluster it takes less than a second for each step from owner
-/// to dependent.
+/// How long to wait for the garbage collector; in an idle cluster it needs less than a second for each step from
+/// owner to dependent.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Owners of pods below a Strimzi resource, listed before the pods: their controllers would re-create the pods.
@@ -26,8 +26,8 @@ const KINDS: [&str; 4] = [
     "/api/v1/namespaces/{ns}/pods",
 ];
 
-/// The pods that are left behind, and what would re-create them. The rest does nothing by itself and is deleted with
-/// its namespace.
+/// The remaining pods, and what would re-create them. Other remaining objects do nothing and are deleted with their
+/// namespace.
 pub(crate) struct Orphans {
     scope: Rc<Scope>,
     since: Cell<Option<Instant>>,
@@ -47,8 +47,8 @@ impl Orphans {
         objects.into_iter().filter(mine).collect()
     }
 
-    /// Called while `pods`, whose resource is gone, are still there: delete them and their owners, all of which
-    /// have the labels `selector`, once the garbage collector had its time.
+    /// Called while `pods` exist although their resource no longer does: deletes them and their owners, all of which
+    /// have the labels `selector`, after the garbage collector had time to do it.
     pub(crate) async fn sweep(&self, cx: &Session, selector: &str, pods: &[Value]) -> Result<()> {
         let since = self.since.get().unwrap_or_else(Instant::now);
         self.since.set(Some(since));

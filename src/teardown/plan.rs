@@ -18,14 +18,14 @@ use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
 use crate::kube::kafka;
 
-/// How long the brokers may take to say how many topics they have.
+/// How long the brokers may take to respond with the number of topics.
 const ASK: Duration = Duration::from_secs(3);
 
 /// What exists before `down`.
 pub(crate) struct Plan {
-    /// What the tasks work from.
+    /// The input of the tasks.
     pub scope: Rc<Scope>,
-    /// The list for people and scripts.
+    /// The list for the prompt and for scripts.
     pub deletion: Deletion,
     /// Whether the Kafka's data is lost even if its volumes are kept, because it has none.
     pub ephemeral: bool,
@@ -39,7 +39,7 @@ impl Plan {
         self.deletion.objects.is_empty()
     }
 
-    /// The lines of the question: what holds data first, the rest by kind.
+    /// The lines of the prompt: first what contains data, then the rest by kind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let objects = &self.deletion.objects;
         let data = |kind: &str| matches!(kind, "Kafka" | "PersistentVolumeClaim" | "Namespace");
@@ -72,7 +72,7 @@ pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     let mut objects: Vec<DeletedObject> = Vec::new();
     let kept_kind = |item: &Item| keep_data && item.kind == "PersistentVolumeClaim";
     for item in &inventory.items {
-        // Pods, services and certificates are deleted with their owners: the volumes are what people look for.
+        // Pods, Services and certificates are deleted with their owners; users want to know about the volumes.
         let shown = match item.class {
             Class::Owned => true,
             Class::Dependent => item.kind == "PersistentVolumeClaim",
@@ -115,14 +115,14 @@ pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     Ok(Plan { scope: Rc::new(Scope { known: inventory.uids() }), deletion, ephemeral, claims_deleted })
 }
 
-/// Whether a Kafka or one of its pools keeps its data in the pods.
+/// Whether a Kafka cluster or one of its node pools stores its data in the pods.
 fn ephemeral(inventory: &Inventory) -> bool {
     let storages =
         inventory.of_class(Class::Owned).filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool"));
     storages.flat_map(|item| kafka::storages(&item.object)).any(|storage| storage["type"] == "ephemeral")
 }
 
-/// The Kafkas and node pools with a volume that Strimzi deletes with them.
+/// The Kafka resources and node pools with a volume that Strimzi deletes with them.
 fn claims_deleted(inventory: &Inventory) -> Vec<String> {
     let all = inventory.of_class(Class::Owned);
     all.filter(|i| matches!(i.kind.as_str(), "Kafka" | "KafkaNodePool") && deletes_claims(&i.object))
@@ -130,12 +130,12 @@ fn claims_deleted(inventory: &Inventory) -> Vec<String> {
         .collect()
 }
 
-/// Whether one of a resource's storages has `deleteClaim`, alone or as a volume of a `jbod`.
+/// Whether a storage of a resource has `deleteClaim`, alone or as a volume of type `jbod`.
 fn deletes_claims(object: &Value) -> bool {
     kafka::storages(object).any(|storage| storage["deleteClaim"] == true)
 }
 
-/// How many topics the brokers have, if they can be asked; without Kafka's own.
+/// The number of topics in Kafka without its internal ones, if the brokers respond.
 async fn topics(cx: &Session) -> Option<usize> {
     let asked = async {
         cx.synced(&brokers::KINDS).await;

@@ -1,5 +1,4 @@
-//! Topics, users, connectors and rebalances of the cluster: what Strimzi's operators guard with
-//! finalizers.
+//! Topics, users, connectors and rebalances of the cluster, for which Strimzi's operators set finalizers.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
@@ -11,7 +10,7 @@ use super::{ends, few, moment, name, of_cluster, strimzis, with_labels};
 use crate::cluster::change;
 use crate::cluster::finalizers;
 use crate::cluster::ownership::{self};
-use crate::cluster::remediation::without_strimzis;
+use crate::cluster::remediation::without_strimzi_finalizers;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
@@ -19,7 +18,7 @@ use crate::failure::{Failure, Result};
 /// Kinds with the label `strimzi.io/cluster`, by plural.
 const KINDS: [&str; 4] = ["kafkatopics", "kafkausers", "kafkaconnectors", "kafkarebalances"];
 
-/// How long the topic operator gets to serve its finalizers while it is there.
+/// How long to wait for a running topic operator to handle its finalizers.
 const SERVED_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The task.
@@ -54,7 +53,7 @@ impl Task<Session> for Resources {
                 )
             }));
         }
-        // After the operator is gone, or has not answered for a while, nobody serves its finalizers.
+        // If the operator no longer exists, or has not responded for a while, nobody handles its finalizers.
         if let Some(at) = self.deleted_at.get()
             && (at.elapsed() > SERVED_WITHIN || !operator_serves(cx).await?)
         {
@@ -94,8 +93,7 @@ impl Task<Session> for Resources {
 }
 
 impl Resources {
-    /// Take Strimzi's finalizers off what is being deleted: nobody else will. Finalizers of others
-    /// stay.
+    /// Remove Strimzi's finalizers from what is being deleted: nobody else will. Foreign finalizers are kept.
     async fn heal(&self, cx: &Session, found: &[(&'static str, Value)]) -> Result<()> {
         let installation = ownership::installation(cx).await?;
         for (kind, object) in found {
@@ -113,9 +111,9 @@ impl Resources {
             let name = name(object);
             let collection = format!("{}/{kind}", strimzis(cx));
             let Some(owned) = installation.owned(&collection, object) else { continue };
-            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzis);
+            let patched = change::patch(&cx.kubectl, &installation, &owned, without_strimzi_finalizers);
             match patched.await.map(drop) {
-                // Nobody is left to serve it, and that is as it should be.
+                // No operator is left to handle it, which is expected here.
                 Ok(()) if self.keep_data => {}
                 Ok(()) => {
                     cx.emit.warn(format!("no controller handled the finalizer of {name}, so it was removed"));
@@ -137,7 +135,7 @@ async fn live(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     Ok(all(cx).await?.into_iter().filter(|(_, object)| cx.owns(object)).collect())
 }
 
-/// The names of other people's resources of the cluster.
+/// The names of foreign resources of the cluster.
 async fn others(cx: &Session) -> Result<Vec<String>> {
     let theirs = all(cx).await?.into_iter().filter(|(_, object)| !cx.owns(object));
     Ok(theirs.map(|(kind, object)| format!("{kind}/{}", name(&object))).collect())
@@ -157,7 +155,7 @@ async fn all(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Whether the cluster's entity operator, which serves the finalizers, is up.
+/// Whether the cluster's entity operator, which handles the finalizers, is running.
 async fn operator_serves(cx: &Session) -> Result<bool> {
     let path =
         format!("/apis/apps/v1/namespaces/{}/deployments/{}-entity-operator", cx.namespace(), cx.cluster());

@@ -1,6 +1,5 @@
-//! The brokers' claims. Strimzi does not delete them, and a leftover one breaks the next cluster. Those of the
-//! installation were labelled with its id before their Kafka was deleted; any other belongs to somebody else and is
-//! kept.
+//! The brokers' claims. Strimzi does not delete them, and a remaining claim breaks the next cluster. Those of the
+//! installation were labelled with its id before their Kafka resource was deleted; any other is foreign and kept.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -48,7 +47,7 @@ impl Task<Session> for Volumes {
     }
 }
 
-/// The cluster's claims: the installation's, and those of others.
+/// The cluster's claims: the installation's, and foreign ones.
 async fn claims(cx: &Session) -> Result<(Vec<Value>, Vec<Value>)> {
     let installation = ownership::installation(cx).await?;
     let collection = collection(cx);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::cluster::rollout::rolling;
+use crate::cluster::rollout;
 use crate::cluster::wait::Waiter;
 use crate::engine::task::{Doneness, Task, Wait};
 use crate::explain::Scope;
@@ -71,7 +71,7 @@ pub(crate) async fn look(cx: &Context, waiter: &Waiter, by_release: bool) -> Res
     {
         return Ok(Doneness::Pending(why));
     }
-    Ok(match rolling(cx).await {
+    Ok(match rollout::progress(cx).await {
         Some(why) => Doneness::Pending(why),
         None => Doneness::Done(format!(
             "Strimzi {} is running Kafka {}",

@@ -82,7 +82,7 @@ impl Way<'_> {
             line.push(&cx, "ready", "Everything ready before the upgrade", 15, Settled::default());
             line.push(&cx, "topic", "Topic", 15, topic::Topic::default());
         }
-        line.prove(&cx);
+        line.run_test(&cx);
         let retires = |step: &Step| matches!(step.action, Action::Versions { .. });
         if !stops.is_empty() && !stops.iter().flat_map(|s| &s.steps).any(retires) {
             line.versions(&cx, Keep::Live);
@@ -158,7 +158,7 @@ impl Way<'_> {
                         line.push(&cx, "convert-v1", "Store everything as v1", 15, Convert);
                     }
                 }
-                line.prove(&cx);
+                line.run_test(&cx);
             }
         }
         if !stops.is_empty() {
@@ -223,7 +223,7 @@ impl Line {
     }
 
     /// A smoke test.
-    fn prove(&mut self, cx: &Rc<Context>) {
+    fn run_test(&mut self, cx: &Rc<Context>) {
         self.proofs += 1;
         let (id, title) = (format!("smoke-{}", self.proofs), format!("Smoke test {}", self.proofs));
         let proof =

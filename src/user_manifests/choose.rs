@@ -1,4 +1,4 @@
-//! Which Strimzi release fits what the documents request.
+//! Determines the Strimzi release that fits what the documents request.
 //!
 //! Each fact in a document (an apiVersion, a Kafka version, ZooKeeper, node pools) is a [`LocatedRequirement`] that some releases
 //! meet. A release that the user requested must meet all of them; otherwise it is kstrim's default if that does, or else the
@@ -14,7 +14,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{Minor, Version};
 
-/// What a document requests of the release.
+/// A requirement of the documents for the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// Serves a kind in an API version.
@@ -36,7 +36,7 @@ pub(crate) enum Requirement {
         /// Whether it has `spec.zookeeper`, which is ignored.
         zookeeper: bool,
     },
-    /// Sets the metadata version, and runs a Kafka that supports this one.
+    /// Sets the metadata version, and runs a Kafka version that supports it.
     Metadata(Minor),
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct LocatedRequirement {
     pub(crate) requirement: Requirement,
     /// Where.
     pub(crate) origin: Origin,
-    /// By what: `Kafka my-cluster: spec.kafka.version`.
+    /// The field: `Kafka my-cluster: spec.kafka.version`.
     pub(crate) by: String,
 }
 
@@ -106,7 +106,7 @@ impl LocatedRequirement {
     }
 }
 
-/// The choice.
+/// The chosen release.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chosen {
     /// The release.
@@ -175,7 +175,7 @@ fn unfit(release: &Release, requirements: &[LocatedRequirement], newest: Option<
     }
 }
 
-/// Most requirements in one message.
+/// Maximum number of requirements in one message.
 const LISTED: usize = 10;
 
 /// The smallest set of requirements that no release meets: one, two, or all.
@@ -242,7 +242,7 @@ fn nearest_kafka(version: &Version) -> Vec<(&'static Release, &'static Version)>
         .collect()
 }
 
-/// What the documents request, each once.
+/// The requirements of the documents, each once.
 ///
 /// # Errors
 /// An invalid version, or a metadata version that is newer than its Kafka version.

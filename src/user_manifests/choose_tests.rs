@@ -66,7 +66,7 @@ fn annotations_tell_how_metadata_is_kept() {
     let annotated = "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata:\n  name: c\n  annotations:\n    \
                      strimzi.io/kraft: enabled\n    strimzi.io/node-pools: enabled\nspec:\n  kafka: {version: 3.9.0}\n";
     assert_eq!(chosen(annotated).release.version.to_string(), "0.47.0");
-    // Without them the releases that need them would look for ZooKeeper.
+    // Without the annotations, releases that need them would expect ZooKeeper.
     let failure = refused(&kafka("v1beta2", "  kafka: {version: 3.9.0}\n"), None);
     assert_eq!(failure.causes.len(), 2, "{failure:?}");
     assert!(failure.causes[1].contains("without the annotations"), "{failure:?}");

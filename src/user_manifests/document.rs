@@ -4,18 +4,18 @@ use std::fmt;
 
 use crate::manifest::Object;
 
-/// Where something is written.
+/// The position of a value in the manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The file as the user specified it, `-` for standard input, or the directory of a kustomization.
     pub(crate) file: String,
-    /// The line, from 1. Of a kustomization it is the line in what `kubectl kustomize DIRECTORY` prints.
+    /// The line, from 1. For a kustomization, the line in the output of `kubectl kustomize DIRECTORY`.
     pub(crate) line: usize,
     /// Whether `kubectl kustomize` built it, so that the line is in no file.
     pub(crate) built: bool,
 }
 
-/// `kafka.yaml:12`, as compilers write it.
+/// `kafka.yaml:12`, in the form that compilers use.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.built, self.file.as_str()) {
@@ -46,7 +46,8 @@ impl Lines {
         self.fields.push((key, value));
     }
 
-    /// The lines of the value at a JSON pointer, or of the nearest enclosing value; the second item is true for the former.
+    /// The lines of the value at a JSON pointer, or of the nearest enclosing value; the second item is whether the
+    /// value itself was found.
     fn at(&self, pointer: &str) -> (&Lines, bool) {
         let mut at = self;
         for key in pointer.split('/').skip(1) {
@@ -64,7 +65,7 @@ impl Lines {
         self.line
     }
 
-    /// Those of the value at a JSON pointer, if it is written there.
+    /// The lines of the value at a JSON pointer, if it is written there.
     pub(super) fn of(&self, pointer: &str) -> Option<&Lines> {
         let (lines, exact) = self.at(pointer);
         exact.then_some(lines)
@@ -88,7 +89,7 @@ impl Document {
         self.lines.of(pointer).map(Lines::line)
     }
 
-    /// Where the field at a JSON pointer is, or the nearest field around it.
+    /// The origin of the field at a JSON pointer, or of the nearest field around it.
     pub(crate) fn at(&self, pointer: &str) -> Origin {
         let line = match pointer {
             "" => self.origin.line,
@@ -98,7 +99,7 @@ impl Document {
     }
 }
 
-/// A JSON pointer as people write a field's path: `spec.kafka.listeners[0].port`.
+/// A JSON pointer in the usual form of a field's path: `spec.kafka.listeners[0].port`.
 pub(crate) fn dotted(pointer: &str) -> String {
     let mut text = String::new();
     for key in pointer.split('/').skip(1) {

@@ -1,16 +1,16 @@
 //! Directories with a kustomization, built by `kubectl kustomize`.
 //!
 //! kustomize can clone repositories, download files, render charts and start programs. So every kustomization that is
-//! reached from the directory is read before kubectl is started, and only what is known to be files is passed on: a
-//! field that is not in [`FIELDS`] is refused, and so is a path that kustomize could take for an address. kustomize
-//! recognizes addresses by a scheme, a user (`git@`), `github.com`, a port or a query; a path of this kind is refused
-//! even if a file has that name, because kustomize prefers the address.
+//! reached from the directory is read before kubectl is started, and only fields that are known to contain local
+//! files are passed on: a field that is not in [`FIELDS`] is refused, and so is a path that kustomize could interpret
+//! as a URL. kustomize recognizes URLs by a scheme, a user (`git@`), `github.com`, a port or a query; such a path is
+//! refused even if there is a file with that name, because to kustomize it is a URL.
 //!
-//! The check must see what kustomize sees. kustomize reads YAML 1.1, where more characters than here end a line (and so a
-//! comment), and finds fields whatever the case of their letters. So those characters are refused, and so are fields
+//! The check must read the same as kustomize. kustomize reads YAML 1.1, in which more characters end a line (and so a
+//! comment) than here, and it ignores the case of field names. So those characters are refused, and so are fields
 //! that are not written exactly as documented.
 //!
-//! Where files may be is kustomize's own rule: files in the directory of their kustomization, other kustomizations
+//! Files may be where kustomize allows them: in the directory of their kustomization; other kustomizations may be
 //! anywhere (`../base`).
 
 use std::fs;
@@ -25,17 +25,17 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 
-/// The names of the file, in the order in which kustomize looks for them.
+/// The names of the file, in the order in which kustomize tries them.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-/// Most kustomizations of one build.
+/// Maximum number of kustomizations in one build.
 const MOST: usize = 100;
-/// Most bytes of a kustomization: 1 MiB.
+/// Maximum size of a kustomization: 1 MiB.
 const SIZE_LIMIT: u64 = 1 << 20;
 
-/// What a field holds.
+/// What a field contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    /// Nothing that names a file.
+    /// Nothing that refers to a file.
     Settings,
     /// Paths of files or of directories with a kustomization.
     Resources,
@@ -45,9 +45,9 @@ enum Holds {
     Files,
     /// Paths of files, or patches as text.
     FilesOrText,
-    /// Mappings of which this field is the path of a file.
+    /// Mappings in which this field is the path of a file.
     PathIn,
-    /// A mapping of which `path` is the path of a file.
+    /// A mapping in which `path` is the path of a file.
     Path,
     /// Generators of ConfigMaps and Secrets, with `files`, `envs` and `env`.
     Generators,
@@ -84,7 +84,7 @@ const FIELDS: [(&str, Holds); 27] = [
     ("secretGenerator", Holds::Generators),
 ];
 
-/// The fields of what a sequence contains, where a field may be a path.
+/// The fields of the items of a sequence that may contain paths.
 fn known_in(holds: Holds) -> &'static [&'static str] {
     match holds {
         Holds::PathIn => &["path", "patch", "target", "options", "source", "targets"],
@@ -95,7 +95,7 @@ fn known_in(holds: Holds) -> &'static [&'static str] {
     }
 }
 
-/// The kustomization's file in a directory.
+/// The path of the kustomization's file in a directory.
 pub(super) fn file_in(directory: &Path) -> Option<PathBuf> {
     NAMES.iter().map(|name| directory.join(name)).find(|file| file.is_file())
 }
@@ -123,14 +123,14 @@ pub(super) async fn build(directory: &Path, kubectl: &Kubectl) -> Result<Vec<u8>
     ))
 }
 
-/// Whether the kustomization and all that it uses are files.
+/// Check that the kustomization and everything that it uses are local files.
 pub(super) fn check(directory: &Path) -> Result<()> {
     let mut checked = Checked { roots: Vec::new(), count: 0 };
     checked.directory(directory)
 }
 
 struct Checked {
-    /// The directories on the way here.
+    /// The directories from the first kustomization to this one.
     roots: Vec<PathBuf>,
     count: usize,
 }
@@ -189,7 +189,7 @@ impl Place<'_> {
     }
 }
 
-/// Whether kustomize could take a path for the address of a file or repository.
+/// Whether kustomize could interpret a path as the URL of a file or repository.
 fn is_address(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     path.contains([':', '@', '?'])
@@ -297,7 +297,7 @@ impl Checked {
                 }
                 Holds::Resources | Holds::Directories => {
                     let path = place.local(&pointer, item)?;
-                    // As the user wrote it, for messages.
+                    // The path as the user wrote it, for messages.
                     let below = directory.join(path);
                     match below.is_dir() {
                         true => self.directory(&below)?,

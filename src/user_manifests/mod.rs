@@ -1,4 +1,4 @@
-//! The manifests of `up -f`: what users keep in files of their own.
+//! The manifests of `up -f`: the user's own files.
 //!
 //! ```text
 //! files, directories ──read──┐
@@ -8,11 +8,11 @@
 //!                                                                                          --fit
 //! ```
 //!
-//! Every step is a pure function of documents and what is passed in, except reading. Each reports all that it finds, with
-//! file, line and field ([`problem::Problem`]), before anything in a cluster is changed. The order of the steps matters: the
-//! definitions to check against are known only when the release is chosen, and references are worth checking only where the
-//! fields have the right types. `fit` changes the documents, so the checks of references come before it *or* after it:
-//! replication above the number of brokers is an error without `--fit`, and `--fit` lowers it.
+//! Every step except reading is a pure function of documents and arguments. Each reports all problems, with file,
+//! line and field ([`problem::Problem`]), before anything in a cluster is changed. The order of the steps matters:
+//! the definitions to validate against depend on the chosen release, and references can be checked only if fields
+//! have the right types. `fit` changes the documents, so references are checked before it *or* after it: a
+//! replication factor above the number of brokers is an error without `--fit`, and `--fit` lowers it.
 //!
 //! - [`read`]: sources to [`Document`]s; [`parse`] is the YAML reader, [`kustomize`] keeps kustomize from the network.
 //! - [`scope`]: what may be applied at all, and in which namespace.
@@ -54,7 +54,7 @@ mod test_support;
 use document::Document;
 use references::cluster_of;
 
-/// The documents of all sources, with what commands ask of them.
+/// The documents of all sources, with queries for commands.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct UserManifests {
     /// In the order in which they were read.
@@ -62,7 +62,7 @@ pub(crate) struct UserManifests {
 }
 
 impl UserManifests {
-    /// The documents of a kind, of any API group that Strimzi or Kubernetes has.
+    /// The documents of a kind, of any API group.
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Document> {
         self.documents.iter().filter(move |document| document.object.kind() == kind)
     }

@@ -31,8 +31,8 @@ fn it_tells_what_belongs_to_a_cluster() {
     assert_eq!(all.pools("audit").len(), 0);
 }
 
-/// Manifests as real projects have them: the text of each in `tests/fixtures/projects`, without those that kubectl builds.
-/// `tests/supply` checks them by Strimzi's definitions, `tests/e2e` on a cluster.
+/// Manifests of real projects: the text of each in `tests/fixtures/projects`, without those that kubectl builds.
+/// `tests/supply` validates them with Strimzi's definitions, `tests/e2e` applies them to a cluster.
 fn projects() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/projects");
     let text = |path: &Path| match path.is_dir() {
@@ -71,14 +71,15 @@ fn real_projects_are_consistent_and_fit_a_laptop() {
             registries: Vec::new(),
         };
         let (fitted, _) = fit::fit(&documents, &limits).unwrap_or_else(|failure| panic!("{failure:?}"));
-        // What fits a laptop is as consistent as before.
+        // Changed manifests are as consistent as before.
         assert_eq!(check(&fitted), [], "{name}");
         assert_eq!(fit::fit(&fitted, &limits).expect("it fits").1, [], "{name}");
     }
 }
 
 proptest! {
-    /// Any content of any kind is checked, ordered, and tells a release or why there is none.
+    /// Documents of any kind and content can be checked and ordered, and result in a release or a reason why there is
+    /// none.
     #[test]
     fn nothing_panics(documents in manifests(), old in any::<bool>()) {
         let release = release(if old { "0.45.2" } else { "1.2.0" });

@@ -1,8 +1,8 @@
 //! ConfigMaps, Secrets and claims that objects refer to by name.
 //!
-//! Strimzi's resources and Kubernetes' pods use the same few forms in many places: a field's own name says what it
-//! refers to. So the forms are looked for everywhere in an object, not at a list of places, except in settings that are
-//! passed on as they are (`config`).
+//! Strimzi's resources and Kubernetes' pods use the same few forms of references in many places, in which a field's
+//! name implies the kind. So references are searched for in the whole object, not in a list of places, except in
+//! settings that are passed on unchanged (`config`).
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Reference<'a> {
     pub(super) name: &'a str,
     /// The key in it, if one is named.
     pub(super) key: Option<&'a str>,
-    /// Where the reference is.
+    /// The JSON pointer of the reference.
     pub(super) pointer: String,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Reference<'a> {
 const WORKLOADS: [&str; 7] =
     ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"];
 
-/// All references of an object that must exist before it works.
+/// All references of an object to objects that must exist before it works.
 pub(super) fn references(object: &Object) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
     let workload = WORKLOADS.contains(&object.kind()) && matches!(object.group(), "" | "apps" | "batch");
@@ -54,7 +54,7 @@ fn walk<'a>(value: &'a Value, pointer: &str, key: &str, found: &mut Vec<Referenc
                 found.push(reference);
             }
             for (name, value) in fields {
-                // The settings of Kafka, Connect and connectors are Kafka's own words.
+                // The settings of Kafka, Connect and connectors are not Kubernetes' fields.
                 let passed_on = matches!(name.as_str(), "config" | "labels" | "annotations" | "matchLabels");
                 if !passed_on {
                     walk(value, &below(pointer, name), name, found);
@@ -74,7 +74,7 @@ fn reference<'a>(value: &'a Value, pointer: &str, key: &str) -> Option<Reference
         "secretKeyRef" | "secretRef" | "imagePullSecrets" => ("Secret", "name"),
         "persistentVolumeClaim" if value.get("claimName").is_some() => ("PersistentVolumeClaim", "claimName"),
         _ if value.get("secretName").is_some() => ("Secret", "secretName"),
-        // A projected volume's source.
+        // A source of a projected volume.
         "secret" => ("Secret", "name"),
         _ => return None,
     };
@@ -95,7 +95,7 @@ impl<'a> Named<'a> {
         let plain = documents.iter().filter(|document| document.object.group().is_empty());
         let by_name =
             plain.map(|document| ((document.object.kind(), document.object.name()), document)).collect();
-        // In each namespace there is the API server's certificate.
+        // Kubernetes creates this ConfigMap with the API server's certificate in every namespace.
         let mut produced = vec![("ConfigMap", "kube-root-ca.crt")];
         for object in documents.iter().map(|document| &document.object) {
             let text = |pointer: &str| object.get(pointer).and_then(Value::as_str);
@@ -113,17 +113,17 @@ impl<'a> Named<'a> {
         Self { by_name, produced }
     }
 
-    /// The document of an object.
+    /// The document with an object.
     pub(super) fn find(&self, kind: &str, name: &str) -> Option<&'a Document> {
         self.by_name.get(&(kind, name)).copied()
     }
 
-    /// Whether a controller creates it from a document.
+    /// Whether a controller creates an object because of a document.
     pub(super) fn is_produced(&self, kind: &str, name: &str) -> bool {
         self.produced.contains(&(kind, name))
     }
 
-    /// The names of a kind.
+    /// The names of the objects of a kind.
     pub(super) fn names(&self, kind: &str) -> impl Iterator<Item = &'a str> {
         let kind = kind.to_owned();
         self.by_name.keys().filter(move |(of, _)| *of == kind).map(|(_, name)| *name)

@@ -1,8 +1,9 @@
-//! The order in which documents are applied, and when each is ready.
+//! The order in which documents are applied, and when an object is ready.
 //!
-//! The phases follow from dependencies: a Kafka's pods mount ConfigMaps and Secrets, the topic and user operators run
-//! only when the brokers do, Connect needs its user's Secret and its topics, connectors need Connect. Within a phase the
-//! order is that of the files. [`state`] is a pure function of a live object, so that `up`, `status` and tests share it.
+//! The phases follow from dependencies: a Kafka cluster's pods mount ConfigMaps and Secrets, the topic and user
+//! operators work only when the brokers are running, Connect needs its user's Secret and its topics, connectors need
+//! Connect. Within a phase the order is that of the files. [`state`] is a pure function of a live object, used by
+//! `up`, `status` and tests.
 
 use serde_json::Value;
 
@@ -10,12 +11,13 @@ use super::document::Document;
 use crate::kube::object::{Object as Live, text};
 use crate::manifest::Object;
 
-/// A phase. Which phases wait for which is up to the tasks (`quickstart/user_objects.rs`).
+/// A phase. The tasks determine which phases wait for which (`quickstart/user_objects.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Phase {
     /// What others refer to: ConfigMaps, Secrets, ServiceAccounts, RBAC, claims, policies, Services.
     Foundations,
-    /// Kafka clusters with their node pools: a Kafka is not reconciled before its pools exist, so pools come first.
+    /// Kafka clusters with their node pools: a Kafka resource is not reconciled before its node pools exist, so they
+    /// come first.
     Clusters,
     /// Users, then topics.
     UsersAndTopics,
@@ -54,11 +56,11 @@ pub(crate) enum Readiness {
     Complete,
     /// A Pod: it is ready, or has succeeded.
     Pod,
-    /// A claim: it is bound, or waits for its first pod.
+    /// A claim: it is bound, or is waiting for its first pod.
     Bound,
 }
 
-/// A row of the table: kind, API group, place within the phases, readiness.
+/// A row of the table: kind, API group, order within the phase, readiness.
 type Row = (&'static str, &'static str, Phase, u8, Readiness);
 
 const STRIMZI: &str = "kafka.strimzi.io";
@@ -159,7 +161,7 @@ pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
         return State::Waiting("being deleted".to_owned());
     }
     let json = live.json();
-    // It is deliberately not reconciled.
+    // It is not reconciled on purpose.
     let unmanaged = object.kind() == "KafkaTopic" && live.annotation("strimzi.io/managed") == Some("false");
     if unmanaged || object.get("/spec/paused") == Some(&Value::Bool(true)) {
         return State::Ready;
@@ -176,7 +178,7 @@ pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
         Readiness::Bound => match text(json, "/status/phase") {
             "Bound" => State::Ready,
             "Lost" => State::Failed("its volume no longer exists".to_owned()),
-            // The default storage classes of local clusters may bind only with the first pod.
+            // The default storage classes of local clusters may bind a claim only when a pod uses it.
             "Pending" => State::Ready,
             _ => State::Waiting("waiting for its volume".to_owned()),
         },
@@ -191,8 +193,8 @@ fn said(reason: &str, message: &str) -> String {
     }
 }
 
-/// Strimzi's resources say `Ready=True`, or `NotReady=True` with the reason (topics of the unidirectional topic operator
-/// `Ready=False`); the status of another generation is ignored.
+/// Strimzi's resources have `Ready=True`, or `NotReady=True` with the reason (topics of the unidirectional topic
+/// operator have `Ready=False`); the status of another generation is ignored.
 fn by_condition(object: &Live, kind: &str, strimzi: bool) -> State {
     if !object.has_status() {
         return State::Waiting("waiting for its operator".to_owned());
@@ -217,7 +219,8 @@ fn by_condition(object: &Live, kind: &str, strimzi: bool) -> State {
     }
 }
 
-/// A rebalance has one condition for its state. Without automatic approval it is done when the proposal is ready.
+/// A rebalance has one condition for each of its states. Without automatic approval it is done when the proposal is
+/// ready.
 fn rebalance(object: &Live, approval: &str) -> State {
     if !object.observed() {
         return State::Waiting("its operator has not reconciled the change yet".to_owned());
@@ -234,7 +237,7 @@ fn rebalance(object: &Live, approval: &str) -> State {
     }
 }
 
-/// As `kubectl rollout status` decides.
+/// Decides as `kubectl rollout status`.
 fn available(live: &Value, object: &Live, kind: &str) -> State {
     let number = |pointer: &str| live.pointer(pointer).and_then(Value::as_u64);
     let status = |field: &str| number(&format!("/status/{field}")).unwrap_or(0);

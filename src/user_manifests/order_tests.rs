@@ -63,7 +63,7 @@ fn strimzis_resources_say_it_in_conditions() {
     let waiting = |state: &State| matches!(state, State::Waiting(_));
     for kind in ["Kafka", "KafkaUser", "KafkaTopic", "KafkaConnect", "KafkaConnector", "KafkaBridge"] {
         assert_eq!(strimzi(kind, 2, 2, &[condition("Ready", "True", "")]), State::Ready, "{kind}");
-        // Of the generation before the change.
+        // A status of the generation before the change.
         assert!(waiting(&strimzi(kind, 2, 1, &[condition("Ready", "True", "")])), "{kind}");
         assert!(
             waiting(&strimzi(kind, 2, 1, &[condition("NotReady", "True", "InvalidResourceException")])),
@@ -158,7 +158,7 @@ fn each_kind_has_one_row() {
 }
 
 proptest! {
-    /// A live object may say anything.
+    /// A live object may have any content.
     #[test]
     fn no_status_panics(kind in prop::sample::select(TABLE.iter().map(|row| (row.1, row.0)).collect::<Vec<_>>()), status in "[a-zA-Z0-9\\[\\]{}:, \"]{0,60}") {
         let status = super::super::parse::parse(&status, 1).ok().and_then(|mut all| all.pop()).map(|p| p.value);

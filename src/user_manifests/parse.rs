@@ -1,8 +1,9 @@
-//! YAML text to documents, with the line of every field.
+//! Reads YAML text into documents, with the line of every field.
 //!
-//! The values are what kubectl reads: words without quotes by YAML 1.1 as Go reads it ([`crate::manifest::plain`]),
-//! merge keys (`<<`) merged, and what kubectl refuses refused: duplicate keys, unknown tags, numbers that are not
-//! finite. The parser only delivers events, so an alias costs nothing until it is copied here, within a limit.
+//! The values are those that kubectl reads: words without quotes follow YAML 1.1 as in Go
+//! ([`crate::manifest::plain`]), merge keys (`<<`) are merged, and what kubectl rejects is rejected: duplicate keys,
+//! unknown tags, numbers that are not finite. The parser only delivers events, so an alias costs nothing until it is
+//! copied here, within a limit.
 
 use std::collections::HashMap;
 
@@ -13,9 +14,9 @@ use super::document::Lines;
 use crate::manifest::load::{OPEN_BRACKETS, too_deep};
 use crate::manifest::plain::by_kubectl;
 
-/// Most levels of nesting, as in Go's decoder and in [`crate::manifest::load`].
+/// Maximum nesting, as in Go's decoder and in [`crate::manifest::load`].
 const DEPTH: usize = 128;
-/// What one text may grow to when its aliases are followed, in bytes of scalars plus [`NODE_COST`] a value.
+/// Maximum size of a text after aliases are expanded, in bytes of scalars plus [`NODE_COST`] per value.
 const GROWTH: usize = 64 << 20;
 const NODE_COST: usize = 32;
 
@@ -24,7 +25,7 @@ const NODE_COST: usize = 32;
 pub(super) struct Parsed {
     /// Its content; null if it has none.
     pub(super) value: Value,
-    /// Where its fields are.
+    /// The lines of its fields.
     pub(super) lines: Lines,
 }
 
@@ -175,7 +176,7 @@ impl Builder {
         };
         match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
             (true, "str") => Ok(text.into()),
-            // The non-specific tag: text, whatever it looks like.
+            // The non-specific tag: a string, whatever its content.
             (false, "") if tag.handle == "!" => Ok(text.into()),
             _ => Err(self.wrong(format!("the tag {tag} is not supported"))),
         }
@@ -207,7 +208,7 @@ impl Builder {
         let value = match content {
             Content::Sequence(items) => Value::Array(items),
             Content::Mapping { mut map, merged, .. } => {
-                // What is written itself counts before what is merged; of two merged mappings the first.
+                // Keys of the mapping itself take precedence over merged ones; of two merged mappings the first.
                 for (key, value) in merged.into_iter().flatten() {
                     map.entry(key).or_insert(value);
                 }
@@ -278,7 +279,7 @@ impl Builder {
     }
 }
 
-/// The name of a merge key without quotes, which no text of a document has: NUL is not allowed in YAML.
+/// The name of a merge key without quotes, which cannot occur in a document: NUL is not allowed in YAML.
 const MERGE: &str = "\0<<";
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn fault(text: &str) -> Fault {
     }
 }
 
-/// What kubectl makes of words is held against kubectl in `manifest/plain.rs`.
+/// `manifest/plain.rs` compares words with the values that kubectl reads.
 #[test]
 fn words_are_read_as_kubectl_reads_them() {
     let text = "a: yes\nb: \"yes\"\nc: 0644\nd: '0644'\ne: 1_000\nf: 12:30\ng: 1.5\nh: ~\ni: Null\nj: no\n\
@@ -120,7 +120,7 @@ proptest! {
         let _ = parse(&text, 10);
     }
 
-    /// The other reader of this crate, by another parser, reads the same.
+    /// The other reader of this crate, which uses another parser, reads the same.
     #[test]
     fn it_reads_what_the_install_manifests_reader_reads(value in values()) {
         let text = serde_yaml::to_string(&value).expect("JSON is YAML");

@@ -3,7 +3,7 @@
 use super::document::{Document, Origin, dotted};
 use crate::failure::{Failure, Id, Kind};
 
-/// The maximum number of problems that are listed; the number of the others follows.
+/// The maximum number of problems that are listed, followed by the number of the others.
 pub(crate) const LISTED: usize = 30;
 
 /// One thing that is wrong.
@@ -11,7 +11,7 @@ pub(crate) const LISTED: usize = 30;
 pub(crate) struct Problem {
     /// The error id.
     pub(crate) id: Id,
-    /// Where.
+    /// The position.
     pub(crate) origin: Origin,
     /// The JSON pointer of the field, empty for the object as a whole.
     pub(crate) pointer: String,
@@ -22,7 +22,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// Of the field at a JSON pointer. `what` follows the field's path: `has no value`.
+    /// The problem of the field at a JSON pointer. `what` follows the field's path: `has no value`.
     pub(super) fn field(id: Id, document: &Document, pointer: &str, what: impl std::fmt::Display) -> Self {
         let object = &document.object;
         let message = match pointer {

@@ -1,8 +1,8 @@
-//! From what the user specified to documents: files, directories, kustomizations, standard input.
+//! Reads files, directories, kustomizations and standard input into documents.
 //!
-//! A directory is read as `kubectl apply -f DIRECTORY` reads it: its files `*.yaml`, `*.yml` and `*.json` in the order
-//! of their names, without subdirectories. A directory with a kustomization is built instead
-//! ([`super::kustomize`]), since its files are only parts. All limits are for all sources together.
+//! A directory is read as by `kubectl apply -f DIRECTORY`: its files `*.yaml`, `*.yml` and `*.json` in the order of
+//! their names, without subdirectories. A directory with a kustomization is built instead ([`super::kustomize`]),
+//! because its files are only parts. All limits apply to all sources together.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,9 +23,9 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::manifest::Object;
 
-/// Most bytes of all sources: 16 MiB.
+/// Maximum size of all sources: 16 MiB.
 pub(crate) const SIZE_LIMIT: u64 = 16 << 20;
-/// Most documents of all sources, the items of Lists included.
+/// Maximum number of documents of all sources, including the items of Lists.
 pub(crate) const DOCUMENT_LIMIT: usize = 5000;
 
 /// A value of `-f`.
@@ -43,10 +43,10 @@ impl From<&str> for Source {
     }
 }
 
-/// Read everything. The order is that of the sources, then of the files, then of the documents.
+/// Read all sources. The order is that of the sources, then of the files, then of the documents.
 ///
 /// # Errors
-/// `KS-FILE-*`; problems of documents are all reported, a file that is not YAML at once.
+/// `KS-FILE-*`; problems of documents are all reported, a file that is not YAML immediately.
 pub(crate) async fn read(
     sources: &[Source],
     kubectl: &Kubectl,
@@ -73,7 +73,7 @@ pub(crate) async fn read(
     reader.finish()
 }
 
-/// The documents of a text that is there already.
+/// The documents of a text.
 pub(crate) fn from_text(file: &str, text: &str) -> Result<Vec<Document>> {
     let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
     reader.bytes(file, text.as_bytes(), false)?;
@@ -174,7 +174,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A document; a List is taken apart.
+    /// Add a document, or the items of a List.
     fn document(&mut self, value: Value, lines: Lines, origin: &dyn Fn(usize) -> Origin) -> Result<()> {
         let at = origin(lines.line().max(1));
         if value.is_null() {
@@ -242,7 +242,7 @@ fn is_list(value: &Value) -> bool {
 /// The text of a file, without a byte order mark at its beginning.
 fn text(bytes: &[u8]) -> std::result::Result<&str, Fault> {
     let fault = |line, why: &str| Fault { line, why: why.to_owned(), too_large: false };
-    // Without the mark every second byte of mostly ASCII is zero, which UTF-8 allows and YAML does not.
+    // Without the mark, every second byte of mostly ASCII text is zero, which UTF-8 allows and YAML does not.
     let zeros = bytes.iter().take(64).filter(|byte| **byte == 0).count();
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) || zeros > 2 {
         return Err(fault(1, UTF16));
@@ -293,7 +293,8 @@ fn manifests_in(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A template action of a Helm chart. Prometheus' templates (`{{ $labels.pod }}`) are quoted, in valid YAML.
+/// A template action of a Helm chart. Prometheus' templates (`{{ $labels.pod }}`) are in quotes, so they are valid
+/// YAML.
 static ACTION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"\{\{-?\s*(/\*|\$|\.|\(|(if|else|end|range|with|define|template|include|block|toYaml|tpl|default|required|quote|printf)\b)",
@@ -301,19 +302,19 @@ static ACTION: LazyLock<Regex> = LazyLock::new(|| {
     .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
 });
 
-/// The objects of which only charts speak.
+/// Objects that occur only in charts.
 static CHART: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\{\{[^}]*\.(Values|Release|Chart|Capabilities)\b")
         .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
 });
 
-/// The first line with a template action, in a text that is not YAML.
+/// The first line with a template action in a text that is not YAML.
 fn template_line(text: &str) -> Option<usize> {
     text.lines().position(|line| ACTION.is_match(line)).map(|at| at + 1)
 }
 
-/// The line of a value that only a chart has, in a text that happens to be YAML. What a ConfigMap or Secret contains may
-/// be a template of anything.
+/// The line of a value that occurs only in charts, in a text that happens to be YAML. The values of a ConfigMap or
+/// Secret may contain templates of any kind.
 fn template_in(value: &Value, lines: &Lines) -> Option<usize> {
     fn walk(value: &Value, lines: &Lines, pointer: &str) -> Option<usize> {
         match value {
@@ -350,7 +351,7 @@ fn template(origin: &Origin) -> Box<Failure> {
     )
 }
 
-/// The entries of a Secret that are not base64, as the API server reads it: line breaks are allowed.
+/// The entries of a Secret that are not base64 to the API server, which allows line breaks.
 fn secret(document: &Document) -> Vec<Problem> {
     let object = &document.object;
     if object.kind() != "Secret" || object.api_version() != "v1" {

@@ -210,7 +210,7 @@ fn a_kustomization_is_built_by_kubectl() {
     assert_eq!(failure.causes, ["error: a patch matches nothing"]);
 }
 
-/// Secrets' data is as the API server reads it.
+/// The data of Secrets is read as by the API server.
 #[test]
 fn base64_may_have_line_breaks() {
     let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: |\n    aGVs\n    bG8=\n  b: \"\"\n  c:\n\

@@ -1,7 +1,7 @@
-//! References between the documents, and to what the namespace already has.
+//! Checks references between the documents, and to existing objects of the namespace.
 //!
-//! Strimzi's operators ignore a topic without a label, and wait indefinitely for a Secret that does not exist, without an
-//! error. Here such mistakes are reported before anything is applied.
+//! Strimzi's operators ignore a topic without a label, and wait indefinitely for a Secret that does not exist,
+//! without an error. Such mistakes are reported before anything is applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::manifest::render::CLUSTER_LABEL;
 /// The approximate maximum number of problems that are collected.
 const MOST: usize = 200;
 
-/// What the namespace has, or will have in addition to the documents.
+/// Objects that the namespace has, or will have, in addition to the documents.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Existing {
     /// Kafka clusters, such as that of the preset.
@@ -30,18 +30,18 @@ pub(crate) struct Existing {
 }
 
 impl Existing {
-    /// Whether there is an object.
+    /// Whether an object exists.
     fn has(&self, kind: &str, name: &str) -> bool {
         self.objects.contains(&(kind.to_owned(), name.to_owned()))
     }
 }
 
-/// What others need to know of a Kafka cluster.
+/// The properties of a Kafka cluster that other objects depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Cluster {
     /// Its name.
     pub(crate) name: String,
-    /// How many brokers it has, if that is known.
+    /// The number of brokers, if it is known.
     pub(crate) brokers: Option<u64>,
     /// The types of authentication of its listeners.
     pub(crate) authentication: BTreeSet<String>,
@@ -53,12 +53,12 @@ pub(crate) struct Cluster {
     pub(crate) user_operator: bool,
     /// Whether it has Cruise Control.
     pub(crate) cruise_control: bool,
-    /// What the names of the users' Secrets begin with.
+    /// The prefix of the names of the users' Secrets.
     pub(crate) secret_prefix: String,
 }
 
 impl Cluster {
-    /// From a Kafka resource and its node pools.
+    /// The properties according to a Kafka resource and its node pools.
     pub(crate) fn of(kafka: &Object, pools: &[&Object]) -> Self {
         let get = |pointer: &str| kafka.get(pointer).filter(|value| !value.is_null());
         let authentication = listeners(kafka).iter().filter_map(|listener| {
@@ -110,7 +110,7 @@ fn label_pointer() -> String {
     below("/metadata/labels", CLUSTER_LABEL)
 }
 
-/// All contradictions, in the order of the documents.
+/// All inconsistencies, in the order of the documents.
 pub(crate) fn check(
     documents: &[Document],
     existing: &Existing,
@@ -175,7 +175,7 @@ impl<'a> Set<'a> {
         self.objects(document, problems);
     }
 
-    /// The Kafka that a label names.
+    /// The Kafka cluster in a document's label.
     fn cluster(&self, document: &Document, problems: &mut Vec<Problem>) -> Option<&Cluster> {
         let name = label(document, "Kafka", problems)?;
         let found = self.clusters.get(name);
@@ -297,7 +297,7 @@ impl<'a> Set<'a> {
             Some("tls" | "tls-external") => Some("tls"),
             other => other,
         };
-        // What a custom listener accepts is not known.
+        // It is not known what a custom listener accepts.
         if let Some(needed) =
             needed.filter(|n| !cluster.authentication.iter().any(|a| a == n || a == "custom"))
         {
@@ -340,7 +340,7 @@ impl<'a> Set<'a> {
         }
     }
 
-    /// Clients of a Kafka cluster, which they name by its bootstrap Service.
+    /// Clients of a Kafka cluster, which refer to it by its bootstrap Service.
     fn client(&self, document: &Document, problems: &mut Vec<Problem>) {
         let mut servers =
             vec!["/spec/bootstrapServers".to_owned(), "/spec/target/bootstrapServers".to_owned()];
@@ -430,7 +430,7 @@ impl<'a> Set<'a> {
     }
 }
 
-/// The name in the label that an operator looks for.
+/// The label that an operator selects by.
 fn label<'d>(document: &'d Document, kind: &str, problems: &mut Vec<Problem>) -> Option<&'d str> {
     let name = cluster_of(&document.object);
     if name.is_none() {
@@ -457,7 +457,7 @@ fn no_such<'n>(
     });
 }
 
-/// A number of replicas that must not exceed the number of brokers.
+/// Check that a number of replicas is not greater than the number of brokers.
 fn within(document: &Document, pointer: &str, brokers: u64, cluster: &str, problems: &mut Vec<Problem>) {
     let value = document.object.get(pointer);
     let number = value.and_then(|v| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok()));
@@ -471,7 +471,8 @@ fn count(number: u64, of: &str) -> String {
     if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
-/// The Kafka in this namespace whose bootstrap Service these servers name: `my-cluster-kafka-bootstrap:9092`.
+/// The Kafka cluster in this namespace with the bootstrap Service in these addresses:
+/// `my-cluster-kafka-bootstrap:9092`.
 fn bootstrap<'s>(servers: &'s str, namespace: &str) -> Option<&'s str> {
     let host = servers.split(',').next()?.trim().rsplit_once(':').map_or(servers, |(host, _)| host);
     let host = host.trim();

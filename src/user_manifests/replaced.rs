@@ -1,8 +1,8 @@
 //! Fields of earlier Strimzi releases, and what replaces them.
 //!
-//! Taken from the definitions: every field that `v1beta2` has in Strimzi 0.51.0 and 0.45.2 and that `v1` of 1.2.0 does not
-//! have, without those that only changed their form (`tests/supply` compares). What the definitions still have and the
-//! operator no longer supports is in [`check`]: ZooKeeper in `v1beta2` of 0.46.0 and later.
+//! Derived from the definitions: every field that `v1beta2` has in Strimzi 0.51.0 and 0.45.2 and that `v1` of 1.2.0
+//! does not have, without those that only changed their form (`tests/supply` compares them). [`check`] reports what
+//! the definitions still have and the operator no longer supports: ZooKeeper in `v1beta2` of 0.46.0 and later.
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ const POOL_METADATA: &str = "remove it: Kafka keeps its metadata itself since St
                              controller (add one, or add the role to the pool of the brokers)";
 const NOTHING: &str = "remove it: the field has had no effect since ZooKeeper was removed";
 
-/// All of them, the more specific before the general.
+/// All replaced fields, specific ones before general ones.
 pub(crate) const ALL: [Replaced; 28] = [
     of("Kafka", "/spec/zookeeper", POOL_METADATA),
     of("Kafka", "/spec/kafka/replicas", "write it into a KafkaNodePool: spec.replicas"),
@@ -104,11 +104,11 @@ pub(super) fn kind_instead(kind: &str) -> Option<&'static str> {
     (kind == "KafkaMirrorMaker").then_some("MirrorMaker 1 is no longer supported: use KafkaMirrorMaker2")
 }
 
-/// The annotations that choose how a Kafka cluster keeps its metadata.
+/// The annotations that determine how a Kafka cluster stores its metadata.
 const KRAFT: &str = "strimzi.io/kraft";
 const NODE_POOLS: &str = "strimzi.io/node-pools";
 
-/// What the definition still has, and the release's operator no longer supports.
+/// Reports what the definition still has and the release's operator no longer supports.
 pub(super) fn check(document: &Document, release: &Release) -> Vec<Problem> {
     let object = &document.object;
     if object.kind() != "Kafka" || release.zookeeper {

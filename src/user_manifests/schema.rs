@@ -1,8 +1,8 @@
-//! Custom resources against the CustomResourceDefinitions of a Strimzi release, strictly.
+//! Strict validation of custom resources by the CustomResourceDefinitions of a Strimzi release.
 //!
-//! The API server drops unknown fields of a custom resource (`kubectl apply` warns at most), so a misspelt field is
-//! lost silently. Here it is an error with the nearest name. A validator for JSON Schema does not serve: a
-//! structural schema (Kubernetes' dialect) forbids unknown fields without saying so, except below
+//! The API server drops unknown fields of a custom resource (`kubectl apply` only prints a warning), so a misspelt
+//! field is silently ignored. Here it is an error that suggests the most similar name. A validator for JSON Schema
+//! cannot be used: a structural schema (Kubernetes' variant) implicitly forbids unknown fields, except below
 //! `x-kubernetes-preserve-unknown-fields`, has `nullable` and int-or-string, and treats null as absent. Rules in CEL
 //! (`x-kubernetes-validations`) are left to the API server.
 
@@ -30,7 +30,7 @@ pub(crate) struct Definitions<'a> {
 }
 
 impl<'a> Definitions<'a> {
-    /// Those among the objects of the release's install manifest.
+    /// The definitions in the release's install manifest.
     pub(crate) fn new(release: &'a Release, install: &'a [Object]) -> Self {
         let key = |definition: &'a Value| {
             let text =
@@ -42,7 +42,7 @@ impl<'a> Definitions<'a> {
         Self { release, by_kind, patterns: RefCell::default() }
     }
 
-    /// All problems of the documents of Strimzi's kinds, in the order of the documents.
+    /// All problems of documents with Strimzi's kinds, in the order of the documents.
     pub(crate) fn check(&self, documents: &[Document]) -> Vec<Problem> {
         let mut problems = Vec::new();
         for document in documents.iter().filter(|document| is_strimzi(&document.object)) {
@@ -99,17 +99,17 @@ impl<'a> Definitions<'a> {
     }
 }
 
-/// Whether it is a resource of Strimzi's groups.
+/// Whether it is a resource of one of Strimzi's API groups.
 pub(crate) fn is_strimzi(object: &Object) -> bool {
     is_strimzi_group(object.group())
 }
 
-/// Whether an API group is Strimzi's.
+/// Whether an API group belongs to Strimzi.
 pub(super) fn is_strimzi_group(group: &str) -> bool {
     matches!(group, "kafka.strimzi.io" | "core.strimzi.io")
 }
 
-/// The name that was probably meant.
+/// The most similar name.
 pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let likeness = |known: &'n str| {
         let same = known.eq_ignore_ascii_case(name);
@@ -126,7 +126,7 @@ struct Walk<'w, 'a> {
 }
 
 impl Walk<'_, '_> {
-    /// An object's own fields: apiVersion, kind and metadata are Kubernetes', and not in the schema.
+    /// An object's own fields: apiVersion, kind and metadata are defined by Kubernetes, not in the schema.
     fn object_root(&mut self, schema: &Value) {
         let Value::Object(fields) = self.document.object.value() else { return };
         let known = schema.get("properties").and_then(Value::as_object);
@@ -134,7 +134,7 @@ impl Walk<'_, '_> {
             let pointer = below("", name);
             match (name.as_str(), known.and_then(|known| known.get(name))) {
                 ("apiVersion" | "kind" | "metadata", _) => {}
-                // Written by operators; the API server ignores it in what users apply.
+                // Operators write the status; the API server ignores it in manifests.
                 ("status", _) => {}
                 (_, Some(schema)) => self.value(value, schema, &pointer),
                 (_, None) if schema["x-kubernetes-preserve-unknown-fields"] == true => {}
@@ -180,7 +180,7 @@ impl Walk<'_, '_> {
     }
 
     fn value(&mut self, value: &Value, schema: &Value, pointer: &str) {
-        // The API server removes nulls from what is not nullable, or fills the default in.
+        // The API server removes nulls from fields that are not nullable, or replaces them by the default.
         if value.is_null() || self.problems.len() >= MOST {
             return;
         }
@@ -325,7 +325,7 @@ fn required_names(choice: &Value) -> Vec<&str> {
     choice.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Whether a value fits one of the forms of `oneOf` or `anyOf`, which say nothing of unknown fields.
+/// Whether a value matches one of the forms of `oneOf` or `anyOf`, which do not restrict unknown fields.
 fn matches(value: &Value, form: &Value) -> bool {
     let of_type = form.get("type").and_then(Value::as_str).is_none_or(|expected| belongs_to(value, expected));
     let has = required_names(form).iter().all(|name| value.get(name).is_some_and(|value| !value.is_null()));

@@ -2,7 +2,7 @@ use super::super::test_support::{documents, release};
 use super::*;
 use crate::errors;
 
-/// A definition with every construct that Strimzi's have.
+/// A definition with every construct that Strimzi's definitions use.
 fn install() -> Vec<Object> {
     let text = r#"
 apiVersion: apiextensions.k8s.io/v1
@@ -151,7 +151,7 @@ fn kinds_and_versions_are_those_of_the_release() {
     assert_eq!(unknown[0].hint.as_deref(), Some("did you mean Kafka?"));
     let first = of("v1", "KafkaMirrorMaker");
     assert!(first[0].hint.as_ref().is_some_and(|hint| hint.contains("KafkaMirrorMaker2")), "{first:?}");
-    // Others' kinds have definitions elsewhere.
+    // Other kinds have definitions elsewhere.
     assert_eq!(check("1.2.0", "apiVersion: v1\nkind: Kafka\nmetadata: {name: c}\n"), []);
 }
 

@@ -1,9 +1,9 @@
-//! Which objects may be applied at all: only namespaced ones, in the one namespace of the installation, and none that
-//! kstrim or the cluster operator creates.
+//! Which objects may be applied: only namespaced ones, in the namespace of the installation, and none that kstrim or
+//! the cluster operator creates.
 //!
-//! Nothing cluster-scoped is accepted: it would change the Kubernetes cluster for everybody in it, and `down` could
-//! not delete it without affecting them. Whether a kind that is not in the table is cluster-scoped only the API server
-//! knows.
+//! Cluster-scoped objects are not accepted: they would change the Kubernetes cluster for all of its users, and `down`
+//! could not delete them without affecting others. If a kind is not in the table, only the API server knows whether
+//! it is cluster-scoped.
 
 use std::collections::HashMap;
 
@@ -54,13 +54,13 @@ const CLUSTER_SCOPED: [(&str, &str, &str); 26] = [
     ("external-secrets.io", "ClusterSecretStore", "it serves all namespaces; a SecretStore is accepted"),
 ];
 
-/// The ConfigMap in which an installation keeps its id.
+/// The ConfigMap with an installation's id.
 const INSTALLATION: &str = "kstrim-installation";
 
 /// The cluster operator's Deployment.
 const OPERATOR: &str = crate::manifest::tune::OPERATOR;
 
-/// What cannot be applied to this namespace.
+/// The documents that cannot be applied to this namespace.
 pub(crate) fn check(documents: &[Document], namespace: &str) -> Vec<Problem> {
     let mut problems: Vec<Problem> =
         documents.iter().filter_map(|document| one(document, namespace)).collect();
@@ -68,18 +68,19 @@ pub(crate) fn check(documents: &[Document], namespace: &str) -> Vec<Problem> {
     problems
 }
 
-/// Whether nothing else in a cluster depends on the objects of a group: `--fit` leaves them out where it is not served.
+/// Whether nothing else in a cluster depends on the objects of a group: if the cluster does not serve it, `--fit`
+/// leaves them out.
 pub(crate) fn is_optional(group: &str) -> bool {
     group == "monitoring.coreos.com"
 }
 
-/// Whether a new cluster serves a group: Kubernetes' own ones, and Strimzi's.
+/// Whether a new cluster serves a group: Kubernetes' own groups, and Strimzi's.
 pub(crate) fn is_built_in(group: &str) -> bool {
-    // Kubernetes reserves `*.k8s.io` for itself and its projects, some of which minikube's addons install.
+    // Kubernetes reserves `*.k8s.io` for itself and its projects; minikube's addons install some of them.
     !group.contains('.') || group.ends_with(".k8s.io") || schema::is_strimzi_group(group)
 }
 
-/// An object of a kind that the cluster does not serve.
+/// The problem of an object whose kind the cluster does not serve.
 pub(crate) fn unserved(document: &Document) -> Problem {
     let object = &document.object;
     let what = format!("is of a kind that the cluster does not serve: {}", object.api_version());
@@ -92,7 +93,7 @@ pub(crate) fn unserved(document: &Document) -> Problem {
     Problem::field(errors::KIND_MISSING, document, "", what).hint(hint)
 }
 
-/// Objects that are the same one only in this namespace: one names it, the other does not.
+/// Duplicates in this namespace: one object specifies it, the other does not.
 fn twice(documents: &[Document], namespace: &str) -> Vec<Problem> {
     let mut seen = HashMap::new();
     let mut problems = Vec::new();
@@ -109,7 +110,7 @@ fn twice(documents: &[Document], namespace: &str) -> Vec<Problem> {
     problems
 }
 
-/// Why an object is cluster-scoped and refused.
+/// Why a cluster-scoped kind is refused.
 fn refusal(group: &str, kind: &str) -> Option<&'static str> {
     CLUSTER_SCOPED.iter().find(|(of, known, _)| *of == group && *known == kind).map(|(_, _, why)| *why)
 }

@@ -1,4 +1,4 @@
-//! For `tests/supply`, which has Strimzi's definitions and examples, and sees only what is public.
+//! For `tests/supply`, which uses Strimzi's definitions and examples and can access only public items.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub fn checked_after_fit(
     Ok(problems.iter().map(ToString::to_string).collect())
 }
 
-/// Whether a field of earlier releases has a row that says what replaces it.
+/// Whether a replacement of a field of earlier releases is known.
 pub fn has_replacement(kind: &str, pointer: &str) -> bool {
     super::replaced::instead(kind, pointer).is_some()
 }

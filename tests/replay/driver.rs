@@ -10,19 +10,19 @@ use kstrim::internals::explain::{Answers, Expect, Finding, Judge, Probe, Scene, 
 use kstrim::internals::kube::{Kind, Store};
 use serde_json::Value;
 
-/// The predicate that is asked.
+/// The predicate to evaluate.
 pub type Ask = fn(&Scene<'_>, &Verdict) -> Readiness;
-/// Answers a probe at a time, or never.
+/// Responds to a probe at a given time, or never.
 pub type Answer = fn(&Probe, f64) -> Option<String>;
 
-/// Seconds between looks when nothing happens.
+/// Seconds between evaluations if there are no events.
 const TICK: f64 = 0.5;
-/// Seconds an answer takes.
+/// Seconds until a response arrives.
 const ANSWER: f64 = 0.3;
-/// Watches bring the lists within this time.
+/// The first lists of the watches arrive within this time.
 const LISTED: f64 = 1.4;
 
-/// A recording and what is asked of it.
+/// A recording, and what is evaluated on it.
 pub struct Case {
     recording: &'static str,
     expect: Expect,
@@ -34,7 +34,7 @@ pub struct Case {
     linger: f64,
 }
 
-/// What was said at a time.
+/// The result of one evaluation.
 struct Look {
     t: f64,
     terminal: Option<Finding>,
@@ -42,7 +42,7 @@ struct Look {
     readiness: Readiness,
 }
 
-/// All that was said.
+/// All results.
 pub struct Run {
     recording: &'static str,
     looks: Vec<Look>,
@@ -58,7 +58,7 @@ fn lines(recording: &str, file: &str) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-/// Stdout of the first command whose argv holds `what`.
+/// Stdout of the first command whose argv contains `what`.
 pub fn stdout_of(recording: &str, what: &str) -> String {
     let found = lines(recording, "commands.jsonl").into_iter().find(|c| c["argv"].to_string().contains(what));
     found.unwrap_or_else(|| panic!("{recording}: no {what}"))["stdout"].as_str().unwrap().to_owned()
@@ -77,7 +77,7 @@ fn seconds(seconds: f64) -> SignedDuration {
     SignedDuration::try_from_secs_f64(seconds).unwrap()
 }
 
-/// The time of t = 0: no condition is seen before it was written.
+/// The time at t = 0: no condition is observed before it was written.
 fn zero(events: &[Value]) -> Timestamp {
     let mut zero = None;
     for event in events {
@@ -93,7 +93,7 @@ fn zero(events: &[Value]) -> Timestamp {
 }
 
 impl Case {
-    /// Ask [`ready::kafka`] all through a recording.
+    /// Evaluate [`ready::kafka`] during a recording.
     pub fn new(recording: &'static str, expect: Expect) -> Self {
         Self {
             recording,
@@ -107,43 +107,43 @@ impl Case {
         }
     }
 
-    /// Ask another predicate.
+    /// Evaluate another predicate.
     pub fn asking(mut self, ask: Ask) -> Self {
         self.ask = ask;
         self
     }
 
-    /// Answer probes.
+    /// Respond to probes.
     pub fn answers(mut self, answer: Answer) -> Self {
         self.answer = answer;
         self
     }
 
-    /// Let what the operator is at be asked of its recorded log.
+    /// Respond to probes of the operator's log from its recorded log.
     pub fn operator_log(mut self) -> Self {
         self.operator_log = true;
         self
     }
 
-    /// We ourselves changed something at `t`.
+    /// kstrim changed something at `t`.
     pub fn changed(mut self, t: f64) -> Self {
         self.changed = Some(t);
         self
     }
 
-    /// Take no events after `t`.
+    /// Ignore events after `t`.
     pub fn stop_at(mut self, t: f64) -> Self {
         self.stop = t;
         self
     }
 
-    /// Go on looking for some seconds after the last event.
+    /// Continue for some seconds after the last event.
     pub fn linger(mut self, seconds: f64) -> Self {
         self.linger = seconds;
         self
     }
 
-    /// Play it.
+    /// Play the recording.
     pub fn run(self) -> Run {
         let mut events = lines(self.recording, "watch.jsonl");
         events.sort_by(|a, b| a["t"].as_f64().unwrap().total_cmp(&b["t"].as_f64().unwrap()));
@@ -181,18 +181,19 @@ struct Playing<'a> {
     store: Rc<Store>,
     judge: Judge,
     answers: Answers,
-    /// When a question asked is answered.
+    /// When a probe gets its response.
     pending: BTreeMap<Probe, f64>,
     looks: Vec<Look>,
     case: &'a Case,
 }
 
 impl Playing<'_> {
-    /// The operator's log as it was at `t`.
+    /// The operator's log up to `t`.
     fn operator_log(&self, t: f64) -> String {
         let path = path(self.case.recording, "operator.log");
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-        // Lines bear the operator's time in whole seconds; those without (traces) belong to the one before.
+        // Lines have the operator's time in whole seconds; lines without a time (stack traces) belong to the line
+        // before.
         let until = (self.zero + seconds(t)).strftime("%Y-%m-%d %H:%M:%S").to_string();
         let timed = |l: &&str| l.starts_with("20");
         let lines =
@@ -223,7 +224,7 @@ impl Playing<'_> {
                 self.answers.insert(probe, answer);
             }
         }
-        // A "no" may be put right by somebody: it is asked again, as a caller should.
+        // A "no" may change: the probe is repeated, as a caller should do.
         let again: Vec<Probe> =
             self.answers.iter().filter(|(_, a)| a.trim() == "no").map(|(p, _)| p.clone()).collect();
         for probe in again {
@@ -245,7 +246,7 @@ impl Playing<'_> {
 }
 
 impl Run {
-    /// The looks in this time, of which there has to be one.
+    /// The evaluations in this time, of which there must be at least one.
     #[track_caller]
     fn between(&self, from: f64, to: f64) -> impl Iterator<Item = &Look> {
         let mut looks = self.looks.iter().filter(move |l| l.t >= from && l.t <= to).peekable();
@@ -257,7 +258,7 @@ impl Run {
         format!("{} at {:.2}: {:?}\n{:?}", self.recording, look.t, look.terminal, look.readiness)
     }
 
-    /// Nothing is called a failure in this time.
+    /// There is no failure in this time.
     #[track_caller]
     pub fn never_fails(&self, from: f64, to: f64) {
         for look in self.between(from, to) {
@@ -266,7 +267,7 @@ impl Run {
         }
     }
 
-    /// Exactly this is named, all the time.
+    /// The failure has this id during the whole time.
     #[track_caller]
     pub fn fails_with(&self, id: &str, from: f64, to: f64) {
         for look in self.between(from, to) {
@@ -279,7 +280,7 @@ impl Run {
         }
     }
 
-    /// It is first ready at `t`, give or take a look.
+    /// It becomes ready at `t`, within the time between two evaluations.
     #[track_caller]
     pub fn becomes_ready(&self, t: f64) {
         let first = self.looks.iter().find(|l| l.readiness.is_ready());
@@ -287,7 +288,7 @@ impl Run {
         assert!((first - t).abs() < 0.1, "{}: ready at {first}", self.recording);
     }
 
-    /// Ready all this time.
+    /// It is ready during the whole time.
     #[track_caller]
     pub fn is_ready(&self, from: f64, to: f64) {
         for look in self.between(from, to) {
@@ -295,7 +296,7 @@ impl Run {
         }
     }
 
-    /// Not ready all this time.
+    /// It is not ready during the whole time.
     #[track_caller]
     pub fn not_ready(&self, from: f64, to: f64) {
         for look in self.between(from, to) {
@@ -303,14 +304,14 @@ impl Run {
         }
     }
 
-    /// The failure named at `t`.
+    /// The failure at `t`.
     #[track_caller]
     pub fn finding_at(&self, t: f64) -> &Finding {
         let look = self.looks.iter().rfind(|l| l.t <= t).expect("a look");
         look.terminal.as_ref().unwrap_or_else(|| panic!("{}", self.say(look)))
     }
 
-    /// Ids of all that showed at `t`, certain or not.
+    /// The ids of all findings at `t`, certain or not.
     pub fn suspects_at(&self, t: f64) -> Vec<String> {
         self.looks.iter().rfind(|l| l.t <= t).map(|l| l.suspects.clone()).unwrap_or_default()
     }
@@ -325,7 +326,7 @@ impl Run {
         found.unwrap_or_else(|| panic!("{} names no failure after {from}", self.recording))
     }
 
-    /// The live lines until `to`, repeats left out.
+    /// The texts of the live list until `to`, without repetitions.
     pub fn whys(&self, to: f64) -> Vec<String> {
         let mut whys = Vec::new();
         for look in self.between(0.0, to) {

@@ -1,4 +1,4 @@
-//! What was deleted and does not go, and what looks like it.
+//! Objects that were deleted and still exist, and similar cases.
 
 use kstrim::internals::explain::{self, Answers, Expect, Scope};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn what_does_not_go_is_told_by_what_holds_it() {
     assert_eq!(held.id.as_str(), "KS-OBJECT-HELD");
     assert!(held.message.contains("finalizer example.com/keep, which is not removed"), "{held:?}");
     assert!(held.hints[0].contains("get persistentvolumeclaim data-0 -n kafka"), "{held:?}");
-    // Look-alikes: in use, still ending, not deleted at all. None of them blames a finalizer.
+    // Similar cases: in use, still ending, not deleted. None of them is a finding about a finalizer.
     for (object, words) in [
         (claim(json!(["kubernetes.io/pvc-protection"]), true), "a pod still uses it"),
         (claim(json!([]), true), "it is still terminating"),
@@ -27,7 +27,7 @@ fn what_does_not_go_is_told_by_what_holds_it() {
     ] {
         assert!(object.message.contains(words) && !object.message.contains("finalizer"), "{object:?}");
     }
-    // A topic's own finalizer has a name of its own, and so has a namespace that is held.
+    // The finding of a topic's own finalizer has another id, and so has that of a stuck namespace.
     let topic = json!({"kind": "KafkaTopic", "metadata": {"name": "t", "namespace": "kafka", "deletionTimestamp": T0,
         "finalizers": ["strimzi.io/topic-operator"]}});
     let expect = Expect::kafka("kafka", "my-cluster").scope(Scope::Teardown);

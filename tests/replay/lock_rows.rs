@@ -1,4 +1,4 @@
-//! The operator's lock, and what looks like it: made objects, one look.
+//! The operator's lock, and similar cases: constructed objects, one evaluation.
 
 use kstrim::internals::explain::{Answers, Expect, Finding, Probe, Recovery};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::rows::{base, look, now};
 const BEGAN: &str = "2026-11-22 20:00:20 INFO  AbstractOperator:242 - Reconciliation #7(watch) Kafka(kafka/my-cluster): Kafka my-cluster will be checked for creation or modification\n";
 const ENDED: &str = "2026-11-22 20:00:25 INFO  AbstractOperator:521 - Reconciliation #7(watch) Kafka(kafka/my-cluster): reconciled\n";
 
-/// A ready cluster whose broker was made anew at 20:00:22 for a change, and cannot start.
+/// A ready cluster whose broker was re-created at 20:00:22 for a change, and cannot start.
 fn stuck() -> Vec<Value> {
     let mut objects = base();
     objects[1]["status"] = json!({"observedGeneration": 1, "conditions": [
@@ -27,7 +27,7 @@ fn stuck() -> Vec<Value> {
     objects
 }
 
-/// The pool was written again, by whomever: its status is of the generation before.
+/// The node pool was changed: its status is of the previous generation.
 fn pool_behind() -> Vec<Value> {
     let mut objects = stuck();
     objects[2]["metadata"]["generation"] = json!(3);
@@ -35,7 +35,7 @@ fn pool_behind() -> Vec<Value> {
     objects
 }
 
-/// The Kafka was changed, and that taken back: two generations, and no trace of either.
+/// The Kafka resource was changed and changed back: two generations, and no trace of either.
 fn taken_back() -> Vec<Value> {
     let mut objects = stuck();
     objects[1]["metadata"]["generation"] = json!(3);
@@ -58,7 +58,7 @@ fn found(objects: Vec<Value>, log: Option<&str>) -> Vec<Finding> {
     look(objects, &expect, &answers)
 }
 
-/// The lock as a cause: whether it is found, and certain some time.
+/// Whether the lock is found as a cause that can become certain.
 fn is_lock(objects: Vec<Value>, log: Option<&str>) -> bool {
     found(objects, log).first().is_some_and(|f| {
         f.id.as_str() == "KS-OPERATOR-LOCK"
@@ -73,14 +73,14 @@ fn a_correction_with_plain_kubectl_under_the_lock() {
     let finding = &found(pool_behind(), Some(BEGAN))[0];
     assert!(finding.evidence.contains("dual-role generation 3, observedGeneration 2"), "{finding:?}");
     assert!(finding.evidence.contains("reconciliation #7 began at 2026-11-22T20:00:20Z"), "{finding:?}");
-    // Whoever wrote the Kafka after the pod was made.
+    // Somebody changed the Kafka resource after the pod was created.
     let mut kafka = stuck();
     kafka[1]["metadata"]["generation"] = json!(2);
     written(&mut kafka, 1, "kubectl-patch", "2026-11-22T20:00:40Z");
     assert!(is_lock(kafka.clone(), Some(BEGAN)));
     assert!(is_lock(kafka, None), "its log cannot be read, and the write is seen");
     assert!(is_lock(taken_back(), Some(BEGAN)));
-    // The last trace is of a change that the reconciliation before has seen.
+    // The last trace is of a change that the previous reconciliation included.
     let mut lately = taken_back();
     written(&mut lately, 1, "kubectl", "2026-11-22T20:00:10Z");
     assert!(!is_lock(lately.clone(), Some(BEGAN)), "it may be the one that is worked on");
@@ -92,7 +92,7 @@ fn a_correction_with_plain_kubectl_under_the_lock() {
 
 #[test]
 fn an_operator_that_is_merely_slow_is_let_be() {
-    // It has nothing open: it has not begun yet.
+    // It is not reconciling: it has not started yet.
     for objects in [pool_behind(), taken_back()] {
         assert!(!is_lock(objects.clone(), Some(ENDED)));
         assert!(!is_lock(objects.clone(), Some(&format!("{BEGAN}{ENDED}"))));
@@ -101,9 +101,9 @@ fn an_operator_that_is_merely_slow_is_let_be() {
         assert!(unread.iter().any(|f| f.probes.iter().any(|p| matches!(p, Probe::Reconciliations { .. }))));
         assert!(unread.iter().all(|f| f.id.as_str() != "KS-OPERATOR-LOCK" || f.certain_after.is_none()));
     }
-    // It works on another Kafka.
+    // It reconciles another Kafka resource.
     assert!(!is_lock(pool_behind(), Some(&BEGAN.replace("my-cluster", "other"))));
-    // It began after the correction, and has not come to the pod yet.
+    // It started after the correction, and has not handled the pod yet.
     let mut late = stuck();
     late[1]["metadata"]["generation"] = json!(2);
     written(&mut late, 1, "kubectl-patch", "2026-11-22T20:00:40Z");
@@ -112,7 +112,7 @@ fn an_operator_that_is_merely_slow_is_let_be() {
 
 #[test]
 fn a_change_that_is_no_correction_is_named_for_what_it_is() {
-    // The change that the pod was made for, and nothing since.
+    // The change for which the pod was created, and none since.
     let mut one = stuck();
     one[1]["metadata"]["generation"] = json!(2);
     written(&mut one, 1, "kubectl-patch", "2026-11-22T20:00:19Z");
@@ -121,11 +121,11 @@ fn a_change_that_is_no_correction_is_named_for_what_it_is() {
     pool[2]["metadata"]["generation"] = json!(2);
     pool[2]["status"]["observedGeneration"] = json!(2);
     assert_eq!(found(pool, Some(BEGAN))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
-    // Two changes in a row, both from before: the last is still there.
+    // Two changes in a row, both from before: the last one is still there.
     let mut two = taken_back();
     written(&mut two, 1, "kubectl-patch", "2026-11-22T20:00:18Z");
     assert_eq!(found(two, Some(BEGAN))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
-    // The pod is older than what the operator does now: it was restarted, and comes to it.
+    // The pod is older than the current reconciliation: the operator was restarted, and will handle it.
     let restarted = BEGAN.replace("20:00:20", "20:00:50");
     assert_eq!(found(taken_back(), Some(&restarted))[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     // The pod is not stuck.
@@ -159,7 +159,7 @@ fn a_verdict_of_the_past_is_looked_at_again() {
     let mut objects = stuck();
     objects[1]["status"]["conditions"] = json!([{"type": "NotReady", "status": "True", "reason": "FatalProblem",
         "message": "Pod is unschedulable or is not starting", "lastTransitionTime": "2026-11-22T20:00:30Z"}]);
-    // The pod is stuck still: it is no news, and the pod's own cause is named.
+    // The pod is still stuck, which is no change, and the pod's own cause is reported.
     assert_eq!(found(objects.clone(), None)[0].id.as_str(), "KS-POD-UNSCHEDULABLE-MEMORY");
     assert!(found(objects.clone(), None).iter().all(|f| f.recovery.is_none()));
     objects[3]["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});

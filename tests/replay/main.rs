@@ -1,5 +1,5 @@
-//! Recordings of a real cluster, fed event by event into the store; at every event and twice a
-//! second between them the rules and predicates are asked, by the recording's clock.
+//! Recordings of a real cluster, passed to the store event by event; at every event, and twice a second in between,
+//! the rules and predicates are evaluated at the recording's time.
 //!
 //! The recordings are in `tests/recordings`.
 
@@ -15,7 +15,7 @@ fn kafka() -> Expect {
     Expect::kafka("kafka", "my-cluster")
 }
 
-/// A permitted operator, and no log.
+/// The operator has the permissions, and there is no log.
 fn permitted(probe: &Probe, _t: f64) -> Option<String> {
     matches!(probe, Probe::AuthCanI { .. }).then(|| "yes\n".to_owned())
 }
@@ -32,7 +32,7 @@ fn success_is_never_called_a_failure() {
         run.becomes_ready(ready);
     }
     Case::new("01-happy-persistent", kafka().scope(Scope::Teardown)).run().never_fails(0.0, 200.0);
-    // 02 has a CRD that hangs and is not needed: no matter for a Kafka, but for a teardown.
+    // In 02 a CRD is stuck that is not needed: this does not matter for a Kafka cluster, but for a teardown.
     Case::new("02-happy-ephemeral", kafka().scope(Scope::Teardown)).run().fails_with(
         "KS-CRD-STUCK",
         18.0,
@@ -97,7 +97,7 @@ fn unsupported_version() {
 fn replication_factor() {
     let run = run("04-replication-factor-too-high");
     run.never_fails(0.0, 4.2);
-    // The second and third corrections come within seconds: only the last state counts.
+    // The second and third corrections follow within seconds: only the last state counts.
     run.never_fails(6.42, 100.0);
     run.becomes_ready(54.61);
     let paced = Case::new("04-replication-factor-too-high", kafka()).stop_at(4.5).linger(3.0).run();
@@ -115,7 +115,7 @@ fn no_node_pool_and_its_stale_verdict() {
         "{:?}",
         run.finding_at(20.0)
     );
-    // For 52 s the old verdict stands at the current generation while the cluster comes up.
+    // For 52 s the old status remains at the current generation while the cluster starts.
     run.never_fails(26.57, 100.0);
     run.becomes_ready(78.37);
 }
@@ -124,7 +124,7 @@ fn no_node_pool_and_its_stale_verdict() {
 fn unschedulable_for_memory() {
     let run = run("06-insufficient-memory");
     run.never_fails(0.0, 10.8);
-    // Also after 308 s, when the operator says StrimziTimeoutException and FatalProblem.
+    // Also after 308 s, when the operator reports StrimziTimeoutException and FatalProblem.
     run.fails_with("KS-POD-UNSCHEDULABLE-MEMORY", 11.5, 320.0);
 }
 
@@ -135,11 +135,11 @@ fn recreated_under_the_lock() {
     run.never_fails(0.0, 12.0);
     run.fails_with("KS-OPERATOR-LOCK", 13.5, 60.0);
     assert!(run.finding_at(20.0).evidence.contains("reconciliation #1 "), "{:?}", run.finding_at(20.0));
-    // Its log cannot be read: a slow one may need so long.
+    // Its log cannot be read: a slow operator may need that long.
     let unread = case().run();
     unread.never_fails(0.0, 32.0);
     unread.fails_with("KS-OPERATOR-LOCK", 33.5, 60.0);
-    // Nobody answers: only that the operator is silent is known.
+    // No probe gets a response: it is only known that the operator writes no status.
     let silent = Case::new("06b-recreate-blocked", kafka()).linger(90.0).run();
     silent.never_fails(0.0, 60.0);
     silent.fails_with("KS-OPERATOR-SILENT", 63.0, 80.0);
@@ -154,7 +154,7 @@ fn broker_image() {
     run.fails_with("KS-OPERATOR-LOCK", 60.0, 309.0);
     run.never_fails(310.6, 400.0);
     run.becomes_ready(361.0);
-    // Without a correction it stays what it is, whatever the status says.
+    // Without a correction the finding remains, whatever the status says.
     let left = Case::new("07-image-pull-failure", kafka()).stop_at(46.0).linger(30.0).run();
     left.fails_with("KS-NETWORK-DNS", 29.3, 75.0);
 }
@@ -169,7 +169,7 @@ fn operator_image() {
         run.never_fails(0.0, 25.0);
         run.fails_with("KS-NETWORK-DNS", 26.1, 48.4);
         assert!(run.finding_at(30.0).sentence.starts_with("operator pod"), "{:?}", run.finding_at(30.0));
-        // The old pod goes on failing for half a minute beside the new one.
+        // The old pod continues to fail for half a minute while the new one exists.
         run.never_fails(48.7, 81.3);
         if scope == Scope::Operator {
             run.becomes_ready(80.77);
@@ -188,7 +188,7 @@ fn storage_class() {
     run.becomes_ready(159.4);
 }
 
-/// The log of the recording's broker, as `kubectl logs` gave it.
+/// The log of the recording's broker, as `kubectl logs` printed it.
 fn cluster_id_log(probe: &Probe, t: f64) -> Option<String> {
     match probe {
         Probe::AuthCanI { .. } => Some("yes".to_owned()),
@@ -228,7 +228,7 @@ fn forbidden(probe: &Probe, t: f64) -> Option<String> {
     matches!(probe, Probe::AuthCanI { .. }).then(|| answer.to_owned())
 }
 
-/// The same, and the binding as it was recorded.
+/// The same responses, and the binding as it was recorded.
 fn bound(probe: &Probe, t: f64) -> Option<String> {
     let Probe::Bindings { .. } = probe else { return forbidden(probe, t) };
     let binding = driver::stdout_of("10-operator-forbidden", "\"rolebinding\"");
@@ -294,7 +294,7 @@ fn topics() {
     topic("my-topic").never_fails(0.0, 60.8);
 }
 
-/// Strimzi's example user has rules, and its example Kafka heeds none; two others beside it are ready.
+/// Strimzi's example user has rules, and its example Kafka cluster has no authorization; two other users are ready.
 #[test]
 fn the_example_user_is_refused() {
     let run = Case::new("01-happy-persistent", kafka().scope(Scope::Everything)).run();

@@ -1,4 +1,5 @@
-//! Rows the recordings do not show, and look-alikes that must not match: made objects, one look.
+//! Cases that the recordings do not contain, and similar ones that must not match: constructed objects, one
+//! evaluation.
 
 use jiff::{SignedDuration, Timestamp};
 use kstrim::internals::explain::ready::{self, Readiness};
@@ -12,7 +13,7 @@ pub fn now() -> Timestamp {
     "2026-11-22T20:01:00Z".parse().unwrap()
 }
 
-/// A Kafka being created with its pool and operator, all well so far.
+/// A Kafka cluster that is being created, with its node pool and operator, without problems.
 pub fn base() -> Vec<Value> {
     vec![
         json!({"kind": "Deployment", "metadata": {"name": "strimzi-cluster-operator", "namespace": "kafka", "generation": 1},
@@ -64,7 +65,7 @@ pub fn look(objects: Vec<Value>, expect: &Expect, answers: &Answers) -> Vec<Find
     explain::findings(&Scene { snapshot: &snapshot, expect, answers, now: now() })
 }
 
-/// What stops a wait if it holds long enough, the deepest first.
+/// The causes that end a wait if they persist, the deepest first.
 fn causes(objects: Vec<Value>) -> Vec<(&'static str, u64)> {
     let found = look(objects, &Expect::kafka("kafka", "my-cluster"), &Answers::new());
     found.iter().filter_map(|f| f.certain_after.map(|after| (f.id.as_str(), after.as_secs()))).collect()
@@ -108,11 +109,11 @@ fn scheduling() {
         both.iter().map(|c| c.0).collect::<Vec<_>>(),
         ["KS-POD-UNSCHEDULABLE-MEMORY", "KS-POD-UNSCHEDULABLE-CPU"]
     );
-    // A node just started: for two minutes no failure.
+    // A node that was just started: for two minutes this is not a failure.
     let taint = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.";
     assert_eq!(causes(unschedulable(taint)), [("KS-NODE-NOT-READY", 120)]);
     assert_eq!(causes(unschedulable(&taint.replace("not-ready", "disk-pressure")))[0].0, "KS-NODE-PRESSURE");
-    // Kubernetes 1.34 names no taint: the nodes do.
+    // Kubernetes 1.34 does not name the taint in the message: the nodes do.
     let some_taint =
         "0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate";
     let beside = |taints: Value| {
@@ -124,7 +125,7 @@ fn scheduling() {
     assert_eq!(beside(taint("node.kubernetes.io/not-ready")), [("KS-NODE-NOT-READY", 120)]);
     assert_eq!(beside(taint("node.kubernetes.io/disk-pressure")), [("KS-NODE-PRESSURE", 15)]);
     assert_eq!(beside(taint("somebodys.own/taint")), [("KS-POD-UNSCHEDULABLE", 15)]);
-    // The taint has gone, and the scheduler's next look is to come.
+    // The taint was removed, and the scheduler has not retried yet.
     assert_eq!(beside(json!([])), [("KS-POD-UNSCHEDULABLE", 120)]);
     let prefers = json!([{"key": "node.kubernetes.io/not-ready", "effect": "PreferNoSchedule"}]);
     assert_eq!(beside(prefers), [("KS-POD-UNSCHEDULABLE", 120)]);
@@ -132,7 +133,7 @@ fn scheduling() {
         causes(unschedulable("0/1 nodes are available: 1 node(s) didn't match pod affinity rules."))[0].0,
         "KS-POD-UNSCHEDULABLE"
     );
-    // The claim tells more than its pod.
+    // The claim's message has more details than the pod's.
     assert_eq!(
         causes(unschedulable("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")),
         []
@@ -232,20 +233,20 @@ fn what_the_operator_says() {
         [("KS-KAFKA-NOT-READY", 45)]
     );
     assert_eq!(causes(kafka_says("StrimziTimeoutException", "Exceeded timeout")), [("KS-KAFKA-TIMEOUT", 20)]);
-    // Written before the last change: of another state.
+    // It was written before the last change, so it describes an earlier state.
     let mut stale = kafka_says("InvalidResourceException", "x");
     stale[2]["metadata"]["creationTimestamp"] = json!("2026-11-22T20:00:30Z");
     assert_eq!(causes(stale), []);
-    // By kstrim's own write, as the API server remembers it.
+    // After kstrim's own change, according to the API server.
     let mut rewritten = kafka_says("InvalidResourceException", "x");
     rewritten[1]["metadata"]["managedFields"] =
         json!([{"manager": "kstrim", "time": "2026-11-22T20:00:30Z"}]);
     assert_eq!(causes(rewritten), []);
-    // Of an older generation.
+    // Of an earlier generation.
     let mut older = kafka_says("InvalidResourceException", "x");
     older[1]["metadata"]["generation"] = json!(2);
     assert_eq!(causes(older), [("KS-KAFKA-UNOBSERVED", 60)]);
-    // A pool is there by now.
+    // A node pool exists now.
     assert_eq!(
         causes(kafka_says(
             "InvalidConfigurationException",
@@ -255,7 +256,7 @@ fn what_the_operator_says() {
     );
 }
 
-/// A Kafka that was set up, and then changed.
+/// A Kafka cluster that was created, and then changed.
 fn changed() -> Vec<Value> {
     let mut objects =
         with([broker(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}))]);
@@ -270,18 +271,18 @@ fn a_change_that_is_not_taken_up() {
     let expect = Expect::kafka("kafka", "my-cluster");
     let found = look(changed(), &expect, &Answers::new());
     assert_eq!(found[0].recovery, Some(explain::Recovery::RestartOperator));
-    // Asked after a while: it may not.
+    // The probe's response: the operator has no permission.
     let no = |p: &Probe| Answers::from([(p.clone(), "no\n".to_owned())]);
     let found = look(changed(), &expect, &no(&found[0].probes[0]));
     assert_eq!(
         (found[0].id.as_str(), found[0].recovery.clone()),
         ("KS-OPERATOR-FORBIDDEN", Some(explain::Recovery::ApplyOperator))
     );
-    // A broker is being rolled for it.
+    // A broker is being restarted for it.
     let mut rolling = changed();
     rolling[3]["metadata"]["deletionTimestamp"] = json!(T0);
     assert_eq!(causes(rolling), []);
-    // Or the operator is not up, or it was told to leave the Kafka alone.
+    // Or the operator is not running, or reconciliation is paused.
     let mut down = changed();
     down[0]["status"] = json!({});
     assert_eq!(causes(down), []);
@@ -295,7 +296,7 @@ fn resources_of_zookeepers_days() {
     let mut old = kafka_says("InvalidConfigurationException", "ZooKeeper-based clusters are not supported");
     old[1]["spec"]["zookeeper"] = json!({"replicas": 1});
     assert_eq!(causes(old.clone())[0], ("KS-KAFKA-ZOOKEEPER", 1));
-    // A release that has ZooKeeper takes it.
+    // A release with ZooKeeper accepts it.
     old[1]["status"] = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]});
     assert_eq!(causes(old), []);
     let refusal = |text: &str| {
@@ -336,7 +337,7 @@ fn an_entity_operator_that_is_late() {
     let probe = look(late(), &expect, &Answers::new())[0].probes[0].clone();
     let answers = Answers::from([(probe, "INFO started\nERROR no broker answers\n".to_owned())]);
     assert!(look(late(), &expect, &answers)[0].sentence.contains("no broker answers"));
-    // It has only begun; it is ready; it has another trouble.
+    // It has just started; it is ready; it has another problem.
     let young = look(with([pod(false, running.clone(), "2026-11-22T20:00:50Z")]), &expect, &Answers::new());
     assert!(young[0].probes.is_empty(), "{young:?}");
     assert_eq!(causes(with([pod(true, running, T0)])), []);
@@ -354,7 +355,7 @@ fn a_broker_that_is_late() {
     let log = "INFO starting\nERROR no controller answers\n".to_owned();
     let found = look(late(), &expect, &Answers::from([(probe, log)]));
     assert!(found[0].sentence.ends_with("last log lines: ERROR no controller answers"), "{found:?}");
-    // It has only begun; it is ready; it ends again and again, and runs just now; it was never started.
+    // It has just started; it is ready; it crashes repeatedly, and is running now; it was never started.
     let young =
         look(container(false, 0, running("2026-11-22T20:00:50Z"), json!({})), &expect, &Answers::new());
     assert!(
@@ -381,17 +382,17 @@ fn volumes() {
     assert_eq!(causes(with([claim.clone(), event("c2", "disk is full")])), [("KS-VOLUME-UNBOUND", 30)]);
     let no_class = "no persistent volumes available for this claim and no storage class is set";
     assert_eq!(causes(with([claim.clone(), event("c2", no_class)])), [("KS-STORAGE-CLASS", 3)]);
-    // Which Kubernetes says in a Normal event.
+    // Kubernetes reports this in a Normal event.
     let mut normal = event("c2", no_class);
     (normal["type"], normal["reason"]) = (json!("Normal"), json!("FailedBinding"));
     assert_eq!(causes(with([claim.clone(), normal.clone()])), [("KS-STORAGE-CLASS", 3)]);
-    // A cluster only just made gets its class a little later.
+    // In a new cluster, the class may be created a little later.
     let node = json!({"kind": "Node", "metadata": {"name": "n", "creationTimestamp": T0}});
     assert_eq!(causes(with([claim.clone(), normal.clone(), node])), [("KS-STORAGE-CLASS", 60)]);
     let node =
         json!({"kind": "Node", "metadata": {"name": "n", "creationTimestamp": "2026-11-22T19:00:00Z"}});
     assert_eq!(causes(with([claim.clone(), normal, node])), [("KS-STORAGE-CLASS", 3)]);
-    // Without an event the classes themselves are asked for.
+    // Without an event, the storage classes are requested.
     let expect = Expect::kafka("kafka", "my-cluster");
     let probe = look(with([claim.clone()]), &expect, &Answers::new())[0].probes[0].clone();
     let told = |claim: &Value, classes: &str| {
@@ -409,7 +410,7 @@ fn volumes() {
     assert_eq!(told(&claim, "slow -\nstandard default\n"), "KS-VOLUME-UNBOUND");
     assert_eq!(told(&named("fast"), "standard default\n"), "KS-STORAGE-CLASS");
     assert_eq!(told(&named("standard"), "standard -\n"), "KS-VOLUME-UNBOUND");
-    // The event is of an earlier claim of that name.
+    // The event is about an earlier claim of that name.
     assert_eq!(
         causes(with([claim, event("c1", "storageclass.storage.k8s.io \"nope\" not found")])),
         [("KS-VOLUME-UNBOUND", 90)]
@@ -454,7 +455,7 @@ fn a_topic_operator_that_starts_late_is_waited_for() {
         let starting = vec![pod("cruise-control", true), pod("entity-operator", false)];
         assert_eq!(look(seconds, starting).1, None, "{seconds}");
     }
-    // From here on it has no excuse, but half a minute's time.
+    // From here on nothing explains the delay, but it has half a minute.
     let there = || vec![pod("cruise-control", true), pod("entity-operator", true)];
     assert_eq!(look(161, there()).1, None);
     assert_eq!(look(180, there()).1, None);
@@ -471,7 +472,7 @@ fn topics_users_and_namespaces() {
         Expect { topic: Some("t".into()), ..Expect::kafka("kafka", "my-cluster").scope(Scope::Topic) };
     let ids =
         |objects| look(objects, &expect, &Answers::new()).iter().map(|f| f.id.as_str()).collect::<Vec<_>>();
-    // Nobody has looked at it. Nobody can before the topic operator runs, which comes after the brokers.
+    // No operator has reconciled it. None can before the topic operator runs, which starts after the brokers.
     assert_eq!(ids(with([topic(json!({}))])), [""; 0]);
     let ready = |objects: Vec<Value>| {
         let mut objects = objects;
@@ -482,7 +483,7 @@ fn topics_users_and_namespaces() {
     assert_eq!(ids(ready(with([topic(json!({}))]))), ["KS-TOPIC-UNSERVED"]);
     let failed = json!({"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "False", "reason": "KafkaError", "message": "PolicyViolation", "lastTransitionTime": T0}]});
     assert_eq!(ids(with([topic(failed.clone())])), ["KS-TOPIC-REFUSED"]);
-    // No refusal: the brokers were down when it asked, or not heard of for a moment.
+    // Not a rejection: the brokers were not running when it sent the request, or were unknown for a moment.
     for message in [
         "org.apache.kafka.common.errors.TimeoutException: Timed out waiting for a node assignment.",
         "org.apache.kafka.common.errors.InvalidReplicationFactorException: Unable to replicate the partition 1 \
@@ -516,12 +517,12 @@ fn users_that_nobody_looks_at() {
     };
     assert_eq!(ids(with([user(None, json!({}))])), ["KS-USER-LABEL"]);
     assert_eq!(ids(with([user(Some("gone"), json!({}))])), ["KS-USER-LABEL"]);
-    // The Kafka of these rows has a topic operator only.
+    // The Kafka cluster of these cases has only a topic operator.
     assert_eq!(ids(with([user(Some("my-cluster"), json!({}))])), ["KS-USER-UNSERVED"]);
     let other =
         json!({"kind": "Kafka", "metadata": {"name": "other", "namespace": "kafka"}, "spec": {"kafka": {}}});
     assert_eq!(ids(with([user(Some("other"), json!({})), other])), [""; 0], "that one's to serve");
-    // Strimzi's user operator can run by itself, and selects by other labels then.
+    // Strimzi's user operator can run alone, and then selects by other labels.
     let served = json!({"conditions": [{"type": "Ready", "status": "True"}]});
     assert_eq!(ids(with([user(None, served)])), [""; 0]);
 }

@@ -1,4 +1,5 @@
-//! A release that does not exist yet, through the maintainers' command as `docs/releases.md` has it.
+//! Adds a release that does not exist to the catalogue with the maintainers' command, as described in
+//! `docs/releases.md`.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::xtask;
 
 const NEW: &str = "9.9.0";
 
-/// The document's own example of facts, made that of another release.
+/// The document's example of facts, changed to another release.
 fn facts() -> String {
     let document = include_str!("../../docs/releases.md");
     let example = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
@@ -21,7 +22,7 @@ fn facts() -> String {
     example.replace("1.2.0", NEW)
 }
 
-/// The catalogue of these facts alone.
+/// The catalogue derived from these facts alone.
 fn derived(folder: &Path, facts: &str) -> anyhow::Result<Catalogue> {
     let file = folder.join("FACTS.json");
     fs::write(&file, facts).expect("written");
@@ -37,12 +38,12 @@ fn manifest(folder: &Path, text: &str) {
     fs::write(folder.join(format!("strimzi-cluster-operator-{NEW}.yaml")), text).expect("written");
 }
 
-/// With a small manifest of the project's own, so that it needs no data from elsewhere.
+/// Uses a small manifest of the project's own, so that it needs no other data.
 pub fn a_new_release_is_added_and_nothing_else_changes() {
     let folder = tempfile::tempdir().unwrap();
     let text = include_str!("../fixtures/install.yaml").replace("1.2.0", NEW);
     manifest(folder.path(), &text);
-    // What the manifest does not say is refused.
+    // A fact that is not in the manifest is rejected.
     let refused = added_to_ours(folder.path(), &facts()).unwrap_err();
     assert!(format!("{refused:#}").contains("Strimzi 9.9.0: manifest and facts differ"), "{refused:#}");
     let facts = facts().replace("\"4.2.0\", \"4.2.1\", \"4.3.0\", \"4.3.1\"", "\"4.2.0\", \"4.3.1\"");
@@ -54,13 +55,13 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
     assert_eq!(new.operator_image, "quay.io/strimzi/operator:9.9.0");
     assert_eq!(new.kafka_list(), "4.2.0, 4.3.1");
     assert_eq!(new.digest, digest(&load::from_bytes("x", text.as_bytes()).unwrap()));
-    // What is written is what the program reads, and the repository's file is as it would be written.
+    // The program can read what is written, and the repository's file has the same form.
     let written = xtask::text(&added).unwrap();
     assert_eq!(serde_json::from_str::<Catalogue>(&written).unwrap(), added);
     let ours = include_str!("../../src/catalogue/releases.json");
     assert!(xtask::text(catalogue::catalogue()).unwrap() == ours, "write it with `cargo xtask catalogue`");
 
-    // The same release again is replaced; without adding, there is nothing else.
+    // The same release is replaced; without adding it, the catalogue has no other release.
     let dated = facts.replace("2026-08-20", "2026-08-21");
     let again = xtask::merge(added.clone(), derived(folder.path(), &dated).unwrap());
     assert_eq!(again.releases.len(), added.releases.len());
@@ -74,7 +75,7 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
     assert_eq!(more.minikube.last().unwrap().default.to_string(), "1.40.0");
     assert_eq!(more.releases, catalogue::releases());
 
-    // Mistakes are told: no manifest, no facts.
+    // Errors: no manifest, no facts.
     fs::remove_file(folder.path().join(format!("strimzi-cluster-operator-{NEW}.yaml"))).unwrap();
     let refused = format!("{:#}", added_to_ours(folder.path(), &facts).unwrap_err());
     assert!(refused.contains("strimzi-cluster-operator-9.9.0.yaml"), "{refused}");
@@ -82,7 +83,7 @@ pub fn a_new_release_is_added_and_nothing_else_changes() {
     assert!(refused.contains("expected shape"), "{refused}");
 }
 
-/// With the newest real manifest: what is added passes the checks of those that are there.
+/// With the newest real manifest: a new release passes the same checks as existing ones.
 pub fn a_new_release_is_checked_as_the_others_are(data: &Data) {
     let folder = tempfile::tempdir().unwrap();
     let newest = "1.2.0".parse().unwrap();

@@ -1,4 +1,4 @@
-//! What stands beside Kafka, against every release's own definitions and images.
+//! The components, compared with every release's definitions and images.
 
 use kstrim::internals::catalogue::{self, Release};
 use kstrim::internals::component::{self, TABLE};
@@ -11,7 +11,7 @@ use kstrim::internals::names::ComponentName;
 use crate::strimzi::Data;
 use crate::xtask::schema::Schemas;
 
-/// Every component with every Kafka version of the release, tuned and not; how many objects that are.
+/// Checks every component with every Kafka version of the release, tuned and not; returns the number of objects.
 pub fn fits(release: &Release, schemas: &Schemas) -> usize {
     let (namespace, cluster) = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap());
     let (topic, storage) = ("my-topic".parse().unwrap(), "20Gi".parse().unwrap());
@@ -56,7 +56,7 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
     checked
 }
 
-/// Every release says which image each component runs, and brings its definition.
+/// Every release has an image for each component, and its definition.
 pub fn every_component_has_its_image_and_its_kind_in_every_release(data: &Data) {
     let wanted: Vec<Image> = TABLE.iter().map(|c| c.image).collect();
     for release in catalogue::releases() {

@@ -1,4 +1,4 @@
-//! A disk without room: what cannot be written is refused with an id, and no half of it stays. It takes a file system
+//! A full disk: what cannot be written is an error with an id, and no partial file remains. This needs a file system
 //! of a few kilobytes, and so root.
 
 use std::path::Path;
@@ -8,11 +8,11 @@ use libtest_mimic::Completion;
 
 use crate::harness::Test;
 
-/// A file system that is unmounted in the end.
+/// A file system that is unmounted when this is dropped.
 struct Tiny(tempfile::TempDir);
 
 impl Tiny {
-    /// One of 64 KiB, all of it taken.
+    /// A file system of 64 KiB without free space.
     fn full() -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let mount = Command::new("mount")
@@ -33,7 +33,7 @@ impl Tiny {
         self.0.path()
     }
 
-    /// Every file but what fills it.
+    /// All files except the one that fills it.
     fn files(&self) -> Vec<String> {
         let output = Command::new("find")
             .arg(self.path())
@@ -50,7 +50,7 @@ impl Drop for Tiny {
     }
 }
 
-/// Whatever has no room.
+/// Everything that kstrim writes.
 pub fn what_finds_no_room_is_told_and_leaves_nothing() -> Completion {
     let tiny = match Tiny::full() {
         Ok(tiny) => tiny,

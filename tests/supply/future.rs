@@ -1,4 +1,4 @@
-//! Releases that do not exist, as their publishers might publish them: what they change is found.
+//! Releases that do not exist, in the form in which their publishers would publish them: their changes are found.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ fn has(all: &[Finding], tool: Tool, what: What, words: &str) {
     assert!(all.iter().any(|f| fits(&f)), "{tool:?} {what:?} {words:?} in\n{}", list());
 }
 
-/// As 1.2.0 is, with its Kafka versions.
+/// The manifest of 1.2.0, with its Kafka versions.
 fn like_1_2_0(release: &str) -> Vec<Value> {
     let mut objects = install_of(release, &["4.2.0", "4.2.1", "4.3.0", "4.3.1"], &["v1"]);
     let fields = json!({"kafka": {"type": "object", "properties": {"metadataVersion": {"type": "string"}},
@@ -43,14 +43,14 @@ fn like_1_2_0(release: &str) -> Vec<Value> {
     objects
 }
 
-/// Give the newest version of a kind's definition these fields in its `spec`, beside any others.
+/// Add these fields to the `spec` of the newest version of a kind's definition.
 fn schema(objects: &mut [Value], kind: &str, fields: &Value) {
     let definition = objects.iter_mut().find(|o| o["spec"]["names"]["kind"] == kind).expect("a definition");
     definition["spec"]["versions"][0]["schema"] = json!({"openAPIV3Schema": {"type": "object", "properties": {
         "spec": {"type": "object", "properties": fields, "x-kubernetes-preserve-unknown-fields": true}}}});
 }
 
-/// What of minikube's sources is looked at, with these facts in it.
+/// The files of minikube's sources that are read, with these facts.
 fn minikube(folder: &Path, version: &str, (default, oldest): (&str, &str), listed: &[&str], runtime: &str) {
     let at = |name: &str| format!("minikube-{version}/{name}");
     let constants = format!(
@@ -77,7 +77,7 @@ fn minikube(folder: &Path, version: &str, (default, oldest): (&str, &str), liste
     put(folder, &at("start_flags.go"), flags);
 }
 
-/// What an API server of today serves, by group and version.
+/// What a current API server serves, by group and version.
 const SERVED: [&str; 12] = [
     "apps/v1",
     "apiextensions.k8s.io/v1",
@@ -102,7 +102,7 @@ fn discovery(served: impl IntoIterator<Item = &'static str>) -> String {
     json!({"kind": "APIGroupDiscoveryList", "items": items}).to_string()
 }
 
-/// A line for each setting that counts brokers, as this Kafka has them.
+/// A line for each setting that counts brokers, as this version of Kafka prints it.
 fn defaults(kafka: &str) -> String {
     let version = kafka.parse().expect("a version");
     let line = |need: &broker::Need| {
@@ -114,8 +114,8 @@ fn defaults(kafka: &str) -> String {
 pub fn what_made_up_releases_change_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    // Strimzi 1.3.0: a Kafka more and one less, another version of its API, in which listeners have another name, a
-    // probe of the operator gone, and an object of an API that the next Kubernetes does not serve.
+    // Strimzi 1.3.0: one Kafka version more and one less, another version of its API in which listeners have another
+    // name, no probe of the operator, and an object of an API that the next Kubernetes version does not serve.
     let mut objects = install_of("1.3.0", &["4.2.1", "4.3.0", "4.3.1", "4.4.0"], &["v2", "v1"]);
     let kafka = json!({"kafka": {"type": "object", "properties": {
         "version": {"type": "string"}, "config": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
@@ -131,18 +131,18 @@ pub fn what_made_up_releases_change_is_found() {
     objects
         .push(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "x"}}));
     put(folder, "strimzi-cluster-operator-1.3.0.yaml", text(&objects));
-    // minikube 1.40.0: Kubernetes 1.38 on CRI-O, nothing before 1.32.
+    // minikube 1.40.0: Kubernetes 1.38 with CRI-O, none before 1.32.
     minikube(folder, "1.40.0", ("v1.38.0", "v1.32.0"), &["v1.38.0", "v1.36.9", "v1.36.8"], "CRIO");
     let flags = folder.join("minikube-1.40.0/start_flags.go");
     fs::write(&flags, fs::read_to_string(&flags).unwrap().replace("\"uuid\"", "\"id\"")).unwrap();
     let published = json!([{"name": "v1.40.0", "checksums": {"amd64": {"linux": "aa", "windows": "ww"},
         "arm64": {"linux": "bb"}, "linux": "aa"}}, {"name": "v1.39.0", "checksums": {"amd64": {"linux": "old"}}}]);
     put(folder, "minikube-1.40.0/releases-v2.json", published.to_string());
-    // Kubernetes 1.38: without an API of Strimzi's and one of kstrim's.
+    // Kubernetes 1.38: without an API that Strimzi uses and one that kstrim uses.
     let gone = ["policy/v1", "coordination.k8s.io/v1"];
     put(folder, "kubernetes-1.38.json", discovery(SERVED.into_iter().filter(|api| !gone.contains(api))));
     put(folder, "kubectl-1.38.0.sha256", "cc  linux-amd64\n");
-    // Kafka 4.4.0: a new internal topic, and another default.
+    // Kafka 4.4.0: a new internal topic, and a changed default.
     let changed = defaults("4.4.0")
         .replace("offsets.topic.replication.factor\tSHORT\t3", "offsets.topic.replication.factor\tSHORT\t5");
     let changed = changed.replace("share.coordinator.state.topic.min.isr\tSHORT\t2\n", "");
@@ -197,13 +197,13 @@ pub fn what_made_up_releases_change_is_found() {
     kafka(What::BrokerDefault, "offsets.topic.replication.factor is 5 by default, broker.rs has 3");
     kafka(What::BrokerDefault, "queue.state.topic.replication.factor is new and 3 by default");
     kafka(What::BrokerDefault, "share.coordinator.state.topic.min.isr is gone");
-    // What is as it was is not told.
+    // What did not change is not reported.
     let told: BTreeSet<String> = all.iter().map(|f| format!("{:?} {:?}", f.tool, f.what)).collect();
     assert_eq!(told.len(), 17, "{told:#?}");
     assert!(!all.iter().any(|f| f.text.contains("ww") || f.text.contains("retention")), "{all:#?}");
 }
 
-/// As what is known is, in each respect: nothing but their names is new.
+/// Releases like the known ones in every respect: only their names are new.
 pub fn a_release_that_changes_nothing_is_only_new() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -213,7 +213,7 @@ pub fn a_release_that_changes_nothing_is_only_new() {
     let all = found(folder);
     let told: Vec<_> = all.iter().map(|f| (f.tool, f.what)).collect();
     assert_eq!(told, [(Tool::Strimzi, What::New)], "{all:#?}");
-    // Nor does minikube 1.39.0, as far as the catalogue knows it.
+    // According to the catalogue, minikube 1.39.0 changes nothing either.
     minikube(folder, "1.39.0", ("v1.37.0", "v1.28.0"), &["v1.37.0", "v1.36.4", "v1.36.3"], "Containerd");
     let published = catalogue::programs::digest(
         kstrim::internals::names::Tool::Minikube,
@@ -224,7 +224,7 @@ pub fn a_release_that_changes_nothing_is_only_new() {
     put(folder, "minikube-1.39.0/releases-v2.json", published.to_string());
     let all = found(folder);
     let told: Vec<_> = all.iter().filter(|f| f.tool == Tool::Minikube).map(|f| f.what).collect();
-    // Its default is outside of every Strimzi's range, and three platforms' digests are not known.
+    // Its default is outside of every Strimzi release's range, and the digests for three platforms are unknown.
     let wanted = [What::DefaultKubernetes, What::Digests, What::Digests, What::Digests];
     assert_eq!(told, wanted, "{all:#?}");
 }

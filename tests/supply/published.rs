@@ -15,7 +15,7 @@ pub fn a_container_engine_and_kstrim_are_enough(data: &Data) {
     bare::a_container_engine_and_kstrim_are_enough(Some(&fs::read(data.file(newest)).unwrap()));
 }
 
-/// Passed with `--manifests`, it is recognised by its digest, and everything in it is applied.
+/// A manifest passed with `--manifests` is recognized by its digest, and everything in it is applied.
 pub fn the_published_manifest_goes_through(data: &Data) {
     let newest = &catalogue::releases().last().unwrap().version;
     let mut test = Test::new();

@@ -1,5 +1,5 @@
-//! What kstrim writes as YAML, programs that read YAML 1.1 read as the same: PyYAML, and kubectl itself. Each is used
-//! where it is installed.
+//! The YAML that kstrim writes is read identically by programs that read YAML 1.1: PyYAML and kubectl. Each is used
+//! if it is installed.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,9 +12,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
-/// Words of one document; a program is started once for all of them.
+/// The number of words in one document; a program is started once for all of them.
 const WORDS: usize = 4000;
-/// Words that once were read as something else, or look so.
+/// Words that were once read differently, or are similar.
 const KNOWN: [&str; 36] = [
     "yes",
     "No",
@@ -54,7 +54,7 @@ const KNOWN: [&str; 36] = [
     "- a\r\nb: c\n",
 ];
 
-/// Words by chance, of what means something in either version.
+/// Random words of characters that have a meaning in either version.
 fn words() -> Vec<String> {
     let telling = "[-+.~=<>:_0-9a-fxXoObBeEyYnNtTsSzZ ,#'\"\\\\&*!|%@{}\\[\\]\u{85}\u{2028}\u{feff}\u{e000}é\t\r\n]{0,7}";
     let any = prop_oneof![
@@ -69,7 +69,7 @@ fn words() -> Vec<String> {
     words
 }
 
-/// Run a program with this on stdin; its stdout, or why it cannot be run.
+/// Run a program with this stdin; returns its stdout, or why it cannot be run.
 fn run(program: &str, args: &[&str], stdin: &str) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(args)
@@ -94,7 +94,7 @@ fn document() -> Map<String, Value> {
     fields
 }
 
-/// PyYAML gives the same values back.
+/// PyYAML reads the same values.
 pub fn pyyaml_reads_what_kstrim_writes() -> Completion {
     if let Err(why) = run("python3", &["-c", "import yaml"], "") {
         return Completion::ignored_with(format!("python3 with PyYAML is needed: {}", why.trim()));
@@ -108,12 +108,12 @@ pub fn pyyaml_reads_what_kstrim_writes() -> Completion {
     Completion::Completed
 }
 
-/// kubectl gives the same values back, without a cluster.
+/// kubectl reads the same values, without a cluster.
 pub fn kubectl_reads_what_kstrim_writes() -> Completion {
     if let Err(why) = run("kubectl", &["version", "--client"], "") {
         return Completion::ignored_with(format!("kubectl is needed: {}", why.trim()));
     }
-    // A value of a ConfigMap may be any text; its keys only names.
+    // A value of a ConfigMap may be any string; its keys must be names.
     let data: Map<String, Value> =
         words().iter().enumerate().map(|(at, word)| (format!("w{at}"), json!(word))).collect();
     let labels = json!({"a": "yes", "1_0": "1_000", "y": "12_30"});
@@ -129,7 +129,7 @@ pub fn kubectl_reads_what_kstrim_writes() -> Completion {
     Completion::Completed
 }
 
-/// Words without quotes in a manifest of somebody's, with CRLF: kstrim reads them as kubectl does.
+/// Words without quotes in a user's manifest with CRLF: kstrim reads them as kubectl does.
 pub fn kstrim_reads_what_kubectl_reads() -> Completion {
     if let Err(why) = run("kubectl", &["version", "--client"], "") {
         return Completion::ignored_with(format!("kubectl is needed: {}", why.trim()));

@@ -1,4 +1,4 @@
-//! Each release of the catalogue: its facts, what is rendered for it, its install manifest.
+//! Each release of the catalogue: its facts, the rendered resources, its install manifest.
 
 use kstrim::internals::catalogue::{self, Release};
 use kstrim::internals::download::{Settings, Source, Store};
@@ -24,7 +24,7 @@ pub fn the_catalogue_is_what_its_sources_say(data: &Data, facts: &std::path::Pat
     assert!(known.eq(&derived.minikube));
 }
 
-/// Every release × preset against the release's own definitions, as the API server would with
+/// Every release and preset compared with the release's own definitions, as the API server does with
 /// `--validate=strict`: an unknown field is an error.
 pub fn every_preset_fits_the_definitions_of_every_release(data: &Data) {
     let mut checked = 0;
@@ -41,7 +41,7 @@ pub fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
     let schemas = schema::Schemas::new(install);
     let (namespace, cluster) = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap());
     for preset in Preset::ALL.into_iter().filter(|preset| preset.check(release).is_ok()) {
-        // What the table in docs/presets.md counts.
+        // The numbers in the table in docs/presets.md.
         for object in table::renderings(release, preset).into_iter().flatten() {
             schemas.check(&object).unwrap_or_else(|why| {
                 panic!(
@@ -72,7 +72,7 @@ pub fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
     checked + beside::fits(release, &schemas)
 }
 
-/// The document says what the checks above and the end-to-end tests do.
+/// The document lists what the checks above and the end-to-end tests check.
 pub fn the_table_of_presets_is_what_is_checked() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/presets.md");
     let document = table::document();
@@ -107,14 +107,14 @@ pub fn the_definitions_refuse_what_is_wrong(data: &Data) {
     }
 }
 
-/// Every install manifest goes through everything that `up` does to it.
+/// Every install manifest passes everything that `up` does to it.
 pub fn every_install_manifest_can_be_prepared(data: &Data) {
     for release in catalogue::releases() {
         let mut objects = data.objects(&release.version);
         let published = digest(&objects);
         assert_eq!(published, release.digest, "{}", release.version);
         retarget(&mut objects, "somewhere").unwrap();
-        // The definitions' descriptions name it too (0.43.0), and stay as they are.
+        // The descriptions in the definitions mention it too (0.43.0), and are not changed.
         let mut rest = objects.iter().filter(|o| o.kind() != "CustomResourceDefinition");
         assert!(rest.all(|o| !o.value().to_string().contains("myproject")), "{}", release.version);
         label(&mut objects, &published, &release.version.to_string());
@@ -135,7 +135,7 @@ pub fn every_install_manifest_can_be_prepared(data: &Data) {
     }
 }
 
-/// Every image of every release is moved to another registry, and the images that run are known.
+/// Every image of every release can be pulled from another registry, and the images that run are known.
 pub fn every_image_of_every_release_can_come_from_elsewhere(data: &Data) {
     let registry = "r.example:5000/quay".parse().unwrap();
     for release in catalogue::releases() {
@@ -169,7 +169,7 @@ pub fn every_image_of_every_release_can_come_from_elsewhere(data: &Data) {
 pub fn the_manifest_comes_from_the_user_the_cache_or_the_release(data: &Data) {
     let release = catalogue::releases().last().unwrap();
     let choice = choice(release);
-    // A mirror directory with the release's asset in its place.
+    // A mirror directory that contains the release's asset.
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("mirror").join(choice.url.trim_start_matches("https://"));
     std::fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -201,7 +201,7 @@ pub fn the_manifest_comes_from_the_user_the_cache_or_the_release(data: &Data) {
     let warning = get(changed.to_str()).unwrap().warning.unwrap();
     assert!(warning.contains(&release.digest), "{warning}");
 
-    // A mirror that has another file in its place is refused.
+    // A mirror that contains another file is rejected.
     std::fs::remove_dir_all(&store.folder).unwrap();
     std::fs::copy(older, &place).unwrap();
     let failure = get(None).unwrap_err();

@@ -1,5 +1,5 @@
-//! Strimzi's own install manifests, which are not part of this repository: from the directory that `KSTRIM_STRIMZI` names,
-//! else from kstrim's cache, else downloaded into it and verified against their pinned digests.
+//! Strimzi's own install manifests, which are not part of this repository: from the directory in `KSTRIM_STRIMZI`, or
+//! else from kstrim's cache, or else downloaded into it and verified against their pinned digests.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -14,8 +14,8 @@ use kstrim::internals::manifest::source::{CLASS, install};
 use kstrim::internals::manifest::{Object, load};
 use kstrim::internals::names::Version;
 
-/// The variable that names a directory with `install-manifests.tar.xz`, in which there is a
-/// `strimzi-cluster-operator-RELEASE.yaml` for each release, and with `releases.json`, the facts.
+/// The variable with the path of a directory that contains `install-manifests.tar.xz`, with a
+/// `strimzi-cluster-operator-RELEASE.yaml` for each release, and `releases.json`, the facts.
 const FOLDER: &str = "KSTRIM_STRIMZI";
 
 /// The manifests of all releases of the catalogue.
@@ -26,7 +26,7 @@ pub struct Data {
     _unpacked: Option<tempfile::TempDir>,
 }
 
-/// The manifests, or why there are none. If a directory is named that does not contain them, the test fails.
+/// The manifests, or why there are none. If the specified directory does not contain them, the test fails.
 pub fn data() -> Result<&'static Data, String> {
     static DATA: OnceLock<Result<Data, String>> = OnceLock::new();
     let data = DATA.get_or_init(|| match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
@@ -75,7 +75,7 @@ fn versions() -> impl Iterator<Item = Version> {
     catalogue::releases().iter().map(|release| release.version.clone())
 }
 
-/// The set of versions that goes with a release.
+/// The set of versions for a release.
 pub fn choice(release: &Release) -> Choice {
     catalogue::resolve(&Partial { release: Some(release.version.clone()), ..Partial::default() }).unwrap()
 }

@@ -6,7 +6,7 @@ use kstrim::internals::manifest::render::{self, Preset, RenderInput};
 
 use crate::dry_run;
 
-/// Every rendering of a preset that is checked: each Kafka version of the release, tuned and not.
+/// Every rendering of a preset that is checked: for each Kafka version of the release, tuned and not.
 pub fn renderings(release: &Release, preset: Preset) -> Vec<Vec<Object>> {
     let (namespace, cluster) = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap());
     let storage = "20Gi".parse().unwrap();

@@ -1,4 +1,4 @@
-//! Manifests of users (`kstrim up -f`) against Strimzi's own definitions and examples.
+//! Manifests of users (`kstrim up -f`), validated by Strimzi's own definitions, and Strimzi's examples.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::strimzi::Data;
 use crate::table;
 
-/// What the catalogue says of served kinds and versions is what the definitions in every install manifest say.
+/// The served kinds and versions in the catalogue are those of the definitions in every install manifest.
 pub fn the_catalogue_lists_what_each_release_serves(data: &Data) {
     for release in catalogue::releases() {
         let mut served = BTreeSet::new();
@@ -39,7 +39,7 @@ pub fn the_catalogue_lists_what_each_release_serves(data: &Data) {
     }
 }
 
-/// What kstrim renders for a release fits by the users' checks, too, and one wrong letter does not.
+/// What kstrim renders for a release also passes the checks for users' manifests; with one wrong letter it does not.
 pub fn rendered_manifests_pass_the_users_checks(data: &Data) {
     let (mut fitting, mut refused) = (0, 0);
     for release in catalogue::releases() {
@@ -68,7 +68,7 @@ pub fn rendered_manifests_pass_the_users_checks(data: &Data) {
     assert!(fitting > 36 && refused > 36, "{fitting}, {refused}");
 }
 
-/// Manifests as projects write them fit the release that is chosen for them.
+/// Manifests of real projects fit the release that is chosen for them.
 pub fn manifests_of_projects_fit_the_chosen_release(data: &Data) {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/projects"));
     let projects = fs::read_dir(folder).expect("the projects").flatten().map(|entry| entry.path());
@@ -130,7 +130,7 @@ fn yaml_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every field that `v1` no longer has tells what replaces it.
+/// For every field that `v1` no longer has, there is a message about its replacement.
 pub fn every_field_removed_in_v1_has_a_replacement(data: &Data) {
     let of = |version: &str, api: &str| {
         let mut fields = BTreeSet::new();
@@ -151,7 +151,8 @@ pub fn every_field_removed_in_v1_has_a_replacement(data: &Data) {
         for (kind, pointer) in &old {
             let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned();
             let gone = |pointer: &str| !new.contains(&(kind.clone(), pointer.to_owned()));
-            // MirrorMaker 1 is told as a whole; what changed its form only has the same name.
+            // MirrorMaker 1 has a single message for the whole resource; fields that only changed their form have the
+            // same name.
             let form = pointer.contains("/emptyDir/sizeLimit/");
             if kind == "KafkaMirrorMaker"
                 || form

@@ -21,10 +21,10 @@ pub struct Foreign {
 /// The namespaces they are in; the first is the one that kstrim uses.
 pub const NAMESPACES: [&str; 4] = ["kafka", "theirs", "default", "kube-system"];
 
-/// Names that look like theirs, like anybody's, like ours.
+/// Names that look like somebody else's, neutral ones, and ones that look like ours.
 const NAMES: [&str; 5] = ["theirs", "app", "my-cluster-theirs", "strimzi-theirs", "kstrim-theirs"];
 
-/// Kinds in namespaces besides [`INERT`].
+/// Namespaced kinds in addition to [`INERT`].
 const ACTIVE: [(&str, &str); 5] = [
     ("v1", "Pod"),
     ("apps/v1", "Deployment"),
@@ -130,7 +130,7 @@ pub fn widgets() -> Value {
                 "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})
 }
 
-/// Something found in people's clusters that consists of more than one object.
+/// A situation in a user's cluster that consists of more than one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Situation {
     /// The topic `orders` was created by a program: it has no KafkaTopic.

@@ -49,7 +49,7 @@ impl Base {
         matches!(self, Self::Profile | Self::Context)
     }
 
-    /// A world of its own.
+    /// A separate copy of the world.
     pub fn fork(self) -> Test {
         static SHARED: [Mutex<Weak<Test>>; 4] = [const { Mutex::new(Weak::new()) }; 4];
         // Kept for the lifetime of the process: each takes seconds.
@@ -249,7 +249,7 @@ pub fn look(base: Base, test: &Test, foreign: &[String]) -> BTreeMap<String, Val
     seen
 }
 
-/// The brokers' topics that are not kstrim's: their files.
+/// The files of the brokers' topics that kstrim did not create.
 pub fn topics(test: &Test, ours: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let folder = test.world_dir().join("broker/topics");
     let mut all = BTreeMap::new();

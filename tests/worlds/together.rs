@@ -10,7 +10,7 @@ use crate::support;
 
 const BASE: Base = Base::Context;
 
-/// A verb, and how its effect shows.
+/// A command, and how to check its effect.
 #[derive(Debug, Clone, Copy)]
 struct Act {
     args: &'static str,
@@ -25,7 +25,7 @@ fn config(test: &Test, name: &str) -> Value {
     object(test, support::KAFKA)["spec"]["kafka"]["config"][name].clone()
 }
 
-/// Brokers of all pools.
+/// The number of brokers in all node pools.
 fn brokers(test: &Test) -> u64 {
     let objects = test.objects(BASE.profile());
     let pools = objects.as_object().into_iter().flatten();
@@ -71,7 +71,7 @@ fn args(act: &str) -> Vec<String> {
     act.split(' ').chain(["--context", "prod"]).map(str::to_owned).collect()
 }
 
-/// Two at once: each ends as documented, and what is reported as done is done.
+/// Two concurrent commands: each ends as documented, and what is reported as done is done.
 fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
     let mut one = BASE.fork();
     let mut two = one.colleague();
@@ -91,7 +91,7 @@ fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
             run.stderr
         );
     }
-    // Each of the two that add a listener has added one.
+    // Each of the two commands that add a listener has added one.
     let adds = |act: &Act| act.args.contains("connect") || act.args.contains("--prepare-kafka");
     let added = ended.iter().filter(|(act, run)| adds(act) && run.code() == 0).count();
     let one_each = first.args != second.args;
@@ -100,7 +100,7 @@ fn at_once(first: Act, second: Act) -> Result<(), TestCaseError> {
         "{added} listeners were added to {number}, and {} are there",
         listeners(&one)
     );
-    // Nobody is locked out for ever.
+    // The namespace is not locked forever.
     let run = one.args(args("set num.partitions=4 --yes --timeout 30s")).run();
     prop_assert!(run.code() == 0, "afterwards: exit {}\n{}", run.code(), run.stderr);
     Ok(())
@@ -117,7 +117,7 @@ fn two_concurrent_commands_both_succeed_or_report_the_conflict() {
     }
 }
 
-/// Somebody deletes it while somebody else works with it.
+/// One user deletes the cluster while another one works with it.
 fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
     let mut one = BASE.fork();
     let mut two = one.colleague();
@@ -164,7 +164,7 @@ fn down_and_a_concurrent_command_end_in_a_valid_state() {
     }
 }
 
-/// Keys of everything in the first installation.
+/// Keys of all objects of the first installation.
 fn everything(test: &Test) -> Vec<String> {
     let objects = test.objects(BASE.profile());
     let lasting = |key: &&String| {

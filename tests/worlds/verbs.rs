@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::places::Base;
 
-/// A command line, and what it asks for by name.
+/// A command line, and the names in it.
 #[derive(Debug, Clone)]
 pub struct Verb {
     /// Without the flags that say which cluster and namespace.
@@ -21,7 +21,7 @@ const TOPICS: [&str; 5] = ["my-topic", "orders", "claimed", "theirs", "new-topic
 const USERS: [&str; 3] = ["app", "theirs", "new-user"];
 const COMPONENTS: [&str; 4] = ["bridge", "exporter", "connect", "mirror-maker"];
 
-/// What `up -f` is given.
+/// The manifests for `up -f`.
 const FILES: &str = "\
 apiVersion: kafka.strimzi.io/v1
 kind: KafkaTopic
@@ -57,7 +57,7 @@ fn one_of(words: &'static [&'static str]) -> BoxedStrategy<Verb> {
     prop::sample::select(words).prop_map(verb).boxed()
 }
 
-/// Deletes one by name.
+/// Commands that delete an object by name.
 fn deletes(words: &'static str, names: &'static [&'static str]) -> BoxedStrategy<Verb> {
     let named = move |name: &'static str| {
         let mut verb = verb(&words.replace("{}", name));
@@ -67,7 +67,7 @@ fn deletes(words: &'static str, names: &'static [&'static str]) -> BoxedStrategy
     prop::sample::select(names).prop_map(named).boxed()
 }
 
-/// Work with a running cluster.
+/// Commands on a running cluster.
 pub fn living() -> BoxedStrategy<Verb> {
     let lines = with("produce {}", &TOPICS).prop_map(|mut verb| {
         verb.stdin = "one\ntwo\n";
@@ -99,13 +99,13 @@ pub fn living() -> BoxedStrategy<Verb> {
     .boxed()
 }
 
-/// Create it.
+/// Commands that create the cluster.
 pub fn up() -> BoxedStrategy<Verb> {
     prop_oneof![
         3 => one_of(&["up --yes --preset single --timeout 20s", "up --adopt --yes --preset single --timeout 20s", "up --yes --preset ephemeral --timeout 20s", "up --yes --preset single --with bridge --timeout 20s"]),
         2 => with("up --yes --preset single --topic {} --timeout 20s", &TOPICS),
         2 => one_of(&["up --yes --preset single --timeout 20s -f -", "up --yes --preset single --timeout 20s -f - --prune"]).prop_map(|mut verb| {
-            // The names of others' objects, too: a topic and a ConfigMap that are there already.
+            // Also with the names of foreign objects: a topic and a ConfigMap that exist.
             verb.stdin = FILES;
             verb
         }),
@@ -113,7 +113,7 @@ pub fn up() -> BoxedStrategy<Verb> {
     .boxed()
 }
 
-/// Delete it.
+/// Commands that delete the cluster.
 pub fn down(base: Base) -> BoxedStrategy<Verb> {
     // `down` of a profile that kstrim created deletes everything in it, as the prompt says: it is left out here.
     let all: &'static [&'static str] = match base {

@@ -5,20 +5,20 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::messages::{COUNT, Wire, values};
-use super::{Seen, Trial};
+use super::messages::{BrokerClient, COUNT, values};
+use super::{Outcome, Trial};
 use crate::download::here::{self, Content};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{BRIDGE_PORT, BRIDGE_TOPIC, METRICS_PORT};
 
-/// What the bridge calls messages whose values are JSON.
+/// The bridge's media type for messages with JSON values.
 const RECORDS: &str = "application/vnd.kafka.json.v2+json";
-/// How long to wait before it is asked again.
+/// Time between two requests.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// Ready pods of a trial's component.
+/// The ready pods of the component.
 async fn pods(trial: &Trial<'_>) -> Vec<String> {
     let cx = trial.cx;
     let snapshot = cx.synced(&[ObservedKind::Pod]).await;
@@ -32,7 +32,7 @@ async fn pods(trial: &Trial<'_>) -> Vec<String> {
     names
 }
 
-/// Ask a pod by a port-forward of its own.
+/// Send a request to a pod through a separate port-forward.
 async fn ask(
     trial: &Trial<'_>,
     pod: &str,
@@ -52,48 +52,52 @@ async fn ask(
     }
 }
 
-fn wrong(trial: &Trial<'_>, message: String) -> Box<Failure> {
+fn unexpected_response(trial: &Trial<'_>, message: String) -> Box<Failure> {
     trial.failure(errors::COMPONENT_HTTP, Some(Failure::new(errors::COMPONENT_HTTP, Kind::Smoke, message)))
 }
 
-/// The first line of an answer, cut.
-fn short(text: &str) -> String {
+/// The first line of a response, shortened.
+fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or("").chars().take(200).collect()
 }
 
 /// The bridge: messages sent over HTTP, read by kstrim's own client.
-pub(super) async fn bridge(trial: &Trial<'_>) -> Result<Seen> {
-    let mut wire = Wire::open(trial).await?;
-    let tried = through(trial, &mut wire).await;
+pub(super) async fn bridge(trial: &Trial<'_>) -> Result<Outcome> {
+    let mut wire = BrokerClient::open(trial).await?;
+    let tried = send_through_bridge(trial, &mut wire).await;
     wire.delete(&[BRIDGE_TOPIC]).await;
     tried?;
     Ok((COUNT as u64, format!("{COUNT} messages produced over HTTP were consumed")))
 }
 
-async fn through(trial: &Trial<'_>, wire: &mut Wire<'_>) -> Result<()> {
+async fn send_through_bridge(trial: &Trial<'_>, wire: &mut BrokerClient<'_>) -> Result<()> {
     wire.topic(BRIDGE_TOPIC).await?;
-    let from = wire.where_it_ends(BRIDGE_TOPIC).await?;
+    let from = wire.end_offsets(BRIDGE_TOPIC).await?;
     let values = values(&trial.run);
     let records: Vec<_> = values.iter().map(|v| json!({"value": v, "partition": 0})).collect();
     let body = json!({"records": records}).to_string();
     let Some(pod) = pods(trial).await.into_iter().next() else {
-        return Err(wrong(trial, "it has no ready pod".into()));
+        return Err(unexpected_response(trial, "it has no ready pod".into()));
     };
     let path = format!("/topics/{BRIDGE_TOPIC}");
-    let (status, text) =
-        ask(trial, &pod, BRIDGE_PORT, &path, Some((RECORDS, body))).await.map_err(|why| wrong(trial, why))?;
+    let (status, text) = ask(trial, &pod, BRIDGE_PORT, &path, Some((RECORDS, body)))
+        .await
+        .map_err(|why| unexpected_response(trial, why))?;
     if status != 200 || text.contains("error_code") {
-        return Err(wrong(trial, format!("{pod} responds with {status} to POST {path}: {}", short(&text))));
+        return Err(unexpected_response(
+            trial,
+            format!("{pod} responds with {status} to POST {path}: {}", first_line(&text)),
+        ));
     }
-    wire.await_all(BRIDGE_TOPIC, from, &values).await
+    wire.wait_for_values(BRIDGE_TOPIC, from, &values).await
 }
 
-/// The exporter and the brokers: what they tell names the topic of the smoke test.
-pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
+/// The exporter and the brokers: their metrics include the topic of the smoke test.
+pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Outcome> {
     let label = format!("topic=\"{}\"", trial.topic);
     let pods = pods(trial).await;
     if pods.is_empty() {
-        return Err(wrong(trial, "it has no ready pod".into()));
+        return Err(unexpected_response(trial, "it has no ready pod".into()));
     }
     loop {
         let mut said = Vec::new();
@@ -107,16 +111,16 @@ pub(super) async fn metrics(trial: &Trial<'_>) -> Result<Seen> {
                     said.push(format!("{pod} exports {lines} metrics, but none with {label}"));
                 }
                 Ok((status, text)) => {
-                    said.push(format!("{pod} responds with {status} to GET /metrics: {}", short(&text)));
+                    said.push(format!("{pod} responds with {status} to GET /metrics: {}", first_line(&text)));
                 }
                 Err(why) => said.push(why),
             }
         }
-        // They gather what they tell every few seconds.
+        // They update their metrics every few seconds.
         if Instant::now() + PAUSE >= trial.deadline {
-            return Err(wrong(trial, said.join("; ")));
+            return Err(unexpected_response(trial, said.join("; ")));
         }
-        trial.vain().await?;
+        trial.fail_if_hopeless().await?;
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Seen, Trial};
+use super::{Outcome, Trial};
 use crate::cluster::brokers::Brokers;
 use crate::cluster::change;
 use crate::cluster::ownership;
@@ -24,11 +24,11 @@ use crate::kafka::produce::Message;
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::{PROOF_TOPICS, proof_connectors};
 
-/// How many messages go through each.
+/// How many messages each component has to pass on.
 pub(super) const COUNT: usize = 10;
-/// How long one look for more waits.
-const LOOK: Duration = Duration::from_millis(400);
-/// The limit of cleaning up, also when the test's own has passed.
+/// How long one fetch waits, and the time between two attempts.
+const PAUSE: Duration = Duration::from_millis(400);
+/// The time limit for cleaning up, which is separate from that of the test.
 const CLEANUP: Duration = Duration::from_secs(10);
 
 type Offsets = BTreeMap<i32, i64>;
@@ -39,12 +39,12 @@ pub(super) fn values(run: &str) -> Vec<String> {
 }
 
 /// A client of the brokers, for a trial.
-pub(super) struct Wire<'a> {
+pub(super) struct BrokerClient<'a> {
     trial: &'a Trial<'a>,
     pub(super) client: Client,
 }
 
-impl<'a> Wire<'a> {
+impl<'a> BrokerClient<'a> {
     pub(super) async fn open(trial: &'a Trial<'a>) -> Result<Self> {
         let brokers = Brokers::of(trial.cx)?;
         let options = crate::kafka::client::Options { decompress: true, ..Default::default() };
@@ -52,12 +52,12 @@ impl<'a> Wire<'a> {
         client.map(|client| Self { trial, client }).map_err(|e| broker(trial, &e))
     }
 
-    /// Make a topic with one partition, if it is not there.
+    /// Create a topic with one partition, if it does not exist.
     pub(super) async fn topic(&mut self, name: &str) -> Result<()> {
         let new = NewTopic {
             name: name.to_owned(),
             partitions: 1,
-            // The brokers' own default, which fits their number.
+            // The default of the brokers, which suits their number.
             replication_factor: -1,
             config: BTreeMap::new(),
         };
@@ -65,19 +65,22 @@ impl<'a> Wire<'a> {
         made.map(drop).map_err(|e| broker(self.trial, &e))
     }
 
-    /// Both ends of a topic's partitions; empty if it is not there.
-    async fn ends(&mut self, name: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
+    /// The first and last offsets of a topic's partitions; empty if it does not exist.
+    async fn offset_ranges(&mut self, name: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
         loop {
-            match self.ends_now(name).await {
-                Err(e) if passes(&e) && Instant::now() < self.trial.deadline => {
-                    tokio::time::sleep(LOOK).await;
+            match self.try_offset_ranges(name).await {
+                Err(e) if is_temporary(&e) && Instant::now() < self.trial.deadline => {
+                    tokio::time::sleep(PAUSE).await;
                 }
                 found => return found.map_err(|e| broker(self.trial, &e)),
             }
         }
     }
 
-    async fn ends_now(&mut self, name: &str) -> std::result::Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
+    async fn try_offset_ranges(
+        &mut self,
+        name: &str,
+    ) -> std::result::Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
         let deadline = self.trial.deadline;
         let mut topic = match self.client.topic_now(name, deadline).await {
             Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => return Ok(BTreeMap::new()),
@@ -88,9 +91,9 @@ impl<'a> Wire<'a> {
         Ok(last.into_iter().map(|(p, end)| (p, (first.get(&p).copied().unwrap_or(end), end))).collect())
     }
 
-    /// Where reading a topic begins, so that only what comes from now on is read.
-    pub(super) async fn where_it_ends(&mut self, name: &str) -> Result<Offsets> {
-        Ok(self.ends(name).await?.into_iter().map(|(p, (_, end))| (p, end)).collect())
+    /// The end offsets of a topic, to read only messages that are produced afterwards.
+    pub(super) async fn end_offsets(&mut self, name: &str) -> Result<Offsets> {
+        Ok(self.offset_ranges(name).await?.into_iter().map(|(p, (_, end))| (p, end)).collect())
     }
 
     async fn send(&mut self, name: &str, values: &[String]) -> Result<()> {
@@ -105,15 +108,20 @@ impl<'a> Wire<'a> {
         work.await.map_err(|e| broker(self.trial, &e))
     }
 
-    /// Read a topic until these values came, once and in order; others in between are not heeded. `from` is
-    /// where it ended before; what is not in it is read from the beginning.
-    pub(super) async fn await_all(&mut self, name: &str, mut from: Offsets, values: &[String]) -> Result<()> {
+    /// Read a topic until each of these values has arrived, once and in order; other values are ignored. `from` has
+    /// the offsets to start at; a partition without an entry is read from the beginning.
+    pub(super) async fn wait_for_values(
+        &mut self,
+        name: &str,
+        mut from: Offsets,
+        values: &[String],
+    ) -> Result<()> {
         let mut seen: Vec<String> = Vec::new();
         loop {
-            match self.look(name, &mut from, values, &mut seen).await {
+            match self.read_new(name, &mut from, values, &mut seen).await {
                 Ok(()) => {}
-                // What is not there yet is made by what is being tried.
-                Err(e) if passes(&e) => tokio::time::sleep(LOOK).await,
+                // The component creates the topic if it does not exist yet.
+                Err(e) if is_temporary(&e) => tokio::time::sleep(PAUSE).await,
                 Err(e) => return Err(broker(self.trial, &e)),
             }
             if seen == values {
@@ -121,31 +129,31 @@ impl<'a> Wire<'a> {
             }
             let wrong = seen.iter().zip(values).any(|(a, b)| a != b) || seen.len() > values.len();
             if wrong || Instant::now() >= self.trial.deadline {
-                return Err(self.lost(name, values, &seen));
+                return Err(self.missing_messages(name, values, &seen));
             }
-            self.trial.vain().await?;
+            self.trial.fail_if_hopeless().await?;
         }
     }
 
-    async fn look(
+    async fn read_new(
         &mut self,
         name: &str,
         from: &mut Offsets,
         values: &[String],
         seen: &mut Vec<String>,
     ) -> std::result::Result<(), KafkaError> {
-        let deadline = self.trial.deadline.max(Instant::now() + LOOK);
+        let deadline = self.trial.deadline.max(Instant::now() + PAUSE);
         let mut topic: Topic = self.client.topic_now(name, deadline).await?;
         for partition in 0..i32::try_from(topic.partitions()).unwrap_or(0) {
             from.entry(partition).or_insert(0);
         }
-        for mut chunk in self.client.fetch(&mut topic, from, LOOK, deadline).await? {
+        for mut chunk in self.client.fetch(&mut topic, from, PAUSE, deadline).await? {
             let partition = chunk.partition;
             for entry in chunk.records.by_ref() {
                 let what = format!("topic {name}, partition {partition}");
                 let entry = entry.map_err(|bad| KafkaError::records(what, bad))?;
                 let Entry::Record(record) = entry else { continue };
-                let text = record.value.as_deref().map(plain).unwrap_or_default();
+                let text = record.value.as_deref().map(text_of).unwrap_or_default();
                 if values.contains(&text) {
                     seen.push(text);
                 }
@@ -156,7 +164,7 @@ impl<'a> Wire<'a> {
         Ok(())
     }
 
-    fn lost(&self, name: &str, values: &[String], seen: &[String]) -> Box<Failure> {
+    fn missing_messages(&self, name: &str, values: &[String], seen: &[String]) -> Box<Failure> {
         let missing: Vec<&str> =
             values.iter().filter(|v| !seen.contains(v)).map(String::as_str).take(3).collect();
         let words = match missing.as_slice() {
@@ -170,13 +178,14 @@ impl<'a> Wire<'a> {
         )
     }
 
-    /// Delete what this run wrote where nothing else was.
-    async fn forget(&mut self, name: &str, before: &BTreeMap<i32, (i64, i64)>) {
+    /// Delete the messages of this run from partitions that contained nothing else.
+    async fn delete_messages(&mut self, name: &str, before: &BTreeMap<i32, (i64, i64)>) {
         let deadline = Instant::now() + CLEANUP;
         let Ok(mut topic) = self.client.topic_now(name, deadline).await else { return };
         let Ok(last) = self.client.list_offsets(&mut topic, End::Latest, deadline).await else { return };
         let count = i64::try_from(COUNT).unwrap_or(i64::MAX);
-        // It wrote to partition 0 only, all or nothing: any other message is somebody else's.
+        // This run produced only to partition 0, all messages or none: any other message was produced by somebody
+        // else.
         let ours = last.into_iter().filter(|(p, end)| {
             let (first, was) = before.get(p).copied().unwrap_or((0, 0));
             *p == 0 && first == was && end - was == count
@@ -198,14 +207,14 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// Whether a look that failed is worth another: between two leaders, or over a broker or a port-forward that
-/// comes back.
-fn passes(error: &KafkaError) -> bool {
+/// Whether a failed request can succeed when it is repeated: during a leader election, or after a broker or a
+/// port-forward has failed.
+fn is_temporary(error: &KafkaError) -> bool {
     error.is_retriable() || error.is_connection()
 }
 
-/// A message's text; the bridge writes JSON.
-fn plain(value: &[u8]) -> String {
+/// A message's value as text; the bridge writes JSON.
+fn text_of(value: &[u8]) -> String {
     serde_json::from_slice::<String>(value).unwrap_or_else(|_| String::from_utf8_lossy(value).into_owned())
 }
 
@@ -216,8 +225,8 @@ pub(super) fn broker(trial: &Trial<'_>, error: &KafkaError) -> Box<Failure> {
     trial.failure(errors::COMPONENT_SMOKE, Some(cause))
 }
 
-/// Delete the connectors of the test, but none that somebody else has replaced them with.
-async fn remove(cx: &Session, names: &[String]) -> Result<()> {
+/// Delete the connectors of the test, unless somebody else has replaced them.
+async fn delete_connectors(cx: &Session, names: &[String]) -> Result<()> {
     let installation = ownership::installation(cx).await?;
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let failed = |e| cx.api_failure("delete the connectors", &e);
@@ -230,27 +239,27 @@ async fn remove(cx: &Session, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Connect: numbered messages to a topic, by one connector into a file of the worker, by another from the
-/// file to a second topic.
-pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
+/// Connect: numbered messages are produced to a topic; one connector writes them to a file of the worker, another one
+/// reads the file and writes to a second topic.
+pub(super) async fn connect(trial: &Trial<'_>) -> Result<Outcome> {
     let cx = trial.cx;
     let [into, out] = PROOF_TOPICS;
-    let mut wire = Wire::open(trial).await?;
+    let mut wire = BrokerClient::open(trial).await?;
     let connectors = proof_connectors(&component_input(cx, trial.topic, false), &trial.run);
     let names: Vec<String> = connectors.iter().map(|c| c.name().to_owned()).collect();
     let tried = async {
         wire.topic(into).await?;
         wire.topic(out).await?;
-        let from = wire.where_it_ends(out).await?;
+        let from = wire.end_offsets(out).await?;
         let applied = cx.apply(&cx.labelled(connectors), false).await;
         applied.map_err(|e| cx.api_failure("apply the connectors", &e))?;
         cx.synced(&[ObservedKind::KafkaConnector]).await;
         let values = values(&trial.run);
         wire.send(into, &values).await?;
-        wire.await_all(out, from, &values).await
+        wire.wait_for_values(out, from, &values).await
     };
     let tried = tried.await;
-    if let Err(failure) = remove(cx, &names).await {
+    if let Err(failure) = delete_connectors(cx, &names).await {
         cx.emit.warn(format!("the connectors of the smoke test were not deleted: {}", failure.message));
     }
     wire.delete(&PROOF_TOPICS).await;
@@ -258,8 +267,8 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Seen> {
     Ok((COUNT as u64, format!("{COUNT} messages passed through two connectors")))
 }
 
-/// MirrorMaker 2: messages to the topic that it mirrors, read from the mirror.
-pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Seen> {
+/// MirrorMaker 2: messages are produced to the mirrored topic, and read from the mirror.
+pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Outcome> {
     let of = |read: fn(&serde_json::Value) -> Option<String>| trial.resource.as_ref().and_then(read);
     let (Some(from), Some(to)) = (of(table::mirrors), of(table::mirror_of)) else {
         let message = "its resource does not specify which topic it mirrors";
@@ -268,14 +277,14 @@ pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Seen> {
             Some(Failure::new(errors::COMPONENT_SMOKE, Kind::Smoke, message)),
         ));
     };
-    let mut wire = Wire::open(trial).await?;
-    let (before, mirrored) = (wire.ends(&from).await?, wire.ends(&to).await?);
+    let mut wire = BrokerClient::open(trial).await?;
+    let (before, mirrored) = (wire.offset_ranges(&from).await?, wire.offset_ranges(&to).await?);
     let position = mirrored.iter().map(|(p, (_, end))| (*p, *end)).collect();
     let values = values(&trial.run);
     wire.send(&from, &values).await?;
-    let tried = wire.await_all(&to, position, &values).await;
-    wire.forget(&from, &before).await;
-    wire.forget(&to, &mirrored).await;
+    let tried = wire.wait_for_values(&to, position, &values).await;
+    wire.delete_messages(&from, &before).await;
+    wire.delete_messages(&to, &mirrored).await;
     tried?;
     Ok((COUNT as u64, format!("{COUNT} messages were mirrored from {from} to {to}")))
 }
@@ -285,10 +294,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_bridge_wrote_is_read_too() {
+    fn values_of_the_bridge_are_json() {
         let values = values("r-1");
         assert_eq!((values.len(), values[0].as_str()), (COUNT, "kstrim r-1 1 of 10"));
-        assert_eq!(plain(b"\"kstrim r-1 1 of 10\""), values[0]);
-        assert_eq!(plain(b"kstrim r-1 1 of 10"), values[0]);
+        assert_eq!(text_of(b"\"kstrim r-1 1 of 10\""), values[0]);
+        assert_eq!(text_of(b"kstrim r-1 1 of 10"), values[0]);
     }
 }

@@ -25,10 +25,10 @@ use crate::kube::Kind as ObservedKind;
 use crate::manifest::component::ComponentInput;
 use crate::names::{ComponentName, TopicName};
 
-/// How long the API server may take to say which there are.
+/// The time limit for listing the components.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// What is tried, and how.
+/// The test of one component.
 pub(crate) struct Trial<'a> {
     cx: &'a Session,
     /// The topic of the smoke test.
@@ -36,17 +36,17 @@ pub(crate) struct Trial<'a> {
     component: &'static Component,
     /// Its resource, if it has one.
     resource: Option<Value>,
-    /// Makes this run's messages its own: lower-case letters, digits and dashes.
+    /// Distinguishes this run's messages from others: lower-case letters, digits and dashes.
     run: String,
     deadline: Instant,
     judge: RefCell<Judge>,
 }
 
-/// What was seen: how many messages, and in words.
-type Seen = (u64, String);
+/// The result: the number of messages, and a description.
+type Outcome = (u64, String);
 
 impl Trial<'_> {
-    async fn run(&self) -> Result<Seen> {
+    async fn run(&self) -> Result<Outcome> {
         match self.component.name {
             ComponentName::Connect => messages::connect(self).await,
             ComponentName::MirrorMaker => messages::mirror(self).await,
@@ -56,8 +56,8 @@ impl Trial<'_> {
         }
     }
 
-    /// The cause, if waiting cannot succeed.
-    async fn vain(&self) -> Result<()> {
+    /// Fails with the cause if waiting cannot succeed.
+    async fn fail_if_hopeless(&self) -> Result<()> {
         let snapshot = self.cx.synced(&[ObservedKind::Pod, ObservedKind::Event]).await;
         let (expect, answers) =
             (self.cx.expect().scope(Scope::Component(self.component.pods)), Answers::new());
@@ -68,7 +68,7 @@ impl Trial<'_> {
         }
     }
 
-    /// The failure of this trial, by a cause.
+    /// The failure of this test, with its cause.
     fn failure(&self, id: Id, cause: Option<Failure>) -> Box<Failure> {
         let mut failure =
             Failure::new(id, Kind::Smoke, format!("{} failed its smoke test", self.component.title));
@@ -81,7 +81,7 @@ impl Trial<'_> {
         Box::new(failure.hint(format!("show its log: {}", target.kstrim("logs --component").arg(self.log()))))
     }
 
-    /// What its log is called in `kstrim logs`.
+    /// The component's name in `kstrim logs`.
     fn log(&self) -> &'static str {
         match self.component.name {
             ComponentName::Metrics => "kafka",
@@ -90,8 +90,8 @@ impl Trial<'_> {
     }
 }
 
-/// Try these components, all at once; a report of each, and the first failure.
-pub(crate) async fn all(
+/// Test these components concurrently; returns a report for each, and the first failure.
+pub(crate) async fn test_components(
     cx: &Session,
     names: &[ComponentName],
     topic: &TopicName,
@@ -99,11 +99,11 @@ pub(crate) async fn all(
     limit: Duration,
 ) -> (Vec<ComponentReport>, Option<Box<Failure>>) {
     let deadline = Instant::now() + limit;
-    // What happens to connectors meanwhile is to be seen.
+    // The state of the connectors is needed during the test.
     cx.store.follow();
-    // Cruise Control carries nothing: that it is ready is all there is to see.
+    // Cruise Control passes no messages on: being ready is its test.
     let tried = names.iter().filter(|name| **name != ComponentName::CruiseControl);
-    let outcomes = join_all(tried.map(|name| one(cx, of(*name), topic, run_id, deadline))).await;
+    let outcomes = join_all(tried.map(|name| test_component(cx, of(*name), topic, run_id, deadline))).await;
     let (mut reports, mut first) = (Vec::new(), None);
     for (report, failure) in outcomes {
         reports.push(report);
@@ -112,7 +112,7 @@ pub(crate) async fn all(
     (reports, first)
 }
 
-async fn one(
+async fn test_component(
     cx: &Session,
     component: &'static Component,
     topic: &TopicName,
@@ -158,7 +158,7 @@ async fn one(
     }
 }
 
-/// Those components that are there and kstrim's.
+/// The components that exist and that kstrim created.
 pub(crate) async fn installed(cx: &Session) -> Vec<ComponentName> {
     let mut kinds = vec![ObservedKind::Kafka];
     kinds.extend(crate::component::KINDS);
@@ -177,13 +177,14 @@ pub(crate) async fn installed(cx: &Session) -> Vec<ComponentName> {
     TABLE.iter().filter(there).map(|component| component.name).collect()
 }
 
-/// What passed tests say.
+/// The summary of passed tests.
 pub(crate) fn summary(reports: &[ComponentReport]) -> String {
-    let one = |r: &ComponentReport| format!("{}: {}", r.component, r.said);
-    reports.iter().map(one).collect::<Vec<_>>().join("; ")
+    let test_component = |r: &ComponentReport| format!("{}: {}", r.component, r.said);
+    reports.iter().map(test_component).collect::<Vec<_>>().join("; ")
 }
 
-/// What components of the session's Kafka are rendered for. `tuning`: with the settings for a small machine.
+/// The input for rendering components of the session's Kafka cluster. `tuning`: with the settings for a small
+/// machine.
 pub(crate) fn component_input<'a>(cx: &'a Session, topic: &'a TopicName, tuning: bool) -> ComponentInput<'a> {
     let snapshot = cx.store.snapshot();
     let plain = snapshot.kafka(cx.namespace(), cx.cluster()).and_then(|kafka| kafka.plain_listener()?.port());

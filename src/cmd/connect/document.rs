@@ -90,14 +90,14 @@ impl Checked {
 }
 
 impl Connected {
-    /// The way by these ports.
+    /// The addresses of brokers with these ports.
     pub(super) fn new(
         ports: &BTreeMap<i32, u16>,
         user: Option<&str>,
         how: Option<Authentication>,
         target: &Target,
     ) -> Self {
-        // The lowest port, which stays that of the first broker when others come.
+        // The lowest port, which remains that of the first broker when others are added.
         let first = ports.values().min().copied().unwrap_or_default();
         let protocol = match how {
             None => "PLAINTEXT",
@@ -120,7 +120,7 @@ impl Connected {
         made
     }
 
-    /// Write the client's files, if a directory is named, and name it in the snippets.
+    /// Write the client's files, if a directory was specified, and refer to it in the snippets.
     pub(super) async fn export(&mut self, living: &Living, user: &User, folder: Option<&Path>) -> Result<()> {
         let (Some(folder), Some(how)) = (folder, self.how) else { return Ok(()) };
         let secrets = user::secrets(living, user).await?;
@@ -193,7 +193,7 @@ impl Connected {
         snippets
     }
 
-    /// For people.
+    /// The text output.
     pub(super) fn text(&self) -> String {
         let mut text = format!("bootstrap.servers  {}\n", self.bootstrap);
         for broker in &self.brokers {
@@ -236,7 +236,7 @@ impl Connected {
     }
 }
 
-/// A string as Java and Python write it.
+/// A string literal of Java and Python.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }

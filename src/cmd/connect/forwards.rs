@@ -1,5 +1,5 @@
-//! A supervised `kubectl port-forward` for each broker. One ends when its pod does, or goes on listening for a
-//! pod that is another by now: it is begun again for each run of the broker.
+//! A supervised `kubectl port-forward` for each broker. A port-forward ends with its pod, or continues to listen
+//! although the pod was replaced: it is restarted for each run of the broker.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,23 +17,23 @@ use crate::failure::Result;
 use crate::kube::Snapshot;
 use crate::manifest::user::Authentication;
 
-/// First pause before a forward that ended is begun again; it doubles.
+/// First delay before a port-forward that ended is restarted; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Longest such pause.
+/// Maximum delay.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// A forward that served so long was sound.
+/// After a port-forward was open for this long, the delay starts again with the first one.
 const SOUND: Duration = Duration::from_secs(10);
 
-/// What is known of a broker's forward.
+/// The state of a broker's port-forward.
 #[derive(Default)]
 struct State {
-    /// Its pod while it is open.
+    /// Its pod, if it is open.
     open: BTreeMap<i32, String>,
-    /// Why it is not.
+    /// Why it is not open.
     trouble: BTreeMap<i32, String>,
 }
 
-/// Ends a task with its owner.
+/// A task that is aborted when it is dropped.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {
@@ -42,7 +42,7 @@ impl Drop for Task {
     }
 }
 
-/// The forwards of a cluster. They end when this is dropped.
+/// The port-forwards of a cluster. They end when this is dropped.
 pub(crate) struct Forwards {
     cx: Rc<Session>,
     inside: u16,
@@ -52,7 +52,7 @@ pub(crate) struct Forwards {
 }
 
 impl Forwards {
-    /// Begin one for each broker: from its local port to the port `inside` of its pod.
+    /// Start one for each broker: from its local port to the port `inside` of its pod.
     pub(crate) fn open(cx: Rc<Session>, inside: u16, ports: &BTreeMap<i32, u16>) -> Self {
         let made = Self {
             cx,
@@ -77,7 +77,7 @@ impl Forwards {
         self.tasks.borrow_mut().insert(id, Task(tokio::task::spawn_local(one.serve())));
     }
 
-    /// Wait until all are open; the pod of each broker.
+    /// Wait until all are open; returns the pod of each broker.
     pub(crate) async fn all_open(&self) -> BTreeMap<i32, String> {
         let mut changes = self.changes.subscribe();
         loop {
@@ -89,7 +89,7 @@ impl Forwards {
         }
     }
 
-    /// The pods of the brokers whose forwards are open, and why the others are not.
+    /// The pods of the brokers whose port-forwards are open, and why the others are not.
     pub(crate) fn all(&self) -> (BTreeMap<i32, String>, BTreeMap<i32, String>) {
         let state = self.state.borrow();
         (state.open.clone(), state.trouble.clone())
@@ -100,7 +100,8 @@ impl Forwards {
         self.state.borrow().trouble.values().cloned().collect()
     }
 
-    /// Serve for ever, and brokers that come later too, by the address that the Kafka then has for them.
+    /// Keep the port-forwards open indefinitely, also for brokers that are added later, with the address that the
+    /// Kafka resource then has for them.
     pub(crate) async fn keep(&self, how: Option<Authentication>) -> Result<()> {
         let cx = &self.cx;
         loop {
@@ -119,7 +120,7 @@ impl Forwards {
     }
 }
 
-/// One broker's.
+/// The port-forward of one broker.
 struct One {
     cx: Rc<Session>,
     id: i32,
@@ -129,7 +130,7 @@ struct One {
     changes: Rc<watch::Sender<u64>>,
 }
 
-/// A run of a broker: its pod, and what is another with each pod and each start of its container.
+/// A run of a broker: its pod, and what differs with each pod and each start of its container.
 type Life = (String, String);
 
 impl One {
@@ -170,7 +171,7 @@ impl One {
         }
     }
 
-    /// Say how it is.
+    /// Report its state.
     fn report_state(&self, how: Result<String, String>) {
         let mut state = self.state.borrow_mut();
         match how {
@@ -187,7 +188,7 @@ impl One {
         self.changes.send_modify(|n| *n += 1);
     }
 
-    /// Wait until the broker serves.
+    /// Wait until the broker is ready.
     async fn alive(&self) -> Life {
         loop {
             let version = self.cx.store.version();
@@ -200,7 +201,7 @@ impl One {
         }
     }
 
-    /// Wait until this run of the broker is over.
+    /// Wait until this run of the broker has ended.
     async fn replaced(&self, now: &Life) {
         loop {
             let version = self.cx.store.version();
@@ -213,7 +214,7 @@ impl One {
     }
 }
 
-/// The present run of a broker, and whether it serves. A pod that is being deleted is none.
+/// The current run of a broker, and whether it is ready. A pod that is being deleted does not count.
 fn life(cx: &Session, snapshot: &Snapshot, id: i32) -> Option<(Life, bool)> {
     let ending = format!("-{id}");
     let mine = |p: &crate::kube::pod::Pod<'_>| {

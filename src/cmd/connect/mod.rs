@@ -1,6 +1,6 @@
-//! `kstrim connect`: the cluster for a program on this machine. A listener whose brokers advertise a loopback
-//! address, each with a port of its own, and a port-forward behind each of these ports: as every broker is
-//! reached where it says it is, clients of any kind work, whatever minikube's driver is.
+//! `kstrim connect`: access to the cluster for programs on this machine. Brokers advertise a loopback address on a
+//! separate listener, each with a different port, and a port-forward listens on each of these ports. Because every
+//! broker is reached at its advertised address, clients of any kind work with any minikube driver.
 
 mod document;
 pub(super) mod forwards;
@@ -35,14 +35,15 @@ use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 use crate::names::UserName;
 
-/// The limit of the check.
+/// The time limit of the check.
 const CHECK: Duration = Duration::from_secs(60);
 
-/// Open the way and keep it, or take the listeners away.
+/// Open the port-forwards and keep them open, or remove the listeners.
 ///
 /// # Errors
-/// [`errors::CONNECT_PORT`], [`errors::CONNECT_LISTENER`], [`errors::CONNECT_LATE`], `KS-CONSENT`, `KS-KAFKA-FOREIGN`, `KS-KAFKA-CHANGE-LATE`, those of users and
-/// of the smoke test, and those of the way to the cluster.
+/// [`errors::CONNECT_PORT`], [`errors::CONNECT_LISTENER`], [`errors::CONNECT_LATE`], `KS-CONSENT`,
+/// `KS-KAFKA-FOREIGN`, `KS-KAFKA-CHANGE-LATE`, those of users and of the smoke test, and those of the connection to
+/// the cluster.
 pub(crate) async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let said = std::cell::Cell::new(false);
@@ -69,7 +70,7 @@ pub(crate) async fn run(global: &Global, args: &Connect) -> Result<ExitCode> {
     }
 }
 
-/// Take the listeners for this machine away.
+/// Remove the listeners for programs on this machine.
 async fn remove(living: &Living, args: &Connect) -> Result<()> {
     let cx = &living.cx;
     if listener::without_host(&living.kafka()).is_none() {
@@ -93,7 +94,7 @@ async fn remove(living: &Living, args: &Connect) -> Result<()> {
     Ok(())
 }
 
-/// Open the way; with `--check` prove it and end, otherwise keep it for ever.
+/// Open the port-forwards; with `--check` test them and exit, otherwise keep them open indefinitely.
 async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) -> Result<()> {
     let cx = &living.cx;
     let user = match &args.user {
@@ -149,7 +150,7 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
     })
 }
 
-/// Refuse ports that another program has, before anything is changed.
+/// Refuse ports that another program uses, before anything is changed.
 fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
     for (id, port) in ports {
         let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
@@ -171,7 +172,7 @@ fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// Make sure that every broker has the listener.
+/// Ensure that every broker has the listener.
 async fn prepare(
     living: &Living,
     args: &Connect,
@@ -184,7 +185,8 @@ async fn prepare(
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
         agreed(living, args, &what).await?;
-        // A name that somebody else has taken since is left alone: the forwards then report what is missing.
+        // If somebody else has created a listener of that name in the meantime, it is kept: the port-forwards then
+        // report what is missing.
         let with_host = |now: &Kafka<'_>| listener::with_host(now, how, ports).ok().flatten();
         return living::exclusively(living, "connect", async || {
             waiter.changed_now();
@@ -196,7 +198,7 @@ async fn prepare(
     change::follow(living, &waiter, args.timeout).await
 }
 
-/// The failure for a Kafka in which somebody else has a listener of the name.
+/// The failure if the Kafka resource has a foreign listener of that name.
 pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
     let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
     Box::new(
@@ -206,13 +208,13 @@ pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
     )
 }
 
-/// Ask before brokers restart.
+/// Ask for consent before brokers restart.
 async fn agreed(living: &Living, args: &Connect, what: &str) -> Result<()> {
     change::ours(living, args.adopt)?;
     consent::to_restart(living, "connect", what, args.yes).await
 }
 
-/// The failure when the port-forwards are not all open in time; `causes` are what is in their way.
+/// The failure if not all port-forwards are open in time; `causes` say why.
 pub(super) fn late(target: &Target, causes: impl IntoIterator<Item = String>) -> Box<Failure> {
     let message = "not every broker can be reached from this machine yet";
     let failure = Failure::new(errors::CONNECT_LATE, Kind::Timeout, message);
@@ -233,7 +235,7 @@ pub(super) async fn inside(living: &Living, how: Option<Authentication>) -> Resu
     })
 }
 
-/// Send messages and read them back as a program on this machine would: by the advertised addresses alone.
+/// Produce messages and consume them as a program on this machine would: only through the advertised addresses.
 async fn check(args: &Connect, way: &Connected, security: Security, target: &Target) -> Result<Checked> {
     let (host, port) = way.bootstrap.rsplit_once(':').unwrap_or((HOST, "0"));
     let bootstrap = BrokerAddr { id: -1, host: host.to_owned(), port: port.parse().unwrap_or(0) };
@@ -261,7 +263,7 @@ async fn check(args: &Connect, way: &Connected, security: Security, target: &Tar
     let plan = Plan { allow_foreign: true, timeout: CHECK, ..Plan::new(run_id, args.topic.as_str(), target) };
     let run = smoke::run(&plan, bootstrap, dial, options, &|_| {}).await;
     match run.failure {
-        // What a user may do shows only when it does it.
+        // Only an attempt shows whether a user has the permission.
         Some(failure) => Err(run.error.as_ref().and_then(known).map_or(failure, Box::new)),
         None => Ok(Checked::of(&run.report)),
     }

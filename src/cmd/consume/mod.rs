@@ -22,31 +22,31 @@ use crate::kafka::error::code;
 use crate::kafka::fetch::{Chunk, Entry, Step};
 use crate::terminal::output::{self, Output};
 
-/// How long brokers may be away before it is a failure.
+/// How long brokers may be unavailable before that is a failure.
 const AWAY: Duration = Duration::from_secs(120);
-/// The limit of one look-up of offsets.
+/// The time limit of one request for offsets.
 const LOOK_UP: Duration = Duration::from_secs(30);
-/// How long one fetch waits for more.
+/// How long one fetch waits for more messages.
 const WAIT: Duration = Duration::from_millis(500);
-/// How often a topic is looked up that gives no trouble: partitions may have been added.
+/// How often the metadata of a topic is refreshed: partitions may have been added.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How long stdout may take, after the time limit, for what is already queued.
+/// How long, after the time limit, stdout may take to accept what is already queued.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 /// Bytes that are passed to stdout at once, and steps through a log between checks for signals and deadlines.
 const PORTION: usize = 64 << 10;
 const STEPS: usize = 256;
-/// The pause before brokers that went away are asked again.
+/// The delay before unavailable brokers are tried again.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// How reading ended, if not by a failure.
 enum Ended {
-    /// As many as requested, or as many as came in the time.
+    /// As many messages as requested, or as many as arrived in the time.
     Done,
-    /// Nobody reads stdout any more.
+    /// The reader of stdout has closed it.
     Closed,
     /// By this signal.
     Signal(Kind),
-    /// The time passed.
+    /// The time limit has passed.
     Time(&'static str),
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
         tokio::select! {
             biased;
             kind = &mut stop => Ended::Signal(kind),
-            // It may be waiting for room on stdout, which checks no deadline.
+            // It may be waiting until stdout accepts more, and no deadline is checked there.
             () = late(end) => Ended::Time("the time limit was reached"),
             ended = work => ended?,
             () = super::status::reader_gone() => Ended::Closed,
@@ -125,7 +125,7 @@ pub(crate) async fn run(global: &Global, args: &Consume) -> Result<ExitCode> {
     }
 }
 
-/// The time limit, if any; a moment later than the reader itself notices it.
+/// Waits for the time limit, if there is one, and a moment longer, so that the reader itself notices it first.
 async fn late(end: Option<Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end + PAUSE).await,
@@ -137,7 +137,7 @@ fn rights<'a>(args: &'a Consume, target: &'a Target) -> Rights<'a> {
     Rights { target, topic: &args.topic, user: args.user.as_ref(), operation: "read" }
 }
 
-/// Where to begin, by partition.
+/// The start offsets by partition.
 struct Start {
     from: BTreeMap<i32, i64>,
     /// Partitions without a leader: their start offset is looked up once they have one.
@@ -195,14 +195,14 @@ struct Reading<'a> {
     args: &'a Consume,
     target: &'a Target,
     stream: Stream,
-    /// What is read next, by partition.
+    /// The next offset of each partition.
     from: BTreeMap<i32, i64>,
-    /// Partitions whose start offset is not known yet: they have no leader.
+    /// Partitions without a leader, whose start offset is not known yet.
     unplaced: BTreeSet<i32>,
     /// Partitions that could not be read the last time.
     refused: BTreeSet<i32>,
     printed: u64,
-    /// When the last message came.
+    /// When the last message arrived.
     last: Instant,
     quiet: bool,
     out: &'static Output,
@@ -276,7 +276,7 @@ impl Reading<'_> {
                         ));
                     }
                     tokio::time::sleep(PAUSE).await;
-                    // Leaders may have moved. If nobody answers, the next round finds out.
+                    // Leaders may have changed. If no broker responds, the next fetch reports it.
                     let soon = Instant::now() + Duration::from_secs(5);
                     if let Ok(topic) = self.stream.client.topic_as_is(self.args.topic.as_str(), soon).await {
                         self.stream.topic = topic;
@@ -286,8 +286,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Read new partitions too, from their beginning: what is in them came while this ran. If nobody
-    /// answers, the next read finds out.
+    /// Start reading new partitions from their beginning, because their messages were produced while this was
+    /// running. If no broker responds, the next fetch reports it.
     async fn added(&mut self) {
         let soon = Instant::now() + LOOK_UP;
         let found = self.stream.client.topic_as_is(self.args.topic.as_str(), soon).await;
@@ -302,7 +302,7 @@ impl Reading<'_> {
         self.stream.topic = topic;
     }
 
-    /// Start reading the partitions that have a leader by now.
+    /// Start reading the partitions that have a leader now.
     async fn place(&mut self) -> Result<()> {
         if self.unplaced.is_empty() {
             return Ok(());
@@ -319,7 +319,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Print what was read. What comes out is counted as read only then.
+    /// Print messages. Only printed messages count as read.
     async fn take(&mut self, chunks: Vec<Chunk>) -> Result<Option<Ended>> {
         let readable: BTreeSet<i32> =
             chunks.iter().filter(|c| c.refused.is_none()).map(|c| c.partition).collect();
@@ -376,12 +376,12 @@ impl Reading<'_> {
                 return Ok(Some(Ended::Closed));
             }
             if steps % STEPS == 0 {
-                // A batch may unpack to many records that are skipped.
+                // A batch may contain many records that are skipped.
                 tokio::task::yield_now().await;
             }
             if over {
                 let (next, epoch) = (chunk.records.next_offset(), chunk.records.epoch());
-                // Where nothing came, what was read before stands, and with it the epoch that a broker compares.
+                // If nothing was read, the old position is kept, with the epoch that a broker compares.
                 if self.from.insert(partition, next) != Some(next) {
                     self.stream.client.was_read(&self.stream.topic, partition, next, epoch);
                 }
@@ -416,7 +416,7 @@ impl Reading<'_> {
             })?;
             *bound = found.get(&partition).copied();
         }
-        // If nobody answers, the next read finds out.
+        // If no broker responds, the next fetch reports it.
         let [Some(first), Some(end)] = bounds else { return Ok(()) };
         if was < first {
             self.from.insert(partition, first);

@@ -49,7 +49,7 @@ fn document(partition: i32, record: &Fetched) -> Value {
     Value::Object(fields)
 }
 
-/// Text as text, no value as null, and other bytes as base64 under another name.
+/// Text is a string, no value is null, and other bytes are base64 in a field of another name.
 fn insert(fields: &mut Map<String, Value>, name: &str, bytes: Option<&Bytes>) {
     match bytes.map(|b| std::str::from_utf8(b).map_err(|_| b)) {
         None => fields.insert(name.to_owned(), Value::Null),

@@ -1,5 +1,5 @@
-//! Following: a child for each container's run, begun again where it ended too early, and for each new
-//! run of a container that was restarted or replaced.
+//! Follows logs: one child process for each run of a container, restarted if it ends too early, and a new one when a
+//! container is restarted or replaced.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,18 +16,18 @@ use crate::kube::kubectl::Kubectl;
 use crate::kube::logs::LogRequest;
 use crate::kube::{Kind, Snapshot, Store, Version, Watcher};
 
-/// How often lines are looked at that wait for earlier ones.
+/// How often lines that wait for earlier ones are checked.
 const TICK: Duration = Duration::from_millis(50);
-/// First pause before a log whose child ended is asked for again; it doubles.
+/// First delay before a log is requested again after its child process ended; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Longest such pause.
+/// Maximum delay.
 const LAST_PAUSE: Duration = Duration::from_secs(4);
-/// How long the last lines of a container may take that is not there any more.
+/// How long reading the last lines of a container that no longer exists may take.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// Lines on their way to the screen; a slow reader slows the children down.
+/// Lines that are queued for output; if the output is slow, the child processes wait.
 const ON_THE_WAY: usize = 256;
 
-/// The child of one run of a container.
+/// The child process for one run of a container.
 struct Tailed {
     task: JoinHandle<()>,
     component: String,
@@ -40,7 +40,7 @@ impl Drop for Tailed {
     }
 }
 
-/// Follow all, from where `seen` says.
+/// Follow all logs from the positions in `seen`.
 pub(crate) async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen: &mut Screen) -> Result<()> {
     let places = [Some(reading.target.namespace.as_str()), reading.home.get().map(String::as_str)];
     let watched = places.into_iter().flatten().map(|namespace| {
@@ -65,7 +65,7 @@ pub(crate) async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen
                 continue;
             }
             _ = tick.tick() => {}
-            // This wait is also what makes the store watch, and not only list.
+            // This wait also makes the store watch instead of only listing.
             () = pods.newer_than(&looked) => {}
         }
         for line in merger.due(Instant::now()) {
@@ -107,10 +107,10 @@ pub(crate) async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen
                 screen.note(&format!("{}: {what}, following its log", source.component));
             }
             let (request, seen) = match begun.remove(&key) {
-                // Read until a moment ago: from there.
+                // It was read a moment ago: continue there.
                 Some(seen) if seen.last.is_some() => (Reading::complete_log(&source), seen),
                 Some(seen) => (reading.request(&source), seen),
-                // Its beginning belongs to what is followed.
+                // It started while logs are followed, so it is read from its beginning.
                 None if first => (reading.request(&source), Seen::default()),
                 None => (Reading::complete_log(&source), Seen::default()),
             };
@@ -125,7 +125,7 @@ pub(crate) async fn follow(reading: &Reading<'_>, seen: Vec<(Key, Seen)>, screen
     }
 }
 
-/// The sources of a snapshot, without a borrow of the command line.
+/// The sources of a snapshot, as a function that does not borrow the command line.
 fn reading_of(reading: &Reading<'_>) -> impl Fn(&Pods) -> Vec<Source> + use<> {
     let (target, wanted) = (reading.target.clone(), reading.args.component.clone());
     let home = reading.home.get().cloned();
@@ -135,12 +135,13 @@ fn reading_of(reading: &Reading<'_>) -> impl Fn(&Pods) -> Vec<Source> + use<> {
     }
 }
 
-/// The pods of the Kafka's namespace, and of that of an operator elsewhere: a store each, as each has a watch.
+/// The pods of the Kafka cluster's namespace, and of a remote operator's namespace: a store for each, because each
+/// has its own watch.
 #[derive(Clone)]
 struct Pods(Rc<[Rc<Store>]>);
 
 impl Pods {
-    /// The versions before anything was seen.
+    /// The versions before the first snapshot.
     fn unseen(&self) -> Vec<u64> {
         vec![0; self.0.len()]
     }
@@ -153,7 +154,7 @@ impl Pods {
         self.0.iter().all(|store| store.synced(Kind::Pod))
     }
 
-    /// Wait until one of them has something newer.
+    /// Wait until one of the stores has a newer version.
     async fn newer_than(&self, seen: &[u64]) {
         let news = self.0.iter().zip(seen).map(|(store, seen)| Box::pin(store.newer_than(*seen)));
         futures_util::future::select_all(news).await;
@@ -179,7 +180,7 @@ impl Tail {
         let mut pause = FIRST_PAUSE;
         loop {
             let request = match seen.last {
-                // kubectl counts in seconds: some lines come again.
+                // kubectl's resolution is one second, so some lines are repeated.
                 Some(last) => LogRequest {
                     since_time: Some(last.to_string()),
                     tail: None,
@@ -192,8 +193,8 @@ impl Tail {
             if self.read(&request, &mut seen).await {
                 pause = FIRST_PAUSE;
             }
-            // A moment for the news of the container's end. What is asked for again by the pod's name
-            // must be this run: another one has a child of its own.
+            // Wait a moment for the event that the container has ended. The log is requested by the pod's name and
+            // must be of this run: another run has a child process of its own.
             tokio::time::sleep(pause).await;
             if !self.runs(&sources) || self.send.is_closed() {
                 return;
@@ -202,13 +203,13 @@ impl Tail {
         }
     }
 
-    /// Whether the container's run goes on, as far as is known.
+    /// Whether the container's run continues, as far as is known.
     fn runs(&self, sources: &impl Fn(&Pods) -> Vec<Source>) -> bool {
         let key = self.source.key();
         sources(&self.pods).iter().any(|source| source.key() == key && source.stage == Stage::Running)
     }
 
-    /// Read until the child ends; whether it brought anything.
+    /// Read until the child process ends; returns whether there were any lines.
     async fn read(&self, request: &LogRequest, seen: &mut Seen) -> bool {
         let Ok(mut lines) = self.kubectl.log_lines(request).await else { return false };
         let mut any = false;

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Line {
-    /// When the node got it.
+    /// When the node received it.
     pub time: Timestamp,
     /// `operator`, `dual-role-0`, `topic-operator`.
     pub component: String,
@@ -21,31 +21,31 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Bytes of memory it takes.
+    /// The bytes of memory that it uses.
     fn size(&self) -> usize {
         size_of::<Self>() + self.component.len() + self.pod.len() + self.container.len() + self.message.len()
     }
 }
 
-/// A line of `kubectl logs --timestamps`, taken apart. One without a time is kubectl's own word.
+/// Parses a line of `kubectl logs --timestamps`. A line without a time is a message of kubectl.
 pub(crate) fn parse(line: &str) -> Option<(Timestamp, &str)> {
     let (time, text) = line.split_once(' ').unwrap_or((line, ""));
     Some((time.parse().ok()?, text))
 }
 
-/// How far a log was read. It is asked for again from the second it got to, so some lines come twice.
+/// How far a log was read. It is requested again from the second of the last line on, so some lines are repeated.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     /// The time of the last line.
     pub last: Option<Timestamp>,
-    /// How many lines of exactly that time.
+    /// The number of lines with exactly that time.
     lines: usize,
-    /// How many of them came again since the log was asked for again.
+    /// The number of these lines that were repeated since the log was requested again.
     again: usize,
 }
 
 impl Seen {
-    /// The log is asked for again.
+    /// The log is requested again.
     pub(crate) fn again(&mut self) {
         self.again = 0;
     }
@@ -77,7 +77,7 @@ pub(crate) const WINDOW: Duration = Duration::from_millis(300);
 const ROOM: usize = 20_000;
 const ROOM_BYTES: usize = 8 << 20;
 
-/// Puts lines that come at about the same time into their order.
+/// Sorts lines that arrive at about the same time.
 #[derive(Debug, Default)]
 pub(crate) struct Merger {
     waiting: Vec<(Instant, Line)>,
@@ -85,7 +85,7 @@ pub(crate) struct Merger {
 }
 
 impl Merger {
-    /// A line came.
+    /// Add a line.
     pub(crate) fn push(&mut self, line: Line, now: Instant) {
         self.bytes += line.size();
         self.waiting.push((now, line));
@@ -96,7 +96,7 @@ impl Merger {
         self.waiting.len() > ROOM || self.bytes > ROOM_BYTES
     }
 
-    /// The lines that have waited long enough, and all that are earlier.
+    /// The lines that have waited long enough, and all earlier ones.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Line> {
         let full = self.is_full();
         let old = |came: &Instant| full || now.duration_since(*came) >= WINDOW;
@@ -112,7 +112,7 @@ impl Merger {
     }
 }
 
-/// Lines in the order of time; those of one time, and so of one container, as they came.
+/// Lines sorted by time; lines with the same time, and so of the same container, keep their order.
 pub(crate) fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
     lines.sort_by_key(|line| line.time);
     lines

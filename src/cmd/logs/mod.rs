@@ -29,7 +29,7 @@ use crate::terminal::style::{Look, Tone};
 use crate::terminal::text;
 use crate::toolbox::Toolbox;
 
-/// Last lines of each container, where nothing else is asked for.
+/// The number of last lines of each container, if nothing else is requested.
 const TAIL: u64 = 200;
 
 /// Show the logs. Reads only.
@@ -50,12 +50,12 @@ pub(crate) async fn run(global: &Global, args: &Logs) -> Result<ExitCode> {
     }
 }
 
-/// What is read, and how much of it.
+/// Which logs are read, and how much of them.
 struct Reading<'a> {
     kubectl: Rc<Kubectl>,
     target: Target,
     args: &'a Logs,
-    /// The namespace of an operator elsewhere.
+    /// The namespace of a remote operator.
     home: OnceCell<String>,
 }
 
@@ -67,7 +67,8 @@ impl Reading<'_> {
         if wanted
             && !snapshot.pods(namespace.as_str()).any(|p| p.is_operator())
             && let Some(home) =
-                remote_operator::home(&self.kubectl, namespace.as_str(), cluster.as_str()).await
+                remote_operator::namespace_of_operator(&self.kubectl, namespace.as_str(), cluster.as_str())
+                    .await
         {
             let pods = self.pods(&home).await.map_err(|error| self.no_cluster(&error))?;
             snapshot = snapshot.with(pods.all(Observed::Pod).cloned());
@@ -85,11 +86,11 @@ impl Reading<'_> {
         if self.args.follow && !screen.gone() { follow::follow(self, seen, screen).await } else { Ok(()) }
     }
 
-    /// The pods of a namespace as they are now.
+    /// The current pods of a namespace.
     async fn pods(&self, namespace: &str) -> Result<Snapshot, ApiError> {
         let path = Observed::Pod.path(Version::default(), Some(namespace));
         let items = self.kubectl.list(&path).await?;
-        // A list's items carry no kind.
+        // Items of a list have no kind.
         Ok(Snapshot::of(items.into_iter().map(|mut item| {
             item["kind"] = Observed::Pod.as_str().into();
             Object::new(item)
@@ -102,7 +103,7 @@ impl Reading<'_> {
         source::sources(snapshot, namespace.as_str(), home, cluster.as_str(), &self.args.component)
     }
 
-    /// What is asked for of a container that was there when kstrim began.
+    /// The request for a container that existed when kstrim started.
     fn request(&self, source: &Source) -> LogRequest {
         let tail = match (self.args.tail, self.args.since) {
             (Some(Tail::Lines(lines)), _) => Some(lines),
@@ -117,7 +118,7 @@ impl Reading<'_> {
         }
     }
 
-    /// All that one has written.
+    /// The complete log of a container.
     fn complete_log(source: &Source) -> LogRequest {
         LogRequest {
             namespace: source.namespace.clone(),
@@ -128,7 +129,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Print what there is so far; how far each log was read.
+    /// Print the existing lines; returns how far each log was read.
     async fn so_far(&self, sources: &[Source], screen: &mut Screen) -> Vec<(Key, Seen)> {
         let wanted: Vec<&Source> = sources
             .iter()
@@ -158,7 +159,7 @@ impl Reading<'_> {
                     }
                     read.push((source.key(), seen));
                 }
-                // It is asked for again while it is followed.
+                // It is requested again when it is followed.
                 Err(error) => screen.note(&format!("{}: {error}", source.component)),
             }
         }
@@ -206,7 +207,7 @@ fn line_of(source: &Source, time: jiff::Timestamp, message: &str) -> Line {
     }
 }
 
-/// Where lines go.
+/// Where lines are printed.
 struct Screen {
     format: LogFormat,
     timestamps: bool,
@@ -233,25 +234,25 @@ impl Screen {
         }
     }
 
-    /// The names that will stand before lines, to give them one width.
+    /// The names that precede lines, to give them the same width.
     fn names(&mut self, sources: &[Source]) {
         let widest = sources.iter().map(|source| text::width(&source.component)).max().unwrap_or(0);
         self.width = self.width.max(widest);
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the reader of stdout has closed it.
     fn gone(&self) -> bool {
         self.gone
     }
 
-    /// Print a line as soon as there is room for it.
+    /// Print a line as soon as stdout accepts it.
     async fn line(&mut self, line: &Line) {
         let text = match self.format {
             LogFormat::Json => serde_json::to_string(line).unwrap_or_default(),
             LogFormat::Text => {
                 let time = if self.timestamps { format!("{} ", line.time) } else { String::new() };
                 let pad = " ".repeat(self.width.saturating_sub(text::width(&line.component)));
-                // What a program writes is not let loose on a terminal.
+                // Control sequences of programs must not reach a terminal.
                 let message = if self.terminal {
                     text::clean_lines(&line.message).concat()
                 } else {
@@ -265,7 +266,7 @@ impl Screen {
         self.gone |= self.out.send(self.out.styled((text + "\n").as_bytes())).await.is_err();
     }
 
-    /// Something about the logs, on stderr.
+    /// Print a message about the logs to stderr.
     fn note(&self, words: &str) {
         if !self.quiet {
             super::complain(&format!("kstrim: {words}\n"));
@@ -273,5 +274,5 @@ impl Screen {
     }
 }
 
-/// How long the API server may be away while logs are followed.
+/// How long the API server may be unavailable while logs are followed.
 const AWAY: Duration = Duration::from_secs(60);

@@ -7,11 +7,11 @@ use crate::kube::pod::{Container, Pod, State};
 /// One run of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// Of what.
+    /// The component.
     pub part: Component,
-    /// Its name before the lines.
+    /// The name that precedes its lines.
     pub component: String,
-    /// The pod's namespace: the operator's may be another.
+    /// The pod's namespace: the operator may be in another one.
     pub namespace: String,
     /// The pod.
     pub pod: String,
@@ -19,42 +19,42 @@ pub(crate) struct Source {
     uid: String,
     /// The container.
     pub container: String,
-    /// Which run.
+    /// Which run of the container.
     restarts: i64,
-    /// Whether there was a run before this one.
+    /// Whether there was an earlier run.
     pub restarted: bool,
-    /// What it does.
+    /// Its state.
     pub stage: Stage,
 }
 
-/// What a container does.
+/// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It has written nothing yet, for this reason.
+    /// It has not written anything yet, for this reason.
     Waiting(String),
-    /// It runs.
+    /// It is running.
     Running,
-    /// It is over; its log is there.
+    /// It has ended; its log exists.
     Over,
 }
 
-/// What tells one run from another.
+/// Identifies a run of a container.
 pub(crate) type Key = (String, String, i64);
 
 impl Source {
-    /// What tells it from others.
+    /// Its identity.
     pub(crate) fn key(&self) -> Key {
         (self.uid.clone(), self.container.clone(), self.restarts)
     }
 
-    /// Whether `kubectl logs` has something of it.
+    /// Whether `kubectl logs` has output for it.
     pub(crate) fn has_log(&self) -> bool {
         !matches!(self.stage, Stage::Waiting(_))
     }
 }
 
-/// The containers of the operator and of a Kafka cluster, in the order in which they are named. `home` is the namespace
-/// of an operator elsewhere.
+/// The containers of the operator and of a Kafka cluster, in display order. `home` is the namespace of a remote
+/// operator.
 pub(crate) fn sources(
     snapshot: &Snapshot,
     namespace: &str,

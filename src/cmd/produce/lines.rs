@@ -1,4 +1,4 @@
-//! stdin's lines, read ahead by a separate thread, which may have to wait for a person, or forever.
+//! The lines of stdin, read ahead by a separate thread, because reading may wait for a user, or forever.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// The most bytes that are read ahead, unless a single line is larger.
+/// The maximum number of bytes that are read ahead, unless a single line is larger.
 pub(crate) const AHEAD: usize = 8 << 20;
-/// The longest line, in bytes: the most that a broker accepts in one request by default
-/// (`socket.request.max.bytes`), less what is sent around it.
+/// The maximum length of a line, in bytes: what a broker accepts in one request by default
+/// (`socket.request.max.bytes`), minus what is sent around it.
 pub(crate) const LONGEST: usize = (100 << 20) - (64 << 10);
 /// Bytes that a line takes in addition to its content.
 const AROUND: usize = 64;
@@ -20,9 +20,9 @@ type Line = io::Result<Vec<u8>>;
 struct State {
     lines: VecDeque<Line>,
     bytes: usize,
-    /// All was read.
+    /// Everything was read.
     ended: bool,
-    /// The receiver is gone.
+    /// The receiver was dropped.
     left: bool,
 }
 
@@ -38,7 +38,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it was accepted.
+    /// Returns whether it was accepted.
     fn push(&self, line: Line) -> bool {
         let size = size(&line);
         let mut state = self.lock();
@@ -112,8 +112,7 @@ impl Drop for Lines {
     }
 }
 
-/// Pass each line to `take` until it wants no more. A line that is longer than `longest` is an error and ends the
-/// input.
+/// Pass each line to `take` until it returns false. A line longer than `longest` is an error and ends the input.
 fn read(stream: &mut impl BufRead, longest: usize, mut take: impl FnMut(Line) -> bool) {
     loop {
         let mut line = Vec::new();
@@ -122,7 +121,7 @@ fn read(stream: &mut impl BufRead, longest: usize, mut take: impl FnMut(Line) ->
             Ok(_) => {
                 if line.last() == Some(&b'\n') {
                     line.pop();
-                    // As Kafka's console producer reads lines of Windows.
+                    // Kafka's console producer also removes the carriage return of Windows' line breaks.
                     if line.last() == Some(&b'\r') {
                         line.pop();
                     }

@@ -25,13 +25,13 @@ use crate::kafka::Topic;
 use crate::kafka::partition;
 use crate::kafka::produce::{Ack, Message};
 
-/// Most messages, and bytes of them, that are sent at once.
+/// The maximum number of messages, and of bytes, that are sent at once.
 const PORTION: usize = 10_000;
 const PORTION_BYTES: usize = 4_000_000;
-/// How long what is under way may still be acknowledged after a signal.
+/// How long to wait, after a signal, for acknowledgements of messages that were sent.
 const GRACE: Duration = Duration::from_millis(1200);
 
-/// What was written.
+/// What was produced.
 #[derive(Debug, Default, Serialize)]
 struct Written {
     topic: String,
@@ -39,12 +39,12 @@ struct Written {
     partitions: BTreeMap<i32, Part>,
 }
 
-/// What was written to a partition.
+/// What was produced to a partition.
 #[derive(Debug, Default, Serialize)]
 struct Part {
     messages: u64,
-    /// Offsets of the first and the last of them; others' may be in between. -1 where a broker
-    /// said only that it has them already.
+    /// The first and the last of their offsets; messages of others may be in between. -1 if a broker only responded
+    /// that it already has them.
     first: i64,
     last: i64,
 }
@@ -69,7 +69,7 @@ impl Written {
     }
 }
 
-/// Write stdin's lines to the topic.
+/// Produce stdin's lines to the topic.
 pub(crate) async fn run(global: &Global, args: &Produce) -> Result<ExitCode> {
     let mut stop = pin!(super::status::stopped());
     let target = &Target::from(global);
@@ -144,18 +144,18 @@ fn print_summary(global: &Global, args: &Produce, written: &Written) {
     }
 }
 
-/// Makes messages of lines.
+/// Converts lines to messages.
 struct Framer<'a> {
     args: &'a Produce,
-    /// Lines so far.
+    /// The number of lines so far.
     number: u64,
-    /// The partition for messages without a key, of the portions so far.
+    /// The partition for messages without a key, which changes with each portion.
     turn: u32,
 }
 
 impl Framer<'_> {
-    /// What can be sent at once: the first line, and those that wait already. A line that is wrong ends
-    /// it, after what came before.
+    /// The messages that can be sent at once: the first line, and those that have already been read. An invalid line
+    /// ends the portion after the messages before it.
     fn portion(
         &mut self,
         first: std::io::Result<Vec<u8>>,

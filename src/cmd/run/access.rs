@@ -29,12 +29,12 @@ use crate::manifest::user::Authentication;
 const LOOK: Duration = Duration::from_millis(100);
 /// The same while the command runs.
 const WATCH: Duration = Duration::from_millis(500);
-/// How long the process of the port-forwards may take to end after its last user.
+/// How long the process of the port-forwards may take to exit after its last user.
 const END: Duration = Duration::from_secs(3);
 /// How many blocks of ports are tried.
 const TRIES: u16 = 400;
 
-/// Ports of this machine that lead to the brokers. They stay open while this exists.
+/// Ports of this machine that are forwarded to the brokers. They stay open as long as this exists.
 pub(crate) struct Access {
     /// The port of each broker.
     pub ports: BTreeMap<i32, u16>,
@@ -65,7 +65,7 @@ impl Access {
         Ok(access)
     }
 
-    /// Where clients begin: at any broker.
+    /// The bootstrap servers: all brokers.
     pub(crate) fn servers(&self) -> String {
         let server = |port: &u16| format!("{HOST}:{port}");
         self.ports.values().map(server).collect::<Vec<_>>().join(",")
@@ -87,7 +87,7 @@ impl Access {
         }
     }
 
-    /// Start the process of the port-forwards, unless it runs.
+    /// Start the process of the port-forwards, unless it is running.
     fn start_if_needed(&self) {
         self.started.borrow_mut().retain_mut(Detached::runs);
         if !self.started.borrow().is_empty() || runs(&self.request) {
@@ -135,7 +135,7 @@ impl Access {
     }
 }
 
-/// Whether the process of the port-forwards runs.
+/// Whether the process of the port-forwards is running.
 fn runs(request: &Request) -> bool {
     record::open(&request.process()).is_ok_and(|file| file.try_lock_shared().is_err())
 }
@@ -153,8 +153,8 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((HOST, port)).is_ok()
 }
 
-/// The ports of the brokers: those that they advertise if these are free, or open for other runs (`open`); otherwise
-/// the first that are free.
+/// The ports of the brokers: those that they advertise, if they are free, or open for other runs (`open`); otherwise
+/// the first free ones.
 fn choose(
     has: &BTreeMap<i32, u16>,
     ids: &BTreeSet<i32>,

@@ -15,8 +15,8 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kafka::KafkaError;
 use crate::kafka::client::Client;
 
-/// How long it may take. A consumer that was killed is a member of its group until its session times out, 45 s by
-/// default.
+/// The time limit. A consumer that was killed remains a member of its group until its session times out, after 45 s
+/// by default.
 pub(crate) const LIMIT: Duration = Duration::from_secs(70);
 
 /// Delete everything with the prefix; returns a description of what was deleted.
@@ -70,8 +70,7 @@ fn incomplete(prefix: &str, failure: Failure) -> Box<Failure> {
     Box::new(failure.causes.iter().fold(whole, Failure::because))
 }
 
-/// Delete what runs left behind whose processes ended without cleaning up. What cannot be deleted now is left to a
-/// later run.
+/// Delete what runs whose processes have ended left behind. What cannot be deleted now is left to a later run.
 pub(crate) async fn after_others(living: &Living, runs: &Path) {
     let cx = &living.cx;
     for held in record::ended_runs(runs, cx.namespace(), cx.cluster()) {
@@ -89,7 +88,7 @@ pub(crate) async fn after_others(living: &Living, runs: &Path) {
     }
 }
 
-/// Report that something is left.
+/// Report that something could not be deleted.
 pub(crate) fn warn(living: &Living, failure: &Failure) {
     let causes: String = failure.causes.iter().map(|cause| format!(": {cause}")).collect();
     living.cx.emit.warn_of(failure.id, format!("{}{causes}", failure.message));

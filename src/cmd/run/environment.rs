@@ -1,5 +1,5 @@
-//! What the command finds in its environment: addresses, names, and the paths of files with credentials. No variable
-//! holds a secret: other programs of this user can read a process's environment.
+//! The environment of the command: addresses, names, and the paths of files with credentials. No variable contains a
+//! secret: other programs of this user can read a process's environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use crate::manifest::user::Authentication;
 use crate::names::TopicName;
 use crate::paths::{private_dir, unwritable, write_private};
 
-/// Variables that kstrim sets or removes: one from outside would lead the command to another cluster.
+/// Variables that kstrim sets or removes: an inherited value could refer the command to another cluster.
 const CLEARED: [&str; 15] = [
     "KAFKA_BOOTSTRAP_SERVERS",
     "KAFKA_SECURITY_PROTOCOL",
@@ -54,7 +54,7 @@ impl Environment {
     pub(crate) fn of_run(global: &Global, id: &str, prefix: Option<&str>, topics: &[Topic]) -> Self {
         let mut made = Self::default();
         match &global.context {
-            // The profile stands for the context; both together would be a contradiction.
+            // The profile is a stand-in for the context; both together would be a contradiction.
             Some(context) => made.put("KSTRIM_CONTEXT", context.to_string()),
             None => made.put("KSTRIM_PROFILE", global.profile.to_string()),
         }
@@ -70,7 +70,7 @@ impl Environment {
         made
     }
 
-    /// How to connect: variables, and files below `folder`, which is the run's own directory.
+    /// How to connect: variables, and files below `folder`, the directory of the run.
     pub(crate) async fn connect(
         &mut self,
         living: &Living,
@@ -135,21 +135,21 @@ fn write(path: &Path, text: &str) -> Result<()> {
     write_private(path, text.as_bytes()).map_err(|e| Box::new(unwritable(path, &e)))
 }
 
-/// A topic that the command needs, under its real name.
+/// A topic that the command needs, with its name in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Topic {
     /// What was requested.
     pub needed: NeededTopic,
     /// Its name in Kafka.
     pub name: TopicName,
-    /// The variable that holds this name: `KSTRIM_TOPIC_ORDERS`.
+    /// The variable with this name: `KSTRIM_TOPIC_ORDERS`.
     pub variable: String,
 }
 
-/// The topics under their real names.
+/// The topics with their names in Kafka.
 ///
 /// # Errors
-/// `KS-USAGE` for two topics with the same variable, or a name that is too long with the prefix.
+/// `KS-USAGE` if two topics have the same variable, or a name with its prefix is too long.
 pub(crate) fn topics(needed: &[NeededTopic], prefix: Option<&str>) -> Result<Vec<Topic>> {
     let refused = |message: String| Box::new(Failure::new(crate::errors::USAGE, Kind::Usage, message));
     let mut topics: Vec<Topic> = Vec::new();

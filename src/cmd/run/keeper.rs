@@ -1,9 +1,9 @@
-//! The port-forwards of all runs that use a listener: `kstrim __forwards REQUEST`, a process of its own.
+//! The port-forwards of all runs that use a listener: `kstrim __forwards REQUEST`, in a separate process.
 //!
-//! Brokers advertise one port each to programs on this machine, so all runs use the same ports, and the port-forward
-//! behind a port must not end with the run that opened it. This process ends when no run uses the listener any more:
-//! each of them holds a lock on a file together with the others, which the kernel frees even if the run is killed, and
-//! this process waits until it can have the lock alone.
+//! Each broker advertises one port to programs on this machine, so all runs use the same ports, and a port-forward
+//! must not end with the run that opened it. This process exits when no run uses the listener any more: each run
+//! holds a shared lock on a file, which the kernel frees even if the run is killed, and this process waits for the
+//! exclusive lock.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,17 +26,17 @@ use crate::manifest::user::Authentication;
 use crate::names::{ContextName, ProfileName};
 use crate::paths::write_private;
 
-/// The hidden verb.
+/// The hidden command.
 pub(crate) const VERB: &str = "__forwards";
 
-/// How often the state is written, at least.
+/// Maximum time between two writes of the state.
 const BEAT: Duration = Duration::from_millis(200);
-/// A state that is older is that of a process that has ended.
+/// A state that is older was written by a process that has ended.
 const FRESH_MS: i64 = 5_000;
-/// How long a run that looks whether this process exists may keep it from starting.
+/// How long a run that checks whether this process exists may block its start.
 const START: Duration = Duration::from_secs(2);
 
-/// Which listener of which Kafka cluster.
+/// A listener of a Kafka cluster.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Request {
     profile: String,
@@ -57,12 +57,12 @@ pub(crate) struct State {
     pub open: BTreeMap<i32, String>,
     /// Why the others are not.
     pub trouble: BTreeMap<i32, String>,
-    /// Why there are none at all.
+    /// Why there are no port-forwards at all.
     pub failure: Option<String>,
 }
 
 impl Request {
-    /// For the cluster of `global`, with files below `runs`.
+    /// For the cluster of `global`, with files in `runs`.
     pub(crate) fn new(global: &Global, how: Option<Authentication>, runs: &Path) -> Self {
         let name = format!("{}.{}.{}", global.namespace, global.cluster, listener::host_defaults(how).0);
         Self {
@@ -81,7 +81,7 @@ impl Request {
         path.into()
     }
 
-    /// The lock that each run holds together with the others.
+    /// The lock that all runs share.
     pub(crate) fn users(&self) -> PathBuf {
         self.file(".users")
     }
@@ -96,13 +96,13 @@ impl Request {
         self.file(".json")
     }
 
-    /// The state, if the process wrote it a moment ago.
+    /// The state, if it is recent.
     pub(crate) fn state(&self) -> Option<State> {
         let state: State = serde_json::from_slice(&std::fs::read(self.state_file()).ok()?).ok()?;
         (now() - state.at < FRESH_MS).then_some(state)
     }
 
-    /// Remove the state of a process that has ended.
+    /// Delete the state of a process that has ended.
     pub(crate) fn forget_state(&self) {
         let _ = std::fs::remove_file(self.state_file());
     }
@@ -111,7 +111,7 @@ impl Request {
         let path = self.state_file();
         let new = path.with_extension("new");
         let Ok(json) = serde_json::to_vec(state) else { return };
-        // In one step: others read it at any moment. One that cannot be written is too old soon.
+        // Atomically, because others may read it at any time. If it cannot be written, it soon counts as too old.
         let _ = write_private(&new, &json).and_then(|()| std::fs::rename(&new, &path));
     }
 
@@ -137,7 +137,7 @@ fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// Serve a request until no run needs it.
+/// Handle a request until no run needs it.
 pub(crate) fn main(request: Option<OsString>) -> ExitCode {
     let request = request.and_then(|json| serde_json::from_str::<Request>(json.to_str()?).ok());
     let Some((request, global)) = request.and_then(|r| Some((r.clone(), r.global()?))) else {
@@ -162,7 +162,7 @@ pub(crate) fn main(request: Option<OsString>) -> ExitCode {
     served.unwrap_or_else(|failure| ExitCode::from(failure.kind.exit_code()))
 }
 
-/// The lock that only one such process has; `None` if there is one already.
+/// The lock that only one such process can hold; `None` if another process holds it.
 async fn alone(request: &Request) -> Option<std::fs::File> {
     let file = record::open(&request.process()).ok()?;
     let end = tokio::time::Instant::now() + START;

@@ -1,7 +1,7 @@
 //! `kstrim run -- COMMAND`: a Kafka cluster for a command, such as a test suite.
 //!
-//! No lock is held while the command runs, so several runs use a cluster at the same time: only what changes the
-//! cluster excludes others, and only for as long as it takes.
+//! No lock is held while the command is running, so several runs can use a cluster at the same time: locks are held
+//! only while the cluster is changed.
 
 mod access;
 mod cleanup;
@@ -46,12 +46,12 @@ use crate::paths::private_dir;
 use crate::quickstart;
 use crate::tool::minikube_output::Listed;
 
-/// How long a cluster that exists may take to show that it is ready, before `up` is asked what it lacks.
+/// How long an existing cluster may take to become ready, before `up` determines what is missing.
 const READY: Duration = Duration::from_secs(5);
 /// Time limit of `down` after a run.
 const DOWN: Duration = Duration::from_secs(300);
 
-/// Parse what `kstrim up` would do with the same settings: a run creates exactly that cluster.
+/// Parse the same settings as `kstrim up`: a run creates exactly that cluster.
 pub(crate) fn as_up(global: &Global, matches: &ArgMatches, layers: &Layers) -> Result<Up> {
     let mut words = vec!["kstrim".to_owned(), "up".to_owned()];
     let target = [
@@ -81,14 +81,14 @@ pub(crate) fn as_up(global: &Global, matches: &ArgMatches, layers: &Layers) -> R
 /// Run a command with a Kafka cluster.
 ///
 /// # Errors
-/// `KS-RUN-COMMAND`, `KS-RUN-EVENTS`, what is wrong with the command line; other failures are reported as events.
+/// `KS-RUN-COMMAND`, `KS-RUN-EVENTS`, or an invalid command line; other failures are reported as events.
 pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode> {
     let program = program(args)?;
     let id: String = uuid::Uuid::new_v4().simple().to_string().chars().take(10).collect();
     let prefix = args.isolate.then(|| format!("run-{id}-"));
     let topics = environment::topics(&args.topics, prefix.as_deref())?;
     let events = events(args)?;
-    // The user's own manifests name the cluster.
+    // The user's own manifests contain the cluster's name.
     let wanted = match up.what.filename.is_empty() {
         true => None,
         false => Some(up::wanted(global, &up.what).await?),
@@ -143,7 +143,7 @@ pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode
     })
 }
 
-/// The command's program.
+/// The path of the command's program.
 fn program(args: &Run) -> Result<PathBuf> {
     let name = args.command.first().map(|name| name.as_os_str()).unwrap_or_default();
     exec::find(name).ok_or_else(|| {
@@ -167,7 +167,7 @@ fn events(args: &Run) -> Result<EventLog> {
     Ok(EventLog::of(file))
 }
 
-/// The exit code for how the command ended, as in a shell.
+/// The exit code of the command, as in a shell.
 fn code(exit: Exit) -> u8 {
     match exit {
         Exit::Code(code) => u8::try_from(code & 0xff).unwrap_or(u8::MAX),
@@ -175,7 +175,7 @@ fn code(exit: Exit) -> u8 {
     }
 }
 
-/// Keep other commands that change the namespace out while `work` changes it; waits for them until `end`.
+/// Prevent other commands from changing the namespace while `work` changes it; waits for them until `end`.
 async fn exclusively<T>(
     invocation: &Invocation,
     cx: &Rc<Session>,
@@ -190,7 +190,7 @@ async fn exclusively<T>(
     done
 }
 
-/// Take the profile's lock; waits for another command until `end`.
+/// Acquire the profile's lock; waits for another command until `end`.
 async fn lock(invocation: &Invocation, end: Instant) -> Result<Lock> {
     let waits = |failure: &Failure| {
         let holder = failure.causes.first().cloned().unwrap_or_default();
@@ -223,21 +223,21 @@ struct This<'a> {
     runs: PathBuf,
     record: Record,
     topics: Vec<Topic>,
-    /// When the command has to have started.
+    /// When the command must have been started.
     end: Instant,
     report: Report,
     /// The user's own manifests and what follows from them, if they have been read.
     wanted: Option<up::Wanted>,
     created: Created,
-    /// Whether nothing of the run is left in the cluster.
+    /// Whether the run left nothing behind in the cluster.
     clean: bool,
 }
 
 impl This<'_> {
-    /// Everything, from the cluster to the clean-up.
+    /// All steps, from the cluster to the clean-up.
     async fn all(&mut self, invocation: &Invocation) -> Result<Exit, Failed> {
         let alone = |failure| (None, failure);
-        // `--down` waits until no other run is left, and no run begins while it deletes the cluster.
+        // `--down` waits until there is no other run, and no run starts while it deletes the cluster.
         let used = self.interruptible(invocation, record::share(&self.runs.join("cluster.users"))).await;
         let used = used.map_err(alone)?;
         let held = Held::begin(&self.runs, self.record.clone()).map_err(alone)?;
@@ -245,7 +245,7 @@ impl This<'_> {
         if self.clean {
             held.forget();
         } else {
-            // What is left is removed by the next run.
+            // What is left behind is removed by the next run.
             held.remove_files();
             drop(held);
         }
@@ -253,7 +253,7 @@ impl This<'_> {
         ran
     }
 
-    /// The command, on a cluster that is ready.
+    /// Run the command on a cluster that is ready.
     async fn with_cluster(&mut self, invocation: &Invocation, held: &Held) -> Result<Exit, Failed> {
         let alone = |failure| (None, failure);
         let found = self.interruptible(invocation, self.find(invocation)).await.map_err(alone)?;
@@ -310,7 +310,7 @@ impl This<'_> {
     async fn find(&self, invocation: &Invocation) -> Result<Option<Living>> {
         let living = match living::open(invocation, self.global).await {
             Ok(living) => living,
-            // Whatever the reason: `up` either repairs it or reports what is wrong.
+            // Whatever the reason: `up` either fixes it or reports what is wrong.
             Err(failure) if matches!(failure.kind, Kind::Prerequisite | Kind::Task | Kind::Timeout) => {
                 return Ok(None);
             }
@@ -357,12 +357,12 @@ impl This<'_> {
         }
     }
 
-    /// What would be created, from what exists before.
+    /// What this run would create, according to what exists before.
     async fn exists(&self, cx: &Session) -> Result<Created> {
         if cx.target.context.is_none() && cx.minikube.listed().await? == Listed::Absent {
             return Ok(Created::Profile);
         }
-        // A cluster that does not answer may hold an installation.
+        // A cluster that does not respond may contain an installation.
         let answers = crate::cluster::connection::connect(cx, false).await?.is_ok();
         if !answers {
             return Ok(Created::Nothing);
@@ -400,7 +400,7 @@ impl This<'_> {
         done.map(|(value, _)| value).map_err(|failure| (Some(id.to_owned()), failure))
     }
 
-    /// Open the way to the brokers, and create the topics.
+    /// Open the port-forwards, and create the topics.
     async fn prepare(
         &mut self,
         invocation: &Invocation,
@@ -461,7 +461,7 @@ impl This<'_> {
         }
     }
 
-    /// Run the command to its end.
+    /// Run the command until it exits.
     async fn command(
         &mut self,
         invocation: &Invocation,
@@ -475,7 +475,7 @@ impl This<'_> {
         let shown = self.args.command[0].to_string_lossy().into_owned();
         let began = Instant::now();
         let program = &self.program;
-        // Before it starts: it may write at once.
+        // Before it starts, because it may print at once.
         invocation.pass_terminal();
         let started = Foreground::start(program, arguments, &environment.set, Environment::without());
         let mut child = started.map_err(|e| {
@@ -502,7 +502,7 @@ impl This<'_> {
         Ok(exit)
     }
 
-    /// Remove what has the run's prefix. A failure does not change the exit code.
+    /// Delete everything with the run's prefix. A failure does not change the exit code.
     async fn clean_up(&mut self, invocation: &Invocation, living: &Living) {
         let Some(prefix) = self.record.prefix.clone() else { return };
         if self.args.down && self.created != Created::Nothing {
@@ -515,7 +515,7 @@ impl This<'_> {
         }
         let end = Instant::now() + cleanup::LIMIT;
         let work = async {
-            // The brokers may have changed while the command ran.
+            // The brokers may have changed while the command was running.
             let living = living::open(invocation, self.global).await?;
             let remove = async || cleanup::remove(&living, &prefix).await;
             let removed = exclusively(invocation, &living.cx, end, remove).await;
@@ -553,7 +553,7 @@ impl This<'_> {
             output: OutputMode::Plain,
             timeout: DOWN,
         };
-        // Its events go to its own log; here it is one task. It also runs after an interrupt.
+        // `down` writes its events to its own log; here it is a single task. It also runs after an interrupt.
         let began = Instant::now();
         emit.send(Event::TaskStarted { task: "down".into(), reason: "requested".into() });
         let global = Global { quiet: true, ..self.global.clone() };
@@ -568,7 +568,7 @@ impl This<'_> {
         self.report.seconds.insert("down".into(), seconds);
     }
 
-    /// Collect evidence in the directory that was specified.
+    /// Collect evidence in the specified directory.
     async fn evidence(&self, invocation: &Invocation) -> Option<PathBuf> {
         let folder = self.args.evidence.as_ref()?;
         let time = Timestamp::now();
@@ -576,7 +576,7 @@ impl This<'_> {
         let request = Request {
             target,
             paths: &invocation.paths,
-            // The run's own runner may be stopped.
+            // The run's own runner may have been stopped.
             runner: Rc::new(invocation.runner.detached()),
             limits: Limits::on_failure(),
             failure: None,

@@ -1,5 +1,5 @@
-//! Which runs there are on this machine: a directory for each, with a lock that the kernel frees when its process ends,
-//! however it ends. What a run that was killed left behind is removed by a later one.
+//! The runs on this machine: a directory for each, with a lock that the kernel frees when its process ends. What a
+//! killed run left behind is removed by a later one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) struct Record {
     pub namespace: String,
     /// The Kafka cluster.
     pub cluster: String,
-    /// The prefix of all that belongs to it, with `--isolate`.
+    /// The prefix of everything that belongs to it, with `--isolate`.
     pub prefix: Option<String>,
 }
 
@@ -34,14 +34,14 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Record a new run in a directory of its own below `runs`.
+    /// Record a new run in a new directory below `runs`.
     pub(crate) fn begin(runs: &Path, record: Record) -> Result<Self> {
         let folder = runs.join(&record.id);
         let begin = || {
             private_dir(&folder)?;
             let lock = open(&folder.join(LOCK))?;
             lock.lock()?;
-            // Only a directory that has a record is looked at by others.
+            // Other runs ignore directories without a record.
             write_private(&folder.join(RECORD), serde_json::to_string(&record)?.as_bytes())?;
             Ok(lock)
         };
@@ -54,12 +54,12 @@ impl Held {
         &self.folder
     }
 
-    /// Delete its record: nothing of it is left in the cluster.
+    /// Delete its record: it left nothing behind in the cluster.
     pub(crate) fn forget(self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
 
-    /// Remove its files, but not its record: something of it is left in the cluster.
+    /// Delete its files, but not its record: it left something behind in the cluster.
     pub(crate) fn remove_files(&self) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()).filter(|path| path.is_dir()) {

@@ -19,7 +19,7 @@ use crate::kube::kafka::Entity;
 use crate::manifest::{Object, label, render};
 use crate::names;
 
-/// What is looked at while the topic is on its way.
+/// The kinds that are watched while the topic is created.
 pub(super) const KINDS: [ObservedKind; 6] = [
     ObservedKind::KafkaTopic,
     ObservedKind::Kafka,
@@ -40,7 +40,7 @@ pub(super) async fn run(global: &Global, args: &TopicCreate) -> Result<ExitCode>
     .await
 }
 
-/// Create a topic and wait until it is ready; `run` is the `kstrim run` that it is for.
+/// Create a topic and wait until it is ready; `run` is the `kstrim run` that needs it.
 pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str>) -> Result<String> {
     let cx = &living.cx;
     living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
@@ -55,7 +55,7 @@ pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str
     let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
     waiter.set_topic(Some(&as_wanted.resource));
     if let Ok((there, _)) = one(&args.topic, &known, living) {
-        // Somebody may have given it a name of their own.
+        // Somebody may have created it with another resource name.
         waiter.set_topic(Some(&there.resource));
         differs(there, &as_wanted, cx)?;
         if there.ready {
@@ -77,7 +77,7 @@ pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str
             return Err(of_another(living, &as_wanted.resource).await?);
         }
     }
-    // Listed after the apply: nothing older than it is looked at.
+    // Listed after the apply, so that no older state is judged.
     cx.synced(&KINDS).await;
     let look = async |snapshot: &crate::kube::Snapshot| waiter.look(&**cx, snapshot, ready::topic).await;
     living::wait(cx, args.timeout, look, || {
@@ -100,7 +100,7 @@ pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str
     Ok(format!("topic {} is ready: {} {parts}, {replicas} {copies}", args.topic, args.partitions))
 }
 
-/// The refusal to create a topic whose resource name is taken, usually by another Kafka's topic.
+/// The refusal to create a topic whose resource name is in use, usually by another Kafka cluster's topic.
 async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
@@ -117,8 +117,8 @@ async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
     ))
 }
 
-/// Refuse a topic that exists in Kafka without a resource: a KafkaTopic would take it over, change its settings, and
-/// delete it with its messages when the resource is deleted. If the brokers do not answer, nothing is refused.
+/// Refuse a topic that exists in Kafka without a KafkaTopic: with one, the topic operator would change its settings,
+/// and delete it with its messages when the resource is deleted. If the brokers do not respond, it is not refused.
 async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     let cx = &living.before;
     if in_kafka(cx, &args.topic).await != Some(true) {
@@ -134,7 +134,7 @@ async fn not_in_kafka(living: &Living, args: &TopicCreate) -> Result<()> {
     ))
 }
 
-/// As many copies as requested, or as the cluster makes by default.
+/// The requested number of replicas, or the cluster's default.
 fn replicas(living: &Living, args: &TopicCreate, brokers: u32) -> Result<u32> {
     let default = || living.kafka().option("default.replication.factor").and_then(|text| text.parse().ok());
     let replicas = args.replicas.unwrap_or_else(|| default().unwrap_or(1).min(brokers.max(1)));
@@ -175,7 +175,7 @@ fn wanted(cx: &Session, args: &TopicCreate, replicas: u32) -> Object {
     object
 }
 
-/// Refuse a topic that is there and is not what is asked for.
+/// Refuse a topic that exists with other settings than requested.
 fn differs(there: &Topic, wanted: &Topic, cx: &Session) -> Result<()> {
     let mut lines = Vec::new();
     let mut numbers = |what: &str, has: Option<i64>, asked: Option<i64>| {
@@ -206,10 +206,10 @@ fn differs(there: &Topic, wanted: &Topic, cx: &Session) -> Result<()> {
     )
 }
 
-/// Refuse a name that Kafka refuses beside those that are there, or whose resource is taken.
+/// Refuse a name that Kafka rejects because of an existing topic, or whose resource name is in use.
 fn free(wanted: &Topic, known: &[Topic]) -> Result<()> {
-    // Kafka names its metrics by topics with dots as underscores, so it refuses names that differ
-    // in these only (`org.apache.kafka.common.internals.Topic.hasCollision`).
+    // Kafka's metrics replace dots in topic names by underscores, so it rejects names that differ only in these
+    // (`org.apache.kafka.common.internals.Topic.hasCollision`).
     let plain = |name: &str| name.replace('.', "_");
     if let Some(other) = known.iter().find(|t| plain(&t.topic) == plain(&wanted.topic)) {
         return Err(Box::new(

@@ -45,8 +45,8 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
         Box::new(Failure::new(errors::TOPIC_STUCK, Kind::Timeout, message).because(why))
     })
     .await?;
-    // The resource is gone. An older topic operator takes the topic out of Kafka only now, and none does so while
-    // another resource describes it.
+    // The resource no longer exists. An older topic operator deletes the topic in Kafka only now, and no topic
+    // operator does so while there is another resource for it.
     let asked = async |_: &_| {
         Ok(match in_kafka(&living.cx, &args.topic).await {
             Some(true) => Doneness::Pending(format!("Kafka still has the topic {}", args.topic)),
@@ -58,7 +58,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     Ok(format!("topic {} was deleted", args.topic))
 }
 
-/// Refuse a topic that nobody would delete in Kafka: the topic operator does not manage it, or does not look at it.
+/// Refuse a topic that would not be deleted in Kafka, because the topic operator does not manage or watch it.
 async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Value) -> Result<()> {
     let (cx, resource, json) = (&living.cx, &topic.resource, Object::new(object.clone()));
     let view = KafkaTopic(&json);
@@ -86,7 +86,7 @@ async fn managed(living: &Living, name: &TopicName, topic: &Topic, object: &Valu
     Err(Box::new(failure.hint(format!("or delete only the KafkaTopic: {delete}"))))
 }
 
-/// The failure for a topic that stays in Kafka.
+/// The failure for a topic that remains in Kafka.
 fn kept(topic: &Topic, known: &[(Topic, Value)]) -> Box<Failure> {
     let message = format!(
         "the KafkaTopic {} was deleted, but Kafka still has the topic {}",

@@ -27,13 +27,13 @@ use crate::kube::strimzi::KafkaTopic;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::TopicName;
 
-/// Plural of the resource in the API.
+/// Plural name of the resource in the API.
 const PLURAL: &str = "kafkatopics";
 
-/// How long the brokers may take to say whether they have a topic.
+/// How long the brokers may take to respond whether they have a topic.
 const ASK: Duration = Duration::from_secs(5);
 
-/// Make, show or delete topics.
+/// Create, list, describe or delete topics.
 pub(crate) async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> {
     match &args.verb {
         TopicVerb::Create(args) => create::run(global, args).await,
@@ -43,18 +43,18 @@ pub(crate) async fn run(global: &Global, args: &cli::Topic) -> Result<ExitCode> 
     }
 }
 
-/// A topic as its resource tells of it.
+/// A topic according to its resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Topic {
     /// Its name in Kafka.
     pub topic: String,
     /// The resource's name.
     pub resource: String,
-    /// Partitions asked for; `null` for the cluster's default.
+    /// Requested partitions; `null` for the cluster's default.
     pub partitions: Option<i64>,
-    /// Copies of each asked for; `null` for the cluster's default.
+    /// Requested replicas; `null` for the cluster's default.
     pub replicas: Option<i64>,
-    /// Its own settings.
+    /// Its settings.
     pub config: Map<String, Value>,
     /// Whether it exists as requested.
     pub ready: bool,
@@ -85,7 +85,7 @@ impl Topic {
     }
 }
 
-/// The topics of the Kafka and those that no Kafka takes, with their resources, by name.
+/// The topics of the Kafka cluster and those that no Kafka cluster has, with their resources, by name.
 async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
     let cluster = living.cx.cluster();
     let mine = |object: &Value| {
@@ -99,14 +99,14 @@ async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
     Ok(topics)
 }
 
-/// A topic's resource: of several that describe it the one that the topic operator goes by.
+/// A topic's resource: if there are several, the one that the topic operator uses.
 fn one<'a>(topic: &TopicName, known: &'a [(Topic, Value)], living: &Living) -> Result<&'a (Topic, Value)> {
     let named = known.iter().rev().filter(|(t, _)| t.topic == topic.as_str());
     let managing = |(topic, json): &&(Topic, Value)| (topic.ready, json.pointer("/status/topicId").is_some());
     named.max_by_key(managing).ok_or_else(|| unknown(topic, known, living))
 }
 
-/// The failure for a topic that is not there, with a near name.
+/// The failure for a topic that does not exist, with a similar name.
 fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<Failure> {
     let cx = &living.cx;
     let failure = Failure::new(
@@ -144,7 +144,7 @@ pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, 
     }
 }
 
-/// Whether Kafka has a topic; `None` if its brokers cannot be asked, or do not answer in [`ASK`].
+/// Whether Kafka has a topic; `None` if its brokers cannot be reached, or do not respond within [`ASK`].
 async fn in_kafka(cx: &Session, topic: &TopicName) -> Option<bool> {
     let asked = async {
         cx.synced(&brokers::KINDS).await;
@@ -155,20 +155,20 @@ async fn in_kafka(cx: &Session, topic: &TopicName) -> Option<bool> {
     tokio::time::timeout(ASK, asked).await.ok().flatten()
 }
 
-/// A failure with the deepest cause that shows of why the topic or user operator does not do its work.
+/// The failure, with the deepest known cause why the topic or user operator does not work.
 pub(super) async fn with_cause(cx: &Session, failure: Box<Failure>) -> Box<Failure> {
     if failure.kind != Kind::Timeout {
         return failure;
     }
     cx.synced(&create::KINDS).await;
-    // The operators and their pods; that the topic itself is held is what the failure says.
+    // The operators and their pods; the failure itself says that the topic's deletion is blocked.
     let Some(cause) = Waiter::new(Scope::Operator, "").cause(cx) else { return failure };
     let mut failure = cause.causes.iter().fold(*failure, Failure::because);
     failure.hints.extend(cause.hints);
     Box::new(failure)
 }
 
-/// Wait until a resource that was deleted is gone.
+/// Wait until a deleted resource no longer exists.
 pub(super) async fn gone(
     living: &Living,
     kind: ObservedKind,
@@ -177,7 +177,7 @@ pub(super) async fn gone(
     late: impl FnOnce(String) -> Box<Failure>,
 ) -> Result<String> {
     let cx = &living.cx;
-    // Listed after the deletion: what is not there now is gone.
+    // Listed after the deletion: what is not in the list no longer exists.
     cx.synced(&[kind]).await;
     let held = std::cell::RefCell::new(String::new());
     let gone = living::wait(

@@ -11,11 +11,11 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::TopicName;
 
-/// How often it is checked whether deleted topics are gone.
+/// How often it is checked whether deleted topics still exist.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Ensure that a topic of this name exists with the requested settings. One that Kafka has without a
-/// KafkaTopic is used as it is. `run` is the run that a new topic is for.
+/// Ensure that a topic of this name exists with the requested settings. A topic that exists in Kafka without a
+/// KafkaTopic is used as it is. `run` is the run that needs a new topic.
 pub(crate) async fn ensure(
     living: &Living,
     needed: &NeededTopic,
@@ -36,8 +36,9 @@ pub(crate) async fn ensure(
     create::create(living, &args, Some(run)).await.map(drop)
 }
 
-/// Delete the KafkaTopics of all topics whose names begin with the prefix of a run, and wait until they are gone. The
-/// prefix is random, so they belong to that run, whichever program created them. Returns how many there were.
+/// Delete the KafkaTopics of all topics whose names begin with the prefix of a run, and wait until they no longer
+/// exist. The prefix is random, so they belong to that run, whichever program created them. Returns how many there
+/// were.
 pub(crate) async fn remove(living: &Living, prefix: &str, deadline: Instant) -> Result<usize> {
     let mine = async || -> Result<Vec<_>> {
         Ok(all(living).await?.into_iter().filter(|(topic, _)| topic.topic.starts_with(prefix)).collect())

@@ -15,10 +15,10 @@ use crate::kafka::admin::End;
 use crate::names::{TopicName, is_internal_topic};
 use crate::terminal::table::Table;
 
-/// How long the brokers may take to tell of a topic.
+/// How long the brokers may take to respond.
 const ASK: Duration = Duration::from_secs(10);
 
-/// A partition as its leader tells of it.
+/// A partition according to its leader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Partition {
     partition: i32,
@@ -26,7 +26,7 @@ struct Partition {
     leader: i32,
     /// Offset of the oldest message.
     first: i64,
-    /// Offset that the next message will get.
+    /// Offset of the next message.
     next: i64,
 }
 
@@ -34,7 +34,7 @@ struct Partition {
 struct Described {
     #[serde(flatten)]
     topic: Topic,
-    /// As the brokers tell; `null` if they could not be asked.
+    /// According to the brokers; `null` if they could not be reached.
     live: Option<Vec<Partition>>,
 }
 

@@ -56,13 +56,13 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     let there = known.iter().find(|(u, _)| u.user == args.user.as_str());
     if let Some((_, json)) = there {
         differs(json, &wanted, cx)?;
-        // Before brokers are restarted for it.
+        // Before brokers are restarted for the user.
         if let Some(failure) = kept_from(living, json, &FOR_GOOD) {
             return Err(failure);
         }
     }
     if there.is_none() {
-        // Before brokers are restarted for it.
+        // Before brokers are restarted for the user.
         if cx
             .kubectl
             .find(&living::path(cx, PLURAL, Some(args.user.as_str())))
@@ -127,7 +127,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     ))
 }
 
-/// The refusal to create a user whose resource name is taken by another Kafka's user.
+/// The refusal to create a user whose resource name is in use by another Kafka cluster's user.
 async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
@@ -144,8 +144,8 @@ async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> 
     ))
 }
 
-/// Refuse a name whose Secret belongs to somebody else: the user operator writes the credentials into the Secret of
-/// the user's name and overwrites its contents.
+/// Refuse a name whose Secret is foreign: the user operator writes the credentials into the Secret of the user's name
+/// and overwrites its contents.
 async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     let cx = &living.cx;
     let path = format!("/api/v1/namespaces/{}/secrets/{}", cx.namespace(), args.user);
@@ -166,7 +166,8 @@ async fn secret_is_free(living: &Living, args: &UserCreate) -> Result<()> {
     Err(Box::new(failure.hint("create the user under another name, or rename the Secret")))
 }
 
-/// Refuse rules for a Kafka whose authorization takes none from KafkaUsers: the user operator would refuse the user.
+/// Refuse rules for a Kafka cluster whose authorization ignores those of KafkaUsers: the user operator would reject
+/// the user.
 fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
     let kafka = living.kafka();
     let Some(Authorization { kind, takes_rules: false, .. }) = kafka.authorization() else { return Ok(()) };
@@ -181,8 +182,8 @@ fn refuse_ignored_rules(living: &Living, args: &UserCreate) -> Result<()> {
     ))
 }
 
-/// What is missing in the Kafka, where nobody said that it may be added: rules would be refused by
-/// the operator; a listener may come later.
+/// The failure if the Kafka cluster lacks something and the user did not agree to add it: the operator would reject
+/// rules; a listener may be added later.
 fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result<()> {
     let cx = &living.cx;
     let target = &cx.target;
@@ -214,7 +215,7 @@ fn unprepared(living: &Living, args: &UserCreate, how: Authentication) -> Result
     Ok(())
 }
 
-/// Refuse a user that is there and is not what is asked for.
+/// Refuse a user that exists with other settings than requested.
 fn differs(there: &Value, wanted: &Object, cx: &Session) -> Result<()> {
     let (has, asked) = (User::of(there, true), User::of(wanted.value(), true));
     let mut lines = Vec::new();
@@ -246,7 +247,7 @@ fn listed(rules: &[String]) -> String {
     if rules.is_empty() { "none".to_owned() } else { rules.join(" ") }
 }
 
-/// Judge one look at it.
+/// Judge a snapshot of it.
 fn look(cx: &Session, name: &str, snapshot: &Snapshot) -> Result<Doneness> {
     let Some(object) = snapshot.get(ObservedKind::KafkaUser, cx.namespace(), name) else {
         return Ok(Doneness::Pending(format!("user {name}: does not exist yet")));

@@ -1,5 +1,5 @@
-//! A client's configuration on disk: a properties file for Kafka's own clients and tools, and the
-//! PEM files it names.
+//! The configuration of a client on disk: a properties file for Kafka's own clients and tools, and the PEM files that
+//! it refers to.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -17,18 +17,18 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 use crate::manifest::user::Authentication;
 
-/// The first line of the properties file, by which a later export knows its own.
+/// The first line of the properties file, by which a later export recognizes it.
 const MARK: &str = "# Written by kstrim user show --export";
 const PROPERTIES: &str = "client.properties";
 
-/// What clients of this user connect to, as the Kafka's status says.
+/// The address for clients of this user, according to the status of the Kafka resource.
 pub(super) fn bootstrap(kafka: &Kafka<'_>, user: &User) -> Option<String> {
     let listener = listener::for_users(kafka, user.listener()?)?;
     kafka.bootstrap(&listener).map(str::to_owned)
 }
 
-/// The entries of the user's secret, decoded. Certificates and keys in forms that are not text are
-/// left out. A user whose credentials are not Strimzi's will never have such a secret.
+/// The entries of the user's Secret, decoded. Certificates and keys in binary formats are left out. A user whose
+/// credentials are not created by Strimzi has no such Secret.
 pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTreeMap<String, String>> {
     login::authentication(user)?;
     let name = user.secret.as_deref().unwrap_or(&user.user);
@@ -38,7 +38,7 @@ pub(in crate::cmd) async fn secrets(living: &Living, user: &User) -> Result<BTre
     }
 }
 
-/// Why a user has no credentials: what keeps it from them, or that they have not come yet.
+/// Why a user has no credentials: what prevents it, or that they do not exist yet.
 async fn without_credentials(living: &Living, user: &User, secret: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(&user.user))).await;
@@ -56,7 +56,7 @@ async fn without_credentials(living: &Living, user: &User, secret: &str) -> Resu
     }))
 }
 
-/// The failure for a user that no listener takes.
+/// The failure for a user that no listener accepts.
 pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authentication) -> Box<Failure> {
     let cx = &living.cx;
     let target = &cx.target;
@@ -79,7 +79,7 @@ pub(in crate::cmd) fn no_listener(living: &Living, user: &str, how: Authenticati
     )
 }
 
-/// Write everything; the paths of what was written.
+/// Write everything; returns the paths.
 pub(super) async fn write(
     folder: &Path,
     living: &Living,
@@ -96,19 +96,19 @@ pub(super) async fn write(
     files(folder, living, user, secrets, &Target { how, tls, bootstrap: &bootstrap, note }).await
 }
 
-/// What a client's configuration is for.
+/// The listener that a client's configuration is for.
 pub(in crate::cmd) struct Target<'a> {
-    /// How the listener lets clients in.
+    /// The listener's authentication.
     pub how: Authentication,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
-    /// Where clients begin.
+    /// The bootstrap servers.
     pub bootstrap: &'a str,
-    /// A comment on that address.
+    /// A comment about that address.
     pub note: &'a str,
 }
 
-/// Write the files of a client; their paths.
+/// Write the files of a client; returns their paths.
 pub(in crate::cmd) async fn files(
     folder: &Path,
     living: &Living,
@@ -145,10 +145,10 @@ pub(in crate::cmd) async fn files(
     Ok(written)
 }
 
-/// The properties of Kafka's Java clients; PEM stores are read since Kafka 2.7.
+/// The properties of Kafka's Java clients; they support PEM stores since Kafka 2.7.
 fn properties(folder: &Path, target: &Target<'_>, user: &str, password: Option<&str>) -> String {
     let Target { tls, bootstrap, note, .. } = *target;
-    // In a properties file a backslash begins an escape.
+    // In a properties file, a backslash starts an escape sequence.
     let path = |name: &str| folder.join(name).display().to_string().replace('\\', "\\\\");
     let mut lines = vec![MARK.to_owned(), note.to_owned(), format!("bootstrap.servers={bootstrap}")];
     let protocol = match (tls, password.is_some()) {
@@ -164,7 +164,7 @@ fn properties(folder: &Path, target: &Target<'_>, user: &str, password: Option<&
     }
     match password {
         Some(password) => {
-            // Inside the quotes of the JAAS line, itself inside a properties file.
+            // Escaped for the quotes of the JAAS line, and for the properties file around it.
             let quoted = password.replace('\\', "\\\\\\\\").replace('"', "\\\\\"");
             lines.push("sasl.mechanism=SCRAM-SHA-512".to_owned());
             lines.push(format!(
@@ -181,7 +181,7 @@ fn properties(folder: &Path, target: &Target<'_>, user: &str, password: Option<&
     lines.join("\n") + "\n"
 }
 
-/// Make the directory, for its owner only. One that is there must be empty or of an earlier export.
+/// Create the directory, readable only by its owner. An existing one must be empty or contain an earlier export.
 fn prepare(folder: &Path) -> Result<std::path::PathBuf> {
     let refused = |e: std::io::Error| unwritable(folder, &e);
     match fs::read_dir(folder) {
@@ -205,7 +205,7 @@ fn prepare(folder: &Path) -> Result<std::path::PathBuf> {
     folder.canonicalize().map_err(refused)
 }
 
-/// Write a file that only its owner can read, from its first byte on: beside it, then in its place.
+/// Write a file that only its owner can ever read: to a temporary file, which is then renamed.
 fn secret_file(path: &Path, text: &str) -> std::io::Result<()> {
     let temporary = path.with_extension("new");
     let _ = fs::remove_file(&temporary);

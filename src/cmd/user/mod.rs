@@ -24,17 +24,17 @@ use crate::kube::{Kind as ObservedKind, Object, Snapshot};
 use crate::manifest::user::Authentication;
 use crate::names::{UserName, acl};
 
-/// What keeps the user operator from a user for good.
+/// Causes that permanently keep the user operator from managing a user.
 const FOR_GOOD: [Id; 2] = [errors::USER_LABEL, errors::RESOURCE_PAUSED];
 /// Why a user has no credentials.
 const NO_CREDENTIALS: [Id; 3] = [errors::USER_LABEL, errors::RESOURCE_PAUSED, errors::USER_REFUSED];
 
-/// The authentication of a user whose certificate is issued by somebody else.
+/// The authentication of a user whose certificate another CA issues.
 const TLS_EXTERNAL: &str = "tls-external";
-/// Plural of the resource in the API.
+/// Plural name of the resource in the API.
 const PLURAL: &str = "kafkausers";
 
-/// Make, show or delete users.
+/// Create, list, show or delete users.
 pub(crate) async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
     match &args.verb {
         UserVerb::Create(args) => create::run(global, args).await,
@@ -44,20 +44,20 @@ pub(crate) async fn run(global: &Global, args: &cli::User) -> Result<ExitCode> {
     }
 }
 
-/// A user as its resource tells of it. Nothing secret.
+/// A user according to its resource. It contains no secrets.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct User {
     /// The resource's name.
     pub user: String,
     /// `tls`, `scram-sha-512` ..., or `none`.
     pub authentication: String,
-    /// The name by which Kafka knows it, `CN=app` or `app`, once there is one.
+    /// Its name in Kafka, `CN=app` or `app`, as soon as it has one.
     pub principal: Option<String>,
-    /// What it may do, in the short form.
+    /// Its permissions, in the short form.
     pub acls: Vec<String>,
     /// Its limits, as in the resource.
     pub quotas: Map<String, Value>,
-    /// The secret with its credentials, once there is one.
+    /// The Secret with its credentials, as soon as it exists.
     pub secret: Option<String>,
     /// Whether it exists as requested.
     pub ready: bool,
@@ -91,12 +91,12 @@ impl User {
         Authentication::parse(&self.authentication)
     }
 
-    /// The authentication of the listeners that take it: a certificate of another authority's is one, too.
+    /// The authentication of the listeners that accept it: a certificate of another CA counts as one, too.
     fn listener(&self) -> Option<Authentication> {
         if self.authentication == TLS_EXTERNAL { Some(Authentication::Tls) } else { self.how() }
     }
 
-    /// Why there will never be a secret with its credentials.
+    /// Why there will never be a Secret with its credentials.
     fn without_secret(&self) -> Option<&'static str> {
         match self.authentication.as_str() {
             _ if self.how().is_some() => None,
@@ -106,11 +106,11 @@ impl User {
     }
 }
 
-/// What keeps the user operator from a user, if anything of its resource does: the failure that a wait for it would
-/// end with.
+/// What keeps the user operator from managing a user, according to the user's resource: the failure with which a wait
+/// for it would end.
 fn kept_from(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> {
     let mut json = user.clone();
-    // An item of a list has no kind.
+    // Items of a list have no kind.
     json["kind"] = ObservedKind::KafkaUser.as_str().into();
     let user = Object::new(json);
     let subject = format!("user/{}", user.name());
@@ -123,7 +123,7 @@ fn kept_from(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> 
     Some(Box::new(found.failure()))
 }
 
-/// The users of the Kafka and those that no Kafka takes, with their resources, by name.
+/// The users of the Kafka cluster and those that no Kafka cluster has, with their resources, by name.
 async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
     let cluster = living.cx.cluster();
     let mine = |object: &Value| {
@@ -137,7 +137,7 @@ async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
     Ok(users)
 }
 
-/// One of them.
+/// The user with this name.
 pub(super) async fn find_user(living: &Living, name: &UserName) -> Result<(User, Value)> {
     let known = all(living).await?;
     if let Some(found) = known.iter().find(|(u, _)| u.user == name.as_str()) {

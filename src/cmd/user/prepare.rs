@@ -14,7 +14,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 use crate::manifest::user::Authentication;
 
-/// What is looked at while brokers are rolled.
+/// The kinds that are watched while brokers are restarted.
 const KINDS: [ObservedKind; 5] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
@@ -48,7 +48,7 @@ pub(super) async fn kafka(
         ));
     }
     consent::to_restart(living, "user", &format!("gets {}", said.join(", and ")), yes).await?;
-    // Before the change: the operator may answer at once.
+    // Before the change, because the operator may respond at once.
     let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
     waiter.changed_now();
     let changed =

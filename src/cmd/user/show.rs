@@ -15,12 +15,12 @@ use crate::terminal::table::Table;
 struct Shown {
     #[serde(flatten)]
     user: User,
-    /// What a client connects to, inside the cluster: of the listener with the user's authentication.
+    /// The address for clients inside the cluster: of the listener with the user's authentication.
     bootstrap: Option<String>,
     /// Files that were written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     exported: Vec<String>,
-    /// The secret's entries, only with `--reveal`.
+    /// The entries of the Secret, only with `--reveal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     secrets: Option<std::collections::BTreeMap<String, String>>,
 }

@@ -277,7 +277,7 @@ pub(crate) async fn smoke(ground: &Ground, cluster: &Cluster) -> Outcome {
 async fn messages(brokers: &Brokers, topic: &str, target: &Target) -> Outcome {
     let run_id = format!("doctor-{}-{}", Timestamp::now().as_millisecond(), std::process::id());
     let plan = Plan { allow_foreign: true, timeout: SMOKE, ..Plan::new(run_id, topic, target) };
-    let run = brokers.prove(&plan, &|_| {}).await;
+    let run = brokers.run_test(&plan, &|_| {}).await;
     match run.failure {
         None => Outcome::ok(brokers::summary(&run.report)),
         Some(failure) => Outcome::failed(&failure),

@@ -1,4 +1,4 @@
-//! What is Kafka's: numbers of nodes, replication, volumes, listeners.
+//! Kafka's own fields: numbers of nodes, replication, volumes, listeners.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::user_manifests::document::{Document, below};
 /// Replication settings of the newest Kafka, which are set if the manifest does not.
 const UNKNOWN: Version = Version::new(u32::MAX, 0, 0);
 
-/// Reduce brokers and controllers of all clusters, and note how many brokers are left.
+/// Reduce brokers and controllers of all clusters, and record how many brokers are left.
 pub(super) fn replicas(documents: &mut [Document], fit: &mut Fit<'_>) {
     let names: Vec<String> = documents
         .iter()
@@ -62,7 +62,7 @@ pub(super) fn replicas(documents: &mut [Document], fit: &mut Fit<'_>) {
     }
 }
 
-/// Lower a number that is set.
+/// Lower a number, if it is set.
 fn edit_number(edit: &mut Edit<'_, '_>, pointer: &str, most: u64, rule: &super::Rule) {
     if edit.number(pointer).is_some_and(|number| number > most) {
         let value = like(edit.get(pointer), most);
@@ -83,7 +83,7 @@ pub(super) fn nodes(documents: &[Document]) -> u64 {
     documents.iter().map(count).fold(0, u64::saturating_add)
 }
 
-/// Whether a document is left after the change.
+/// Whether a document is kept.
 pub(super) fn stays(document: &Document, fit: &mut Fit<'_>) -> bool {
     let object = &document.object;
     let alone = object.kind() == "KafkaRebalance" && fit.brokers(cluster_of(object)) == 1;
@@ -134,7 +134,7 @@ fn broker_config(edit: &mut Edit<'_, '_>, brokers: u64) {
         let pointer = below("/spec/kafka/config", need.name);
         let most = u64::from(need.counts.with(u32::try_from(brokers).unwrap_or(u32::MAX)));
         let current = edit.number(&pointer);
-        // A factor that the brokers can carry stays, even beyond the three that kstrim itself would use.
+        // A factor that the number of brokers allows is kept, even above the three that kstrim itself would use.
         let limit = match need.counts {
             broker::Counts::Replicas => brokers,
             broker::Counts::InSync => most,
@@ -146,7 +146,7 @@ fn broker_config(edit: &mut Edit<'_, '_>, brokers: u64) {
                 let value = like(edit.get(&pointer), most);
                 edit.set(&pointer, value, &REPLICATION);
             }
-            // Of an older version, a default that it does not have would be unknown, which Kafka ignores.
+            // An older version ignores a default that it does not have.
             None if edit.get(&pointer).is_none() && used && u64::from(need.default) > limit => {
                 edit.set(&pointer, most, &REPLICATION);
             }
@@ -170,7 +170,7 @@ fn topic(edit: &mut Edit<'_, '_>) {
     }
 }
 
-/// Connect's and MirrorMaker 2's own topics.
+/// The internal topics of Connect and MirrorMaker 2.
 fn internal_topics(edit: &mut Edit<'_, '_>) {
     let brokers = edit.fit.brokers(None);
     for pointer in fields(edit.object(), "config") {
@@ -198,7 +198,7 @@ fn volumes(edit: &mut Edit<'_, '_>, pointer: &str) {
     }
 }
 
-/// A size that is set.
+/// Lower a size, if it is set.
 pub(super) fn storage_size(edit: &mut Edit<'_, '_>, pointer: &str) {
     let most = edit.fit.limits.storage;
     let given = edit.get(pointer).and_then(size::quantity);
@@ -207,7 +207,7 @@ pub(super) fn storage_size(edit: &mut Edit<'_, '_>, pointer: &str) {
     }
 }
 
-/// A class that is set.
+/// Replace a class, if it is set.
 pub(super) fn storage_class(edit: &mut Edit<'_, '_>, pointer: &str) {
     if edit.get(pointer).is_none() {
         return;
@@ -218,7 +218,7 @@ pub(super) fn storage_class(edit: &mut Edit<'_, '_>, pointer: &str) {
     }
 }
 
-/// Of a listener's configuration, what also an internal one has.
+/// The fields of a listener's configuration that internal listeners also have.
 const KEPT: [&str; 3] = ["brokerCertChainAndKey", "maxConnections", "maxConnectionCreationRate"];
 
 fn listeners(edit: &mut Edit<'_, '_>) {

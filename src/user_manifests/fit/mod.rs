@@ -1,11 +1,11 @@
-//! `--fit`: manifests that were written for production, on a laptop.
+//! `--fit`: changes manifests that were written for production so that they work on a laptop.
 //!
-//! Every change is by a rule of [`RULES`], which `docs/fit.md` shows; nothing else is touched. Fitting what was fitted
-//! changes nothing. What no rule can make work is refused by name ([`REFUSED`]).
+//! Every change is made by a rule of [`RULES`], which `docs/fit.md` lists; nothing else is changed. Fitting a fitted
+//! manifest changes nothing. What no rule can change is refused with a reason ([`REFUSED`]).
 //!
-//! Listeners of the types `loadbalancer`, `ingress`, `route` and `tlsroute` become `internal`, not `nodeport`: kstrim's own
-//! forwards (`kstrim connect`) reach internal listeners with every minikube driver, the addresses of nodes are reachable
-//! only with some. `nodeport` and `cluster-ip` listeners work and stay.
+//! Listeners of the types `loadbalancer`, `ingress`, `route` and `tlsroute` become `internal`, not `nodeport`:
+//! kstrim's port-forwards (`kstrim connect`) reach internal listeners with every minikube driver, but the addresses
+//! of nodes can be reached only with some. `nodeport` and `cluster-ip` listeners work and are kept.
 
 mod kafka;
 mod pods;
@@ -22,10 +22,10 @@ use crate::errors;
 use crate::failure::Result;
 use crate::manifest::Object;
 
-/// What there is.
+/// The available resources.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Limits {
-    /// CPU for all pods, in thousandths.
+    /// CPU for all pods, in millicores.
     pub(crate) cpu: u64,
     /// Memory for all pods, in bytes.
     pub(crate) memory: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Limits {
     pub(crate) storage: u64,
     /// The storage class of volumes; `None` for the default.
     pub(crate) storage_class: Option<String>,
-    /// From which registry images are pulled instead of another: `registry.corp.example/kafka` and its replacement.
+    /// The registry that replaces another one for images: `registry.corp.example/kafka`, and what it replaces.
     pub(crate) registries: Vec<(String, String)>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Rule {
     pub(crate) name: &'static str,
     /// What it changes.
     pub(crate) fields: &'static str,
-    /// What it becomes.
+    /// Its new value.
     pub(crate) becomes: &'static str,
     /// Why, a sentence without a full stop.
     pub(crate) reason: &'static str,
@@ -104,7 +104,7 @@ rules! {
 }
 
 #[allow(dead_code, reason = "a test compares docs/fit.md with it")]
-/// What cannot be made to fit, and why: the second table in `docs/fit.md`.
+/// What cannot be changed to fit, and why: the second table in `docs/fit.md`.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("an image of a registry that is not public and has no replacement", "it cannot be pulled here"),
     (
@@ -141,7 +141,7 @@ pub(crate) struct Change {
     pub(crate) reason: &'static str,
 }
 
-/// The documents as they fit, and what was changed, in the order of the documents.
+/// The changed documents, and the changes, in the order of the documents.
 pub(crate) fn fit(documents: &[Document], limits: &Limits) -> Result<(Vec<Document>, Vec<Change>)> {
     let mut fitted = documents.to_vec();
     let mut fit = Fit { limits, changes: Vec::new(), problems: Vec::new(), clusters: BTreeMap::new() };
@@ -181,14 +181,14 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// The brokers of a cluster; those of a cluster that is not among the documents are as many as there may be.
+    /// The number of brokers of a cluster; for a cluster that is not in the documents, the maximum.
     fn brokers(&self, cluster: Option<&str>) -> u64 {
         let known = cluster.and_then(|cluster| self.clusters.get(cluster)).copied();
         known.unwrap_or_else(|| self.clusters.values().copied().min().unwrap_or(self.limits.brokers)).max(1)
     }
 }
 
-/// Changes one document, and notes what it changes.
+/// Changes one document, and records the changes.
 struct Edit<'e, 'f> {
     document: &'e mut Document,
     fit: &'e mut Fit<'f>,
@@ -258,17 +258,17 @@ impl Edit<'_, '_> {
     }
 }
 
-/// A whole number, also one that is written as text, as configurations have it.
+/// An integer, also if it is written as a string, as in configurations.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// The number in the form in which the other was written.
+/// The number in the form (string or number) of another value.
 fn like(model: Option<&Value>, number: u64) -> Value {
     if model.is_some_and(Value::is_string) { number.to_string().into() } else { number.into() }
 }
 
-/// The JSON pointers of all fields of a name, outside of settings that are passed on as they are.
+/// The JSON pointers of all fields with this name, except in settings that are passed on unchanged.
 fn fields(object: &Object, name: &str) -> Vec<String> {
     fn walk(value: &Value, pointer: &str, name: &str, found: &mut Vec<String>) {
         match value {

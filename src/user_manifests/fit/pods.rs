@@ -11,20 +11,21 @@ use crate::user_manifests::document::{Document, below};
 use crate::user_manifests::problem::Problem;
 use crate::user_manifests::schema::is_strimzi;
 
-/// Most memory of a pod that is neither a broker nor a controller.
+/// Maximum memory of a pod that is neither a broker nor a controller.
 const OTHERS: u64 = 512 << 20;
-/// Most memory of Connect, MirrorMaker 2 and Cruise Control. With 512 MiB the kernel kills Connect while it loads its plugins.
+/// Maximum memory of Connect, MirrorMaker 2 and Cruise Control. With 512 MiB the kernel kills Connect while it loads
+/// its plugins.
 const LARGE: u64 = 1 << 30;
-/// Least memory with which a broker or controller starts.
+/// Minimum memory with which a broker or controller starts.
 const LEAST_NODE: u64 = 512 << 20;
-/// Least memory of any other pod.
+/// Minimum memory of any other pod.
 const LEAST_OTHER: u64 = 128 << 20;
-/// Most CPU that a broker or controller requests, in thousandths.
+/// Maximum CPU request of a broker or controller, in millicores.
 const NODE_CPU: u64 = 250;
-/// Most CPU that any other pod requests.
+/// Maximum CPU request of any other pod.
 const OTHER_CPU: u64 = 100;
 
-/// Kinds with pods, and with pods of operators.
+/// Kinds with pods, including those whose pods an operator creates.
 fn has_pods(edit: &Edit<'_, '_>) -> bool {
     let object = edit.object();
     let workload = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"]
@@ -32,7 +33,7 @@ fn has_pods(edit: &Edit<'_, '_>) -> bool {
     is_strimzi(object) || workload && matches!(object.group(), "" | "apps" | "batch")
 }
 
-/// One document; `nodes` is the number of brokers and controllers of all.
+/// Change one document; `nodes` is the number of brokers and controllers in all documents.
 pub(super) fn one(edit: &mut Edit<'_, '_>, nodes: u64, secrets: &[String]) {
     match (edit.object().group(), edit.object().kind()) {
         ("route.openshift.io", "Route") => return edit.refuse("", "is a Route, which only OpenShift has"),
@@ -52,17 +53,17 @@ pub(super) fn one(edit: &mut Edit<'_, '_>, nodes: u64, secrets: &[String]) {
 
 /// The memory of each broker and controller.
 fn share(edit: &Edit<'_, '_>, nodes: u64) -> u64 {
-    // In whole mebibytes, so that what is written is what is compared.
+    // In whole mebibytes, so that the written value is the compared one.
     ((edit.fit.limits.memory / 2 / nodes.max(1)) >> 20 << 20).max(LEAST_NODE)
 }
 
-/// Whether a field is one of brokers or controllers.
+/// Whether a field belongs to brokers or controllers.
 fn is_node(edit: &Edit<'_, '_>, pointer: &str) -> bool {
     let kafka = ["/spec/kafka/", "/spec/zookeeper/"].iter().any(|start| pointer.starts_with(start));
     edit.object().kind() == "KafkaNodePool" || edit.object().kind() == "Kafka" && kafka
 }
 
-/// The most memory of a pod that is neither a broker nor a controller.
+/// The maximum memory of a pod that is neither a broker nor a controller.
 fn most_memory(edit: &Edit<'_, '_>, pointer: &str) -> u64 {
     match edit.object().kind() {
         "KafkaConnect" | "KafkaMirrorMaker" | "KafkaMirrorMaker2" => LARGE,
@@ -98,7 +99,7 @@ fn resources(edit: &mut Edit<'_, '_>, nodes: u64) {
                 }
             }
             if !all.is_empty() && edit.get(&part) == Some(&Value::Object(serde_json::Map::new())) {
-                // The only limit was that of CPU.
+                // CPU was the only limit.
                 edit.remove(&part, &CPU);
             }
         }
@@ -146,7 +147,7 @@ const PUBLIC: [&str; 9] = [
     "container-registry.oracle.com",
 ];
 
-/// The registry of an image, Docker Hub if it names none.
+/// The registry of an image; Docker Hub if it has none.
 pub(super) fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
@@ -162,7 +163,7 @@ fn replacement(edit: &Edit<'_, '_>, image: &str) -> Option<String> {
     edit.fit.limits.registries.iter().find_map(of)
 }
 
-/// Whether an image is already of a registry that replaces another.
+/// Whether an image already has the registry of a replacement.
 fn is_replaced(edit: &Edit<'_, '_>, image: &str) -> bool {
     let starts = |(_, to): &(String, String)| {
         image.strip_prefix(to.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
@@ -174,7 +175,7 @@ fn images(edit: &mut Edit<'_, '_>, secrets: &[String]) {
     for pointer in fields(edit.object(), "image") {
         let Some(image) = edit.text(&pointer) else { continue };
         let output = pointer.ends_with("/build/output/image");
-        // What is already replaced is not replaced again, even if the replacement begins alike.
+        // A replaced image is not replaced again, even if the replacement begins with the same name.
         match replacement(edit, &image).filter(|_| !is_replaced(edit, &image)) {
             Some(other) => edit.set(&pointer, other, &IMAGE),
             None if is_replaced(edit, &image) => {}
@@ -235,7 +236,8 @@ fn claim(edit: &mut Edit<'_, '_>, pointer: &str) {
     }
 }
 
-/// Whether all pods fit together, with what they request or, without requests, with the least they start with.
+/// Check that all pods fit together, with their requests or, without requests, with the minimum with which they
+/// start.
 pub(super) fn total(documents: &[Document], fit: &mut Fit<'_>) {
     let (mut memory, mut cpu) = (0.0, 0.0);
     let mut largest: Option<(&Document, f64)> = None;

@@ -1,4 +1,4 @@
-//! Quantities of Kubernetes and sizes of heaps.
+//! Kubernetes' quantities and heap sizes.
 
 use serde_json::Value;
 

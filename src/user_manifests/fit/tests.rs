@@ -200,7 +200,7 @@ fn production_fits_a_laptop() {
         object("PersistentVolumeClaim", "data").get("/spec"),
         Some(&json!({"resources": {"requests": {"storage": "10Gi"}}}))
     );
-    // Whether a kind is served only the cluster knows: that rule is applied by the tasks.
+    // Only the cluster knows which kinds it serves: the tasks apply that rule.
     for rule in RULES.iter().filter(|rule| **rule != MONITORING) {
         assert!(!by(&changes, rule).is_empty(), "no change by the rule {}", rule.name);
     }
@@ -216,7 +216,7 @@ fn what_fits_stays_as_it_is() {
                  controller], storage: {type: ephemeral}}\n";
     let three = Limits { brokers: 3, ..limits() };
     assert_eq!(fitted_to(small, &three).1, []);
-    // With one broker Kafka's own defaults are too high.
+    // With one broker, Kafka's own defaults are too high.
     let (_, changes) = fitted(small);
     assert_eq!(by(&changes, &BROKERS), ["spec.replicas"]);
     assert_eq!(by(&changes, &REPLICATION).len(), 5);
@@ -326,7 +326,7 @@ fn the_document_has_every_rule() {
     assert_eq!(rows("refused"), refused);
 }
 
-/// Documents of all kinds with the fields that rules look at, and with anything in them.
+/// Documents of all kinds with the fields that rules change, and with any values.
 pub(in crate::user_manifests) fn manifests() -> impl Strategy<Value = Vec<Document>> {
     let leaf = prop_oneof![
         Just(json!(null)),
