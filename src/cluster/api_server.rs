@@ -91,7 +91,8 @@ pub(crate) async fn recreate_manifest(minikube: &Minikube, profile: &str, ours: 
         _ => String::new(),
     };
     let cmd = minikube.kubeadm_cmd(&version, &["init", "phase", "control-plane", "apiserver"]);
-    let lost = || explain::minikube::server_lost(&format!("{MANIFEST_DIRECTORY}/{SERVER_MANIFEST}"), &cmd, profile);
+    let lost =
+        || explain::minikube::server_lost(&format!("{MANIFEST_DIRECTORY}/{SERVER_MANIFEST}"), &cmd, profile);
     if !ours {
         return Err(Box::new(
             lost().because("kstrim did not create the profile, so it does not change its node"),

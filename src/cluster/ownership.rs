@@ -68,7 +68,7 @@ pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
         let seen = |inhabited| Online { uid: uid.as_deref(), marked, inhabited };
         let judge = |inhabited| profile_owner::online(&cx.journal.borrow().state, &disk, seen(inhabited));
         // Checked only if it makes a difference.
-        judge(true).marker_matches() || judge(false).is_ours() && !first_start::is_inhabited(cx).await?
+        judge(true).is_ours() || judge(false).is_ours() && !first_start::is_inhabited(cx).await?
     };
     cx.ownership.profile_is_ours.set(ours);
     if cx.ownership.read_only.get() {

@@ -41,7 +41,11 @@ pub(crate) async fn look(cx: &Session, snapshot: &Snapshot) {
 
 /// The namespace of the operator that watches a Kafka resource from another namespace; `None` if there is none, or
 /// the user may not list operators.
-pub(crate) async fn namespace_of_operator(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<String> {
+pub(crate) async fn namespace_of_operator(
+    kubectl: &Kubectl,
+    namespace: &str,
+    cluster: &str,
+) -> Option<String> {
     let (operators, kafka) = tokio::join!(operators::listed(kubectl), kafka(kubectl, namespace, cluster));
     let found = of_another(operators.ok()?, namespace, kafka.as_ref())?;
     Some(found.namespace().to_owned())

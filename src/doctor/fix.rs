@@ -136,8 +136,8 @@ async fn profile_fixes(
             .iter()
             .any(|id| id.as_str() == p) =>
         {
-            let lost =
-                p == errors::PROFILE_PARTIAL.as_str() && api_server::is_manifest_missing(minikube).await.unwrap_or(false);
+            let lost = p == errors::PROFILE_PARTIAL.as_str()
+                && api_server::is_manifest_missing(minikube).await.unwrap_or(false);
             let first = if lost { "restore the file that starts its API server, and " } else { "" };
             let what = format!("{first}start the profile {name}");
             add(check, what, true, Act::Start(minikube.clone(), options, name.to_owned()));

@@ -40,7 +40,8 @@ impl Task<Context> for Proof {
     async fn run(&self, cx: &Context) -> Result<()> {
         let run_id = cx.journal.borrow().state.run_id.clone();
         let topic = &cx.settings.topic;
-        let (reports, failure) = component_test::test_components(cx, &self.names, topic, &run_id, LIMIT).await;
+        let (reports, failure) =
+            component_test::test_components(cx, &self.names, topic, &run_id, LIMIT).await;
         for report in &reports {
             cx.emit.send(Event::ComponentSmoke(report.clone()));
         }

@@ -342,8 +342,8 @@ impl Looker {
             }
         }
         let disk = self.minikube.on_disk();
-        let marked =
-            marker.is_ok_and(|m| m.is_some_and(|m| ownership::marker_matches(&m, &self.place.profile, &disk)));
+        let marked = marker
+            .is_ok_and(|m| m.is_some_and(|m| ownership::marker_matches(&m, &self.place.profile, &disk)));
         let uid = store.snapshot().namespace("kube-system").map(|ns| ns.0.uid().to_owned());
         let kubernetes = version.get("gitVersion").and_then(Value::as_str).unwrap_or("");
         let kubernetes = kubernetes.trim_start_matches('v').to_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::messages::{COUNT, BrokerClient, values};
+use super::messages::{BrokerClient, COUNT, values};
 use super::{Outcome, Trial};
 use crate::download::here::{self, Content};
 use crate::errors;
@@ -80,10 +80,14 @@ async fn send_through_bridge(trial: &Trial<'_>, wire: &mut BrokerClient<'_>) -> 
         return Err(unexpected_response(trial, "it has no ready pod".into()));
     };
     let path = format!("/topics/{BRIDGE_TOPIC}");
-    let (status, text) =
-        ask(trial, &pod, BRIDGE_PORT, &path, Some((RECORDS, body))).await.map_err(|why| unexpected_response(trial, why))?;
+    let (status, text) = ask(trial, &pod, BRIDGE_PORT, &path, Some((RECORDS, body)))
+        .await
+        .map_err(|why| unexpected_response(trial, why))?;
     if status != 200 || text.contains("error_code") {
-        return Err(unexpected_response(trial, format!("{pod} responds with {status} to POST {path}: {}", first_line(&text))));
+        return Err(unexpected_response(
+            trial,
+            format!("{pod} responds with {status} to POST {path}: {}", first_line(&text)),
+        ));
     }
     wire.wait_for_values(BRIDGE_TOPIC, from, &values).await
 }

@@ -77,7 +77,10 @@ impl<'a> BrokerClient<'a> {
         }
     }
 
-    async fn try_offset_ranges(&mut self, name: &str) -> std::result::Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
+    async fn try_offset_ranges(
+        &mut self,
+        name: &str,
+    ) -> std::result::Result<BTreeMap<i32, (i64, i64)>, KafkaError> {
         let deadline = self.trial.deadline;
         let mut topic = match self.client.topic_now(name, deadline).await {
             Err(e) if e.code() == Some(code::UNKNOWN_TOPIC_OR_PARTITION) => return Ok(BTreeMap::new()),
@@ -107,7 +110,12 @@ impl<'a> BrokerClient<'a> {
 
     /// Read a topic until each of these values has arrived, once and in order; other values are ignored. `from` has
     /// the offsets to start at; a partition without an entry is read from the beginning.
-    pub(super) async fn wait_for_values(&mut self, name: &str, mut from: Offsets, values: &[String]) -> Result<()> {
+    pub(super) async fn wait_for_values(
+        &mut self,
+        name: &str,
+        mut from: Offsets,
+        values: &[String],
+    ) -> Result<()> {
         let mut seen: Vec<String> = Vec::new();
         loop {
             match self.read_new(name, &mut from, values, &mut seen).await {
@@ -262,7 +270,7 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Outcome> {
 /// MirrorMaker 2: messages are produced to the mirrored topic, and read from the mirror.
 pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Outcome> {
     let of = |read: fn(&serde_json::Value) -> Option<String>| trial.resource.as_ref().and_then(read);
-    let (Some(from), Some(to)) = (of(table::mirrors), of(table::mirror_of)) else {
+    let (Some(from), Some(to)) = (of(table::mirrored_topic), of(table::mirror_of)) else {
         let message = "its resource does not specify which topic it mirrors";
         return Err(trial.failure(
             errors::COMPONENT_SMOKE,

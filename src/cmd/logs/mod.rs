@@ -67,7 +67,8 @@ impl Reading<'_> {
         if wanted
             && !snapshot.pods(namespace.as_str()).any(|p| p.is_operator())
             && let Some(home) =
-                remote_operator::namespace_of_operator(&self.kubectl, namespace.as_str(), cluster.as_str()).await
+                remote_operator::namespace_of_operator(&self.kubectl, namespace.as_str(), cluster.as_str())
+                    .await
         {
             let pods = self.pods(&home).await.map_err(|error| self.no_cluster(&error))?;
             snapshot = snapshot.with(pods.all(Observed::Pod).cloned());
