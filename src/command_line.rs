@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_replaced_wherever_it_stands() {
+    fn a_flag_is_replaced_wherever_it_is() {
         for given in ["-n team -p p2 up", "up --namespace team --profile=p2", "up -nteam -pp2"] {
             let mut line = CommandLine::new("kstrim");
             line.words.extend(given.split(' ').map(str::to_owned));

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kstrim_keeps_is_for_its_user_alone() {
+    fn files_are_accessible_only_to_their_user() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = root.path().join("a/b/c");
         private_dir(&folder).expect("created");

@@ -40,7 +40,7 @@ async fn add(invocation: &Invocation, global: &Global, args: &Add) -> Result<End
     allowed(&living, args, &names).await?;
     let restarting = names.iter().map(|name| component::of(*name)).filter(|c| c.restarts_brokers());
     let restarting: Vec<&component::Component> =
-        restarting.filter(|c| !c.stands_in(living.resource.json())).collect();
+        restarting.filter(|c| !c.is_field_of(living.resource.json())).collect();
     if let Some(first) = restarting.first() {
         let titles: Vec<&str> = restarting.iter().map(|c| c.title).collect();
         let what = format!("gets {}", titles.join(" and "));

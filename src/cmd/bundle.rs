@@ -342,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minikubes_cache_is_taken_for_one_kubernetes() {
+    fn minikubes_cache_is_filtered_by_kubernetes_version() {
         let version: Version = "1.34.4".parse().expect("a version");
         for (path, taken) in [
             ("linux/amd64/v1.34.4/kubelet", true),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_files_are_plain() {
+    fn file_names_are_plain() {
         assert_eq!(slug("quay.io/strimzi/kafka:1.2.0"), "quay.io-strimzi-kafka-1.2.0");
         assert_eq!(slug("../.. x"), "x");
         assert_eq!(slug("…"), "image.tar");

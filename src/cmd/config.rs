@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Config, matches: &ArgMatches, layers: &Layers) -> Resul
             let text = match show.format {
                 Format::Json => super::json(&document),
                 Format::Yaml => super::yaml(&document),
-                Format::Text => table(&document.settings, show.origins) + &not_believed(&document),
+                Format::Text => table(&document.settings, show.origins) + &ignored_settings(&document),
             };
             super::print(&text);
         }
@@ -180,7 +180,7 @@ fn file(found: &Found) -> File {
 }
 
 /// Below the table: the settings that have no effect, and why.
-fn not_believed(document: &Document) -> String {
+fn ignored_settings(document: &Document) -> String {
     let mut lines = String::new();
     for file in &document.files {
         if let Some(why) = file.why.as_ref().filter(|_| !file.believed) {

@@ -26,7 +26,7 @@ pub(crate) async fn take(global: &mut Global) -> Result<()> {
     let paths = ProfilePaths::new(state_dir(), global.profile.as_str());
     let program = Toolbox::open().program(Tool::Kubectl, &paths)?;
     let runner = super::status::runner(Cancel::default(), global.verbose);
-    let cmd = |words: &[&str]| users(&program).args(words.iter().copied());
+    let cmd = |words: &[&str]| user_kubectl(&program).args(words.iter().copied());
     let view = cmd(&[
         "config",
         "view",
@@ -70,7 +70,7 @@ pub(crate) async fn take(global: &mut Global) -> Result<()> {
 
 /// kubectl with the user's own kubeconfig: a single file can be a flag, a list of files only the environment
 /// variable.
-fn users(program: &Path) -> Cmd {
+fn user_kubectl(program: &Path) -> Cmd {
     let cmd = Cmd::new(program);
     match std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty()) {
         Some(list) if std::env::split_paths(&list).count() > 1 => cmd,
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_copy_has_a_name_of_its_own_and_no_namespace() {
+    fn the_copy_has_another_name_and_no_namespace() {
         let config = json!({"contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u", "namespace": "x"}}],
             "clusters": [{"name": "c"}], "users": [{"name": "u"}], "current-context": "prod"});
         let copy = renamed(config, "context@prod").unwrap();

@@ -42,7 +42,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
         if is_left_out(&cx, &object).await? {
             continue;
         }
-        text.push_str(&one(&cx, object).await?);
+        text.push_str(&diff_object(&cx, object).await?);
     }
     for item in stale(&cx).await? {
         let what = format!("{} {}", item.kind, item.name());
@@ -56,7 +56,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
 }
 
 /// The difference of one object as a unified diff; empty if it does not differ.
-async fn one(cx: &Context, object: Object) -> Result<String> {
+async fn diff_object(cx: &Context, object: Object) -> Result<String> {
     let (kind, name) = (object.kind().to_owned(), object.name().to_owned());
     let failed = |e| cx.api_failure(&format!("compare {kind} {name}"), &e);
     // If the cluster does not serve the kind yet, there are no objects.
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_and_kstrim_write_is_no_difference() {
+    fn fields_of_the_server_and_kstrim_are_not_compared() {
         let live = json!({"kind": "ConfigMap", "metadata": {"uid": "1", "name": "a", "labels": {"kstrim.io/files": "true"},
             "annotations": {"kstrim/digest": "x", "mine": "y"}}, "status": {}});
         assert_eq!(

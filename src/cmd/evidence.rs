@@ -51,12 +51,12 @@ pub(crate) async fn collect(invocation: &Invocation, ended: &Result<Ended>) -> O
         written = diagnose::write(request, &path, time) => written.ok(),
         () = invocation.cancel.signalled() => None,
     };
-    keep_the_last(&folder);
+    delete_old_archives(&folder);
     written.map(|written| written.path)
 }
 
 /// Delete all but the newest: their names sort by time.
-fn keep_the_last(folder: &Path) {
+fn delete_old_archives(folder: &Path) {
     let mut all: Vec<PathBuf> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -83,14 +83,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_ones_are_kept() {
+    fn the_newest_archives_are_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         for n in 0..8 {
             std::fs::write(folder.path().join(format!("kstrim-diagnose-a-2026112{n}.tar.gz")), "")
                 .expect("a file");
         }
         std::fs::write(folder.path().join("mine.txt"), "").expect("a file");
-        keep_the_last(folder.path());
+        delete_old_archives(folder.path());
         let mut left: Vec<String> = std::fs::read_dir(folder.path())
             .expect("a folder")
             .flatten()

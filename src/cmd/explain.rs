@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_found_as_people_type_them() {
+    fn ids_are_found_in_any_spelling() {
         for given in ["KS-IMAGE-PULL", "ks-image-pull", "image-pull", "[KS-IMAGE-PULL]"] {
             assert_eq!(find(given).expect(given).id, errors::IMAGE_PULL);
         }

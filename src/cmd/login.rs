@@ -31,7 +31,7 @@ pub(crate) async fn security(living: &Living, user: &User, tls: bool) -> Result<
     };
     let ca = if tls { Some(credentials::cluster_ca(&living.cx).await?) } else { None };
     if let (Authentication::Tls, Some(cert)) = (how, secrets.get("user.crt")) {
-        alive(name, cert, &living.cx.target)?;
+        check_not_expired(name, cert, &living.cx.target)?;
     }
     credentials::security(ca.as_deref(), Some((name, how, &secrets))).map_err(unusable)
 }
@@ -59,7 +59,7 @@ pub(crate) async fn inner(living: &Living, name: &UserName) -> Result<(u16, Secu
 }
 
 /// Refuse an expired certificate: the brokers would close the connection without an error message.
-fn alive(name: &str, cert: &str, target: &Target) -> Result<()> {
+fn check_not_expired(name: &str, cert: &str, target: &Target) -> Result<()> {
     let Some(end) = certificate::earliest_expiry(cert.as_bytes()).filter(|end| *end <= Timestamp::now())
     else {
         return Ok(());
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_comes_is_told_apart_from_other_trouble() {
+    fn authentication_and_authorization_errors_are_recognized() {
         let id = |error: &KafkaError| {
             failure(error, "it failed", Some("app"), "topic:t:read", &Target::default()).map(|f| f.id)
         };
@@ -163,12 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_has_run_out_is_told_before_anything_is_tried() {
-        let old = alive("app", include_str!("../../tests/fixtures/ended-2021.crt"), &Target::default())
-            .unwrap_err();
+    fn an_expired_certificate_is_reported_first() {
+        let old =
+            check_not_expired("app", include_str!("../../tests/fixtures/ended-2021.crt"), &Target::default())
+                .unwrap_err();
         assert!(old.id == errors::USER_CERTIFICATE_EXPIRED && old.causes[0].contains("2021"), "{old}");
         assert!(
-            alive("app", include_str!("../../tests/fixtures/until-2120.crt"), &Target::default()).is_ok()
+            check_not_expired("app", include_str!("../../tests/fixtures/until-2120.crt"), &Target::default())
+                .is_ok()
         );
     }
 }

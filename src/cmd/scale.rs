@@ -79,7 +79,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         ))));
     };
     if wanted < pool.has {
-        enough(living, args.brokers)?;
+        check_broker_count(living, args.brokers)?;
         let leaving: Vec<i32> = pool.ids.iter().copied().skip(wanted as usize).collect();
         if pool.controllers {
             return Err(controllers(&pool, &leaving));
@@ -89,7 +89,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
         {
             return Err(not_settled(living, &pool, why));
         }
-        empty(living, &leaving).await?;
+        check_no_replicas(living, &leaving).await?;
         if !args.yes {
             let what = if leaving.len() == 1 { "broker" } else { "brokers" };
             let question = format!(
@@ -114,7 +114,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 let collection = living::path(cx, "kafkanodepools", None);
                 let created = cluster::create(&cx.kubectl, &collection, labelled[0].value()).await;
                 if created.map_err(refused)?.is_none() {
-                    return Err(meanwhile(&pool));
+                    return Err(changed_in_the_meantime(&pool));
                 }
             }
             Place::Kafka => {
@@ -125,7 +125,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 let doing = "change the number of brokers";
                 let seen = Some(&living.resource);
                 if !ownership::change_kafka(cx, args.adopt, seen, doing, patch).await? {
-                    return Err(meanwhile(&pool));
+                    return Err(changed_in_the_meantime(&pool));
                 }
             }
             Place::Pool(object) => {
@@ -149,7 +149,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
                 };
                 let changed = cluster::patch(&cx.kubectl, &installation, &owned, patch).await;
                 if !changed.map_err(refused)? {
-                    return Err(meanwhile(&pool));
+                    return Err(changed_in_the_meantime(&pool));
                 }
             }
         }
@@ -166,7 +166,7 @@ async fn scale(living: &Living, args: &Scale) -> Result<String> {
     Ok(match wanted.cmp(&pool.has) {
         Ordering::Greater => {
             let stay = "existing topics are not moved until you reassign them";
-            match lower_than_could_be(living, args.brokers) {
+            match settings_to_raise(living, args.brokers) {
                 Some(raise) => format!("{serve}; {stay}; {raise}"),
                 None => format!("{serve}; {stay}"),
             }
@@ -224,7 +224,7 @@ fn not_settled(living: &Living, pool: &Pool, why: Unsettled) -> Box<Failure> {
 }
 
 /// The refusal to change what was changed in the meantime.
-fn meanwhile(pool: &Pool) -> Box<Failure> {
+fn changed_in_the_meantime(pool: &Pool) -> Box<Failure> {
     let message =
         format!("the number of nodes in {} was changed by somebody else in the meantime", pool.name);
     Box::new(
@@ -362,7 +362,7 @@ async fn new_pool_like(living: &Living, model: &Value, all: u32) -> Result<Pool>
 }
 
 /// Refuse to have fewer brokers than the Kafka cluster's settings, or their defaults, need.
-fn enough(living: &Living, brokers: u32) -> Result<()> {
+fn check_broker_count(living: &Living, brokers: u32) -> Result<()> {
     let too_high: Vec<(&Need, Setting)> =
         needs(living).into_iter().filter(|(_, setting)| setting.value > brokers).collect();
     if too_high.is_empty() {
@@ -410,7 +410,7 @@ fn needs(living: &Living) -> Vec<(&'static Need, Setting)> {
 
 /// The message about settings that are lower than the new number of brokers allows. Raising them is a separate
 /// change, because it restarts the brokers.
-fn lower_than_could_be(living: &Living, brokers: u32) -> Option<String> {
+fn settings_to_raise(living: &Living, brokers: u32) -> Option<String> {
     let raise: Vec<String> = needs(living)
         .into_iter()
         .filter(|(need, setting)| setting.value < need.counts.with(brokers))
@@ -438,7 +438,7 @@ fn controllers(pool: &Pool, leaving: &[i32]) -> Box<Failure> {
 }
 
 /// Refuse while the brokers to be removed have replicas: the operator does not move them.
-async fn empty(living: &Living, leaving: &[i32]) -> Result<()> {
+async fn check_no_replicas(living: &Living, leaving: &[i32]) -> Result<()> {
     let cx = &living.before;
     cx.synced(&brokers::KINDS).await;
     let brokers = Brokers::of(cx);

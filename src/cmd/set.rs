@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_strimzi_would_leave_out_is_refused() {
+    fn settings_that_strimzi_ignores_are_refused() {
         for key in ["listeners", "ssl.keystore.location", "log.dirs", "node.id", "broker.id"] {
             assert_eq!(
                 allowed(key, &Target::default()).map_err(|f| f.id),

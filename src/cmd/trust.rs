@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verb_deletes_or_it_does_not() {
+    fn deleting_commands_are_known() {
         for (words, all) in [
             (&["down"][..], true),
             (&["remove", "bridge"], true),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verb_wants_what_it_takes_and_was_not_given() {
+    fn a_command_wants_settings_without_flags_or_variables() {
         for (words, key, wants) in [
             (&["up"][..], "mirror", true),
             (&["up", "--mirror", "https://m.example"], "mirror", false),

@@ -80,11 +80,11 @@ fn mirrored(cluster: &ClusterName, resource: Option<&Value>) -> Vec<String> {
 
 /// The topic to which a MirrorMaker 2 that kstrim created mirrors another.
 pub(crate) fn mirror_of(resource: &Value) -> Option<String> {
-    Some(format!("{}.{}", render::SOURCE, mirrors(resource)?))
+    Some(format!("{}.{}", render::SOURCE, mirrored_topic(resource)?))
 }
 
 /// The topic that a MirrorMaker 2 that kstrim created mirrors.
-pub(crate) fn mirrors(resource: &Value) -> Option<String> {
+pub(crate) fn mirrored_topic(resource: &Value) -> Option<String> {
     Some(resource.pointer("/spec/mirrors/0/topicsPattern")?.as_str()?.replace("\\.", "."))
 }
 
@@ -216,7 +216,7 @@ impl Component {
     }
 
     /// Whether a Kafka resource has its field, whoever created it.
-    pub fn stands_in(&self, kafka: &Value) -> bool {
+    pub fn is_field_of(&self, kafka: &Value) -> bool {
         let value = self.field().and_then(|f| kafka.pointer(&format!("/{}", f.path.join("/"))));
         value.is_some_and(|v| !v.is_null())
     }
@@ -238,7 +238,7 @@ pub fn into_kafka(
     for object in objects.iter_mut().filter(|o| o.kind() == "Kafka") {
         for component in &TABLE {
             let Some(field) = component.field() else { continue };
-            let there = live.filter(|kafka| component.is_marked(kafka) && component.stands_in(kafka));
+            let there = live.filter(|kafka| component.is_marked(kafka) && component.is_field_of(kafka));
             let value = match there {
                 Some(kafka) => kafka.pointer(&format!("/{}", field.path.join("/"))).cloned(),
                 None if wanted.contains(&component.name) => Some((field.wanted)(input)),
@@ -259,7 +259,7 @@ pub(crate) fn patch_to_add(
     input: &ComponentInput<'_>,
 ) -> Option<Value> {
     patch(names, |component, field| {
-        let done = component.stands_in(kafka) && component.is_marked(kafka);
+        let done = component.is_field_of(kafka) && component.is_marked(kafka);
         (!done).then(|| ((field.wanted)(input), json!("true")))
     })
 }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_come_stay_and_go() {
+    fn fields_are_added_kept_and_removed() {
         use ComponentName::{Exporter, Metrics};
         let bare = json!({"metadata": {}, "spec": {"kafka": {}}});
         let patch = input(|i| patch_to_add(&bare, &[ComponentName::Connect, Exporter, Metrics], i)).unwrap();
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(patch_to_remove(&bare, &[Exporter]), None);
         // A foreign field is not removed.
         let theirs = json!({"spec": {"kafkaExporter": {}}});
-        assert!(patch_to_remove(&theirs, &[Exporter]).is_none() && of(Exporter).stands_in(&theirs));
+        assert!(patch_to_remove(&theirs, &[Exporter]).is_none() && of(Exporter).is_field_of(&theirs));
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn state(component: &Component, scene: &Scene<'_>, verdict: &Verdict) -> Readine
             let Some(kafka) = scene.kafka() else {
                 return waits("the Kafka cluster does not exist yet".into());
             };
-            if !component.stands_in(kafka.0.json()) {
+            if !component.is_field_of(kafka.0.json()) {
                 return waits("does not exist yet".into());
             }
             if let Readiness::Progressing { why } = ready::brokers(scene, verdict) {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_is_the_resource_at_its_generation_with_its_pods() {
+    fn a_component_is_ready_at_its_generation_with_its_pods() {
         let name = ComponentName::Connect;
         assert_eq!(why(&look(name, &[])), "Kafka Connect: does not exist yet");
         let waiting = [connect("Ready", 2), pod("kafka-connect", false)];

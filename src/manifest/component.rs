@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_said_as_each_release_says_it() {
+    fn resources_have_the_form_of_each_release() {
         let new = with("1.2.0", true, connect);
         assert_eq!(new.get("/spec/groupId"), Some(&json!("mine-connect")));
         assert_eq!(new.get("/spec/configStorageTopic"), Some(&json!("mine-connect-configs")));

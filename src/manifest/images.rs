@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_image_moves_and_nothing_else_does() {
+    fn every_image_is_replaced_and_nothing_else() {
         let mut deployment = objects().pop().unwrap();
         let registry = "r.example:5000/quay".parse().unwrap();
         assert_eq!(from_registry(&mut deployment, &registry).unwrap(), 7);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_is_named_once() {
+    fn images_are_listed_once() {
         let (operator, new, old) = (
             "quay.io/strimzi/operator:1",
             "quay.io/strimzi/kafka:1-kafka-3.2.0",
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_kafka_adds_its_images() {
+    fn components_add_their_images() {
         let mut deployment = objects().pop().unwrap();
         let (kafka, known) =
             ("3.1.0".parse().unwrap(), "quay.io/strimzi/kafka:1-kafka-3.1.0".parse().unwrap());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stand_where_pods_come_from() {
+    fn pull_secrets_are_set_wherever_pods_are_created() {
         let mut objects = objects();
         pull_with(&mut objects, &["one".into(), "two".into()]).unwrap();
         let list = json!([{"name": "one"}, {"name": "two"}]);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_never_reaches_a_command_line() {
+    fn invalid_images_never_reach_a_command_line() {
         let mut deployment = objects().pop().unwrap();
         let image = deployment.get_mut("/spec/template/spec/containers/0/image").unwrap();
         *image = json!("--overwrite");

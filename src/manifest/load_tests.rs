@@ -39,7 +39,7 @@ fn errors_name_the_place() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn invalid_objects_are_refused() {
     for (text, id) in [
         ("", errors::MANIFEST_EMPTY),
         ("# nothing\n\n  # here", errors::MANIFEST_EMPTY),
@@ -60,7 +60,7 @@ fn what_is_no_object_is_refused() {
 }
 
 #[test]
-fn the_same_name_in_two_groups_is_no_duplicate() {
+fn the_same_name_in_two_groups_is_not_a_duplicate() {
     let other = GOOD.replace("v1", "example.org/v1");
     assert_eq!(from_bytes("x", format!("{GOOD}---\n{other}").as_bytes()).unwrap().len(), 2);
 }
@@ -179,13 +179,13 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again(objects in objects()) {
+    fn written_objects_can_be_read(objects in objects()) {
         let read = from_bytes("x", to_yaml(&objects).as_bytes()).unwrap();
         prop_assert_eq!(read, objects);
     }
 
     #[test]
-    fn the_digest_knows_neither_order_nor_formatting(objects in objects(), turn in 0_usize..6) {
+    fn the_digest_ignores_order_and_formatting(objects in objects(), turn in 0_usize..6) {
         let expected = digest(&objects);
         let mut other: Vec<_> =
             objects.iter().map(|o| Object::new(reversed_keys(o.value())).unwrap()).collect();

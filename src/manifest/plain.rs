@@ -245,7 +245,7 @@ mod tests {
 
     /// The output of `kubectl annotate --local -o json` (1.34.4).
     #[test]
-    fn words_are_what_kubectl_makes_of_them() {
+    fn words_are_read_as_by_kubectl() {
         for (word, value) in [
             ("yes", json!(true)),
             ("OFF", json!(false)),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_are_seen_where_they_are() {
+    fn quotes_are_detected() {
         let text = "a: yes # no\nb: 'on'\nc: [off, \"y\", {d: 0644}]\non: 1\n- - 1_000\ne: |\n  x: n\n  N\nf: No\n\
                     g: don't say no\n- h: >-\n    NO\n  i: 'it''s'\n  j: \"0_1\"\n";
         let words = Words::of(text);

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_login_that_is_needed_goes_into_it() {
+    fn only_the_needed_login_is_copied() {
         let config =
             r#"{"auths": {"r.example:5000": {"auth": "bWU6b25l"}, "quay.io": {"auth": "bWU6dHdv"}}}"#;
         let secret = made(config).unwrap();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_log_in_is_refused_without_its_content() {
+    fn invalid_logins_are_refused_without_showing_them() {
         for (config, words) in [
             ("{\"auths\": {\"r.example:5000\": s3cret", "line 1 is not in Docker's format"),
             (r#"{"auths": {"quay.io": {"auth": "s3cret"}}}"#, "no login for r.example:5000"),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_content_does_too() {
+    fn the_published_content_identifies_the_release() {
         for one in catalogue::releases() {
             assert_eq!(published(&one.digest).map(|found| &found.version), Some(&one.version));
         }

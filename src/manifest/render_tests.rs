@@ -39,7 +39,7 @@ fn rendered_yaml() {
 }
 
 #[test]
-fn what_a_release_cannot_run_is_refused() {
+fn unsupported_presets_are_refused() {
     for release in releases() {
         for preset in Preset::ALL {
             let rendered = render(release, preset, true);

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_elsewhere_is_refused_untouched() {
+    fn foreign_namespaces_are_refused() {
         let elsewhere = json!([{"kind": "ServiceAccount", "name": "s", "namespace": "prod"}]);
         for (bad, id) in [
             (object("v1", "ConfigMap", json!({"namespace": "prod"})), errors::MANIFEST_NAMESPACE),

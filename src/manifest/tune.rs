@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn tuning_says_what_it_does_and_is_done_once() {
+    fn tuning_reports_its_changes_and_is_idempotent() {
         let mut object = deployment();
         insta::assert_debug_snapshot!(tune_operator(&mut object).unwrap(), @r#"
         [
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubernetes_is_told_where_it_cannot_be_read() {
+    fn the_kubernetes_version_is_set_if_it_cannot_be_read() {
         let minor = |text: &str| text.parse::<Minor>().unwrap();
         assert!(
             refuses_newer(minor("1.24")) && refuses_newer(minor("1.32")) && !refuses_newer(minor("1.33"))
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strange_deployment_is_an_error() {
+    fn an_unknown_deployment_is_an_error() {
         let strange =
             json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": []});
         let mut object = Object::new(strange).unwrap();

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_what_was_asked_for_and_no_more() {
+    fn a_user_has_only_what_was_requested() {
         let names = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap(), "app".parse().unwrap());
         let release = find(&"1.2.0".parse().unwrap()).unwrap();
         let plain = user(&input(release, &names, &[], &[]));

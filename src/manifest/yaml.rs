@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_older_yaml_takes_for_something_else_are_quoted() {
+    fn ambiguous_words_are_quoted() {
         for word in [
             "yes",
             "No",

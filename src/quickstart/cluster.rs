@@ -130,7 +130,7 @@ impl Task<Context> for Cluster {
             _ => {}
         }
         if exists && cx.ownership.profile_is_ours.get() && cx.journal.borrow().state.never_whole {
-            if mend(cx).await? {
+            if complete_first_start(cx).await? {
                 return Ok(());
             }
             discard(cx).await?;
@@ -144,14 +144,14 @@ impl Task<Context> for Cluster {
         let was_whole = exists && !cx.journal.borrow().state.start_unfinished;
         if was_whole && matches!(state, Some(State::Partial)) {
             if self.lost.get() || api_server::is_manifest_missing(&cx.minikube).await? {
-                write_server_anew(cx).await?;
+                recreate_server_manifest(cx).await?;
             }
             if !has_flag(&options.extra, "wait-timeout") {
                 options.extra.push(format!("--wait-timeout={AGAIN}"));
             }
         }
-        begin(cx, cx.minikube.start_cmd(&options), true).await?;
-        serves(cx).await
+        start_minikube(cx, cx.minikube.start_cmd(&options), true).await?;
+        wait_until_available(cx).await
     }
 
     async fn changed(&self, _: &Context) {
@@ -190,7 +190,7 @@ impl Cluster {
     }
 }
 
-async fn write_server_anew(cx: &Context) -> Result<()> {
+async fn recreate_server_manifest(cx: &Context) -> Result<()> {
     let ours = cx.ownership.profile_is_ours.get();
     if ours {
         let message = format!(
@@ -211,9 +211,9 @@ async fn discard(cx: &Context) -> Result<()> {
 
 /// Start a profile of ours whose first start was interrupted. `false`: it cannot be completed ([`first_start`]), and
 /// contains nothing but what that start created.
-async fn mend(cx: &Context) -> Result<bool> {
+async fn complete_first_start(cx: &Context) -> Result<bool> {
     let options = options(cx, true).await?;
-    begin(cx, cx.minikube.start_cmd(&options), false).await?;
+    start_minikube(cx, cx.minikube.start_cmd(&options), false).await?;
     while cx.starting() {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
@@ -231,10 +231,10 @@ async fn mend(cx: &Context) -> Result<bool> {
             false => Err(failure),
         };
     }
-    answers(cx).await?;
+    wait_for_response(cx).await?;
     let whole = first_start::is_complete(cx).await?;
     if whole {
-        whole_now(&cx.journal)?;
+        record_complete(&cx.journal)?;
         cx.machine_is(Reached::Up);
     } else {
         *cx.machine.start.borrow_mut() = Start::Idle;
@@ -246,12 +246,12 @@ async fn mend(cx: &Context) -> Result<bool> {
 /// (`exists`) keeps its settings.
 async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
     let own = if exists { None } else { Some(cx.minikube.config().await?) };
-    Ok(options_over(cx, own.as_deref()))
+    Ok(options_with(cx, own.as_deref()))
 }
 
 /// The options, with the user's configuration for new profiles in `own`; `None` for an existing profile. A new
 /// profile gets the quickstart's defaults for what neither the settings nor the configuration specify.
-pub(crate) fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> StartOptions {
+pub(crate) fn options_with(cx: &Context, own: Option<&[(String, String)]>) -> StartOptions {
     let settings = &cx.settings;
     let mut options = StartOptions {
         driver: settings.driver.clone(),
@@ -292,8 +292,8 @@ pub(crate) fn options_over(cx: &Context, own: Option<&[(String, String)]>) -> St
 
 /// Start `minikube start` and follow it concurrently. `useful`: tasks that need only the node may start as soon as it
 /// runs.
-async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
-    unfinished(&cx.journal, true)?;
+async fn start_minikube(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
+    record_unfinished(&cx.journal, true)?;
     let lines = cx.minikube.start(&cmd).await?;
     *cx.machine.start.borrow_mut() = Start::Running;
     cx.machine.started.set(true);
@@ -321,8 +321,8 @@ async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
         })
         .await;
         let result = result.and(profile_owner::note(&minikube, &journal));
-        let result = result.and_then(|()| unfinished(&journal, false));
-        let result = if useful { result.and_then(|()| whole_now(&journal)) } else { result };
+        let result = result.and_then(|()| record_unfinished(&journal, false));
+        let result = if useful { result.and_then(|()| record_complete(&journal)) } else { result };
         *start.borrow_mut() = result.map_or_else(Start::Failed, |()| Start::Done);
     };
     tokio::task::spawn_local(event::in_task("cluster", following));
@@ -330,7 +330,7 @@ async fn begin(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
 }
 
 /// Returns as soon as the API server responds; the rest of `minikube start` continues.
-async fn serves(cx: &Context) -> Result<()> {
+async fn wait_until_available(cx: &Context) -> Result<()> {
     // It can respond once minikube has written the context; `minikube start` ends later.
     while cx.starting() {
         let node_is_up = *cx.machine.reached.borrow() >= Reached::Up;
@@ -340,12 +340,12 @@ async fn serves(cx: &Context) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     cx.start_result()?;
-    answers(cx).await
+    wait_for_response(cx).await
 }
 
 /// After a successful start the API server responds; if it does not, kstrim does not wait until the time limit of the
 /// task.
-async fn answers(cx: &Context) -> Result<()> {
+async fn wait_for_response(cx: &Context) -> Result<()> {
     let began = tokio::time::Instant::now();
     loop {
         let Err(why) = connect(cx, cx.starting()).await? else { return Ok(()) };
@@ -378,7 +378,7 @@ async fn answers(cx: &Context) -> Result<()> {
 
 /// Record whether a start is running: a start that was killed together with kstrim has to be repeated, even if the
 /// API server responds.
-fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
+fn record_unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
     journal.state.start_unfinished = yes;
     if !yes {
@@ -388,7 +388,7 @@ fn unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
 }
 
 /// Record that a start of the profile has succeeded.
-fn whole_now(journal: &RefCell<JournalFile>) -> Result<()> {
+fn record_complete(journal: &RefCell<JournalFile>) -> Result<()> {
     let mut journal = journal.borrow_mut();
     if !journal.state.never_whole {
         return Ok(());

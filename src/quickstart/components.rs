@@ -92,7 +92,7 @@ impl ComponentTask {
                     )));
                 };
                 let kafka = kafka.0.json();
-                match (self.component.stands_in(kafka), self.component.is_marked(kafka)) {
+                match (self.component.is_field_of(kafka), self.component.is_marked(kafka)) {
                     (true, true) => {}
                     (true, false) => return Some(Doneness::Foreign(foreign_component(cx, self.component))),
                     _ => return Some(Doneness::Pending(format!("{title} does not exist"))),
@@ -173,7 +173,7 @@ pub(crate) async fn resources(cx: &Session) -> (Vec<ComponentName>, Option<Topic
     let own = installed.into_iter().filter(|name| of(*name).kind().is_some()).collect();
     let snapshot = cx.store.snapshot();
     let mirror = snapshot.get(ObservedKind::KafkaMirrorMaker2, cx.namespace(), cx.cluster());
-    (own, mirror.and_then(|m| component::mirrors(m.json())?.parse().ok()))
+    (own, mirror.and_then(|m| component::mirrored_topic(m.json())?.parse().ok()))
 }
 
 /// The objects of a component other than the Kafka resource, not yet labelled.

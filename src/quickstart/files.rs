@@ -122,7 +122,7 @@ impl UserFiles {
     }
 
     /// Whether the brokers of a Kafka cluster need another program to authenticate or authorize clients.
-    pub(crate) fn asks_others(&self, cluster: &str) -> bool {
+    pub(crate) fn needs_authenticator(&self, cluster: &str) -> bool {
         let kafka = self.fitted.kafkas().find(|kafka| kafka.object.name() == cluster);
         let spec = kafka.and_then(|kafka| kafka.object.get("/spec/kafka"));
         let Some(spec) = spec else { return false };

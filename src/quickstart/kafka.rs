@@ -92,13 +92,13 @@ impl Task<Context> for Kafka {
         }
         let lacks = |name: &ComponentName| {
             let component = component::of(*name);
-            component.field().is_some() && !component.stands_in(json)
+            component.field().is_some() && !component.is_field_of(json)
         };
         if let Some(name) = cx.settings.with.iter().find(|name| lacks(name)) {
             return Ok(Doneness::Pending(format!("{} does not exist", component::of(*name).title)));
         }
         if ours
-            && !is_left(cx, json)
+            && !is_used_unchanged(cx, json)
             && (ownership::digest(json) != Some(&manifest::digest(&wanted))
                 || !complete(&snapshot, cx, &wanted))
         {
@@ -116,7 +116,7 @@ impl Task<Context> for Kafka {
         let live = snapshot.kafka(cx.namespace(), cx.cluster());
         let as_wanted = |json: &Value| {
             !cx.owns(json)
-                || is_left(cx, json)
+                || is_used_unchanged(cx, json)
                 || ownership::digest(json) == Some(&manifest::digest(&wanted))
                     && complete(&snapshot, cx, &wanted)
         };
@@ -200,14 +200,14 @@ fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
 }
 
 /// Whether a Kafka comes from manifests that this run does not have: it is used unchanged.
-fn is_left(cx: &Context, kafka: &Value) -> bool {
+fn is_used_unchanged(cx: &Context, kafka: &Value) -> bool {
     is_of_files("Kafka", kafka) && !cx.kafka_is_from_files()
 }
 
 /// The requested components that do not exist yet. An existing component that kstrim did not create is kept, and its
 /// task reports that.
 fn new(cx: &Context, kafka: &Value) -> Vec<ComponentName> {
-    cx.settings.with.iter().copied().filter(|name| !component::of(*name).stands_in(kafka)).collect()
+    cx.settings.with.iter().copied().filter(|name| !component::of(*name).is_field_of(kafka)).collect()
 }
 
 /// The failure if a node pool's name is used by another Kafka cluster of the namespace: applying ours would take over
@@ -393,7 +393,7 @@ async fn apply(
         object.set(&["metadata", "annotations", PAUSE], "true");
     }
     cx.apply(&paused, false).await.map_err(refused)?;
-    give_cluster_id(cx, &id).await.map_err(refused)?;
+    set_cluster_id(cx, &id).await.map_err(refused)?;
     // The same apply without the annotation removes it again, because kstrim owns the field.
     cx.apply(&wanted, false).await.map_err(refused)?;
     Ok(())
@@ -401,7 +401,7 @@ async fn apply(
 
 /// Write the cluster id into the status of the paused Kafka resource. An operator that was reconciling just before
 /// overwrites the status once; so it is written until the operator has reported the pause, and the id is still set.
-async fn give_cluster_id(cx: &Context, id: &str) -> std::result::Result<(), ApiError> {
+async fn set_cluster_id(cx: &Context, id: &str) -> std::result::Result<(), ApiError> {
     let path =
         format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
     let end = Instant::now() + PAUSED;

@@ -77,7 +77,7 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
     let topics = groups.iter().filter(|group| theirs && group.kind() == "KafkaTopic");
     let topics: Vec<String> = topics.map(|group| group.id.clone()).collect();
     let own = match files {
-        Some(files) => user_objects::add(&mut plan, groups, files.asks_others(cluster), prune),
+        Some(files) => user_objects::add(&mut plan, groups, files.needs_authenticator(cluster), prune),
         None => Vec::new(),
     };
     let topic_needs: Vec<&str> = ["kafka"].into_iter().chain(topics.iter().map(String::as_str)).collect();

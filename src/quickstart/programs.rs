@@ -81,10 +81,10 @@ pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
     let there = |tool| toolbox::on_path(tool).is_ok();
     let (has_minikube, has_kubectl) = (there(Tool::Minikube), there(Tool::Kubectl));
     let (minikube, kubectl, listed, api) = tokio::join!(
-        when(has_minikube, cx.minikube.version()),
-        when(has_kubectl, cx.kubectl.client_version()),
-        when(has_minikube, cx.minikube.listed()),
-        when(ask && has_kubectl, cx.kubectl.ready_in(prompt(cx))),
+        run_if(has_minikube, cx.minikube.version()),
+        run_if(has_kubectl, cx.kubectl.client_version()),
+        run_if(has_minikube, cx.minikube.listed()),
+        run_if(ask && has_kubectl, cx.kubectl.ready_in(response_limit(cx))),
     );
     let mut found = Found {
         minikube: minikube.transpose()?.unwrap_or_default(),
@@ -97,18 +97,18 @@ pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
     settle_minikube(cx, has_minikube, &mut found).await?;
     settle_kubectl(cx, has_kubectl, &mut found).await?;
     if ask && found.api.is_none() && found.wanting.is_empty() {
-        found.api = Some(cx.kubectl.ready_in(prompt(cx)).await);
+        found.api = Some(cx.kubectl.ready_in(response_limit(cx)).await);
     }
     Ok(found)
 }
 
 /// How long to wait for a response of the API server. minikube's responds soon if it runs, and the task `cluster`
 /// tries again for longer; a remote one may need more time.
-fn prompt(cx: &Context) -> Duration {
+fn response_limit(cx: &Context) -> Duration {
     Duration::from_secs(if cx.target.context.is_some() { 15 } else { 3 })
 }
 
-async fn when<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
+async fn run_if<T>(wanted: bool, what: impl Future<Output = T>) -> Option<T> {
     if wanted { Some(what.await) } else { None }
 }
 
@@ -179,7 +179,10 @@ async fn settle_kubectl(cx: &Context, there: bool, found: &mut Found) -> Result<
         let old = old_enough("kubectl", &found.kubectl, &pins::OLDEST_KUBECTL, kubectl::PAGE);
         match old {
             Ok(()) if !found.kubectl.parse().is_ok_and(|version| lags(&version)) => return Ok(()),
-            Ok(()) if !may_obtain(cx, Tool::Kubectl) || cx.settings.offline && !at_hand(cx, &fit)? => {
+            Ok(())
+                if !may_obtain(cx, Tool::Kubectl)
+                    || cx.settings.offline && !is_available_offline(cx, &fit)? =>
+            {
                 let message = format!(
                     "kubectl {} is more than one minor version older than Kubernetes {kubernetes}: not supported by Kubernetes, though it may work [KS-KUBECTL-SKEW]",
                     found.kubectl
@@ -229,7 +232,7 @@ fn may_obtain(cx: &Context, tool: Tool) -> bool {
 }
 
 /// Whether a suitable kubectl is available without network access: kstrim's own, or the bundle's.
-fn at_hand(cx: &Context, fits: &impl Fn(&Version) -> bool) -> Result<bool> {
+fn is_available_offline(cx: &Context, fits: &impl Fn(&Version) -> bool) -> Result<bool> {
     let bundled =
         cx.settings.bundle.as_ref().and_then(|bundle| unbundle::tool_version(bundle, Tool::Kubectl));
     Ok(Toolbox::open().versions(Tool::Kubectl)?.iter().chain(&bundled).any(fits))

@@ -129,7 +129,7 @@ async fn start(cx: &Context) -> String {
     let _ = cx.machine.kubernetes.set(chosen);
     let own = cx.minikube.config().await.unwrap_or_default();
     let mut words = vec!["minikube".to_owned(), "start".into(), "-p".into(), cx.profile().to_owned()];
-    words.extend(super::cluster::options_over(cx, Some(&own)).arguments());
+    words.extend(super::cluster::options_with(cx, Some(&own)).arguments());
     let shown = redact::arguments(&words);
     let note =
         if shown == words { "" } else { "# Secrets are omitted: replace each REDACTED with its secret.\n" };

@@ -119,11 +119,11 @@ impl Task<Context> for Topic {
         let begun = cx.journal.borrow().state.creating_topic.as_deref() == Some(&creating);
         let wanted = wanted(cx).swap_remove(0);
         let there = brokers.has_topic(name).await? || {
-            note(cx, Some(creating))?;
+            record_topic(cx, Some(creating))?;
             brokers.create_topic(name, &wanted).await? == Created::AlreadyExists
         };
         if there && !(begun && brokers.is_unused(name, PARTITIONS).await?) {
-            note(cx, None)?;
+            record_topic(cx, None)?;
             self.is_unmanaged(cx);
             return Ok(());
         }
@@ -131,7 +131,7 @@ impl Task<Context> for Topic {
         let labelled = cx.labelled(vec![wanted]);
         let created = change::create(&cx.kubectl, &collection, labelled[0].value()).await;
         created.map_err(|e| cx.api_failure("create the KafkaTopic", &e))?;
-        note(cx, None)?;
+        record_topic(cx, None)?;
         self.exists.set(true);
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Topic {
 }
 
 /// Record which topic is being created.
-fn note(cx: &Context, creating: Option<String>) -> Result<()> {
+fn record_topic(cx: &Context, creating: Option<String>) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
     journal.state.creating_topic = creating;
     journal.save()
@@ -206,15 +206,15 @@ fn resource<'a>(cx: &Context, snapshot: &'a Snapshot) -> Result<Option<KafkaTopi
 pub(crate) fn is_operated(cx: &Context, snapshot: &Snapshot) -> bool {
     match snapshot.kafka(cx.namespace(), cx.cluster()) {
         Some(kafka) => {
-            kafka.manages_own_namespace(Entity::Topic) && (!cx.owns(kafka.0.json()) || operated(cx))
+            kafka.manages_own_namespace(Entity::Topic) && (!cx.owns(kafka.0.json()) || has_topic_operator(cx))
         }
-        None => operated(cx),
+        None => has_topic_operator(cx),
     }
 }
 
 /// Whether the release has a topic operator for this kind of cluster: in early releases with KRaft there is none, and
 /// `KafkaTopic` resources are ignored.
-pub(crate) fn operated(cx: &Context) -> bool {
+pub(crate) fn has_topic_operator(cx: &Context) -> bool {
     cx.preset().topic_operator(cx.choice.release)
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn components(scene: &Scene<'_>, verdict: &Verdict) -> Vec<data::Comp
             }
             Home::Field(field) => {
                 let json = kafka.as_ref()?.0.json();
-                if !component.stands_in(json) {
+                if !component.is_field_of(json) {
                     return None;
                 }
                 (field.path.join("."), component.is_marked(json), None)

@@ -63,13 +63,13 @@ pub(crate) async fn look(cx: &Session, component: &'static Component, kafka: &Va
     let there = match &resource {
         Some(found) if !cx.owns(found) => return Err(refusals::foreign_component(cx, component)),
         Some(_) => true,
-        None if component.stands_in(kafka) && !component.is_marked(kafka) => {
+        None if component.is_field_of(kafka) && !component.is_marked(kafka) => {
             return Err(refusals::foreign_component(cx, component));
         }
-        None => component.stands_in(kafka),
+        None => component.is_field_of(kafka),
     };
     if component.name == ComponentName::Connect {
-        unused(cx).await?;
+        check_unused(cx).await?;
     }
     let uid = kafka.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
     let key = format!("{uid}/{}", component.name);
@@ -90,7 +90,7 @@ async fn resource(cx: &Session, component: &Component) -> Result<Option<Value>> 
 }
 
 /// Refuse to remove Connect while it has connectors that kstrim did not create.
-async fn unused(cx: &Session) -> Result<()> {
+async fn check_unused(cx: &Session) -> Result<()> {
     let path = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let path = with_labels(&path, &of_cluster(cx));
     let theirs: Vec<String> =
@@ -118,7 +118,7 @@ async fn unused(cx: &Session) -> Result<()> {
 }
 
 /// Delete the connectors that kstrim created, while Connect can still stop them.
-async fn connectors_away(cx: &Session) -> Result<()> {
+async fn delete_connectors(cx: &Session) -> Result<()> {
     let collection = ObservedKind::KafkaConnector.path(cx.api_version(), Some(cx.namespace()));
     let found = cx.list(&with_labels(&collection, &of_cluster(cx)), "list what kstrim created").await?;
     ownership::delete(cx, "the connectors", ownership::owned(cx, &collection, &found).await?).await
@@ -273,7 +273,7 @@ impl Task<Session> for Away {
         let component = self.plan.component;
         if let Some(kind) = component.kind() {
             if component.name == ComponentName::Connect {
-                connectors_away(cx).await?;
+                delete_connectors(cx).await?;
             }
             let found: Vec<Value> = resource(cx, component).await?.into_iter().collect();
             let collection = kind.path(cx.api_version(), Some(cx.namespace()));
@@ -338,7 +338,7 @@ impl Components {
 #[async_trait(?Send)]
 impl Task<Session> for Components {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
-        let resources = made(cx).await?;
+        let resources = created_resources(cx).await?;
         if !resources.is_empty() {
             super::held::refuse(cx, resources.iter().map(|(kind, object)| (*kind, object)))?;
             let names: Vec<String> =
@@ -358,7 +358,7 @@ impl Task<Session> for Components {
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
-        for (kind, object) in made(cx).await? {
+        for (kind, object) in created_resources(cx).await? {
             let collection = match ObservedKind::parse(kind) {
                 Some(kind) => kind.path(cx.api_version(), Some(cx.namespace())),
                 None => format!("/api/v1/namespaces/{}/configmaps", cx.namespace()),
@@ -370,7 +370,7 @@ impl Task<Session> for Components {
     }
 
     async fn cause(&self, cx: &Session) -> Option<Box<Failure>> {
-        finalizers::explain(cx, made(cx).await.ok()?)
+        finalizers::explain(cx, created_resources(cx).await.ok()?)
     }
 
     async fn changed(&self, _: &Session) {
@@ -379,7 +379,7 @@ impl Task<Session> for Components {
 }
 
 /// The resources of components that kstrim created, with their kinds.
-async fn made(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
+async fn created_resources(cx: &Session) -> Result<Vec<(&'static str, Value)>> {
     ownership::installation(cx).await?;
     let mine = format!("{MANAGED_BY}={KSTRIM},{}", of_cluster(cx));
     let rules = with_labels(&format!("/api/v1/namespaces/{}/configmaps", cx.namespace()), &mine);

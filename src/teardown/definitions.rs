@@ -22,7 +22,7 @@ const GOES_WITHIN: Duration = Duration::from_secs(30);
 /// How often the API server is made to retry a deletion that it postponed.
 const NUDGE_EVERY: Duration = Duration::from_secs(2);
 /// An annotation that is changed only to trigger a retry.
-const LOOK_AGAIN: &str = "kstrim/look-again";
+const RETRY: &str = "kstrim/look-again";
 
 /// The task.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Task<Session> for Definitions {
         {
             return Err(failure);
         }
-        self.nudge(cx, &ours).await;
+        self.retry_deletion(cx, &ours).await;
         let names: Vec<String> = ours.iter().map(name).collect();
         Ok(Doneness::Pending(format!("to be deleted: {}", few(&names))))
     }
@@ -77,19 +77,19 @@ impl Definitions {
     /// The API server fails to delete a CRD that was created shortly before ("storage is (re)initializing"), and
     /// retries with delays that grow to minutes. Any change of the object makes it retry at once, and then it
     /// succeeds (observed with Kubernetes 1.34.4).
-    async fn nudge(&self, cx: &Session, ours: &[Value]) {
+    async fn retry_deletion(&self, cx: &Session, ours: &[Value]) {
         let Some(deleted_at) = self.deleted_at.get() else { return };
         if self.nudged_at.get().is_some_and(|at| at.elapsed() < NUDGE_EVERY) {
             return;
         }
-        for crd in ours.iter().filter(|crd| put_off(crd)) {
+        for crd in ours.iter().filter(|crd| is_postponed(crd)) {
             self.nudged_at.set(Some(Instant::now()));
             let message =
                 format!("the API server has postponed the deletion of {}; requesting it again", name(crd));
             cx.emit.progress(message, None);
             // A different value each time. If it no longer exists, that is the goal.
             let seconds = deleted_at.elapsed().as_secs().to_string();
-            let patch = |_: &Value| Some(json!({"metadata": {"annotations": {LOOK_AGAIN: seconds}}}));
+            let patch = |_: &Value| Some(json!({"metadata": {"annotations": {RETRY: seconds}}}));
             let Ok(installation) = ownership::installation(cx).await else { return };
             let Some(owned) = installation.owned(definitions::PATH, crd) else { continue };
             let _ = change::patch(&cx.kubectl, &installation, &owned, patch).await;
@@ -98,7 +98,7 @@ impl Definitions {
 }
 
 /// Whether the API server postponed the deletion of a CRD.
-fn put_off(crd: &Value) -> bool {
+fn is_postponed(crd: &Value) -> bool {
     let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
     let failed = |c: &Value| c["type"] == "Terminating" && c["reason"] == "InstanceDeletionFailed";
     ends(crd) && conditions.into_iter().flatten().any(failed)

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_others_finalizers_hold_and_only_after_a_while() {
+    fn only_foreign_finalizers_block_and_only_after_a_while() {
         let at = |s: &str| s.parse::<Timestamp>().expect("a time");
         let object = |finalizers: Value, deleted: Value| json!({"metadata": {"finalizers": finalizers, "deletionTimestamp": deleted}});
         let deleted = json!("2026-11-22T20:00:00Z");

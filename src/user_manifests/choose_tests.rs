@@ -19,7 +19,7 @@ fn kafka(version: &str, spec: &str) -> String {
 }
 
 #[test]
-fn the_default_is_taken_if_it_fits() {
+fn the_default_release_is_used_if_it_fits() {
     let chosen = chosen(&kafka("v1", "  kafka: {version: 4.3.1}\n"));
     assert_eq!(chosen.release.version.to_string(), "1.2.0");
     assert_eq!(chosen.kafka, Some("4.3.1".parse().expect("a version")));
@@ -30,7 +30,7 @@ fn the_default_is_taken_if_it_fits() {
 }
 
 #[test]
-fn else_the_newest_that_fits_with_the_reason() {
+fn otherwise_the_newest_release_that_fits_is_chosen() {
     for (text, expected, reason) in [
         (kafka("v1", "  kafka: {version: 4.1.0}\n"), "1.0.1", "test.yaml:6: Kafka c: spec.kafka.version: Kafka 4.1.0 needs Strimzi 0.48.0 to 1.0.1"),
         (
@@ -62,7 +62,7 @@ fn else_the_newest_that_fits_with_the_reason() {
 }
 
 #[test]
-fn annotations_tell_how_metadata_is_kept() {
+fn annotations_determine_how_metadata_is_stored() {
     let annotated = "apiVersion: kafka.strimzi.io/v1beta2\nkind: Kafka\nmetadata:\n  name: c\n  annotations:\n    \
                      strimzi.io/kraft: enabled\n    strimzi.io/node-pools: enabled\nspec:\n  kafka: {version: 3.9.0}\n";
     assert_eq!(chosen(annotated).release.version.to_string(), "0.47.0");
@@ -76,7 +76,7 @@ fn annotations_tell_how_metadata_is_kept() {
 }
 
 #[test]
-fn contradictions_name_both_places_and_the_nearest_of_each_side() {
+fn contradictions_name_both_fields_and_the_nearest_versions() {
     let text = format!(
         "{}---\n{}",
         kafka("v1", "  kafka:\n    version: 4.3.1\n"),
@@ -97,7 +97,7 @@ fn contradictions_name_both_places_and_the_nearest_of_each_side() {
 }
 
 #[test]
-fn what_no_release_has_is_told_alone() {
+fn a_requirement_that_no_release_meets_is_reported_alone() {
     let failure = refused(&kafka("v1", "  kafka: {version: 9.0.0}\n"), None);
     assert_eq!(
         failure.causes,

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_written_as_people_do() {
+    fn paths_have_dots_and_indices() {
         assert_eq!(dotted("/spec/kafka/listeners/0/port"), "spec.kafka.listeners[0].port");
         let label = below("/metadata/labels", "strimzi.io/cluster");
         assert_eq!(label, "/metadata/labels/strimzi.io~1cluster");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_as_compilers_write_them() {
+    fn origins_have_the_form_of_compilers() {
         let origin = |file: &str, built| Origin { file: file.into(), line: 7, built }.to_string();
         assert_eq!(origin("deploy/kafka.yaml", false), "deploy/kafka.yaml:7");
         assert_eq!(origin("-", false), "standard input:7");

@@ -12,7 +12,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 #[test]
-fn local_files_and_bases_are_fine() {
+fn local_files_and_bases_are_accepted() {
     let all = tree(&[
         ("base/kustomization.yaml", "resources:\n- kafka.yaml\n"),
         ("base/kafka.yaml", ""),
@@ -34,7 +34,7 @@ fn local_files_and_bases_are_fine() {
 }
 
 #[test]
-fn what_reaches_elsewhere_is_refused_before_kubectl_starts() {
+fn remote_and_outside_paths_are_refused_before_kubectl_starts() {
     for (field, words) in [
         ("resources: [https://example.com/kafka.yaml]", "is an address"),
         ("resources: [http://example.com/x//y?ref=v1]", "is an address"),
@@ -92,7 +92,7 @@ fn what_reaches_elsewhere_is_refused_before_kubectl_starts() {
 }
 
 #[test]
-fn what_a_base_uses_is_checked_too() {
+fn files_of_a_base_are_checked_too() {
     let all = tree(&[
         ("kustomization.yaml", "resources: [base]\n"),
         ("base/kustomization.yaml", "resources: [again]\n"),

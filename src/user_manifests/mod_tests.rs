@@ -24,7 +24,7 @@ metadata: {name: p, labels: {strimzi.io/cluster: orders}}
 ";
 
 #[test]
-fn it_tells_what_belongs_to_a_cluster() {
+fn documents_of_a_cluster_are_found() {
     let all = UserManifests { documents: documents(TEXT) };
     assert_eq!(all.kafkas().count(), 1);
     assert_eq!(all.pools("orders").len(), 1);

@@ -185,7 +185,7 @@ pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
     }
 }
 
-fn said(reason: &str, message: &str) -> String {
+fn explanation(reason: &str, message: &str) -> String {
     match (reason, message) {
         ("", message) => message.to_owned(),
         (reason, "") => reason.to_owned(),
@@ -212,9 +212,9 @@ fn by_condition(object: &Live, kind: &str, strimzi: bool) -> State {
     let failed = object.condition("NotReady").filter(|c| c.is_true() && c.reason != "Creating");
     let not = object.condition(kind).filter(|condition| condition.is_false());
     match (failed, not) {
-        (Some(failed), _) if strimzi => State::Failed(said(failed.reason, failed.message)),
-        (_, Some(not)) if strimzi => State::Failed(said(not.reason, not.message)),
-        (_, Some(not)) => State::Waiting(said(not.reason, not.message)),
+        (Some(failed), _) if strimzi => State::Failed(explanation(failed.reason, failed.message)),
+        (_, Some(not)) if strimzi => State::Failed(explanation(not.reason, not.message)),
+        (_, Some(not)) => State::Waiting(explanation(not.reason, not.message)),
         _ => State::Waiting("not ready yet".to_owned()),
     }
 }
@@ -227,7 +227,7 @@ fn rebalance(object: &Live, approval: &str) -> State {
     }
     let is = |kind: &str| object.condition(kind).filter(|condition| condition.is_true());
     if let Some(failed) = is("NotReady") {
-        return State::Failed(said(failed.reason, failed.message));
+        return State::Failed(explanation(failed.reason, failed.message));
     }
     match (is("Ready"), is("ProposalReady")) {
         (Some(_), _) => State::Ready,
@@ -246,7 +246,7 @@ fn available(live: &Value, object: &Live, kind: &str) -> State {
     }
     let progressing = object.condition("Progressing").filter(|condition| condition.is_false());
     if let Some(stuck) = progressing.filter(|condition| condition.reason == "ProgressDeadlineExceeded") {
-        return State::Failed(said(stuck.reason, stuck.message));
+        return State::Failed(explanation(stuck.reason, stuck.message));
     }
     let wanted = match kind {
         "DaemonSet" => status("desiredNumberScheduled"),
@@ -268,7 +268,7 @@ fn job(live: &Value, object: &Live) -> State {
         return State::Ready;
     }
     if let Some(failed) = object.condition("Failed").filter(|condition| condition.is_true()) {
-        return State::Failed(said(failed.reason, failed.message));
+        return State::Failed(explanation(failed.reason, failed.message));
     }
     if live.pointer("/spec/suspend") == Some(&Value::Bool(true)) {
         return State::Failed("it is suspended".to_owned());

@@ -11,7 +11,7 @@ fn names(text: &str) -> Vec<(Phase, Vec<String>)> {
 }
 
 #[test]
-fn what_others_need_comes_first() {
+fn dependencies_come_first() {
     let mut text = String::new();
     for (api, kind) in [
         ("apps/v1", "Deployment"),
@@ -59,7 +59,7 @@ fn strimzi(kind: &str, generation: u32, observed: u32, conditions: &[Value]) -> 
 }
 
 #[test]
-fn strimzis_resources_say_it_in_conditions() {
+fn strimzis_resources_have_conditions() {
     let waiting = |state: &State| matches!(state, State::Waiting(_));
     for kind in ["Kafka", "KafkaUser", "KafkaTopic", "KafkaConnect", "KafkaConnector", "KafkaBridge"] {
         assert_eq!(strimzi(kind, 2, 2, &[condition("Ready", "True", "")]), State::Ready, "{kind}");
@@ -86,7 +86,7 @@ fn strimzis_resources_say_it_in_conditions() {
 }
 
 #[test]
-fn a_rebalance_ends_with_its_proposal_or_itself() {
+fn a_rebalance_is_ready_with_its_proposal_or_when_it_is_done() {
     let with = |approval: &str, kind: &str| {
         let live = json!({
             "metadata": {"generation": 1, "annotations": {"strimzi.io/rebalance-auto-approval": approval}},
@@ -134,7 +134,7 @@ fn workloads_are_available_and_jobs_complete() {
 }
 
 #[test]
-fn the_rest_exists() {
+fn other_kinds_are_ready_when_they_exist() {
     assert_eq!(of("v1", "ConfigMap", &json!({"metadata": {}})), State::Ready);
     assert_eq!(of("example.com/v1", "Other", &json!({"metadata": {}})), State::Ready);
     let deleted = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-fn one(text: &str) -> Value {
+fn single_value(text: &str) -> Value {
     let mut all = parse(text, 10).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
     assert_eq!(all.len(), 1, "{text}");
     all.remove(0).value
@@ -24,7 +24,7 @@ fn words_are_read_as_kubectl_reads_them() {
     let text = "a: yes\nb: \"yes\"\nc: 0644\nd: '0644'\ne: 1_000\nf: 12:30\ng: 1.5\nh: ~\ni: Null\nj: no\n\
                 k: !!str 1\nl: 2024-01-15\nm: 5Gi\nnn: true\no:\np: 0x1F\nq: |\n  on\nyes: 1\n1: 2\n";
     assert_eq!(
-        one(text),
+        single_value(text),
         json!({
             "a": true, "b": "yes", "c": 420, "d": "0644", "e": 1000, "f": "12:30", "g": 1.5, "h": null, "i": null,
             "j": false, "k": "1", "l": "2024-01-15", "m": "5Gi", "nn": true, "o": null, "p": 31, "q": "on\n",
@@ -59,7 +59,7 @@ fn every_field_has_its_line() {
 fn aliases_and_merge_keys_are_followed() {
     let text = "base: &base {cpu: 1, memory: 2Gi}\nuse: *base\nmerged:\n  <<: *base\n  cpu: 4\nboth:\n  <<: [{a: 1}, {a: 2, b: 3}]\n\
          quoted:\n  \"<<\": 1\n";
-    let value = one(text);
+    let value = single_value(text);
     assert_eq!(value["use"], json!({"cpu": 1, "memory": "2Gi"}));
     assert_eq!(value["merged"], json!({"cpu": 4, "memory": "2Gi"}));
     assert_eq!(value["both"], json!({"a": 1, "b": 3}));
@@ -67,7 +67,7 @@ fn aliases_and_merge_keys_are_followed() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn errors_have_their_line() {
     for (text, line, words) in [
         ("a: 1\nb:\n\tc: 1\n", 3, "tab"),
         ("a: 1\nb: 2\na: 3\n", 3, "\"a\" occurs twice"),
@@ -88,11 +88,11 @@ fn what_is_wrong_is_told_with_its_line() {
 
 #[test]
 fn json_with_tabs_is_yaml() {
-    assert_eq!(one("{\n\t\"a\": 1,\n\t\"b\": [\n\t\ttrue\n\t]\n}\n"), json!({"a": 1, "b": [true]}));
+    assert_eq!(single_value("{\n\t\"a\": 1,\n\t\"b\": [\n\t\ttrue\n\t]\n}\n"), json!({"a": 1, "b": [true]}));
 }
 
 #[test]
-fn bombs_end_at_a_limit_and_in_time() {
+fn bombs_are_stopped_by_a_limit() {
     let start = Instant::now();
     let mut bomb = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
     for level in 1..12 {
@@ -122,7 +122,7 @@ proptest! {
 
     /// The other reader of this crate, which uses another parser, reads the same.
     #[test]
-    fn it_reads_what_the_install_manifests_reader_reads(value in values()) {
+    fn both_readers_read_the_same(value in values()) {
         let text = serde_yaml::to_string(&value).expect("JSON is YAML");
         let all = parse(&text, 10).expect("valid YAML");
         prop_assert_eq!(&all[0].value, &value, "{}", text);

@@ -113,7 +113,7 @@ fn nothing_to_read_is_an_error() {
 }
 
 #[test]
-fn lists_are_taken_apart() {
+fn lists_are_split() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n---\n\
                 apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopicList\nmetadata: {}\nitems:\n- apiVersion: kafka.strimzi.io/v1\n  \
                 kind: KafkaTopic\n  metadata:\n    name: b\n";
@@ -137,7 +137,7 @@ fn marks_and_encodings() {
 }
 
 #[test]
-fn problems_are_told_together_with_their_places() {
+fn all_problems_are_reported_with_their_positions() {
     let text = "kind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nmetadata: {name: b}\n---\n- 1\n---\n\
                 apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: test-\n---\n\
                 apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\ndata:\n  good: aGVs\n   \n  bad: pass word\n";

@@ -205,7 +205,7 @@ fn each_contradiction_is_found() {
 }
 
 #[test]
-fn places_are_exact() {
+fn positions_are_exact() {
     let text = "apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopic\nmetadata:\n  name: x\n  labels:\n    \
                 strimzi.io/cluster: order\n";
     let problems = problems(text);
@@ -215,7 +215,7 @@ fn places_are_exact() {
 }
 
 #[test]
-fn what_exists_counts() {
+fn existing_objects_are_considered() {
     let existing = Existing {
         kafkas: vec![Cluster {
             name: "my-cluster".into(),

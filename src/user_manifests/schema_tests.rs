@@ -73,7 +73,7 @@ fn kafka(fields: &str) -> Vec<Problem> {
 }
 
 #[test]
-fn what_fits_has_no_problems() {
+fn valid_documents_have_no_problems() {
     let fields = "    version: 4.3.1\n    config: {anything: [1, {else: true}]}\n    labels: {a: b}\n    brokers: 3\n    share: 1\n    \
                   wait: yes\n    size: 10Gi\n    listeners:\n    - {name: plain, port: 9092, type: internal}\n    env: {value: x}\n";
     assert_eq!(kafka(fields), []);
@@ -125,7 +125,7 @@ fn each_problem_has_its_line_and_a_hint() {
 }
 
 #[test]
-fn all_problems_are_told_up_to_a_limit() {
+fn all_problems_are_reported_up_to_a_limit() {
     let fields: String = (0..5000).map(|at| format!("    unknown{at}: 1\n")).collect();
     assert_eq!(kafka(&fields).len(), MOST);
     let two = kafka("    brokers: 0\n    wait: 5\n");
@@ -171,7 +171,7 @@ fn annotations_of_the_migration_are_past() {
 }
 
 #[test]
-fn a_required_spec_is_missed() {
+fn a_missing_required_spec_is_reported() {
     let problems = check("1.2.0", "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: c}\n");
     assert_eq!(problems[0].to_string(), "test.yaml:1: Kafka c has no spec");
     let problems =

@@ -63,8 +63,8 @@ const OPERATOR: &str = crate::manifest::tune::OPERATOR;
 /// The documents that cannot be applied to this namespace.
 pub(crate) fn check(documents: &[Document], namespace: &str) -> Vec<Problem> {
     let mut problems: Vec<Problem> =
-        documents.iter().filter_map(|document| one(document, namespace)).collect();
-    problems.extend(twice(documents, namespace));
+        documents.iter().filter_map(|document| check_document(document, namespace)).collect();
+    problems.extend(duplicates(documents, namespace));
     problems
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn unserved(document: &Document) -> Problem {
 }
 
 /// Duplicates in this namespace: one object specifies it, the other does not.
-fn twice(documents: &[Document], namespace: &str) -> Vec<Problem> {
+fn duplicates(documents: &[Document], namespace: &str) -> Vec<Problem> {
     let mut seen = HashMap::new();
     let mut problems = Vec::new();
     for document in documents {
@@ -115,7 +115,7 @@ fn refusal(group: &str, kind: &str) -> Option<&'static str> {
     CLUSTER_SCOPED.iter().find(|(of, known, _)| *of == group && *known == kind).map(|(_, _, why)| *why)
 }
 
-fn one(document: &Document, namespace: &str) -> Option<Problem> {
+fn check_document(document: &Document, namespace: &str) -> Option<Problem> {
     let object = &document.object;
     let (group, kind, name) = (object.group(), object.kind(), object.name());
     if kind == "CustomResourceDefinition" && name.ends_with(".strimzi.io") {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_everybody_is_refused_by_name() {
+    fn cluster_scoped_kinds_are_refused() {
         for (group, kind, _) in CLUSTER_SCOPED {
             let api = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
             let text = format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: x}}\n");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kstrim_and_the_operator_create_is_refused() {
+    fn objects_of_kstrim_and_the_operator_are_refused() {
         for (api, kind, name, words) in [
             (
                 "apiextensions.k8s.io/v1",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_namespace() {
+    fn other_namespaces_are_refused() {
         let with = |namespace: &str| {
             problem(&format!(
                 "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  namespace: {namespace}\n"

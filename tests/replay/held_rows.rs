@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::rows::{T0, look};
 
 #[test]
-fn what_does_not_go_is_told_by_what_holds_it() {
+fn a_stuck_deletion_names_the_finalizer() {
     let claim = |finalizers: Value, deleted: bool| {
         let mut object = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0", "namespace": "kafka",
             "finalizers": finalizers}});

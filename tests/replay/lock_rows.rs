@@ -91,7 +91,7 @@ fn a_correction_with_plain_kubectl_under_the_lock() {
 }
 
 #[test]
-fn an_operator_that_is_merely_slow_is_let_be() {
+fn a_slow_operator_is_not_restarted() {
     // It is not reconciling: it has not started yet.
     for objects in [pool_behind(), taken_back()] {
         assert!(!is_lock(objects.clone(), Some(ENDED)));
@@ -111,7 +111,7 @@ fn an_operator_that_is_merely_slow_is_let_be() {
 }
 
 #[test]
-fn a_change_that_is_no_correction_is_named_for_what_it_is() {
+fn a_change_without_a_correction_has_its_own_finding() {
     // The change for which the pod was created, and none since.
     let mut one = stuck();
     one[1]["metadata"]["generation"] = json!(2);
@@ -155,7 +155,7 @@ fn one_end_is_enough_if_the_log_tells_why() {
 }
 
 #[test]
-fn a_verdict_of_the_past_is_looked_at_again() {
+fn an_outdated_verdict_is_checked_again() {
     let mut objects = stuck();
     objects[1]["status"]["conditions"] = json!([{"type": "NotReady", "status": "True", "reason": "FatalProblem",
         "message": "Pod is unschedulable or is not starting", "lastTransitionTime": "2026-11-22T20:00:30Z"}]);

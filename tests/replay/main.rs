@@ -25,7 +25,7 @@ fn run(recording: &'static str) -> Run {
 }
 
 #[test]
-fn success_is_never_called_a_failure() {
+fn a_successful_run_never_has_a_failure() {
     for (recording, ready) in [("01-happy-persistent", 70.07), ("02-happy-ephemeral", 69.41)] {
         let run = run(recording);
         run.never_fails(0.0, 100.0);
@@ -45,7 +45,7 @@ fn success_is_never_called_a_failure() {
 }
 
 #[test]
-fn the_live_line_tells_what_is_waited_for() {
+fn the_live_list_shows_what_is_waited_for() {
     let whys = run("01-happy-persistent").whys(70.0);
     assert_eq!(
         whys,
@@ -70,7 +70,7 @@ fn the_live_line_tells_what_is_waited_for() {
 }
 
 #[test]
-fn brokers_are_ready_before_the_kafka_says_so() {
+fn brokers_are_ready_before_the_kafka_resource_is() {
     let run =
         Case::new("01-happy-persistent", kafka()).asking(kstrim::internals::explain::ready::brokers).run();
     run.becomes_ready(45.89);
@@ -313,7 +313,7 @@ fn out_of_memory() {
 }
 
 #[test]
-fn crash_and_deletion_are_seen_though_the_kafka_says_ready() {
+fn crash_and_deletion_are_detected_although_the_kafka_resource_is_ready() {
     let run = run("15-broker-crash");
     run.is_ready(1.8, 3.1);
     run.not_ready(3.2, 25.3);
@@ -322,7 +322,7 @@ fn crash_and_deletion_are_seen_though_the_kafka_says_ready() {
 }
 
 #[test]
-fn a_change_is_ready_when_it_is_through() {
+fn a_change_is_ready_when_it_is_applied() {
     let run = run("17-rolling-update");
     run.not_ready(1.6, 3.7);
     run.not_ready(4.0, 45.5);

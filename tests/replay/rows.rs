@@ -72,7 +72,7 @@ fn causes(objects: Vec<Value>) -> Vec<(&'static str, u64)> {
 }
 
 #[test]
-fn a_cluster_on_its_way_has_no_cause() {
+fn a_starting_cluster_has_no_cause() {
     assert_eq!(causes(base()), []);
     assert_eq!(causes(waiting("ContainerCreating", "")), []);
     assert_eq!(
@@ -178,7 +178,7 @@ fn containers() {
 }
 
 #[test]
-fn logs_tell_the_cause_of_a_crash() {
+fn logs_show_the_cause_of_a_crash() {
     let loop_ = || {
         container(
             false,
@@ -223,7 +223,7 @@ fn an_operator_too_old_for_this_kubernetes() {
 }
 
 #[test]
-fn what_the_operator_says() {
+fn messages_of_the_operator() {
     assert_eq!(
         causes(kafka_says("InvalidResourceException", "spec.kafka.listeners is wrong")),
         [("KS-KAFKA-CONFIG", 1)]
@@ -266,7 +266,7 @@ fn changed() -> Vec<Value> {
 }
 
 #[test]
-fn a_change_that_is_not_taken_up() {
+fn a_change_that_is_not_reconciled() {
     assert_eq!(causes(changed()), [("KS-KAFKA-UNOBSERVED", 60)]);
     let expect = Expect::kafka("kafka", "my-cluster");
     let found = look(changed(), &expect, &Answers::new());
@@ -292,7 +292,7 @@ fn a_change_that_is_not_taken_up() {
 }
 
 #[test]
-fn resources_of_zookeepers_days() {
+fn resources_with_zookeeper() {
     let mut old = kafka_says("InvalidConfigurationException", "ZooKeeper-based clusters are not supported");
     old[1]["spec"]["zookeeper"] = json!({"replicas": 1});
     assert_eq!(causes(old.clone())[0], ("KS-KAFKA-ZOOKEEPER", 1));
@@ -323,7 +323,7 @@ fn resources_of_zookeepers_days() {
 }
 
 #[test]
-fn an_entity_operator_that_is_late() {
+fn a_late_entity_operator() {
     let pod = |ready: bool, state: Value, created: &str| {
         json!({"kind": "Pod", "metadata": {"name": "my-cluster-entity-operator-1", "namespace": "kafka", "creationTimestamp": created,
             "labels": {"strimzi.io/cluster": "my-cluster", "strimzi.io/component-type": "entity-operator"}},
@@ -346,7 +346,7 @@ fn an_entity_operator_that_is_late() {
 }
 
 #[test]
-fn a_broker_that_is_late() {
+fn a_late_broker() {
     let running = |since: &str| json!({"running": {"startedAt": since}});
     let late = || container(false, 0, running(T0), json!({}));
     assert_eq!(causes(late()), [("KS-BROKER-NOT-READY", 290)]);
@@ -504,7 +504,7 @@ fn topics_users_and_namespaces() {
 }
 
 #[test]
-fn users_that_nobody_looks_at() {
+fn users_that_no_operator_watches() {
     let user = |label: Option<&str>, status: Value| {
         let labels = label.map_or(json!({}), |label| json!({"strimzi.io/cluster": label}));
         let metadata = json!({"name": "u", "namespace": "kafka", "creationTimestamp": T0, "labels": labels});
@@ -544,7 +544,7 @@ fn an_entity_operator_that_is_scaled_to_0() {
 }
 
 #[test]
-fn the_judge_wants_time_and_names_the_deepest() {
+fn a_finding_must_persist_and_the_deepest_is_reported() {
     let objects = unschedulable("0/1 nodes are available: 1 Insufficient memory.");
     let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
     let expect = Expect::kafka("kafka", "my-cluster");
@@ -566,7 +566,7 @@ fn the_judge_wants_time_and_names_the_deepest() {
 }
 
 #[test]
-fn a_deadline_says_what_is_known_and_no_more() {
+fn a_timeout_reports_only_what_is_known() {
     let expect = Expect::kafka("kafka", "my-cluster");
     let say = |objects: Vec<Value>| {
         let snapshot = Snapshot::of(objects.into_iter().map(Object::new));
@@ -588,7 +588,7 @@ fn a_deadline_says_what_is_known_and_no_more() {
 }
 
 #[test]
-fn an_image_on_its_way_is_told() {
+fn a_pull_in_progress_is_reported() {
     let pulling = json!({"kind": "Event", "metadata": {"name": "e", "namespace": "kafka"}, "reason": "Pulling", "lastTimestamp": T0,
         "involvedObject": {"kind": "Pod", "name": "my-cluster-dual-role-0", "uid": "p1"}});
     let objects: Vec<Value> = waiting("ContainerCreating", "").into_iter().chain([pulling]).collect();
@@ -602,7 +602,7 @@ fn an_image_on_its_way_is_told() {
 }
 
 #[test]
-fn crds_are_established_when_they_take_resources() {
+fn crds_are_established_when_they_accept_resources() {
     let names = ["kafkas.kafka.strimzi.io"];
     let crd = |conditions: Value, deleting: bool| {
         let mut crd = json!({"kind": "CustomResourceDefinition", "metadata": {"name": names[0]},

@@ -51,7 +51,7 @@ impl Drop for Tiny {
 }
 
 /// Everything that kstrim writes.
-pub fn what_finds_no_room_is_told_and_leaves_nothing() -> Completion {
+pub fn a_full_disk_is_an_error_and_leaves_no_partial_file() -> Completion {
     let tiny = match Tiny::full() {
         Ok(tiny) => tiny,
         Err(why) => return Completion::ignored_with(format!("a file system cannot be mounted: {why}")),

@@ -111,7 +111,7 @@ fn defaults(kafka: &str) -> String {
     broker::needs(&version).map(line).collect()
 }
 
-pub fn what_made_up_releases_change_is_found() {
+pub fn changes_of_fictitious_releases_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // Strimzi 1.3.0: one Kafka version more and one less, another version of its API in which listeners have another

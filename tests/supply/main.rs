@@ -12,7 +12,7 @@ mod added;
 #[allow(dead_code, reason = "the cli tests use the rest")]
 #[path = "../cli/bare.rs"]
 mod bare;
-mod beside;
+mod components;
 mod dry_run;
 mod full_disk;
 mod future;
@@ -70,19 +70,19 @@ fn with_data(test: impl FnOnce(&'static Data) -> Result<(), String>) -> Completi
 fn main() -> ExitCode {
     let mut tests = Vec::from(plain![
         added::a_new_release_is_added_and_nothing_else_changes,
-        future::what_made_up_releases_change_is_found,
+        future::changes_of_fictitious_releases_are_found,
         future::a_release_that_changes_nothing_is_only_new,
         releases::the_table_of_presets_is_what_is_checked,
     ]);
     tests.extend(published![
         added::a_new_release_is_checked_as_the_others_are,
-        beside::every_component_has_its_image_and_its_kind_in_every_release,
+        components::every_component_has_its_image_and_its_kind_in_every_release,
         published::a_container_engine_and_kstrim_are_enough,
-        published::the_published_manifest_goes_through,
-        releases::every_image_of_every_release_can_come_from_elsewhere,
+        published::the_published_manifest_is_applied,
+        releases::every_image_of_every_release_can_be_pulled_from_another_registry,
         releases::every_install_manifest_can_be_prepared,
         releases::every_preset_fits_the_definitions_of_every_release,
-        releases::the_definitions_refuse_what_is_wrong,
+        releases::the_definitions_reject_invalid_resources,
         releases::the_manifest_comes_from_the_user_the_cache_or_the_release,
         user_manifests::every_field_removed_in_v1_has_a_replacement,
         user_manifests::manifests_of_projects_fit_the_chosen_release,
@@ -92,9 +92,9 @@ fn main() -> ExitCode {
     tests.push(Trial::ignorable_test("user_manifests::strimzis_examples_fit_their_release", || {
         Ok(with_data(user_manifests::strimzis_examples_fit_their_release))
     }));
-    tests.push(Trial::ignorable_test("releases::the_catalogue_is_what_its_sources_say", || {
+    tests.push(Trial::ignorable_test("releases::the_catalogue_matches_its_sources", || {
         Ok(with_data(|data| {
-            releases::the_catalogue_is_what_its_sources_say(data, data.facts()?);
+            releases::the_catalogue_matches_its_sources(data, data.facts()?);
             Ok(())
         }))
     }));
@@ -103,8 +103,8 @@ fn main() -> ExitCode {
         ("readers::kubectl_reads_what_kstrim_writes", readers::kubectl_reads_what_kstrim_writes),
         ("readers::kstrim_reads_what_kubectl_reads", readers::kstrim_reads_what_kubectl_reads),
         (
-            "full_disk::what_finds_no_room_is_told_and_leaves_nothing",
-            full_disk::what_finds_no_room_is_told_and_leaves_nothing,
+            "full_disk::a_full_disk_is_an_error_and_leaves_no_partial_file",
+            full_disk::a_full_disk_is_an_error_and_leaves_no_partial_file,
         ),
     ] {
         tests.push(Trial::ignorable_test(name, move || Ok(test())));

@@ -16,7 +16,7 @@ pub fn a_container_engine_and_kstrim_are_enough(data: &Data) {
 }
 
 /// A manifest passed with `--manifests` is recognized by its digest, and everything in it is applied.
-pub fn the_published_manifest_goes_through(data: &Data) {
+pub fn the_published_manifest_is_applied(data: &Data) {
     let newest = &catalogue::releases().last().unwrap().version;
     let mut test = Test::new();
     let manifest = test.write("published.yaml", fs::read(data.file(newest)).unwrap());

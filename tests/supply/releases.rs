@@ -9,9 +9,9 @@ use kstrim::internals::manifest::{Object, digest, images, label, load, retarget,
 
 use crate::strimzi::{Data, choice};
 use crate::xtask::{derive, schema};
-use crate::{beside, dry_run, table};
+use crate::{components, dry_run, table};
 
-pub fn the_catalogue_is_what_its_sources_say(data: &Data, facts: &std::path::Path) {
+pub fn the_catalogue_matches_its_sources(data: &Data, facts: &std::path::Path) {
     let facts: derive::Facts = serde_json::from_reader(std::fs::File::open(facts).unwrap()).unwrap();
     let derived = derive::catalogue(&facts, |version| Ok(data.objects(version))).unwrap();
     for (ours, theirs) in catalogue::releases().iter().zip(&derived.releases) {
@@ -69,7 +69,7 @@ pub fn fits_its_definitions(release: &Release, install: &[Object]) -> usize {
         });
         schemas.check(&user).unwrap_or_else(|why| panic!("Strimzi {}: {why}", release.version));
     }
-    checked + beside::fits(release, &schemas)
+    checked + components::fits(release, &schemas)
 }
 
 /// The document lists what the checks above and the end-to-end tests check.
@@ -90,7 +90,7 @@ pub fn the_table_of_presets_is_what_is_checked() {
 }
 
 /// The check above can fail.
-pub fn the_definitions_refuse_what_is_wrong(data: &Data) {
+pub fn the_definitions_reject_invalid_resources(data: &Data) {
     let release = catalogue::releases().last().unwrap();
     let schemas = schema::Schemas::new(&data.objects(&release.version));
     let (namespace, cluster) = ("kafka".parse().unwrap(), "my-cluster".parse().unwrap());
@@ -136,7 +136,7 @@ pub fn every_install_manifest_can_be_prepared(data: &Data) {
 }
 
 /// Every image of every release can be pulled from another registry, and the images that run are known.
-pub fn every_image_of_every_release_can_come_from_elsewhere(data: &Data) {
+pub fn every_image_of_every_release_can_be_pulled_from_another_registry(data: &Data) {
     let registry = "r.example:5000/quay".parse().unwrap();
     for release in catalogue::releases() {
         let name = &release.version;

@@ -35,19 +35,19 @@ fn violations(
     note: &dyn Fn(&str),
 ) -> Vec<String> {
     let mut test = base.fork();
-    let mut foreign = places::furnish(base, &test, objects, situations);
+    let mut foreign = places::populate(base, &test, objects, situations);
     let mut all = Vec::new();
     for verb in verbs {
         exempt(verb, &mut foreign);
-        let before = (places::look(base, &test, &foreign), places::topics(&test, &ours(verb)));
+        let before = (places::foreign_objects(base, &test, &foreign), places::topics(&test, &ours(verb)));
         let run = run(base, &mut test, verb);
         places::settle(base, &test);
-        let mut found = places::touched(&before.0, &places::look(base, &test, &foreign));
+        let mut found = places::object_changes(&before.0, &places::foreign_objects(base, &test, &foreign));
         // The topics of a Kafka that kstrim created are deleted with it: the prompt says how many.
         let whole = verb.args[0] == "down" && !verb.args.iter().any(|word| word == "--keep-data");
         if !whole || !base.has_ours() || situations.contains(&Situation::KafkaTheirs) {
             let after = places::topics(&test, &ours(verb));
-            found.extend(places::lost(&before.1, &after));
+            found.extend(places::topic_changes(&before.1, &after));
         }
         if test.profile(base.profile())["host"] != "running" {
             found.push("the profile is not running any more".to_owned());
@@ -137,7 +137,7 @@ fn check(base: Base, verbs: &BoxedStrategy<Vec<Verb>>) {
     }
 }
 
-fn one(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Vec<Verb>> {
+fn single(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Vec<Verb>> {
     verb.prop_map(|verb| vec![verb]).boxed()
 }
 
@@ -148,48 +148,48 @@ fn two(first: BoxedStrategy<Verb>, second: BoxedStrategy<Verb>) -> BoxedStrategy
 
 #[test]
 fn commands_on_a_cluster_change_no_foreign_objects() {
-    check(Base::Profile, &one(verbs::living()));
+    check(Base::Profile, &single(verbs::on_running_cluster()));
 }
 
 #[test]
 fn commands_on_an_existing_cluster_change_no_foreign_objects() {
-    check(Base::Context, &one(verbs::astray(verbs::living())));
+    check(Base::Context, &single(verbs::with_wrong_target(verbs::on_running_cluster())));
 }
 
 #[test]
 fn up_changes_no_foreign_objects() {
-    check(Base::Profile, &one(verbs::astray(verbs::up())));
-    check(Base::Context, &one(verbs::astray(verbs::up())));
+    check(Base::Profile, &single(verbs::with_wrong_target(verbs::up())));
+    check(Base::Context, &single(verbs::with_wrong_target(verbs::up())));
 }
 
 #[test]
 fn down_changes_no_foreign_objects() {
-    check(Base::Profile, &one(verbs::astray(verbs::down(Base::Profile))));
+    check(Base::Profile, &single(verbs::with_wrong_target(verbs::down(Base::Profile))));
 }
 
 #[test]
 fn down_on_an_existing_cluster_changes_no_foreign_objects() {
-    check(Base::Context, &one(verbs::astray(verbs::down(Base::Context))));
+    check(Base::Context, &single(verbs::with_wrong_target(verbs::down(Base::Context))));
 }
 
 #[test]
 fn down_after_other_commands_changes_no_foreign_objects() {
-    check(Base::Context, &two(verbs::living(), verbs::down(Base::Context)));
+    check(Base::Context, &two(verbs::on_running_cluster(), verbs::down(Base::Context)));
 }
 
 #[test]
 fn a_strimzi_in_another_namespace_is_not_changed() {
-    let any = prop_oneof![verbs::down(Base::Elsewhere), verbs::up(), verbs::living()].boxed();
-    let astray = verbs::astray(any)
+    let any = prop_oneof![verbs::down(Base::Elsewhere), verbs::up(), verbs::on_running_cluster()].boxed();
+    let astray = verbs::with_wrong_target(any)
         .prop_filter("its own namespace is meant", |verb| !verb.args.iter().any(|word| word == "theirs"));
-    check(Base::Elsewhere, &one(astray.boxed()));
+    check(Base::Elsewhere, &single(astray.boxed()));
 }
 
 #[test]
 fn a_foreign_profile_is_not_changed() {
     let any = || prop_oneof![verbs::down(Base::Theirs), verbs::up()].boxed();
     // With `--adopt` first, and then everything is deleted again.
-    check(Base::Theirs, &two(verbs::astray(any()), any()));
+    check(Base::Theirs, &two(verbs::with_wrong_target(any()), any()));
 }
 
 /// Cases that random runs have found once, and that are checked every time.

@@ -129,7 +129,7 @@ pub fn settle(base: Base, test: &Test) {
 }
 
 /// Fill a world. Returns the keys of the foreign objects.
-pub fn furnish(base: Base, test: &Test, objects: &[Foreign], situations: &[Situation]) -> Vec<String> {
+pub fn populate(base: Base, test: &Test, objects: &[Foreign], situations: &[Situation]) -> Vec<String> {
     let strimzi = base.has_ours();
     let mut all: Vec<Value> = objects.iter().map(|object| object.object(strimzi)).collect();
     // The last one wins, so that each kind and name occurs once.
@@ -231,7 +231,7 @@ fn topic(test: &Test, name: &str, id: &str) {
 }
 
 /// The foreign objects that exist, without what controllers write.
-pub fn look(base: Base, test: &Test, foreign: &[String]) -> BTreeMap<String, Value> {
+pub fn foreign_objects(base: Base, test: &Test, foreign: &[String]) -> BTreeMap<String, Value> {
     let objects = test.objects(base.profile());
     let mut seen = BTreeMap::new();
     for key in foreign {
@@ -268,7 +268,7 @@ pub fn topics(test: &Test, ours: &[&str]) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// What happened to topics, one line each. Messages may be added, and none may be lost.
-pub fn lost(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+pub fn topic_changes(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let mut all = Vec::new();
     for (file, old) in before {
         let told = match after.get(file) {
@@ -304,7 +304,7 @@ pub fn lost(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>
 }
 
 /// What happened to objects, one line each.
-pub fn touched(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
+pub fn object_changes(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
     let differs = |(key, old): (&String, &Value)| {
         let new = &after[key];
         if old == new {

@@ -118,7 +118,7 @@ fn two_concurrent_commands_both_succeed_or_report_the_conflict() {
 }
 
 /// One user deletes the cluster while another one works with it.
-fn down_beside(act: Act, down: &str) -> Result<(), TestCaseError> {
+fn down_during(act: Act, down: &str) -> Result<(), TestCaseError> {
     let mut one = BASE.fork();
     let mut two = one.colleague();
     two.args("up --context prod --preset single --yes".split(' ')).run().expect(0);
@@ -159,7 +159,7 @@ fn down_and_a_concurrent_command_end_in_a_valid_state() {
     let down =
         prop::sample::select(&["down --yes --timeout 40s", "down --keep-data --yes --timeout 40s"][..]);
     let act = prop::sample::select(&ACTS[..]);
-    if let Err(error) = TestRunner::new(config).run(&(act, down), |(act, down)| down_beside(act, down)) {
+    if let Err(error) = TestRunner::new(config).run(&(act, down), |(act, down)| down_during(act, down)) {
         panic!("{error}");
     }
 }
@@ -179,7 +179,7 @@ fn a_second_installation_on_the_cluster_is_rejected_and_does_not_change_the_firs
     let mut one = BASE.fork();
     places::settle(BASE, &one);
     let keys = everything(&one);
-    let before = places::look(BASE, &one, &keys);
+    let before = places::foreign_objects(BASE, &one, &keys);
     let mut two = one.colleague();
     for (verb, code) in [
         // Refused: Strimzi's cluster-wide roles are the first one's.
@@ -193,7 +193,7 @@ fn a_second_installation_on_the_cluster_is_rejected_and_does_not_change_the_firs
     ] {
         let run = two.args(args(verb)).run();
         places::settle(BASE, &one);
-        let found = places::touched(&before, &places::look(BASE, &one, &keys));
+        let found = places::object_changes(&before, &places::foreign_objects(BASE, &one, &keys));
         assert!(found.is_empty(), "{verb} -> exit {}: {found:#?}\n{}", run.code(), run.stderr);
         assert_eq!(run.code(), code, "{verb}\n{}", run.stderr);
     }

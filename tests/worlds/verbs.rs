@@ -68,7 +68,7 @@ fn deletes(words: &'static str, names: &'static [&'static str]) -> BoxedStrategy
 }
 
 /// Commands on a running cluster.
-pub fn living() -> BoxedStrategy<Verb> {
+pub fn on_running_cluster() -> BoxedStrategy<Verb> {
     let lines = with("produce {}", &TOPICS).prop_map(|mut verb| {
         verb.stdin = "one\ntwo\n";
         verb
@@ -128,7 +128,7 @@ pub fn down(base: Base) -> BoxedStrategy<Verb> {
 }
 
 /// The same, sometimes with a mistake in the target.
-pub fn astray(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Verb> {
+pub fn with_wrong_target(verb: BoxedStrategy<Verb>) -> BoxedStrategy<Verb> {
     let flags = prop::sample::select(&["", "", "", "-n theirs", "-n default", "-c other", "-n kafka2"][..]);
     (verb, flags)
         .prop_map(|(mut verb, flags)| {

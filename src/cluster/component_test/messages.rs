@@ -270,7 +270,7 @@ pub(super) async fn connect(trial: &Trial<'_>) -> Result<Outcome> {
 /// MirrorMaker 2: messages are produced to the mirrored topic, and read from the mirror.
 pub(super) async fn mirror(trial: &Trial<'_>) -> Result<Outcome> {
     let of = |read: fn(&serde_json::Value) -> Option<String>| trial.resource.as_ref().and_then(read);
-    let (Some(from), Some(to)) = (of(table::mirrors), of(table::mirror_of)) else {
+    let (Some(from), Some(to)) = (of(table::mirrored_topic), of(table::mirror_of)) else {
         let message = "its resource does not specify which topic it mirrors";
         return Err(trial.failure(
             errors::COMPONENT_SMOKE,

@@ -170,9 +170,9 @@ pub(crate) async fn installed(cx: &Session) -> Vec<ComponentName> {
             let found = snapshot.get(kind, cx.namespace(), cx.cluster());
             found.is_some_and(|o| cx.owns(o.json()) && !o.deleting())
         }
-        None => {
-            kafka.as_ref().is_some_and(|k| component.stands_in(k.0.json()) && component.is_marked(k.0.json()))
-        }
+        None => kafka
+            .as_ref()
+            .is_some_and(|k| component.is_field_of(k.0.json()) && component.is_marked(k.0.json())),
     };
     TABLE.iter().filter(there).map(|component| component.name).collect()
 }

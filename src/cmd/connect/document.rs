@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn snippets_are_what_clients_take() {
+    fn snippets_have_the_formats_of_clients() {
         insta::assert_snapshot!("plain", way(None).text());
         insta::assert_snapshot!("certificate", way(Some(Authentication::Tls)).text());
         insta::assert_snapshot!("password", way(Some(Authentication::Scram)).text());

@@ -66,7 +66,7 @@ impl Forwards {
     }
 
     fn add(&self, id: i32, port: u16) {
-        let one = One {
+        let one = BrokerForward {
             cx: self.cx.clone(),
             id,
             port,
@@ -121,7 +121,7 @@ impl Forwards {
 }
 
 /// The port-forward of one broker.
-struct One {
+struct BrokerForward {
     cx: Rc<Session>,
     id: i32,
     port: u16,
@@ -131,14 +131,14 @@ struct One {
 }
 
 /// A run of a broker: its pod, and what differs with each pod and each start of its container.
-type Life = (String, String);
+type BrokerRun = (String, String);
 
-impl One {
+impl BrokerForward {
     async fn serve(self) {
         let mut pause = FIRST_PAUSE;
         let mut served = false;
         loop {
-            let life = self.alive().await;
+            let life = self.until_ready().await;
             let began = Instant::now();
             let kubectl = &self.cx.kubectl;
             match kubectl.forward_from(self.port, self.cx.namespace(), &life.0, self.inside).await {
@@ -189,7 +189,7 @@ impl One {
     }
 
     /// Wait until the broker is ready.
-    async fn alive(&self) -> Life {
+    async fn until_ready(&self) -> BrokerRun {
         loop {
             let version = self.cx.store.version();
             match life(&self.cx, &self.cx.store.snapshot(), self.id) {
@@ -202,7 +202,7 @@ impl One {
     }
 
     /// Wait until this run of the broker has ended.
-    async fn replaced(&self, now: &Life) {
+    async fn replaced(&self, now: &BrokerRun) {
         loop {
             let version = self.cx.store.version();
             match life(&self.cx, &self.cx.store.snapshot(), self.id) {
@@ -215,7 +215,7 @@ impl One {
 }
 
 /// The current run of a broker, and whether it is ready. A pod that is being deleted does not count.
-fn life(cx: &Session, snapshot: &Snapshot, id: i32) -> Option<(Life, bool)> {
+fn life(cx: &Session, snapshot: &Snapshot, id: i32) -> Option<(BrokerRun, bool)> {
     let ending = format!("-{id}");
     let mine = |p: &crate::kube::pod::Pod<'_>| {
         p.is_kafka_node_of(cx.cluster()) && p.0.name().ends_with(&ending) && !p.0.deleting()

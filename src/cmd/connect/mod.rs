@@ -103,7 +103,7 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
     };
     let how = user.as_ref().map(login::authentication).transpose()?;
     let ports = ports(living, args, how).await?;
-    free(&ports, &cx.target)?;
+    check_ports_are_free(&ports, &cx.target)?;
     prepare(living, args, how, &ports).await?;
     let mut document = Connected::new(&ports, user.as_ref().map(|u| u.user.as_str()), how, &cx.target);
     let mut security = Security::default();
@@ -111,8 +111,8 @@ async fn connect(living: &Living, args: &Connect, said: &std::cell::Cell<bool>) 
         security = login::security(living, user, true).await?;
         document.export(living, user, args.export.as_deref()).await?;
     }
-    let inside = inside(living, how).await?;
-    let forwards = Forwards::open(cx.clone(), inside, &ports);
+    let port_in_pods = port_in_pods(living, how).await?;
+    let forwards = Forwards::open(cx.clone(), port_in_pods, &ports);
     let end = Instant::now() + args.timeout;
     let pods = tokio::time::timeout_at(end, forwards.all_open())
         .await
@@ -151,7 +151,7 @@ async fn ports(living: &Living, args: &Connect, how: Option<Authentication>) -> 
 }
 
 /// Refuse ports that another program uses, before anything is changed.
-fn free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
+fn check_ports_are_free(ports: &BTreeMap<i32, u16>, target: &Target) -> Result<()> {
     for (id, port) in ports {
         let Err(error) = TcpListener::bind((HOST, *port)) else { continue };
         let failure = Failure::new(
@@ -179,8 +179,8 @@ async fn prepare(
     how: Option<Authentication>,
     ports: &BTreeMap<i32, u16>,
 ) -> Result<()> {
-    let wanted =
-        listener::with_host(&living.kafka(), how, ports).map_err(|name| taken(living.cx.cluster(), name))?;
+    let wanted = listener::with_host(&living.kafka(), how, ports)
+        .map_err(|name| foreign_listener(living.cx.cluster(), name))?;
     let waiter = change::begin();
     if wanted.is_some() {
         let what = format!("gets a listener {} for programs on this machine", listener::host_defaults(how).0);
@@ -199,7 +199,7 @@ async fn prepare(
 }
 
 /// The failure if the Kafka resource has a foreign listener of that name.
-pub(super) fn taken(cluster: &str, name: &str) -> Box<Failure> {
+pub(super) fn foreign_listener(cluster: &str, name: &str) -> Box<Failure> {
     let message = format!("the Kafka cluster {cluster} has a listener {name} that kstrim did not create");
     Box::new(
         Failure::new(errors::CONNECT_LISTENER, Kind::Foreign, message)
@@ -223,7 +223,7 @@ pub(super) fn late(target: &Target, causes: impl IntoIterator<Item = String>) ->
 }
 
 /// The port of the listener inside the pods.
-pub(super) async fn inside(living: &Living, how: Option<Authentication>) -> Result<u16> {
+pub(super) async fn port_in_pods(living: &Living, how: Option<Authentication>) -> Result<u16> {
     let kafka = listeners::kafka(living).await?;
     let port = listener::host_of(&Kafka(&kafka), how).and_then(|l| l.port());
     port.ok_or_else(|| {

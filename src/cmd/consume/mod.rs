@@ -231,7 +231,7 @@ impl Reading<'_> {
             let (wait, limit) = (next.saturating_duration_since(now), now + LOOK_UP);
             if self.from.is_empty() && !self.unplaced.is_empty() {
                 // None has a leader.
-                self.say_refused(self.unplaced.clone(), "it has no leader");
+                self.report_refused(self.unplaced.clone(), "it has no leader");
                 if away.get_or_insert(now).elapsed() > AWAY {
                     let partition = self.unplaced.first().copied().unwrap_or(0);
                     let lacks = KafkaError::broker(
@@ -330,11 +330,11 @@ impl Reading<'_> {
         for chunk in chunks {
             let partition = chunk.partition;
             if let Some(why) = &chunk.refused {
-                self.say_refused([partition], why);
+                self.report_refused([partition], why);
             } else if chunk.out_of_range {
-                self.go_back_into(partition).await?;
+                self.reset_offset(partition).await?;
             } else if let Some(end) = chunk.diverged {
-                self.was_cut(partition, end);
+                self.handle_truncation(partition, end);
             } else if let Some(ended) = self.print_all(chunk).await? {
                 return Ok(Some(ended));
             }
@@ -403,7 +403,7 @@ impl Reading<'_> {
     }
 
     /// The offset is no longer in the log: retention deleted it, or a broker lost data.
-    async fn go_back_into(&mut self, partition: i32) -> Result<()> {
+    async fn reset_offset(&mut self, partition: i32) -> Result<()> {
         let deadline = Instant::now() + LOOK_UP;
         let Some(&was) = self.from.get(&partition) else { return Ok(()) };
         let stream = &mut self.stream;
@@ -424,14 +424,14 @@ impl Reading<'_> {
                 "partition {partition} no longer contains offset {was}; reading continues at {first}"
             ));
         } else if was > end {
-            self.was_cut(partition, end);
+            self.handle_truncation(partition, end);
         }
         Ok(())
     }
 
     /// A broker lost data, and the log continues at `end` with other messages. What was printed from there on is no
     /// longer in the log; what precedes it is not printed twice.
-    fn was_cut(&mut self, partition: i32, end: i64) {
+    fn handle_truncation(&mut self, partition: i32, end: i64) {
         let was = self.from.insert(partition, end).unwrap_or(end);
         self.stream.client.was_read(&self.stream.topic, partition, end, None);
         if was > end {
@@ -442,7 +442,7 @@ impl Reading<'_> {
     }
 
     /// Report once that partitions cannot be read, while others can.
-    fn say_refused(&mut self, partitions: impl IntoIterator<Item = i32>, why: &str) {
+    fn report_refused(&mut self, partitions: impl IntoIterator<Item = i32>, why: &str) {
         for partition in partitions {
             if self.refused.insert(partition) {
                 self.print_to_stderr(&format!("partition {partition} cannot be read now: {why}"));

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_are_no_text_are_base64() {
+    fn bytes_that_are_not_text_are_base64() {
         let record = Fetched {
             offset: 7,
             timestamp: 1_760_000_000_123,

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_twice_is_told_once() {
+    fn repeated_lines_are_printed_once() {
         let mut seen = Seen::default();
         let mut read = |times: &[i64]| {
             seen.again();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_line_of_another_container_is_put_before() {
+    fn late_lines_are_sorted() {
         let (mut merger, begin) = (Merger::default(), Instant::now());
         merger.push(line(20, "a"), begin);
         merger.push(line(30, "a"), begin + WINDOW / 2);

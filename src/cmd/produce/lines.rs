@@ -168,7 +168,7 @@ mod tests {
 
     /// An endless stream: without the limit, reading ahead would never stop here.
     #[tokio::test]
-    async fn what_is_read_ahead_is_bounded_in_bytes() {
+    async fn reading_ahead_is_limited_in_bytes() {
         let mut lines = Lines::read_ahead(|| io::BufReader::new(Endless(0)));
         let first = lines.recv().await.unwrap().unwrap();
         assert_eq!(first.len(), LINE);

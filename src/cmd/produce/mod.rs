@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_key_ends_it_after_what_came_before() {
+    fn a_line_without_a_key_ends_the_portion() {
         let args = args(Some(":"), None);
         let (portion, broken) = frame(&args, &["a:1", "b", "c:3"], 1);
         assert_eq!(portion.len(), 1);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_was_asked_for_is_taken() {
+    fn a_requested_partition_is_used() {
         let args = args(None, Some(2));
         let (portion, _) = frame(&args, &["a", "b"], 3);
         assert!(portion.iter().all(|(p, m)| *p == 2 && m.key.is_none()));

@@ -197,7 +197,8 @@ async fn prepare(
         })
     };
     let changes = |kafka: &Kafka<'_>, ports: &BTreeMap<i32, u16>| {
-        listener::with_host(kafka, how, ports).map_err(|name| connect::taken(living.cx.cluster(), name))
+        listener::with_host(kafka, how, ports)
+            .map_err(|name| connect::foreign_listener(living.cx.cluster(), name))
     };
     let limit = || end.saturating_duration_since(Instant::now());
     let waiter = change::begin();

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_has_its_real_name_in_a_variable_of_its_own() {
+    fn each_topic_has_a_variable_with_its_name() {
         let needed =
             |names: &[&str]| names.iter().map(|n| n.parse().expect("valid")).collect::<Vec<NeededTopic>>();
         let named = topics(&needed(&["orders:3", "Audit.log-1"]), Some("run-1-")).expect("valid");

@@ -180,7 +180,7 @@ async fn forward(request: &Request, global: &Global) -> Result<()> {
     let how = request.how();
     let living = living::quiet(global).await?;
     let cx = living.cx.clone();
-    let inside = connect::inside(&living, how).await?;
+    let inside = connect::port_in_pods(&living, how).await?;
     let snapshot = cx.synced(&brokers::KINDS).await;
     let kafka = snapshot.kafka(cx.namespace(), cx.cluster());
     let ports =

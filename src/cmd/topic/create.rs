@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::{PLURAL, Topic, all, in_kafka, one};
+use super::{PLURAL, Topic, all, find_topic, in_kafka};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
 use crate::cluster::session::Session;
@@ -54,7 +54,7 @@ pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str
     let as_wanted = Topic::of(wanted.value(), true);
     let waiter = Waiter::new(Scope::Topic, "the topic cannot be created");
     waiter.set_topic(Some(&as_wanted.resource));
-    if let Ok((there, _)) = one(&args.topic, &known, living) {
+    if let Ok((there, _)) = find_topic(&args.topic, &known, living) {
         // Somebody may have created it with another resource name.
         waiter.set_topic(Some(&there.resource));
         differs(there, &as_wanted, cx)?;
@@ -67,14 +67,14 @@ pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str
         let path = living::path(cx, PLURAL, Some(&as_wanted.resource));
         let taken = cx.kubectl.find(&path).await;
         if taken.map_err(|e| cx.api_failure("read the topic", &e))?.is_some() {
-            return Err(of_another(living, &as_wanted.resource).await?);
+            return Err(foreign_resource(living, &as_wanted.resource).await?);
         }
         not_in_kafka(living, args).await?;
         let collection = living::path(cx, PLURAL, None);
         let object = &cx.labelled(vec![wanted])[0];
         let created = change::create(&cx.kubectl, &collection, object.value()).await;
         if created.map_err(|e| cx.api_failure("create the topic", &e))?.is_none() {
-            return Err(of_another(living, &as_wanted.resource).await?);
+            return Err(foreign_resource(living, &as_wanted.resource).await?);
         }
     }
     // Listed after the apply, so that no older state is judged.
@@ -101,7 +101,7 @@ pub(super) async fn create(living: &Living, args: &TopicCreate, run: Option<&str
 }
 
 /// The refusal to create a topic whose resource name is in use, usually by another Kafka cluster's topic.
-async fn of_another(living: &Living, resource: &str) -> Result<Box<Failure>> {
+async fn foreign_resource(living: &Living, resource: &str) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
     let found = found.map_err(|e| cx.api_failure("read the topic", &e))?.unwrap_or_default();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_kafka_would_refuse_are_refused() {
+    fn names_that_kafka_rejects_are_refused() {
         let known = [topic("a.b", "a.b"), topic("other", "mine")];
         let id = |name, resource| free(&topic(name, resource), &known).map_err(|f| f.id);
         assert_eq!(id("a_b", "a-b-1234"), Err(errors::TOPIC_COLLIDES));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{PLURAL, Topic, all, delete_named, gone, in_kafka, one};
+use super::{PLURAL, Topic, all, delete_named, find_topic, in_kafka, wait_until_deleted};
 use crate::cli::{Global, TopicDelete};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global, args: &TopicDelete) -> Result<ExitCode>
 async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     living.served(Entity::Topic, &format!("the topic {}", args.topic))?;
     let known = all(living).await?;
-    let (topic, object) = one(&args.topic, &known, living)?;
+    let (topic, object) = find_topic(&args.topic, &known, living)?;
     managed(living, &args.topic, topic, object).await?;
     if !args.yes {
         let whose = if topic.made_by_kstrim { "" } else { ", which kstrim did not create," };
@@ -39,7 +39,7 @@ async fn delete(living: &Living, args: &TopicDelete) -> Result<String> {
     }
     delete_named(living, PLURAL, object, "the topic").await?;
     let end = Instant::now() + args.timeout;
-    gone(living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {
+    wait_until_deleted(living, ObservedKind::KafkaTopic, &topic.resource, args.timeout, |why| {
         let message =
             format!("the topic {} is being deleted, but the topic operator has not done it yet", args.topic);
         Box::new(Failure::new(errors::TOPIC_STUCK, Kind::Timeout, message).because(why))

@@ -100,7 +100,11 @@ async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
 }
 
 /// A topic's resource: if there are several, the one that the topic operator uses.
-fn one<'a>(topic: &TopicName, known: &'a [(Topic, Value)], living: &Living) -> Result<&'a (Topic, Value)> {
+fn find_topic<'a>(
+    topic: &TopicName,
+    known: &'a [(Topic, Value)],
+    living: &Living,
+) -> Result<&'a (Topic, Value)> {
     let named = known.iter().rev().filter(|(t, _)| t.topic == topic.as_str());
     let managing = |(topic, json): &&(Topic, Value)| (topic.ready, json.pointer("/status/topicId").is_some());
     named.max_by_key(managing).ok_or_else(|| unknown(topic, known, living))
@@ -169,7 +173,7 @@ pub(super) async fn with_cause(cx: &Session, failure: Box<Failure>) -> Box<Failu
 }
 
 /// Wait until a deleted resource no longer exists.
-pub(super) async fn gone(
+pub(super) async fn wait_until_deleted(
     living: &Living,
     kind: ObservedKind,
     name: &str,
@@ -180,7 +184,7 @@ pub(super) async fn gone(
     // Listed after the deletion: what is not in the list no longer exists.
     cx.synced(&[kind]).await;
     let held = std::cell::RefCell::new(String::new());
-    let gone = living::wait(
+    let wait_until_deleted = living::wait(
         cx,
         limit,
         async |snapshot| {
@@ -197,8 +201,8 @@ pub(super) async fn gone(
         },
         || late(held.borrow().clone()),
     );
-    match gone.await {
+    match wait_until_deleted.await {
         Err(failure) => Err(with_cause(cx, failure).await),
-        gone => gone,
+        wait_until_deleted => wait_until_deleted,
     }
 }

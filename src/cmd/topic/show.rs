@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Topic, all, one};
+use super::{Topic, all, find_topic};
 use crate::cli::{Format, Global, TopicDescribe, TopicList};
 use crate::cluster::brokers::{self, Brokers};
 use crate::cmd::living::{self, Living};
@@ -73,7 +73,7 @@ fn table(topics: &[Topic]) -> String {
 pub(super) async fn describe(global: &Global, args: &TopicDescribe) -> Result<ExitCode> {
     living::reading(global, async |living| {
         let known = all(&living).await?;
-        let (topic, _) = one(&args.topic, &known, &living)?;
+        let (topic, _) = find_topic(&args.topic, &known, &living)?;
         let live = match live(&living, &args.topic).await {
             Ok(live) => Some(live),
             Err(why) => {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{FOR_GOOD, PLURAL, User, all, kept_from, prepare};
+use super::{FOR_GOOD, PLURAL, User, all, obstacle, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cluster::session::Session;
 use crate::cluster::{change, listener};
@@ -57,7 +57,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
     if let Some((_, json)) = there {
         differs(json, &wanted, cx)?;
         // Before brokers are restarted for the user.
-        if let Some(failure) = kept_from(living, json, &FOR_GOOD) {
+        if let Some(failure) = obstacle(living, json, &FOR_GOOD) {
             return Err(failure);
         }
     }
@@ -69,7 +69,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
             .await
             .is_ok_and(|u| u.is_some())
         {
-            return Err(of_another(living, args).await?);
+            return Err(foreign_resource(living, args).await?);
         }
         secret_is_free(living, args).await?;
     }
@@ -88,7 +88,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
         let object = &cx.labelled(vec![wanted])[0];
         let created = change::create(&cx.kubectl, &collection, object.value()).await;
         if created.map_err(|e| cx.api_failure("create the user", &e))?.is_none() {
-            return Err(of_another(living, args).await?);
+            return Err(foreign_resource(living, args).await?);
         }
     } else if there.is_some_and(|(u, _)| u.ready) {
         return Ok(format!("user {} already exists", args.user));
@@ -128,7 +128,7 @@ async fn create(living: &Living, args: &UserCreate) -> Result<String> {
 }
 
 /// The refusal to create a user whose resource name is in use by another Kafka cluster's user.
-async fn of_another(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
+async fn foreign_resource(living: &Living, args: &UserCreate) -> Result<Box<Failure>> {
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
     let found = found.map_err(|e| cx.api_failure("read the user", &e))?.unwrap_or_default();

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::{NO_CREDENTIALS, PLURAL, User, kept_from};
+use super::{NO_CREDENTIALS, PLURAL, User, obstacle};
 use crate::cluster::credentials::{cluster_ca, entries, entry};
 use crate::cluster::listener;
 use crate::cmd::living::{self, Living};
@@ -43,7 +43,7 @@ async fn without_credentials(living: &Living, user: &User, secret: &str) -> Resu
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(&user.user))).await;
     let found = found.map_err(|e| cx.api_failure("read the user", &e))?;
-    let kept = found.and_then(|json| kept_from(living, &json, &NO_CREDENTIALS));
+    let kept = found.and_then(|json| obstacle(living, &json, &NO_CREDENTIALS));
     Ok(kept.unwrap_or_else(|| {
         Box::new(
             Failure::new(
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn only_its_own_folder_is_written_over() {
+    fn only_an_earlier_export_is_overwritten() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("a/b");
         let made = prepare(&folder).unwrap();

@@ -108,7 +108,7 @@ impl User {
 
 /// What keeps the user operator from managing a user, according to the user's resource: the failure with which a wait
 /// for it would end.
-fn kept_from(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> {
+fn obstacle(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> {
     let mut json = user.clone();
     // Items of a list have no kind.
     json["kind"] = ObservedKind::KafkaUser.as_str().into();
@@ -180,7 +180,8 @@ async fn delete(global: &Global, args: &UserDelete) -> Result<ExitCode> {
             let message = format!("the user {} is being deleted, but still exists", args.user);
             Box::new(Failure::new(errors::USER_LATE, Kind::Timeout, message).because(why))
         };
-        super::topic::gone(&living, ObservedKind::KafkaUser, &user.user, args.timeout, late).await?;
+        super::topic::wait_until_deleted(&living, ObservedKind::KafkaUser, &user.user, args.timeout, late)
+            .await?;
         cx.stop_observing();
         Ok(format!("user {} was deleted", args.user))
     })
@@ -194,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_read_off_its_resource() {
+    fn a_user_is_read_from_its_resource() {
         let mut json = json!({
             "metadata": {"name": "app", "generation": 2, "labels": {"strimzi.io/cluster": "c"}},
             "spec": {"authentication": {"type": "tls"}, "authorization": {"acls": [

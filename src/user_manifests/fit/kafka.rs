@@ -84,7 +84,7 @@ pub(super) fn nodes(documents: &[Document]) -> u64 {
 }
 
 /// Whether a document is kept.
-pub(super) fn stays(document: &Document, fit: &mut Fit<'_>) -> bool {
+pub(super) fn is_kept(document: &Document, fit: &mut Fit<'_>) -> bool {
     let object = &document.object;
     let alone = object.kind() == "KafkaRebalance" && fit.brokers(cluster_of(object)) == 1;
     if alone {
@@ -102,7 +102,7 @@ pub(super) fn stays(document: &Document, fit: &mut Fit<'_>) -> bool {
 }
 
 /// One document.
-pub(super) fn one(edit: &mut Edit<'_, '_>) {
+pub(super) fn fit_document(edit: &mut Edit<'_, '_>) {
     match edit.object().kind() {
         "Kafka" => {
             let name = edit.object().name().to_owned();

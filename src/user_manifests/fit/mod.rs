@@ -154,10 +154,10 @@ pub(crate) fn fit(documents: &[Document], limits: &Limits) -> Result<(Vec<Docume
     let nodes = kafka::nodes(&fitted);
     for document in &mut fitted {
         let mut edit = Edit { document, fit: &mut fit };
-        kafka::one(&mut edit);
-        pods::one(&mut edit, nodes, &secrets);
+        kafka::fit_document(&mut edit);
+        pods::fit_document(&mut edit, nodes, &secrets);
     }
-    fitted.retain(|document| kafka::stays(document, &mut fit));
+    fitted.retain(|document| kafka::is_kept(document, &mut fit));
     pods::total(&fitted, &mut fit);
     let position = |change: &Change| {
         documents

@@ -34,7 +34,7 @@ fn has_pods(edit: &Edit<'_, '_>) -> bool {
 }
 
 /// Change one document; `nodes` is the number of brokers and controllers in all documents.
-pub(super) fn one(edit: &mut Edit<'_, '_>, nodes: u64, secrets: &[String]) {
+pub(super) fn fit_document(edit: &mut Edit<'_, '_>, nodes: u64, secrets: &[String]) {
     match (edit.object().group(), edit.object().kind()) {
         ("route.openshift.io", "Route") => return edit.refuse("", "is a Route, which only OpenShift has"),
         ("", "Service") => return service(edit),
@@ -267,8 +267,8 @@ pub(super) fn total(documents: &[Document], fit: &mut Fit<'_>) {
                 (at("/spec/replicas").unwrap_or(1), vec!["/spec/resources/requests".to_owned()], LEAST_OTHER)
             }
             "Deployment" | "StatefulSet" | "Job" => {
-                let one = at("/spec/replicas").unwrap_or(1);
-                (one, containers("/spec/template/spec/containers"), 0)
+                let fit_document = at("/spec/replicas").unwrap_or(1);
+                (fit_document, containers("/spec/template/spec/containers"), 0)
             }
             _ => continue,
         };

@@ -209,7 +209,7 @@ fn production_fits_a_laptop() {
 }
 
 #[test]
-fn what_fits_stays_as_it_is() {
+fn manifests_that_fit_are_not_changed() {
     let small = "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: c}\nspec:\n  kafka:\n    version: 4.3.1\n    \
                  listeners: [{name: a, port: 9094, type: nodeport, tls: false}]\n---\napiVersion: kafka.strimzi.io/v1\nkind: \
                  KafkaNodePool\nmetadata: {name: p, labels: {strimzi.io/cluster: c}}\nspec: {replicas: 3, roles: [broker, \
@@ -255,7 +255,7 @@ fn clusters_with_zookeeper_and_several_pools_fit_too() {
 }
 
 #[test]
-fn what_cannot_fit_is_refused_by_name() {
+fn manifests_that_cannot_fit_are_refused() {
     let connect = |spec: &str| {
         format!("apiVersion: kafka.strimzi.io/v1\nkind: KafkaConnect\nmetadata: {{name: x}}\nspec: {spec}\n")
     };
@@ -292,7 +292,7 @@ fn what_cannot_fit_is_refused_by_name() {
 }
 
 #[test]
-fn registries_are_told_from_names() {
+fn registries_are_distinguished_from_names() {
     for (image, expected) in [
         ("nginx", "docker.io"),
         ("library/nginx:1", "docker.io"),
@@ -423,7 +423,7 @@ pub(in crate::user_manifests) fn manifests() -> impl Strategy<Value = Vec<Docume
 
 proptest! {
     #[test]
-    fn what_was_fitted_fits(documents in manifests(), brokers in 1_u64..4) {
+    fn fitted_manifests_fit(documents in manifests(), brokers in 1_u64..4) {
         let limits = Limits { brokers, memory: 1 << 60, cpu: 1 << 60, ..limits() };
         if let Ok((once, _)) = fit(&documents, &limits) {
             let (twice, changes) = fit(&once, &limits).expect("what was fitted can be fitted");
