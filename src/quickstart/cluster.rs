@@ -125,7 +125,7 @@ impl Task<Context> for Cluster {
             Some(State::Paused) => {
                 rest::unpause(&cx.minikube, cx.profile()).await?;
                 rest::note(cx, None)?;
-                return answers(cx).await;
+                return wait_for_response(cx).await;
             }
             _ => {}
         }
