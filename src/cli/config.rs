@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{Format, What};
 
-/// What the help of `kstrim config` ends with.
+/// The end of the help of `kstrim config`.
 pub(super) const EXAMPLES: &str = "\
                                    Examples:
   kstrim config init                 create a kstrim.yaml with every setting commented out
@@ -44,7 +44,7 @@ pub struct ConfigShow {
     #[arg(long)]
     pub origins: bool,
     /// Output format
-    // Its id is not that of the setting `output`, which is shown too.
+    // Another id than that of the setting `output`, which this command displays.
     #[arg(id = "format", long = "output", short = 'o', value_enum, default_value_t)]
     pub format: Format,
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Format, duration};
 
-/// The name of a file. The archive is written while it grows, and read again: stdout cannot take it.
+/// A file name. The archive is also read while it is written, so it cannot be written to stdout.
 fn file(given: &str) -> Result<PathBuf, String> {
     if given == "-" {
         return Err("the archive cannot be written to stdout: specify a file".into());
@@ -25,7 +25,7 @@ pub struct Diagnose {
     #[arg(long, short = 'o', value_enum, default_value_t)]
     pub output: Format,
     /// Time limit; what has not been collected by then is omitted
-    // Its id is not that of the setting `timeout`, which is the limit of `up`.
+    // Another id than that of the setting `timeout`, the time limit of `up`.
     #[arg(id = "limit", long = "timeout", default_value = "60s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Format, What};
 
-/// What the help of `kstrim doctor` ends with.
+/// The end of the help of `kstrim doctor`.
 pub(super) const EXAMPLES: &str = "\
                                    Examples:
   kstrim doctor                  check this machine, and the cluster if there is one

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Format;
 
-/// What the help of `kstrim explain` ends with.
+/// The end of the help of `kstrim explain`.
 pub(super) const EXAMPLES: &str = "\
                                    Examples:
   kstrim explain KS-IMAGE-PULL

@@ -29,7 +29,7 @@ pub struct Logs {
     #[arg(long)]
     pub timestamps: bool,
     /// Output format
-    // The setting `output` is of runs.
+    // The setting `output` does not apply to this command.
     #[arg(id = "lines", long = "output", short = 'o', value_enum, default_value_t)]
     pub output: LogFormat,
 }

@@ -109,7 +109,7 @@ pub struct Consume {
     pub output: Format,
 }
 
-/// A text that is not empty; `\t` and the like as on a command line they cannot be typed.
+/// A text that is not empty, with escape sequences such as `\t`, because tabs are hard to type on a command line.
 fn separator(text: &str) -> Result<String, String> {
     let text = text.replace("\\t", "\t").replace("\\0", "\0");
     if text.is_empty() || text.contains('\n') {

@@ -9,7 +9,7 @@ use super::Format;
 use super::duration::duration;
 use crate::names::{KubernetesVersion, ToolSpec, Version};
 
-/// What the help of `kstrim tools` ends with.
+/// The end of the help of `kstrim tools`.
 pub(super) const EXAMPLES: &str = "\
                                    Examples:
   kstrim tools list

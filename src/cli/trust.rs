@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Format;
 
-/// What the help of `kstrim trust` ends with.
+/// The end of the help of `kstrim trust`.
 pub(super) const EXAMPLES: &str = "\
                                    Examples:
   kstrim trust                    trust the current content of the project's kstrim.yaml
@@ -27,7 +27,7 @@ pub struct Trust {
     #[arg(long)]
     pub revoke: bool,
     /// Output format of the list
-    // Its id is not that of the setting `output`.
+    // Another id than that of the setting `output`.
     #[arg(id = "format", long = "output", short = 'o', value_enum, default_value_t, requires = "list")]
     pub format: Format,
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::{Format, PresetName};
 use crate::names::{KubernetesVersion, Version};
 
-/// What the help of `kstrim versions` ends with.
+/// The end of the help of `kstrim versions`.
 pub(super) const EXAMPLES: &str = "\
                                    Examples:
   kstrim versions

@@ -36,7 +36,7 @@ const RUNTIME: &str = "containerd";
 /// How long the API server may take to respond after a successful `minikube start`.
 const AFTER_START: Duration = Duration::from_secs(30);
 
-/// If the API server does not respond for longer than this, kubectl's error is reported.
+/// After this time, kubectl's error is reported if it says more than that the API server does not respond.
 const SETTLED: Duration = Duration::from_secs(8);
 
 /// The state of a healthy, stopped or missing profile is known within this time.
