@@ -164,8 +164,8 @@ pub(crate) fn release_text(operator: &Object) -> Option<String> {
     let given = given.iter().find_map(|name| tag(deployment.value(name)?));
     let of_kafka = deployment.value(Deployment::KAFKA_IMAGES).and_then(|images| {
         // `1.2.0-kafka-4.3.1`.
-        let tags = images.lines().filter_map(|line| tag(line.split_once('=')?.1.trim()));
-        tags.filter_map(|tag| Some(tag.split_once("-kafka-")?.0)).next()
+        let mut tags = images.lines().filter_map(|line| tag(line.split_once('=')?.1.trim()));
+        tags.find_map(|tag| Some(tag.split_once("-kafka-")?.0))
     });
     // `strimzi-cluster-operator.v1.2.0`.
     let csv = match Owner::of(operator.json()) {
