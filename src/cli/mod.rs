@@ -271,7 +271,7 @@ pub enum Command {
     /// Frozen processes need no CPU, and continue within seconds with `kstrim unpause`.
     #[command(after_help = rest::PAUSE_EXAMPLES)]
     Pause(Halt),
-    /// Let a paused profile go on, and verify Kafka
+    /// Resume a paused profile, and verify Kafka
     #[command(after_help = rest::UNPAUSE_EXAMPLES)]
     Unpause(Restart),
     /// Delete what `up` created

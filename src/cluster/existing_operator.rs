@@ -1,7 +1,7 @@
-//! An operator that kstrim did not install and that watches the namespace: it is used as it is. Whose it is, which
-//! release, and what keeps kstrim from using it.
+//! An operator that kstrim did not install and that watches the namespace: it is used unchanged. Who installed it, its
+//! release, and the reasons for which kstrim cannot use it.
 //!
-//! kstrim changes nothing of it, of its definitions or of its permissions: they are only read here.
+//! The operator, its resource definitions and its permissions are only read here.
 
 use std::rc::Rc;
 
@@ -16,12 +16,12 @@ use super::{definitions, ownership};
 use crate::catalogue::{Mode, Release};
 use crate::failure::Result;
 use crate::kube::cluster::{Crd, Deployment};
-use crate::kube::{ApiErrorKind, Kind, Object, Version as ApiVersion};
+use crate::kube::{ApiErrorKind, Kind, Object};
 use crate::manifest::Object as Manifest;
 use crate::manifest::images;
 use crate::names::{ImageName, Version};
 
-/// Questions about an operator's account: what it does first in a namespace that it watches.
+/// Permissions that an operator's service account needs first in a namespace that it watches: verb and resource.
 const NEEDS: [(&str, &str); 2] = [("list", "kafkas.kafka.strimzi.io"), ("create", "services")];
 
 /// An operator that kstrim uses and does not change.
@@ -33,10 +33,12 @@ pub(crate) struct ExistingOperator {
     pub owner: Owner,
     /// The namespaces of the operators that watch the same resources, that of this one first.
     homes: Vec<String>,
+    /// Whether there is a Kafka resource that lacks the labels by which it selects.
+    ignores_kafka: bool,
 }
 
 impl ExistingOperator {
-    /// Of these operators the one that watches the namespace, where none in it is `ours`.
+    /// The operator that watches the namespace; `None` if one of `ours` runs in it.
     pub(crate) fn among(
         operators: &[Object],
         namespace: &str,
@@ -55,14 +57,15 @@ impl ExistingOperator {
         };
         let by_labels = which(&|o| kafka.is_some() && Deployment(o).serves(namespace, kafka));
         let of_all = which(&|o| Deployment(o).selector().is_empty());
-        // Those that select by labels come last: a new Kafka gets the labels.
+        // Operators that select by labels come last: a new Kafka resource gets their labels.
         let all = [by_labels, of_all, watching].into_iter().find(|all| !all.is_empty())?;
-        // One in the namespace itself comes first.
+        // An operator in the namespace itself has precedence.
         let first = all.iter().copied().find(|o| o.namespace() == namespace).or(all.first().copied())?;
         let mut homes = vec![first.namespace().to_owned()];
         let others = all.iter().filter(|o| o.uid() != first.uid() || o.name() != first.name());
         homes.extend(others.map(|o| o.namespace().to_owned()));
-        Some(Self { deployment: first.clone(), owner: Owner::of(first.json()), homes })
+        let ignores_kafka = kafka.is_some() && !Deployment(first).serves(namespace, kafka);
+        Some(Self { deployment: first.clone(), owner: Owner::of(first.json()), homes, ignores_kafka })
     }
 
     /// `the operator strimzi-cluster-operator in namespace strimzi`.
@@ -91,14 +94,14 @@ impl ExistingOperator {
         labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Whether the namespace was prepared for it: it runs there, or its list of namespaces has it.
+    /// Whether the namespace is meant for it: it runs there, or its list of namespaces contains it.
     pub(crate) fn names(&self, namespace: &str) -> bool {
         self.namespace() == namespace
             || Deployment(&self.deployment).watched_namespaces().contains(&namespace)
     }
 
-    /// The Kafka versions that both it and the catalogue have, oldest first. An operator whose Deployment does not list
-    /// its images has those of its release.
+    /// The Kafka versions that both the operator and the catalogue support, oldest first. If the Deployment does not list
+    /// images, they are those of its release.
     pub(crate) fn kafkas(&self) -> Vec<Version> {
         let Some(release) = self.release() else { return Vec::new() };
         let images = operator_owner::kafkas(&self.deployment);
@@ -106,8 +109,8 @@ impl ExistingOperator {
         release.kafka.iter().map(|kafka| kafka.version.clone()).filter(has).collect()
     }
 
-    /// The images that it gives to the brokers of a Kafka of this version, and to components: as far as its Deployment
-    /// says. It runs: its own image is there.
+    /// The images that it uses for brokers of this Kafka version and for components, according to its Deployment. Its own image
+    /// is not among them: the operator is running.
     pub(crate) fn images(&self, kafka: &Version, mode: Mode, beside: &[images::Image]) -> Vec<ImageName> {
         let Some(release) = self.release() else { return Vec::new() };
         let mut json = self.deployment.json().clone();
@@ -125,7 +128,7 @@ impl ExistingOperator {
     }
 }
 
-/// Put an operator's labels on resources that it selects by them. What has another value keeps it.
+/// Add the labels by which an operator selects its resources. A label that has another value is not changed.
 pub(super) fn select(objects: &mut [Manifest], selector: &[(String, String)]) {
     for object in objects.iter_mut().filter(|object| object.group() == "kafka.strimzi.io") {
         for (name, value) in selector {
@@ -137,8 +140,8 @@ pub(super) fn select(objects: &mut [Manifest], selector: &[(String, String)]) {
     }
 }
 
-/// The operator that kstrim did not install and that watches the namespace of the session, looked for once. Who may not
-/// list Deployments everywhere is told of those in the namespace.
+/// The operator that kstrim did not install and that watches the namespace of the session; looked up once in a run. A user who
+/// may not list Deployments in all namespaces gets those in the namespace.
 pub(crate) async fn of(cx: &Session) -> Result<Option<Rc<ExistingOperator>>> {
     find(cx, None).await
 }
@@ -159,7 +162,10 @@ async fn find(cx: &Session, listed: Option<&[Value]>) -> Result<Option<Rc<Existi
             |kafka| ExistingOperator::among(&all, cx.namespace(), kafka, |operator| cx.owns(operator));
         // Its labels decide only between operators that are there.
         let found = match among(None) {
-            Some(_) => among(live_kafka(cx).await.as_ref()),
+            Some(_) => {
+                let kafka = operators::kafka_resource(&cx.kubectl, cx.namespace(), cx.cluster()).await;
+                among(kafka.as_ref())
+            }
             None => None,
         };
         remember(cx, all.iter().any(|o| o.namespace() == cx.namespace() && cx.owns(o.json())))?;
@@ -168,7 +174,7 @@ async fn find(cx: &Session, listed: Option<&[Value]>) -> Result<Option<Rc<Existi
     cx.ownership.existing.get_or_try_init(look).await.cloned()
 }
 
-/// Write down whether kstrim's own operator is in the namespace.
+/// Record in the journal whether kstrim's own operator is in the namespace.
 pub(crate) fn remember(cx: &Session, own: bool) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
     if cx.ownership.read_only.get() || journal.state.own_operators.contains(cx.namespace()) == own {
@@ -181,7 +187,7 @@ pub(crate) fn remember(cx: &Session, own: bool) -> Result<()> {
     journal.save()
 }
 
-/// All operators of the cluster that this user may see.
+/// All operators of the cluster that this user may list.
 async fn everywhere(cx: &Session) -> Result<Vec<Object>> {
     let listed = match operators::all(cx).await {
         Err(error) if error.kind == ApiErrorKind::Forbidden => {
@@ -195,15 +201,7 @@ async fn everywhere(cx: &Session) -> Result<Vec<Object>> {
     Ok(listed.into_iter().map(|json| typed("Deployment", json)).collect())
 }
 
-/// The Kafka of the session, in whichever version it is served.
-pub(super) async fn live_kafka(cx: &Session) -> Option<Object> {
-    let version = ApiVersion::served(&cx.kubectl.find(ApiVersion::GROUP).await.ok()??)?;
-    let path = Kind::Kafka.path(version, Some(cx.namespace()));
-    let found = cx.kubectl.find(&format!("{path}/{}", cx.cluster())).await.ok()??;
-    Some(Object::new(found))
-}
-
-/// Refuse what kstrim cannot use, before anything is changed.
+/// Refuse an operator that kstrim cannot use, before anything is changed.
 ///
 /// # Errors
 /// `KS-OPERATOR-*` and `KS-CRDS-RELEASE`: each is about an operator that kstrim did not install.
@@ -225,17 +223,15 @@ pub(crate) async fn usable(cx: &Session, found: &ExistingOperator) -> Result<()>
     if Deployment(&found.deployment).requested_replicas() == 0 {
         return Err(refuse::stopped(&cx.target, found));
     }
-    if let Some(kafka) = live_kafka(cx).await
-        && !Deployment(&found.deployment).serves(cx.namespace(), Some(&kafka))
-    {
+    if found.ignores_kafka {
         return Err(refuse::ignored(&cx.target, found));
     }
     definitions_fit(cx, release, true).await?;
     may_work(cx, found).await
 }
 
-/// Refuse definitions that do not serve what this release writes and its operator reads. `needed`: kstrim adds none
-/// that are missing.
+/// Refuse resource definitions that do not serve the versions that this release reads and writes. `needed`: a missing
+/// definition is refused, too, because kstrim does not add it.
 pub(crate) async fn definitions_fit(cx: &Session, release: &'static Release, needed: bool) -> Result<()> {
     let live = definitions::list(cx).await?;
     let objects: Vec<Object> = live.into_iter().map(Object::new).collect();
@@ -262,8 +258,8 @@ pub(crate) async fn definitions_fit(cx: &Session, release: &'static Release, nee
     Ok(())
 }
 
-/// Whether the operator's account has the permissions to work in the namespace. Who may not ask for another account is
-/// not told.
+/// Refuse an operator whose service account lacks permissions in the namespace. A user who may not impersonate that account
+/// gets no answer, and no refusal.
 async fn may_work(cx: &Session, found: &ExistingOperator) -> Result<()> {
     let account = Some(Deployment(&found.deployment).service_account()).filter(|account| !account.is_empty());
     let user = format!("system:serviceaccount:{}:{}", found.namespace(), account.unwrap_or("default"));
@@ -277,7 +273,7 @@ async fn may_work(cx: &Session, found: &ExistingOperator) -> Result<()> {
     if denied.is_empty() { Ok(()) } else { Err(refuse::forbidden(&cx.target, found, &user, &denied)) }
 }
 
-/// Refuse an operator in the namespace that watches only others: kstrim's would have the same names.
+/// Refuse an operator in the namespace that watches only other namespaces: kstrim's own would have the same names.
 pub(crate) fn refuse_other_namespaces(cx: &Session, operators: &[Value]) -> Result<()> {
     let here = operators.iter().filter(|o| operators::namespace(o) == cx.namespace());
     match here.into_iter().find(|o| !cx.owns(o)) {

@@ -12,6 +12,7 @@ use crate::kube::ApiError;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::object::text;
 use crate::manifest::label::{DIGEST, ID, KSTRIM, MANAGED_BY};
+use crate::manifest::render::CLUSTER_LABEL;
 
 /// Name of the ConfigMap that keeps the installation's id.
 pub(crate) const MARKER: &str = "kstrim-installation";
@@ -278,6 +279,11 @@ pub(crate) fn by_kstrim(object: &Value) -> bool {
 /// The id of the installation that created an object.
 pub(crate) fn id_of(object: &Value) -> Option<&str> {
     label(object, ID)
+}
+
+/// The Kafka cluster, or Kafka Connect cluster, to which an object belongs by its label.
+pub(crate) fn cluster_of(object: &Value) -> Option<&str> {
+    label(object, CLUSTER_LABEL)
 }
 
 /// An object's label.

@@ -82,13 +82,13 @@ pub(crate) struct ProfileState {
 /// That kstrim stopped or paused the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rest {
-    /// How far that is.
+    /// Which of these it is.
     pub how: How,
     /// Since when.
     pub since: Timestamp,
 }
 
-/// How far a profile is on its way to rest.
+/// Whether a profile is being stopped or paused, or is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum How {
@@ -103,12 +103,12 @@ pub(crate) enum How {
 }
 
 impl How {
-    /// That this began, or was finished, now.
+    /// The same with the current time.
     pub(crate) fn now(self) -> Rest {
         Rest { how: self, since: Timestamp::now() }
     }
 
-    /// Whether it is not finished: then only a start brings the profile back to order.
+    /// Whether it is not finished: then the profile has to be started to become consistent again.
     pub(crate) fn is_unfinished(self) -> bool {
         matches!(self, How::Stopping | How::Pausing)
     }

@@ -16,7 +16,7 @@ use crate::names::Version;
 pub(crate) enum Owner {
     /// A release of Helm's.
     Helm {
-        /// Its name; empty if the Deployment does not say it.
+        /// Its name; empty if the Deployment does not have it.
         release: String,
         /// Its namespace.
         namespace: String,
@@ -44,15 +44,15 @@ pub(crate) enum Owner {
     },
     /// An installation of kstrim: this one, or that of another namespace.
     Kstrim,
-    /// Somebody with a client of Kubernetes.
+    /// A person, with a Kubernetes client.
     Hand {
-        /// The field manager that wrote the Deployment; empty if the API server does not say it.
+        /// The field manager that wrote the Deployment; empty if the API server does not report it.
         manager: String,
     },
 }
 
 impl Owner {
-    /// Who installed this Deployment. What renders Helm's charts itself comes before Helm.
+    /// Who installed this Deployment. Tools that render Helm charts themselves are checked before Helm.
     pub(crate) fn of(deployment: &Value) -> Self {
         let label = |name: &str| label(deployment, name).filter(|value| !value.is_empty());
         let annotation = |name: &str| {
@@ -154,8 +154,8 @@ impl fmt::Display for Owner {
     }
 }
 
-/// The release that an operator says it is, as text: kstrim's annotation, the tag of its image, the tags of the images
-/// that it gives to what it creates, its ClusterServiceVersion, its chart. A digest says nothing.
+/// An operator's release as text, from the first of these that has it: kstrim's annotation, the tag of its image, the tags of
+/// the images in its environment, its ClusterServiceVersion, its chart. An image with a digest only has no release.
 pub(crate) fn release_text(operator: &Object) -> Option<String> {
     let deployment = Deployment(operator);
     let annotated = operator.annotation("kstrim/release").filter(|_| by_kstrim(operator.json()));
@@ -177,12 +177,12 @@ pub(crate) fn release_text(operator: &Object) -> Option<String> {
     let chart = charts.filter_map(|chart| chart.rsplit_once('-')).map(|(_, version)| version).next();
     let named = [annotated, image, given, of_kafka].into_iter().flatten().map(str::to_owned);
     let all: Vec<String> = named.chain(csv).chain(chart.map(str::to_owned)).collect();
-    // An image of one's own may have a tag that is no version: `1.2.0` beats `latest`.
+    // The tag of a custom image may not be a version: `1.2.0` has precedence over `latest`.
     let version = |text: &&String| text.parse::<Version>().is_ok();
     all.iter().find(version).or(all.first()).cloned()
 }
 
-/// The release of the catalogue that an operator is.
+/// An operator's release in the catalogue.
 pub(crate) fn release(operator: &Object) -> Option<&'static Release> {
     catalogue::find(&release_text(operator)?.parse().ok()?)
 }
@@ -196,7 +196,7 @@ pub(crate) fn kafkas(operator: &Object) -> Option<Vec<Version>> {
     Some(versions).filter(|versions| !versions.is_empty())
 }
 
-/// The image of the container that runs the operator: a service mesh may put another one before it.
+/// The image of the container that runs the operator: a service mesh may insert another container before it.
 fn container_image(operator: &Object) -> &str {
     let containers = list(operator.json(), "/spec/template/spec/containers");
     let runs = |container: &&Value| {

@@ -349,7 +349,7 @@ fn crds(target: &Target, release: &Version) -> CommandLine {
     apply.arg(format!("{base}/{release}/strimzi-crds-{release}.yaml"))
 }
 
-/// Where there is no such operator: one beside it would have the same cluster-wide names.
+/// Where there is no such operator: an operator of kstrim's would have the same cluster-wide names.
 fn elsewhere(target: &Target) -> String {
     match &target.context {
         Some(_) => "or use another cluster".to_owned(),

@@ -11,7 +11,7 @@ use crate::failure::Result;
 use crate::kube::cluster::Deployment;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::object::text;
-use crate::kube::{ApiError, Object};
+use crate::kube::{ApiError, Kind, Object, Version};
 
 /// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
 /// identify it.
@@ -37,6 +37,14 @@ pub(super) fn is_operator(deployment: &Value) -> bool {
     Deployment(&Object::new(deployment.clone())).is_cluster_operator()
 }
 
+/// A Kafka resource in the version that the API server serves, by whose labels an operator may select; `None` also if it
+/// cannot be read.
+pub(crate) async fn kafka_resource(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Object> {
+    let version = Version::served(&kubectl.find(Version::GROUP).await.ok()??)?;
+    let path = Kind::Kafka.path(version, Some(namespace));
+    kubectl.find(&format!("{path}/{cluster}")).await.ok()?.map(Object::new)
+}
+
 /// The namespace of a Deployment.
 pub(super) fn namespace(deployment: &Value) -> &str {
     text(deployment, "/metadata/namespace")
@@ -51,8 +59,8 @@ pub(crate) async fn look(cx: &Session) {
     }
 }
 
-/// Before anything is changed: refuse an operator that is there and cannot be used, and warn of those that work against
-/// kstrim's own. Returns the one that is used instead of one of kstrim's.
+/// Before anything is changed: refuse an existing operator that cannot be used, and warn of operators that conflict with
+/// kstrim's own. Returns the existing operator that is used instead of one of kstrim's.
 pub(crate) async fn settle(cx: &Session, operators: &[Value]) -> Result<Option<Rc<ExistingOperator>>> {
     let existing = existing_operator::of_listed(cx, operators).await?;
     if let Some(found) = &existing {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::operators::{self, of_another, typed};
+use super::operators::{self, kafka_resource, of_another, typed};
 use super::session::Session;
 use crate::kube::kubectl::Kubectl;
-use crate::kube::{Kind, Object, Snapshot, Version};
+use crate::kube::{Kind, Snapshot};
 
 /// How long the objects that were read are considered current.
 const FRESH: Duration = Duration::from_secs(3);
@@ -46,16 +46,10 @@ pub(crate) async fn namespace_of_operator(
     namespace: &str,
     cluster: &str,
 ) -> Option<String> {
-    let (operators, kafka) = tokio::join!(operators::listed(kubectl), kafka(kubectl, namespace, cluster));
+    let (operators, kafka) =
+        tokio::join!(operators::listed(kubectl), kafka_resource(kubectl, namespace, cluster));
     let found = of_another(operators.ok()?, namespace, kafka.as_ref())?;
     Some(found.namespace().to_owned())
-}
-
-/// The Kafka resource, by whose labels an operator may select.
-async fn kafka(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Object> {
-    let version = Version::served(&kubectl.find(Version::GROUP).await.ok()??)?;
-    let path = Kind::Kafka.path(version, Some(namespace));
-    kubectl.find(&format!("{path}/{cluster}")).await.ok().flatten().map(Object::new)
 }
 
 /// The snapshot, with the operator's objects that [`look`] read.

@@ -1,4 +1,4 @@
-//! A profile at rest: stopped or paused. What the tasks of `stop`, `pause`, `start` and `up` share.
+//! A profile that is stopped or paused: what the tasks of `stop`, `pause`, `start` and `up` share.
 
 use super::session::Session;
 use crate::cluster::journal::{How, Rest};
@@ -8,14 +8,14 @@ use crate::failure::{Failure, Result};
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{StartError, StartEvent, start_event};
 
-/// Where a node has the kernel's control groups.
+/// The directory of the kernel's control groups in a node.
 const CGROUPS: &str = "/sys/fs/cgroup";
-/// What is there with cgroup v2, whose groups can all be frozen.
+/// The file that exists with cgroup v2, whose groups can all be frozen.
 const V2: &str = "cgroup.controllers";
 /// The controller of cgroup v1.
 const V1: &str = "freezer";
 
-/// Record how far the profile is on its way to rest; `None`: it runs.
+/// Record whether the profile is being stopped or paused, or is; `None`: it is running.
 pub(crate) fn note(cx: &Session, rest: Option<Rest>) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
     if journal.state.rest == rest {
@@ -52,25 +52,25 @@ pub(crate) fn judge(output: &Output, profile: &str) -> Result<()> {
     Err(Box::new(explain::minikube::explain(&named, output.exit, &output.stderr, profile)))
 }
 
-/// Let everything in a paused profile go on.
+/// Resume all containers of a paused profile.
 pub(crate) async fn unpause(minikube: &Minikube, profile: &str) -> Result<()> {
     run(minikube, profile, &minikube.unpause_cmd()).await
 }
 
-/// Whether a node can freeze containers, as far as its control groups tell; `None` if the node does not tell.
+/// Whether a node can freeze containers, according to its control groups; `None` if they cannot be read.
 pub(crate) async fn can_freeze(minikube: &Minikube) -> Result<Option<bool>> {
     let files = minikube.node_files(CGROUPS).await?;
     Ok(files.map(|files| files.iter().any(|file| file == V1 || file == V2)))
 }
 
-/// What an interrupted `stop` or `pause` has left, for people; `None`: there is no such thing.
+/// A sentence about an interrupted `stop` or `pause`; `None` if none was interrupted.
 pub(crate) fn unfinished(cx: &Session) -> Option<String> {
     let rest = cx.journal.borrow().state.rest.filter(|rest| rest.how.is_unfinished())?;
     let verb = if rest.how == How::Stopping { "stop" } else { "pause" };
     Some(format!("an earlier {} was interrupted", cx.target.kstrim(verb)))
 }
 
-/// What could not be undone after a failure.
+/// Warn of what could not be undone after a failure.
 pub(crate) fn not_undone(cx: &Session, failure: &Failure) {
     cx.emit.warn(format!("{failure}; {} brings everything back", cx.target.kstrim("start")));
 }

@@ -10,10 +10,10 @@ use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
 use crate::tool::node::{Container, GRACE, Node, Stage};
 
-/// Exit code of a process that was killed: the container runtime does that when its time is over.
+/// Exit code of a process that was killed: the container runtime does so when the grace period is over.
 const KILLED: i64 = 137;
 
-/// Shut Strimzi's containers down in all `nodes`, and say so as it goes on. Returns how many there were.
+/// Shut Strimzi's containers down in all `nodes`, and report progress. Returns how many there were.
 ///
 /// # Errors
 /// [`errors::PROFILE_UNCLEAN`]: some could not be shut down cleanly. Then everything else was still tried.
@@ -88,7 +88,7 @@ pub(crate) fn unclean(cause: String) -> Box<Failure> {
     )
 }
 
-/// Let Kubernetes start again what a shutdown has ended that was not finished.
+/// Start the kubelets again after a shutdown that was not finished: they restart the containers.
 ///
 /// # Errors
 /// The first node's, if its kubelet could not be started; the others were tried, too.

@@ -1,6 +1,6 @@
-//! The operator that is in a cluster already decides the release, before the settings of a run are resolved.
+//! An operator that the cluster already has decides the release, before the settings of a run are resolved.
 //!
-//! This only looks, and decides nothing else: what is wrong with the operator is refused by the preflight.
+//! Nothing else is decided here: an operator that cannot be used is refused by the preflight.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,34 +15,34 @@ use crate::config::Settings;
 use crate::exec::cancel::Cancel;
 use crate::exec::system::System;
 use crate::failure::Failure;
+use crate::kube::Object;
 use crate::kube::kafka::Kafka;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::object::text;
-use crate::kube::{Kind, Object, Version as ApiVersion};
 use crate::manifest::label::ID;
 use crate::names::{Tool, Version};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::programs;
 use crate::tool::minikube::Minikube;
 
-/// An API server that is up has answered by then. A profile that is stopped or deleted does not answer at all.
+/// A local API server that is available responds within this time. That of a stopped or deleted profile does not respond.
 const PROMPT: Duration = Duration::from_secs(2);
-/// One far away may need longer.
+/// A remote API server may need longer.
 const FAR: Duration = Duration::from_secs(15);
 
-/// What is there.
+/// What was found in the cluster.
 pub(super) struct Found {
     operator: ExistingOperator,
     /// The version of the Kafka that kstrim created there.
     kafka: Option<Version>,
 }
 
-/// Look for an operator that kstrim did not install and that watches the namespace; `None` also where nothing answers.
+/// Find an operator that kstrim did not install and that watches the namespace; `None` also if the API server does not respond.
 pub(super) async fn look(settings: &Settings) -> Option<Found> {
     let target = &settings.target;
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
     let kubeconfig = paths.kubeconfig();
-    // kstrim's own needs no look: the preflight sees whether it is still there.
+    // For kstrim's own operator no request is needed: the preflight checks whether it still exists.
     let journal = JournalFile::open(&paths.journal(), target.profile.as_str()).ok();
     if journal.is_some_and(|journal| journal.state.own_operators.contains(target.namespace.as_str())) {
         return None;
@@ -51,7 +51,7 @@ pub(super) async fn look(settings: &Settings) -> Option<Found> {
     let program = |tool| programs::first(tool, &paths, settings.system_tools).ok();
     let limit = if target.context.is_some() { FAR } else { PROMPT };
     if !kubeconfig.is_file() {
-        // Somebody's own profile, which kstrim may use, and does not know yet.
+        // A profile of the user's own, for which kstrim has no kubeconfig yet.
         if !settings.adopt || target.context.is_some() {
             return None;
         }
@@ -73,15 +73,10 @@ async fn among(kubectl: &Kubectl, settings: &Settings) -> Option<Found> {
     let (namespace, cluster) = (settings.target.namespace.as_str(), settings.target.cluster.as_str());
     let operators: Vec<Object> =
         operators::listed(kubectl).await.ok()?.into_iter().map(Object::new).collect();
-    // The id of the installation is asked for where it matters: none of kstrim's own watches other namespaces.
+    // The installation's id is compared by the preflight; here the namespace suffices, since kstrim's own operators watch no other.
     let ours = |object: &Value| by_kstrim(object) && text(object, "/metadata/namespace") == namespace;
     ExistingOperator::among(&operators, namespace, None, ours)?;
-    let kafka = async {
-        let version = ApiVersion::served(&kubectl.find(ApiVersion::GROUP).await.ok()??)?;
-        let path = Kind::Kafka.path(version, Some(namespace));
-        kubectl.find(&format!("{path}/{cluster}")).await.ok()?.map(Object::new)
-    };
-    let kafka = kafka.await;
+    let kafka = operators::kafka_resource(kubectl, namespace, cluster).await;
     let operator = ExistingOperator::among(&operators, namespace, kafka.as_ref(), ours)?;
     let mine = kafka.filter(|kafka| by_kstrim(kafka.json()) && label(kafka.json(), ID).is_some());
     let kafka = mine.and_then(|kafka| Kafka(&kafka).requested_version().parse().ok());

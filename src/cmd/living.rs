@@ -152,7 +152,7 @@ pub(crate) async fn open_to_change(invocation: &Invocation, global: &Global) -> 
     if living.cx.ownership.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
         ownership::establish(&living.cx, false).await?;
     }
-    // What is applied gets the labels that the operator selects by. Who may not look for it has none elsewhere.
+    // Applied resources get the labels by which the operator selects. If the user may not list operators, there is none.
     let _ = existing_operator::of(&living.cx).await;
     Ok(Changing { living, _lock: lock })
 }

@@ -13,15 +13,15 @@ use crate::tool::minikube_output::{Listed, State};
 
 /// A profile that may be used.
 pub(super) struct Found {
-    /// What minikube has on file of it.
+    /// What minikube has stored about it.
     pub listed: Listed,
     /// The state of its machine.
     pub state: State,
-    /// Whether its API server answers, so that its contents can be listed.
+    /// Whether its API server responds, so that its contents can be listed.
     pub answers: bool,
 }
 
-/// Refuse a cluster that is not minikube's: its machines are none of kstrim's business.
+/// Refuse `--context`: kstrim does not stop or start the machines of such a cluster.
 pub(super) fn of_minikube(target: &Target, verb: &str) -> Result<()> {
     let Some(context) = &target.context else { return Ok(()) };
     let message = format!("`kstrim {verb}` is for minikube profiles; it cannot be used with --context");
@@ -31,7 +31,7 @@ pub(super) fn of_minikube(target: &Target, verb: &str) -> Result<()> {
     ))
 }
 
-/// Find the profile, and prove that kstrim created it, or see that the user agreed to use it (`adopt`).
+/// Find the profile, and prove that kstrim created it, unless the user agreed to use it anyway (`adopt`).
 ///
 /// # Errors
 /// [`errors::NO_CLUSTER`], [`errors::PROFILE_FOREIGN`], [`errors::PROFILE_UNPROVEN`], [`errors::PROFILE_GONE`],

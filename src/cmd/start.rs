@@ -1,4 +1,4 @@
-//! `kstrim start` and `kstrim unpause`: a profile that was stopped or paused runs again, as it was, and Kafka is verified.
+//! `kstrim start` and `kstrim unpause`: a stopped or paused profile is started with its settings, and Kafka is verified.
 
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ pub(crate) async fn start(global: &Global, args: &Restart) -> Result<ExitCode> {
     run(global, args, "start").await
 }
 
-/// Let a paused profile go on.
+/// Resume a paused profile.
 ///
 /// # Errors
 /// The same.
@@ -48,7 +48,7 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
     invocation.started(None, plan.infos());
     let _lock = invocation.lock()?;
     let journal = JournalFile::open(&invocation.paths.journal(), settings.target.profile.as_str())?;
-    // The release of the last `up`: by it, pods are judged. Kafka itself stays what it is.
+    // The release of the last `up`, which the explanations of failures depend on. Kafka itself is not changed.
     let release = journal.state.release.and_then(|release| release.parse().ok());
     let choice = catalogue::resolve(&Partial { release, ..Partial::default() })
         .or_else(|_| catalogue::resolve(&Partial::default()))?;

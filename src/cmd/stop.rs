@@ -1,4 +1,4 @@
-//! `kstrim stop` and `kstrim pause`: the profile is kept with everything in it, and nothing in it runs.
+//! `kstrim stop` and `kstrim pause`: nothing in the profile runs any more, and everything in it is kept.
 
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -60,8 +60,7 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
         };
         agreed(cx, args, invocation.verb(), &others).await?;
         if found.answers {
-            // Nothing else may be changing the namespace now. The Lease ends here: its holder would be the one thing in
-            // the cluster that changes while it rests.
+            // Nothing else may change the namespace now. The Lease is released here: a stopped cluster cannot.
             living::exclude(invocation, cx).await?;
             invocation.release_held().await;
         }
@@ -88,7 +87,7 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
     Ok(Ended { report, next: None })
 }
 
-/// An earlier run was killed when the machine was at rest already, and could not record it.
+/// Record that the machine is stopped or paused, if an earlier run was killed before it could.
 fn finished(cx: &Session) -> Result<()> {
     let rest = cx.journal.borrow().state.rest;
     let how = match rest.map(|rest| rest.how) {
@@ -108,7 +107,7 @@ fn not_running(cx: &Session) -> Box<Failure> {
     )
 }
 
-/// Ask a person before things of others stop, too, or see that a script agreed.
+/// Ask for confirmation if objects that kstrim did not create are affected; in a script, `--yes` confirms.
 async fn agreed(cx: &Session, args: &Halt, verb: &'static str, others: &[String]) -> Result<()> {
     if others.is_empty() {
         return Ok(());

@@ -39,7 +39,7 @@ pub(super) const fn through_supervisor() -> bool {
 }
 
 type Live = Rc<RefCell<BTreeSet<i32>>>;
-/// Is told of each command before it starts; what it returns is dropped when the command has ended.
+/// Called with each command before it starts; its return value is dropped when the command has ended.
 type Observer = Rc<dyn Fn(&Cmd) -> Box<dyn Any>>;
 
 /// Runs programs of this machine.

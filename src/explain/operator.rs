@@ -56,7 +56,7 @@ fn elsewhere(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     .evidence(format!("deployments/{name} env STRIMZI_NAMESPACE={watched}"))
     .hint(format!("create the Kafka resource in namespace {watched}"))
     .certain_after(3);
-    // kstrim installs none beside somebody else's.
+    // kstrim installs no second operator.
     found.push(match operator.is_kstrims() {
         true => {
             finding.hint(format!("or install an operator for {}: {}", expect.namespace, expect.kstrim("up")))

@@ -8,7 +8,7 @@ use super::files::UserFiles;
 use super::user_objects::collection;
 use super::{kafka, sources};
 use crate::cluster::existing_operator::ExistingOperator;
-use crate::cluster::installation::MARKER;
+use crate::cluster::installation::{self, MARKER};
 use crate::cluster::operator_refusals::other_label;
 use crate::cluster::{access, definitions, ownership};
 use crate::config::PULL_SECRET;
@@ -23,9 +23,6 @@ use crate::tool::minikube_output::Listed;
 use crate::user_manifests::document::Document;
 use crate::user_manifests::references::{self, Cluster, Existing};
 use crate::user_manifests::{problem, schema, scope};
-
-/// The label that names the Kafka cluster of a node pool, as a JSON pointer.
-const CLUSTER_POINTER: &str = "/metadata/labels/strimzi.io~1cluster";
 
 /// Refuse manifests that do not fit the release, each other, or what the namespace has, before anything is changed.
 /// `answers`: whether there is a cluster that can be asked.
@@ -173,12 +170,12 @@ impl UserFiles {
 
     /// Refuse to turn the Kafka cluster of a preset into another one of the same name: its node pools would stay.
     async fn refuse_preset_pools(&self, cx: &Context, pools: &[Value]) -> Result<()> {
-        let installation = ownership::installation(cx).await?;
+        let own = ownership::installation(cx).await?;
         let cluster = cx.cluster();
         let of_files = self.fitted.pools(cluster);
         let is_preset = |pool: &&Value| {
-            text(pool, CLUSTER_POINTER) == cluster
-                && installation.owns(pool)
+            installation::cluster_of(pool) == Some(cluster)
+                && own.owns(pool)
                 && !is_of_files("KafkaNodePool", pool)
                 && !of_files.iter().any(|own| own.object.name() == text(pool, "/metadata/name"))
         };

@@ -121,7 +121,7 @@ impl Task<Context> for Cluster {
             Some(State::Stopped | State::Partial) => {
                 lost_machine::refuse_other_engine(cx, &refusals::up(cx)).await?;
             }
-            // `minikube start` would let the containers of Kubernetes go on, and no others.
+            // `minikube start` would resume only the containers of Kubernetes itself.
             Some(State::Paused) => {
                 rest::unpause(&cx.minikube, cx.profile()).await?;
                 rest::note(cx, None)?;

@@ -98,7 +98,7 @@ impl Task<Context> for Preflight {
         existing_operator::of(cx).await?;
         let (allowed, theirs, volumes) = tokio::join!(allowed(cx), strimzi(cx), volumes(cx));
         allowed?;
-        // Why one that is there cannot be used comes before why none can be installed beside it.
+        // Why an existing operator cannot be used is more relevant than why no other one can be installed.
         let mut operators = operators(cx).await?;
         if operators::settle(cx, &operators).await?.is_some() {
             operators.clear();

@@ -134,7 +134,7 @@ fn node_has_image(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &
     listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
 }
 
-/// The images that the run needs: those of an operator that is there come from its own Deployment.
+/// The images that the run needs. Those of an existing operator are in its own Deployment.
 async fn wanted(cx: &Context) -> Result<Vec<ImageName>> {
     if let Some(operator) = cx.existing_operator() {
         let beside: Vec<Image> = cx.settings.with.iter().map(|name| component::of(*name).image).collect();

@@ -32,7 +32,8 @@ const PAUSED: Duration = Duration::from_secs(60);
 /// Kubernetes gives a pod 30 s to terminate before it kills it.
 const POD_END: Duration = Duration::from_secs(40);
 
-const KINDS: [ObservedKind; 8] = [
+/// What shows whether brokers are ready, and why not.
+pub(super) const KINDS: [ObservedKind; 8] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
     ObservedKind::StrimziPodSet,

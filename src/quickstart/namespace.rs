@@ -48,7 +48,7 @@ impl Task<Context> for Namespace {
                 .await?;
             return Ok(Doneness::Pending(format!("an earlier namespace {name} is still being deleted")));
         }
-        // An operator that is there, or that has it in its list, was given this namespace for Kafka.
+        // An operator that runs in this namespace, or has it in its list, is meant to manage Kafka in it.
         let prepared = existing_operator::of(cx).await?.is_some_and(|operator| operator.names(name));
         if !cx.owns(found.0.json()) && !cx.settings.adopt && !prepared {
             return Ok(Doneness::Foreign(refusals::foreign(

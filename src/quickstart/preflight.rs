@@ -50,7 +50,7 @@ impl Task<Context> for Preflight {
                 cx.machine_is(Reached::Api);
                 let mut live = live.map_err(|e| cx.api_failure("read the operator", &e))?;
                 if operators::settle(cx, &live).await?.is_some() {
-                    // It is used: none of kstrim's is installed beside it.
+                    // It is used; kstrim installs no other one.
                     live.clear();
                 }
                 live.retain(installation::by_kstrim);

@@ -1,5 +1,5 @@
-//! What `start` and `unpause` do: the tasks of `up` that bring a profile back that exists, as it is. Nothing is applied, so
-//! neither install manifests nor a network are needed.
+//! What `start` and `unpause` do: those tasks of `up` that start an existing profile and wait until Kafka is ready. Nothing is
+//! applied, so neither install manifests nor a network are needed.
 //!
 //! ```text
 //! cluster ─ kafka ─ smoke ─ ready
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
+use super::kafka::KINDS;
 use super::{cluster, ready, smoke};
 use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
@@ -23,23 +24,12 @@ use crate::kube::kind::Version;
 use crate::kube::pod::{Pod, State};
 use crate::kube::{Kind as ObservedKind, Snapshot};
 
-const KINDS: [ObservedKind; 8] = [
-    ObservedKind::Kafka,
-    ObservedKind::KafkaNodePool,
-    ObservedKind::StrimziPodSet,
-    ObservedKind::Pod,
-    ObservedKind::Claim,
-    ObservedKind::Event,
-    ObservedKind::Deployment,
-    ObservedKind::Node,
-];
-
 /// How long the API server may still show pods as they were before the machine was stopped.
 const STALE: SignedDuration = SignedDuration::from_secs(120);
-/// Of times that two clocks tell.
+/// The maximum difference between this machine's clock and the node's.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-/// Everything that they do, in the order it is listed to people.
+/// Their tasks, in display order.
 pub(crate) fn plan() -> Plan<Context> {
     let mut plan = Plan::default();
     plan.add(Spec::new("cluster", "minikube cluster", &[], 40), cluster::Cluster::default());
@@ -49,7 +39,7 @@ pub(crate) fn plan() -> Plan<Context> {
     plan
 }
 
-/// The brokers of a Kafka that exists.
+/// The brokers of an existing Kafka cluster.
 struct Brokers {
     waiter: Waiter,
     looked_up: OnceCell<()>,
@@ -62,7 +52,7 @@ impl Default for Brokers {
 }
 
 impl Brokers {
-    /// Which Kafka it is, and what kstrim may do about it.
+    /// Look up the served version and the installation, and acquire the namespace's Lease, once.
     async fn look_up(&self, cx: &Context) -> Result<()> {
         if self.looked_up.get().is_some() {
             return Ok(());
@@ -114,8 +104,8 @@ impl Task<Context> for Brokers {
     }
 }
 
-/// A pod of the Kafka whose status is that of before the machine was stopped: the kubelet reports anew only after the API
-/// server answers again.
+/// A pod of the Kafka cluster whose status is older than the start of the machine: the kubelet updates it some time after the API
+/// server responds again.
 fn stale(cx: &Context, snapshot: &Snapshot) -> Option<String> {
     let began = cx.waiting.began;
     if !cx.machine.started.get() || Timestamp::now().duration_since(began) > STALE {

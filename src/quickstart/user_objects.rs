@@ -12,7 +12,7 @@ use super::context::Context;
 use super::files::UserFiles;
 use crate::cluster::inventory::Item;
 use crate::cluster::wait::Waiter;
-use crate::cluster::{applied_files, ownership, refusals};
+use crate::cluster::{applied_files, installation, ownership, refusals};
 use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
 use crate::explain::{Workload, ready};
@@ -223,10 +223,8 @@ impl Objects {
     async fn explained(&self, cx: &Context, name: &str, why: String) -> Result<String> {
         let Some(waiter) = self.waiters.get(name).filter(|_| self.applied.get()) else { return Ok(why) };
         let snapshot = cx.synced(&KINDS).await;
-        match waiter.look(cx, &snapshot, ready::workload(&why)).await? {
-            Doneness::Pending(why) => Ok(why),
-            _ => Ok(why),
-        }
+        let shown = waiter.look(cx, &snapshot, ready::workload(&why)).await?;
+        Ok(if let Doneness::Pending(shown) = shown { shown } else { why })
     }
 }
 
@@ -411,7 +409,7 @@ fn is_run_kafka(cx: &Context, item: &Item) -> bool {
     !cx.kafka_is_from_files()
         && match item.kind.as_str() {
             "Kafka" => item.name() == cx.cluster(),
-            "KafkaNodePool" => text(&item.object, "/metadata/labels/strimzi.io~1cluster") == cx.cluster(),
+            "KafkaNodePool" => installation::cluster_of(&item.object) == Some(cx.cluster()),
             _ => false,
         }
 }

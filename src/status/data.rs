@@ -138,7 +138,7 @@ pub(crate) struct Operator {
     pub name: String,
     /// Its namespace, which may differ from that of the Kafka cluster.
     pub namespace: String,
-    /// The Strimzi release, `1.2.0`: the one that kstrim installed, otherwise as its Deployment tells.
+    /// The Strimzi release, `1.2.0`: the one that kstrim installed, otherwise according to its Deployment.
     pub release: Option<String>,
     /// Whether its current revision is available.
     pub available: bool,

@@ -273,7 +273,7 @@ fn profile_state(facts: &Facts) -> ProfileState {
     }
 }
 
-/// Since when it is at rest. The machine tells whether it is, the journal only since when.
+/// Since when it is stopped or paused. Whether it is comes from the machine, the time from the journal.
 fn since(facts: &Facts) -> Option<Timestamp> {
     let rest = facts.rest?;
     let is = matches!(

@@ -218,7 +218,7 @@ fn stopped() {
     let stopped = status(&facts, &nothing());
     assert_eq!(stopped.profile.state, ProfileState::Stopped);
     insta::assert_snapshot!(drawn(&stopped));
-    // What was recorded of another state says nothing about this one; nor is somebody else's profile for `start`.
+    // The time of another state does not apply; and `start` is not for somebody else's profile.
     let facts = Facts { rest: at(How::Paused), ours: false, ..facts };
     let theirs = status(&facts, &nothing());
     assert_eq!((theirs.profile.since, theirs.next.join("; ")), (None, "kstrim up --profile kstrim2".into()));

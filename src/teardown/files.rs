@@ -13,6 +13,7 @@ use super::{Scope, few, moment, name, strimzis, with_labels};
 use crate::cluster::applied_files;
 use crate::cluster::change;
 use crate::cluster::finalizers;
+use crate::cluster::installation;
 use crate::cluster::inventory::Item;
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
@@ -60,16 +61,17 @@ async fn kept_clusters(cx: &Session) -> Result<BTreeSet<String>> {
 /// Whether it is a topic or user of a Kafka cluster from files, or of one that no longer exists: the topic of a smoke
 /// test, or what `kstrim topic create` created.
 fn is_dependent(item: &Item, kept: &BTreeSet<String>) -> bool {
-    let cluster = text(&item.object, "/metadata/labels/strimzi.io~1cluster");
-    matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser") && !cluster.is_empty() && !kept.contains(cluster)
+    let cluster = installation::cluster_of(&item.object);
+    matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser")
+        && cluster.is_some_and(|cluster| !cluster.is_empty() && !kept.contains(cluster))
 }
 
 /// Whether the tasks of the run's own Kafka delete it.
 fn has_own_task(cx: &Session, item: &Item) -> bool {
-    let of = text(&item.object, "/metadata/labels/strimzi.io~1cluster");
+    let of = || installation::cluster_of(&item.object);
     match item.kind.as_str() {
         "Kafka" => name(&item.object) == cx.cluster(),
-        "KafkaNodePool" | "KafkaTopic" | "KafkaUser" | "KafkaRebalance" => of == cx.cluster(),
+        "KafkaNodePool" | "KafkaTopic" | "KafkaUser" | "KafkaRebalance" => of() == Some(cx.cluster()),
         _ => false,
     }
 }

@@ -25,7 +25,7 @@ use crate::tool::node::Node;
 /// How long the clean shutdown may take in all.
 const CLEAN: Duration = Duration::from_secs(4 * 60);
 
-/// What a run has begun that a failure has to undo.
+/// What has to be undone if the run fails.
 #[derive(Default)]
 pub(crate) struct Begun {
     /// The nodes whose kubelet was stopped.
@@ -35,7 +35,7 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// Undo it, by commands that run even after an interrupt: a profile is either at rest, or runs.
+    /// Undo it, with commands that run even after an interrupt, so that the profile is either stopped, paused or running.
     pub(crate) async fn undo(&self, cx: &Session, runner: Rc<dyn Runner>) {
         let minikube = cx.minikube.with_runner(runner);
         let nodes = self.kubelets.take();
@@ -108,7 +108,7 @@ impl Task<Session> for Brokers {
 
     async fn run(&self, cx: &Session) -> Result<()> {
         if self.state == State::Paused {
-            // What is frozen cannot end.
+            // Frozen processes cannot terminate.
             rest::unpause(&cx.minikube, cx.profile()).await?;
         }
         rest::note(cx, Some(How::Stopping.now()))?;
@@ -137,10 +137,7 @@ struct Machine(Rc<Begun>);
 #[async_trait(?Send)]
 impl Task<Session> for Machine {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
-        Ok(match cx.minikube.status().await? {
-            State::Stopped => Doneness::Done(format!("profile {} is stopped", cx.profile())),
-            _ => Doneness::Pending(format!("profile {} is running", cx.profile())),
-        })
+        reached(cx, &State::Stopped, "stopped").await
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
@@ -156,10 +153,7 @@ struct Pause(Rc<Begun>);
 #[async_trait(?Send)]
 impl Task<Session> for Pause {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
-        Ok(match cx.minikube.status().await? {
-            State::Paused => Doneness::Done(format!("profile {} is paused", cx.profile())),
-            _ => Doneness::Pending(format!("profile {} is running", cx.profile())),
-        })
+        reached(cx, &State::Paused, "paused").await
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
@@ -191,6 +185,14 @@ impl Task<Session> for Pause {
         self.0.pause.set(false);
         rest::note(cx, Some(How::Paused.now()))
     }
+}
+
+/// Whether the machine is in the state that a task brings it to.
+async fn reached(cx: &Session, state: &State, name: &str) -> Result<Doneness> {
+    Ok(match cx.minikube.status().await? == *state {
+        true => Doneness::Done(format!("profile {} is {name}", cx.profile())),
+        false => Doneness::Pending(format!("profile {} is running", cx.profile())),
+    })
 }
 
 fn cannot(cx: &Session, kind: Kind) -> Failure {

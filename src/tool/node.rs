@@ -23,7 +23,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Node {
     name: String,
-    /// Whether it is the only one: then minikube is not told which.
+    /// Whether it is the only node: then it is not passed to minikube.
     only: bool,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// The part of a Strimzi container in a shutdown, in the order in which they end.
+/// The stages of a shutdown, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// It is a client of the brokers: Kafka Connect, MirrorMaker, the bridge.
@@ -101,8 +101,8 @@ struct Status {
     exit_code: i64,
 }
 
-/// The part of a container in a shutdown, by its name and the labels of its pod, which Strimzi sets. `None`: it is not a
-/// process that loses anything when it is killed.
+/// When a container is shut down, by its name and the labels that Strimzi sets on its pod. `None`: it can be killed without
+/// a loss.
 fn stage(container: &str, labels: &BTreeMap<String, String>) -> Option<Stage> {
     let label = |name: &str| labels.get(name).map(String::as_str);
     match (label("strimzi.io/kind")?, container) {
@@ -147,7 +147,7 @@ impl Minikube {
         Ok(names.into_iter().map(|name| Node { name, only }).collect())
     }
 
-    /// A command run in a node, as its root. Its words reach a shell there: no value of a user's.
+    /// A command run in a node as root. A shell there interprets its words, so they never contain a value of the user's.
     fn in_node(&self, node: &Node, words: &[&str]) -> Cmd {
         let cmd = self.cmd(&["ssh"]);
         let cmd = if node.only { cmd } else { cmd.args(["-n", &node.name]) };
@@ -202,7 +202,7 @@ impl Minikube {
         self.cmd(&["pause", "-A", "-o", "json"]).timeout(Duration::from_secs(2 * 60))
     }
 
-    /// The command that lets all of them go on.
+    /// The command that resumes all of them.
     pub(crate) fn unpause_cmd(&self) -> Cmd {
         self.cmd(&["unpause", "-A", "-o", "json"]).timeout(Duration::from_secs(2 * 60))
     }

@@ -348,7 +348,7 @@ pub(crate) async fn possible(cx: &Session, state: &State, kafka: &Value) -> Resu
     let pools = cx.list(&format!("{group}/kafkanodepools"), "list Strimzi's resources").await?;
     let needed = |pool: &&Value| {
         let name = installation::name(pool);
-        let mine = text(pool, "/metadata/labels/strimzi.io~1cluster") == cx.cluster();
+        let mine = installation::cluster_of(pool) == Some(cx.cluster());
         name == CONTROLLER
             || name == MIGRATED && state.metadata == Metadata::Zookeeper
             || mine && state.metadata.begun()
@@ -396,7 +396,7 @@ fn delete_claims(cx: &Session, label: &str) -> CommandLine {
 /// Refuse if a node pool with a name that the migration needs exists, unless it belongs to this installation and this
 /// Kafka cluster.
 fn free(cx: &Session, pool: &Value) -> Result<()> {
-    let (name, owner) = (installation::name(pool), text(pool, "/metadata/labels/strimzi.io~1cluster"));
+    let (name, owner) = (installation::name(pool), installation::cluster_of(pool).unwrap_or_default());
     let cause = "a namespace can have only one node pool of a given name, and the migration to KRaft needs \
                  this one";
     if owner != cx.cluster() {

@@ -19,8 +19,8 @@ struct Project {
     cluster: &'static str,
     /// Whether it is too large for the machine as it is.
     fit: bool,
-    /// A file, a text in it, and what replaces the text.
-    change: (&'static str, &'static str, &'static str),
+    /// Changes: a file, a text in it, and what replaces the text.
+    edits: &'static [(&'static str, &'static str, &'static str)],
     /// What the change is in the cluster: kind, name, JSON pointer, value.
     changed: (&'static str, &'static str, &'static str, &'static str),
     /// A file that leaves the project, and the objects in it.
@@ -41,18 +41,14 @@ fn lives(ground: &Ground, project: &Project, used: impl Fn(&Ground)) {
     used(ground);
     ground.kstrim(&diff).expect(0);
 
-    let (file, from, to) = project.change;
-    let file = folder.join(file);
-    let text = fs::read_to_string(&file).expect("a file");
-    assert!(text.contains(from), "{from}");
-    fs::write(&file, text.replacen(from, to, 1)).expect("a file");
+    for (file, from, to) in project.edits {
+        let file = folder.join(file);
+        let text = fs::read_to_string(&file).expect("a file");
+        assert!(text.contains(from), "{from}");
+        fs::write(&file, text.replacen(from, to, 1)).expect("a file");
+    }
     let (file, gone) = project.removed;
     fs::remove_file(folder.join(file)).expect("a file");
-    if project.folder == "overlay" {
-        let kustomization = folder.join("dev/kustomization.yaml");
-        let text = fs::read_to_string(&kustomization).expect("a file");
-        fs::write(&kustomization, text.replace(", audit.yaml", "")).expect("a file");
-    }
     let shown = ground.kstrim(&diff).expect(1).stdout;
     let (kind, name, pointer, value) = project.changed;
     assert!(shown.to_lowercase().contains(&format!("/{kind}/{name}")), "{shown}");
@@ -105,20 +101,16 @@ fn prints(ground: &Ground, words: &[&str], text: &str) {
     }
 }
 
-fn ground(test: &'static str) -> Ground {
-    Ground::with_a_cluster(test)
-}
-
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn several_listeners_separate_controllers_jbod_and_acls() {
-    let ground = ground("projects::several_listeners_separate_controllers_jbod_and_acls");
+    let ground = Ground::with_a_cluster("projects::several_listeners_separate_controllers_jbod_and_acls");
     let project = Project {
         folder: "several-listeners",
         path: "",
         cluster: "shop",
         fit: true,
-        change: ("topics.yaml", "partitions: 6", "partitions: 9"),
+        edits: &[("topics.yaml", "partitions: 6", "partitions: 9")],
         changed: ("kafkatopic", "orders-created", "/spec/partitions", "9"),
         removed: ("reporting.yaml", &[("kafkauser", "reporting")]),
     };
@@ -132,13 +124,13 @@ fn several_listeners_separate_controllers_jbod_and_acls() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn connect_with_connectors() {
-    let ground = ground("projects::connect_with_connectors");
+    let ground = Ground::with_a_cluster("projects::connect_with_connectors");
     let project = Project {
         folder: "connect-and-connectors",
         path: "",
         cluster: "events",
         fit: true,
-        change: ("connectors.yaml", "file: /tmp/licences", "file: /tmp/licences-2"),
+        edits: &[("connectors.yaml", "file: /tmp/licences", "file: /tmp/licences-2")],
         changed: ("kafkaconnector", "licences", "/spec/config/file", "/tmp/licences-2"),
         removed: ("second-connector.yaml", &[("kafkaconnector", "licences-copy")]),
     };
@@ -152,13 +144,13 @@ fn connect_with_connectors() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn mirror_maker_between_two_clusters() {
-    let ground = ground("projects::mirror_maker_between_two_clusters");
+    let ground = Ground::with_a_cluster("projects::mirror_maker_between_two_clusters");
     let project = Project {
         folder: "mirror-two-clusters",
         path: "",
         cluster: "west",
         fit: false,
-        change: ("clusters.yaml", "partitions: 2", "partitions: 3"),
+        edits: &[("clusters.yaml", "partitions: 2", "partitions: 3")],
         changed: ("kafkatopic", "orders", "/spec/partitions", "3"),
         removed: ("scratch.yaml", &[("kafkatopic", "scratch")]),
     };
@@ -178,13 +170,13 @@ fn mirror_maker_between_two_clusters() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn metrics_and_logging_from_config_maps() {
-    let ground = ground("projects::metrics_and_logging_from_config_maps");
+    let ground = Ground::with_a_cluster("projects::metrics_and_logging_from_config_maps");
     let project = Project {
         folder: "metrics",
         path: "",
         cluster: "metered",
         fit: true,
-        change: ("kafka.yaml", "log.retention.hours: 24", "log.retention.hours: 48"),
+        edits: &[("kafka.yaml", "log.retention.hours: 24", "log.retention.hours: 48")],
         changed: ("kafka", "metered", "/spec/kafka/config/log.retention.hours", "48"),
         removed: ("dashboard.yaml", &[("configmap", "metered-dashboard")]),
     };
@@ -198,13 +190,13 @@ fn metrics_and_logging_from_config_maps() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn cruise_control_with_a_rebalance() {
-    let ground = ground("projects::cruise_control_with_a_rebalance");
+    let ground = Ground::with_a_cluster("projects::cruise_control_with_a_rebalance");
     let project = Project {
         folder: "cruise-control",
         path: "",
         cluster: "balanced",
         fit: false,
-        change: ("kafka.yaml", "partitions: 4", "partitions: 6"),
+        edits: &[("kafka.yaml", "partitions: 4", "partitions: 6")],
         changed: ("kafkatopic", "events", "/spec/partitions", "6"),
         removed: ("rebalance.yaml", &[("kafkarebalance", "full")]),
     };
@@ -217,13 +209,13 @@ fn cruise_control_with_a_rebalance() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn an_application_with_a_certificate() {
-    let ground = ground("projects::an_application_with_a_certificate");
+    let ground = Ground::with_a_cluster("projects::an_application_with_a_certificate");
     let project = Project {
         folder: "application",
         path: "",
         cluster: "app",
         fit: true,
-        change: ("app.yaml", "greeting: hello", "greeting: good morning"),
+        edits: &[("app.yaml", "greeting: hello", "greeting: good morning")],
         changed: ("configmap", "orders", "/data/greeting", "good morning"),
         removed: ("first-orders.yaml", &[("job", "first-orders")]),
     };
@@ -238,13 +230,16 @@ fn an_application_with_a_certificate() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_kustomize_overlay() {
-    let ground = ground("projects::a_kustomize_overlay");
+    let ground = Ground::with_a_cluster("projects::a_kustomize_overlay");
     let project = Project {
         folder: "overlay",
         path: "dev",
         cluster: "payments",
         fit: true,
-        change: ("dev/partitions.yaml", "value: 2", "value: 4"),
+        edits: &[
+            ("dev/partitions.yaml", "value: 2", "value: 4"),
+            ("dev/kustomization.yaml", ", audit.yaml", ""),
+        ],
         changed: ("kafkatopic", "payments", "/spec/partitions", "4"),
         removed: ("dev/audit.yaml", &[("kafkatopic", "audit")]),
     };
@@ -257,13 +252,13 @@ fn a_kustomize_overlay() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn scram_users_with_quotas() {
-    let ground = ground("projects::scram_users_with_quotas");
+    let ground = Ground::with_a_cluster("projects::scram_users_with_quotas");
     let project = Project {
         folder: "quotas",
         path: "",
         cluster: "shared",
         fit: true,
-        change: ("users.yaml", "requestPercentage: 55", "requestPercentage: 65"),
+        edits: &[("users.yaml", "requestPercentage: 55", "requestPercentage: 65")],
         changed: ("kafkauser", "team-a", "/spec/quotas/requestPercentage", "65"),
         removed: ("admin.yaml", &[("kafkauser", "admin"), ("secret", "admin-password")]),
     };
@@ -273,13 +268,13 @@ fn scram_users_with_quotas() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn a_bridge_as_a_scram_user() {
-    let ground = ground("projects::a_bridge_as_a_scram_user");
+    let ground = Ground::with_a_cluster("projects::a_bridge_as_a_scram_user");
     let project = Project {
         folder: "bridge",
         path: "",
         cluster: "web",
         fit: true,
-        change: ("bridge.yaml", "acks: all", "acks: 1"),
+        edits: &[("bridge.yaml", "acks: all", "acks: 1")],
         changed: ("kafkabridge", "web", "/spec/producer/config/acks", "1"),
         removed: ("topic.yaml", &[("kafkatopic", "clicks")]),
     };
@@ -292,13 +287,13 @@ fn a_bridge_as_a_scram_user() {
 #[test]
 #[ignore = "needs the ground: tests/ground/ground test"]
 fn an_export_of_another_cluster() {
-    let ground = ground("projects::an_export_of_another_cluster");
+    let ground = Ground::with_a_cluster("projects::an_export_of_another_cluster");
     let project = Project {
         folder: "exported",
         path: "",
         cluster: "exported",
         fit: true,
-        change: ("topics.yaml", "partitions: 4", "partitions: 5"),
+        edits: &[("topics.yaml", "partitions: 4", "partitions: 5")],
         changed: ("kafkatopic", "invoices", "/spec/partitions", "5"),
         removed: ("archive.yaml", &[("kafkatopic", "archive")]),
     };

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{PLURAL, Topic, all, find_topic, in_kafka};
 use crate::cli::{Global, TopicCreate};
 use crate::cluster::change;
+use crate::cluster::installation;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cmd::living::{self, Living};
@@ -105,7 +106,7 @@ async fn foreign_resource(living: &Living, resource: &str) -> Result<Box<Failure
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(resource))).await;
     let found = found.map_err(|e| cx.api_failure("read the topic", &e))?.unwrap_or_default();
-    let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(serde_json::Value::as_str);
+    let owner = installation::cluster_of(&found);
     let message = match owner {
         Some(owner) => format!("the KafkaTopic {resource} belongs to the Kafka cluster {owner}"),
         None => format!("the KafkaTopic {resource} already exists"),

@@ -15,7 +15,7 @@ use super::living::{self, Living};
 use crate::cli::{self, Global, TopicVerb};
 use crate::cluster::brokers;
 use crate::cluster::change::{self, Deleted};
-use crate::cluster::installation::{Consent, Owned};
+use crate::cluster::installation::{self, Consent, Owned};
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
@@ -88,10 +88,7 @@ impl Topic {
 /// The topics of the Kafka cluster and those that no Kafka cluster has, with their resources, by name.
 async fn all(living: &Living) -> Result<Vec<(Topic, Value)>> {
     let cluster = living.cx.cluster();
-    let mine = |object: &Value| {
-        let label = object.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
-        label.is_none_or(|l| l == cluster)
-    };
+    let mine = |object: &Value| installation::cluster_of(object).is_none_or(|of| of == cluster);
     let found = living.list(PLURAL).await?.into_iter().filter(mine);
     let of = |object: Value| (Topic::of(&object, living.cx.owns(&object)), object);
     let mut topics: Vec<_> = found.map(of).collect();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{FOR_GOOD, PLURAL, User, all, obstacle, prepare};
 use crate::cli::{self, Global, UserCreate};
 use crate::cluster::session::Session;
-use crate::cluster::{change, listener};
+use crate::cluster::{change, installation, listener};
 use crate::cmd::living::{self, Living};
 use crate::engine::task::Doneness;
 use crate::errors;
@@ -132,7 +132,7 @@ async fn foreign_resource(living: &Living, args: &UserCreate) -> Result<Box<Fail
     let cx = &living.cx;
     let found = cx.kubectl.find(&living::path(cx, PLURAL, Some(args.user.as_str()))).await;
     let found = found.map_err(|e| cx.api_failure("read the user", &e))?.unwrap_or_default();
-    let owner = found.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
+    let owner = installation::cluster_of(&found);
     let message = match owner {
         Some(owner) => format!("the KafkaUser {} belongs to the Kafka cluster {owner}", args.user),
         None => format!("the KafkaUser {} already exists", args.user),

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::living::{self, Living};
 use crate::cli::{self, Global, UserDelete, UserVerb};
+use crate::cluster::installation;
 use crate::errors;
 use crate::explain::{self, Answers, Scene, Scope};
 use crate::failure::{Failure, Id, Kind, Result};
@@ -126,10 +127,7 @@ fn obstacle(living: &Living, user: &Value, ids: &[Id]) -> Option<Box<Failure>> {
 /// The users of the Kafka cluster and those that no Kafka cluster has, with their resources, by name.
 async fn all(living: &Living) -> Result<Vec<(User, Value)>> {
     let cluster = living.cx.cluster();
-    let mine = |object: &Value| {
-        let label = object.pointer("/metadata/labels/strimzi.io~1cluster").and_then(Value::as_str);
-        label.is_none_or(|l| l == cluster)
-    };
+    let mine = |object: &Value| installation::cluster_of(object).is_none_or(|of| of == cluster);
     let found = living.list(PLURAL).await?.into_iter().filter(mine);
     let of = |object: Value| (User::of(&object, living.cx.owns(&object)), object);
     let mut users: Vec<_> = found.map(of).collect();
