@@ -25,7 +25,7 @@ use crate::exec::system::System;
 use crate::failure::{Failure, Kind, Result};
 use crate::paths::{ProfilePaths, state_dir};
 use crate::redact;
-use crate::report::trace::Trace;
+use crate::report::trace::{self, Trace};
 use crate::report::{self, Reporter, Sinks, Verbosity};
 use crate::terminal::{Drawing, Mode};
 
@@ -60,15 +60,14 @@ struct Traced {
     clock: Instant,
     row: usize,
     from: u64,
-    line: String,
-    task: Option<String>,
+    command: trace::Command,
 }
 
 impl Drop for Traced {
     fn drop(&mut self) {
         let to = micros(self.clock.elapsed());
         if let Some(trace) = &mut *self.trace.borrow_mut() {
-            trace.command_ends(self.row, &self.line, self.task.as_deref(), self.from, to);
+            trace.command_ends(self.row, &self.command, self.from, to);
         }
     }
 }
@@ -142,7 +141,10 @@ impl Invocation {
             shown.send(Event::Command { task: task.clone(), line: line.clone() });
             let from = micros(clock.elapsed());
             let row = traced.borrow_mut().as_mut().map(|trace| trace.command_starts(from));
-            Box::new(row.map(|row| Traced { trace: traced.clone(), clock, row, from, line, task }))
+            Box::new(row.map(|row| {
+                let command = trace::Command { title: cmd.title(), line, task };
+                Traced { trace: traced.clone(), clock, row, from, command }
+            }))
         }));
         let began = Timestamp::now();
         let run_id = format!("{}-{}", began.strftime("%Y%m%dT%H%M%SZ"), std::process::id());

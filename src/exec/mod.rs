@@ -91,6 +91,18 @@ impl Cmd {
     }
 }
 
+impl Cmd {
+    /// The program and its verb: `kubectl apply`, `minikube image load`. kubectl's global flags come first, each with a value,
+    /// and the word after its verb is an object.
+    pub(crate) fn title(&self) -> String {
+        let program = self.program.file_name().unwrap_or_default().to_string_lossy();
+        let global = self.args.chunks(2).take_while(|pair| pair[0].starts_with("--")).count() * 2;
+        let words = self.args.iter().skip(global).take_while(|word| !word.starts_with('-'));
+        let words = words.take(if global == 0 { 2 } else { 1 }).map(String::as_str);
+        [&*program].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// The command as a line for a POSIX shell: environment first, words quoted where needed,
 /// stdin left out. Secrets are redacted: it is written to events, logs, plans and messages.
 impl fmt::Display for Cmd {

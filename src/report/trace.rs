@@ -19,6 +19,17 @@ const TASKS: u32 = 1;
 const COMMANDS: u32 = 2;
 const CLUSTER: u32 = 3;
 
+/// A command that a run executed.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// Its name in the picture.
+    pub title: String,
+    /// As it was shown, without secrets.
+    pub line: String,
+    /// The task that ran it.
+    pub task: Option<String>,
+}
+
 /// Collects what a run did.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -95,11 +106,12 @@ impl Trace {
         row
     }
 
-    /// The command of a row has ended. `line`: as it was shown, without secrets.
-    pub(crate) fn command_ends(&mut self, row: usize, line: &str, task: Option<&str>, from: u64, to: u64) {
+    /// The command of a row has ended.
+    pub(crate) fn command_ends(&mut self, row: usize, command: &Command, from: u64, to: u64) {
         self.rows[row] = Some(to);
         let row = u32::try_from(row + 1).unwrap_or(u32::MAX);
-        self.span(COMMANDS, row, &short(line), from, to, json!({"command": line, "task": task}));
+        let more = json!({"command": command.line, "task": command.task});
+        self.span(COMMANDS, row, &command.title, from, to, more);
     }
 
     /// Pods and custom resources as they are at the end of the run.
@@ -193,41 +205,11 @@ fn micros(seconds: f64) -> u64 {
         .map_or(0, |duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// The name of a command in the picture: the program and its verb, without paths, flags and variables.
-fn short(line: &str) -> String {
-    let words = line.split(' ').filter(|word| !word.contains('=') && !word.starts_with('-'));
-    let mut words = words.map(|word| word.rsplit('/').next().unwrap_or(word));
-    let program = words.next().unwrap_or_default();
-    let verbs = [
-        "start",
-        "image",
-        "apply",
-        "get",
-        "port-forward",
-        "replace",
-        "logs",
-        "config",
-        "profile",
-        "status",
-        "ssh",
-        "version",
-        "proxy",
-        "auth",
-        "delete",
-        "create",
-        "load",
-        "pull",
-        "kustomize",
-        "wait",
-    ];
-    let verbs: Vec<&str> = words.filter(|word| verbs.contains(word)).take(2).collect();
-    [&[program][..], &verbs].concat().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::{Outcome, TaskInfo};
+    use crate::exec::Cmd;
 
     fn line(elapsed_ms: u64, event: Event) -> Line {
         Line { v: 1, time: Timestamp::UNIX_EPOCH, elapsed_ms, event }
@@ -288,7 +270,8 @@ mod tests {
         let mut trace = Trace::new(Timestamp::UNIX_EPOCH);
         let (first, second) = (trace.command_starts(0), trace.command_starts(10));
         assert_ne!(first, second);
-        trace.command_ends(first, "K=v /usr/bin/kubectl --context a get pods", None, 0, 20);
+        let title = Cmd::new("/usr/bin/kubectl").args(["--context", "a", "get", "pods"]).title();
+        trace.command_ends(first, &Command { title, line: String::new(), task: None }, 0, 20);
         assert_eq!(trace.command_starts(15), 2);
         assert_eq!(trace.command_starts(30), first);
         assert_eq!(spans(&trace)[0].0, "kubectl get");
