@@ -7,11 +7,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Scope, few, moment, name, strimzis, with_labels};
 use crate::cluster::applied_files;
-use crate::cluster::change;
 use crate::cluster::finalizers;
 use crate::cluster::installation;
 use crate::cluster::inventory::Item;
@@ -19,9 +18,6 @@ use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
-use crate::kube::ApiErrorKind;
-use crate::kube::object::text;
-use crate::manifest::label::is_of_files;
 
 /// The task.
 pub(crate) struct Files {
@@ -37,33 +33,23 @@ impl Files {
 
     /// What is left of it.
     async fn left(&self, cx: &Session) -> Result<Vec<Item>> {
-        let kept = kept_clusters(cx).await?;
-        let dependent = |item: &Item| is_dependent(item, &kept);
+        let dependent = |item: &Item| self.is_dependent(item);
         let mut items = applied_files::list_with(cx, &self.scope.known, &dependent).await?;
         items.retain(|item| self.selects(cx, item));
         Ok(items)
+    }
+
+    /// Whether it is a topic or user that kstrim created for a Kafka cluster from files: the topic of a smoke test, or what
+    /// `kstrim topic create` created. `down` is refused if any other Kafka cluster of the namespace would stay.
+    fn is_dependent(&self, item: &Item) -> bool {
+        let kind = matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser");
+        kind && !self.keep_data && installation::cluster_of(&item.object).is_some_and(|of| !of.is_empty())
     }
 
     fn selects(&self, cx: &Session, item: &Item) -> bool {
         let is_kept = self.keep_data && item.kind == "PersistentVolumeClaim";
         !is_kept && !has_own_task(cx, item)
     }
-}
-
-/// The Kafka clusters in the namespace that are not from files of this installation.
-async fn kept_clusters(cx: &Session) -> Result<BTreeSet<String>> {
-    ownership::installation(cx).await?;
-    let kafkas = cx.list(&format!("{}/kafkas", strimzis(cx)), "list the Kafka clusters").await?;
-    let kept = kafkas.iter().filter(|kafka| !(is_of_files("Kafka", kafka) && cx.owns(kafka)));
-    Ok(kept.map(name).collect())
-}
-
-/// Whether it is a topic or user of a Kafka cluster from files, or of one that no longer exists: the topic of a smoke
-/// test, or what `kstrim topic create` created.
-fn is_dependent(item: &Item, kept: &BTreeSet<String>) -> bool {
-    let cluster = installation::cluster_of(&item.object);
-    matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser")
-        && cluster.is_some_and(|cluster| !cluster.is_empty() && !kept.contains(cluster))
 }
 
 /// Whether the tasks of the run's own Kafka delete it.
@@ -97,11 +83,7 @@ impl Task<Session> for Files {
             .filter(|item| item.kind == "Kafka")
             .map(|item| name(&item.object))
             .collect();
-        let kept = kept_clusters(cx).await?;
-        if self.keep_data {
-            self.release_topics(cx).await?;
-        }
-        let dependent = |item: &Item| is_dependent(item, &kept);
+        let dependent = |item: &Item| self.is_dependent(item);
         applied_files::delete(cx, &self.scope.known, &dependent, |item| self.selects(cx, item)).await?;
         for cluster in clusters {
             self.volumes(cx, &cluster).await?;
@@ -120,24 +102,6 @@ impl Task<Session> for Files {
 }
 
 impl Files {
-    /// Make the topic operator keep the topics in Kafka when their resources are deleted: otherwise it would delete
-    /// the data.
-    async fn release_topics(&self, cx: &Session) -> Result<()> {
-        let installation = ownership::installation(cx).await?;
-        for item in self.left(cx).await?.iter().filter(|item| item.kind == "KafkaTopic") {
-            let Some(owned) = installation.owned(&item.collection, &item.object) else { continue };
-            let unmanaged = |topic: &Value| {
-                let already = text(topic, "/metadata/annotations/strimzi.io~1managed") == "false";
-                (!already).then(|| json!({"metadata": {"annotations": {"strimzi.io/managed": "false"}}}))
-            };
-            match change::patch(&cx.kubectl, &installation, &owned, unmanaged).await {
-                Err(error) if error.kind == ApiErrorKind::NotFound => {}
-                patched => drop(patched.map_err(|e| cx.api_failure("keep the topics' data", &e))?),
-            }
-        }
-        Ok(())
-    }
-
     /// Delete the claims of another Kafka cluster when its pods no longer exist. They were labelled before the
     /// cluster was deleted.
     async fn volumes(&self, cx: &Session, cluster: &str) -> Result<()> {

@@ -291,6 +291,21 @@ fn several_kafka_clusters_are_created_and_deleted_in_a_foreign_namespace() {
 }
 
 #[test]
+fn topics_that_kstrim_created_for_a_kafka_cluster_of_the_files_are_deleted_with_it() {
+    let mut test = whole();
+    events(&mut test, ["up", "-f", "app"], 0);
+    // It is in no file: the smoke test's own.
+    let topic = object(&test, "kafkatopics.kafka.strimzi.io/kafka/my-topic");
+    assert_eq!(topic["metadata"]["labels"]["strimzi.io/cluster"], "orders", "{topic}");
+    assert!(topic["metadata"]["labels"]["kstrim.io/files"].is_null());
+
+    // Without --cluster: the Kafka cluster of the files is not the one of the run.
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"]);
+    assert!(object(&test, "namespaces/kafka").is_null());
+}
+
+#[test]
 fn a_diff_shows_what_the_next_up_changes_and_nothing_secret() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {token: hunter2}\n";
     let mut test = whole();
