@@ -16,10 +16,20 @@ use crate::command_line::CommandLine;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 
+/// YAML 1.1 ends a line at these characters, YAML 1.2 and editors do not: next line, line and paragraph separator.
+const LINE_SEPARATORS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
+
 /// Parse the settings in a file's text.
 pub fn parse(file: &Path, text: &str) -> Result<Vec<Entry>> {
     // A byte order mark, which some editors on other systems write, is not part of the content.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(at) = text.lines().position(|line| line.contains(LINE_SEPARATORS)) {
+        let message = format!("{}:{} contains a Unicode line separator", file.display(), at + 1);
+        let failure = Failure::new(errors::CONFIG_UNREADABLE, Kind::Usage, message).because(
+            "editors show it as part of a line, and some YAML parsers end the line there: remove it",
+        );
+        return Err(Box::new(failure));
+    }
     let value: Value = serde_yaml::from_str(text).map_err(|e| {
         let line = e.location().map_or_else(String::new, |at| format!(":{}", at.line()));
         let message = format!("{}{line} is not valid YAML", file.display());
@@ -206,6 +216,12 @@ mod tests {
             ("minikube-arg: [--force, -pvictim]\n", errors::CONFIG_VALUE, ":1: minikube-arg"),
             ("memory: 4g\nmemory: 5g\n", errors::CONFIG_UNREADABLE, "is not valid YAML"),
             ("memory: [4g\n", errors::CONFIG_UNREADABLE, "is not valid YAML"),
+            (
+                "nodes: 2\nprofile: \u{2028}0A\n",
+                errors::CONFIG_UNREADABLE,
+                ":2 contains a Unicode line separator",
+            ),
+            ("profile: a\u{85}b\n", errors::CONFIG_UNREADABLE, ":1 contains a Unicode line separator"),
             ("just words\n", errors::CONFIG_UNREADABLE, "contains no settings"),
         ] {
             let failure = read(text).expect_err(text);
