@@ -1,27 +1,31 @@
-"""A stand-in for the Strimzi operators: a test double that behaves as the recordings of Strimzi 1.2.0 show.
+"""A stand-in for the Strimzi operators: a test double that behaves like the recordings of Strimzi 1.2.0.
 
-What runs in the cluster's pods is the real Apache Kafka; only the operators are played. Rooms:
+The pods run the real Apache Kafka; only the operators and the HTTP bridge are replaced. Modules:
 
     cluster_operator   the process that Strimzi's install manifest starts
-    topic_operator     KafkaTopics, in the entity operator's pod
-    user_operator      KafkaUsers, in the entity operator's pod
-    assembly           what the operators of all kinds have in common: locks, timer, a status for every end
-    reconciler         the order in which a Kafka cluster is brought about
-    pools, validation  node ids and roles; what is refused
-    beside, metrics    Cruise Control and the exporter of a Kafka; what metricsConfig asks for
-    broker, entity     pods, configuration and deployments as data
-    listeners, rights  listeners and authorization; users' rules, limits and passwords
-    connect            KafkaConnect and KafkaConnector
-    mirror, bridge     KafkaMirrorMaker2, KafkaBridge
-    bridge_server      the bridge itself, played
-    connect_cluster    a Connect cluster as data, and brought about
-    connectors, connect_rest   connectors, over Connect's REST API
-    component          what belongs to every component beside Kafka
-    resources          the small resources round them
-    podsets, roller    pods re-created; pods rolled
-    worker             what the topic and the user operator have in common
-    status, certs      conditions; certificates
-    kube, lease, health, kafka_admin, log   the outside world
+    topic_operator     reconciles KafkaTopics, in the entity operator's pod
+    user_operator      reconciles KafkaUsers, in the entity operator's pod
+    assembly           common to the cluster operator's kinds: locks, periodic reconciliation, status updates
+    reconciler         reconciles Kafka resources
+    pools, validation  node pools with their node ids and roles; which resources are rejected
+    kafka_components   Cruise Control and Kafka Exporter of a Kafka resource
+    metrics            the options for metricsConfig
+    broker, entity     manifests of the brokers and of the entity operator
+    listeners          listeners and authorization of the brokers
+    kafka_users        ACLs, quotas and SCRAM credentials of users
+    connect            reconciles KafkaConnects and KafkaConnectors
+    mirror, bridge     reconcile KafkaMirrorMaker2s and KafkaBridges
+    rebalance          reconciles KafkaRebalances
+    bridge_server      the HTTP bridge
+    connect_cluster    the Kafka Connect cluster of a KafkaConnect or KafkaMirrorMaker2
+    connectors, connect_rest   connectors; Kafka Connect's REST API
+    components         manifests that all components have in common
+    resources          manifests that the parts of a Kafka cluster have in common; certificates
+    podsets, roller    creation of the pods of StrimziPodSets; rolling of pods
+    worker             common to the topic operator and the user operator
+    status, certs      conditions; keys and certificates
+    failure            exceptions with the names of Strimzi's
+    kube, lease, health, kafka_admin, log   Kubernetes API, leader election, probes, Kafka's admin API, log
 """
 
 VERSION = "1.2.0"

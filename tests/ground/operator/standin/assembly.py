@@ -1,4 +1,4 @@
-"""What the operators of all kinds have in common: one lock a name, the timer, a status for every end."""
+"""Common to the cluster operator's kinds: locks, periodic reconciliation, and a status update for every outcome."""
 from __future__ import annotations
 
 import itertools
@@ -11,25 +11,25 @@ from .failure import ReconcileFailure
 from .kube import ApiError, Informer, Kube, Object
 
 LOCK_TIMEOUT = 10
-PROGRESS = 60
-PAUSE = "strimzi.io/pause-reconciliation"
+PROGRESS_INTERVAL = 60
+PAUSE_ANNOTATION = "strimzi.io/pause-reconciliation"
 
-# Reconciliations are numbered over all kinds.
+# All kinds share one sequence of reconciliation numbers.
 _numbers = itertools.count(1)
 
 
-def number() -> int:
+def next_number() -> int:
     return next(_numbers)
 
 
 class Locks:
-    """One lock a cluster name: whoever cannot have it in ten seconds gives up, and the timer comes again."""
+    """A lock for each namespace and name. If it is not acquired in time, the next timer reconciles the resource."""
 
     def __init__(self) -> None:
         self.guard = threading.Lock()
         self.locks: dict[tuple[str, str], threading.Lock] = {}
 
-    def of(self, key: tuple[str, str]) -> threading.Lock:
+    def lock_for(self, key: tuple[str, str]) -> threading.Lock:
         with self.guard:
             return self.locks.setdefault(key, threading.Lock())
 
@@ -38,20 +38,20 @@ def annotation(obj: Object, name: str) -> str:
     return (obj["metadata"].get("annotations") or {}).get(name, "")
 
 
-def reason(failure: Exception) -> tuple[str, str]:
-    """A failure as a condition's reason and message."""
+def reason_and_message(failure: Exception) -> tuple[str, str]:
+    """Return the condition's reason and message for a failure."""
     if isinstance(failure, ReconcileFailure):
         return failure.reason, str(failure)
     return "KubernetesClientException", str(failure)
 
 
-def java(failure: Exception) -> str:
-    """A failure as the log shows it."""
-    return failure.java() if isinstance(failure, ReconcileFailure) else ": ".join(reason(failure))
+def log_text(failure: Exception) -> str:
+    """Return the text of a failure for the log."""
+    return failure.log_text() if isinstance(failure, ReconcileFailure) else ": ".join(reason_and_message(failure))
 
 
 class Assembly:
-    """Reconciles the resources of one kind; several names at a time, one name never twice at a time."""
+    """Reconciles the resources of one kind: different resources in parallel, the same resource one at a time."""
 
     kind = ""
 
@@ -59,48 +59,49 @@ class Assembly:
         self.kube = kube
         self.locks = Locks()
 
-    def prefix(self, of: int, trigger: str, namespace: str, name: str) -> str:
-        return f"Reconciliation #{of}({trigger}) {self.kind}({namespace}/{name}): "
+    def prefix(self, reconciliation_id: int, trigger: str, namespace: str, name: str) -> str:
+        return f"Reconciliation #{reconciliation_id}({trigger}) {self.kind}({namespace}/{name}): "
 
     def watch(self, namespace: str | None) -> None:
-        """Follow the resources of a namespace, or of all."""
-        Informer(self.kube, self.kind, namespace, self._changed).start()
+        """Watch the resources in a namespace, or in all namespaces."""
+        Informer(self.kube, self.kind, namespace, self._on_event).start()
         log.info("ClusterOperator:100", f"Opened watch for {self.kind} operator")
 
-    def _changed(self, event: str, resource: Object) -> None:
+    def _on_event(self, event: str, resource: Object) -> None:
         namespace, name = resource["metadata"]["namespace"], resource["metadata"]["name"]
-        of = number()
-        log.info("AbstractOperator:498", f"{self.prefix(of, 'watch', namespace, name)}"
+        reconciliation_id = next_number()
+        log.info("AbstractOperator:498", f"{self.prefix(reconciliation_id, 'watch', namespace, name)}"
                  f"{self.kind} {name} in namespace {namespace} was {event}")
-        self.later(of, "watch", namespace, name)
+        self.start_reconciliation(reconciliation_id, "watch", namespace, name)
 
-    def all(self, namespace: str | None) -> None:
-        """Reconcile whatever there is, as the timer does."""
+    def reconcile_all(self, namespace: str | None) -> None:
+        """Reconcile all existing resources. The timer calls this."""
         try:
             found = self.kube.list(self.kind, namespace)
         except ApiError as failure:
             log.warn("ClusterOperator:130", f"Failed to list {self.kind} resources: {failure}")
             return
         for resource in found:
-            self.later(number(), "timer", resource["metadata"]["namespace"], resource["metadata"]["name"])
+            self.start_reconciliation(next_number(), "timer", resource["metadata"]["namespace"],
+                                      resource["metadata"]["name"])
 
-    def later(self, of: int, trigger: str, namespace: str, name: str) -> None:
-        """Reconcile in a thread of its own."""
-        prefix = self.prefix(of, trigger, namespace, name)
-        self.locked(prefix, namespace, name, lambda: self._reconcile(prefix, namespace, name))
+    def start_reconciliation(self, reconciliation_id: int, trigger: str, namespace: str, name: str) -> None:
+        """Reconcile a resource in a new thread."""
+        prefix = self.prefix(reconciliation_id, trigger, namespace, name)
+        self.run_locked(prefix, namespace, name, lambda: self._reconcile(prefix, namespace, name))
 
-    def locked(self, prefix: str, namespace: str, name: str, work: Callable[[], None]) -> None:
-        """Do work on a name in a thread of its own, unless another holds that name for too long."""
+    def run_locked(self, prefix: str, namespace: str, name: str, work: Callable[[], None]) -> None:
+        """Run `work` in a new thread that holds the lock of the name; skip it if the lock is not acquired in time."""
         def run() -> None:
-            lock = self.locks.of((namespace, name))
+            lock = self.locks.lock_for((namespace, name))
             if not lock.acquire(timeout=LOCK_TIMEOUT):
                 return
             done = threading.Event()
 
-            def progress() -> None:
-                while not done.wait(PROGRESS):
+            def log_progress() -> None:
+                while not done.wait(PROGRESS_INTERVAL):
                     log.info("AbstractOperator:379", f"{prefix}Reconciliation is in progress")
-            threading.Thread(target=progress, daemon=True).start()
+            threading.Thread(target=log_progress, daemon=True).start()
             try:
                 work()
             except Exception:
@@ -113,10 +114,10 @@ class Assembly:
     def _reconcile(self, prefix: str, namespace: str, name: str) -> None:
         resource = self.kube.get(self.kind, namespace, name)
         if resource is None:
-            self.deleted(prefix, namespace, name)
+            self.on_deleted(prefix, namespace, name)
             return
         old = resource.get("status") or {}
-        if annotation(resource, PAUSE) == "true":
+        if annotation(resource, PAUSE_ANNOTATION) == "true":
             log.warn("AbstractOperator:236", f"{prefix}Reconciliation of {self.kind} {name} in namespace {namespace} "
                      "has been paused")
             paused = self.initial(old) | {"conditions": [status.condition("ReconciliationPaused")],
@@ -124,38 +125,38 @@ class Assembly:
             status.write(self.kube, resource, paused, prefix)
             return
         log.info("AbstractOperator:242", f"{prefix}{self.kind} {name} will be checked for creation or modification")
-        self.begin(prefix, resource, old)
-        made = self.initial(old) | {"observedGeneration": resource["metadata"]["generation"]}
+        self.write_first_status(prefix, resource, old)
+        new_status = self.initial(old) | {"observedGeneration": resource["metadata"]["generation"]}
         conditions: list[Object] = []
         try:
-            self.attempt(prefix, resource, made, conditions)
+            self.create_or_update(prefix, resource, new_status, conditions)
         except (ReconcileFailure, ApiError) as failure:
-            made["conditions"] = [*conditions, status.not_ready(*reason(failure))]
-            log.error("AbstractOperator:261", f"{prefix}createOrUpdate failed\n{java(failure)}")
-            status.write(self.kube, resource, made, prefix)
-            log.warn("AbstractOperator:534", f"{prefix}Failed to reconcile\n{java(failure)}")
+            new_status["conditions"] = [*conditions, status.not_ready(*reason_and_message(failure))]
+            log.error("AbstractOperator:261", f"{prefix}createOrUpdate failed\n{log_text(failure)}")
+            status.write(self.kube, resource, new_status, prefix)
+            log.warn("AbstractOperator:534", f"{prefix}Failed to reconcile\n{log_text(failure)}")
             return
-        made["conditions"] = [*conditions, status.ready()]
-        status.write(self.kube, resource, made, prefix)
+        new_status["conditions"] = [*conditions, status.ready()]
+        status.write(self.kube, resource, new_status, prefix)
         log.info("AbstractOperator:521", f"{prefix}reconciled")
 
     def initial(self, _old: Object) -> Object:
-        """What every status keeps of the one before."""
+        """Return the fields that every new status keeps from the old one."""
         return {}
 
-    def begin(self, prefix: str, resource: Object, old: Object) -> None:
-        """What is told before the work begins."""
+    def write_first_status(self, prefix: str, resource: Object, old: Object) -> None:
+        """Write a status before the reconciliation starts. By default none."""
 
-    def attempt(self, prefix: str, resource: Object, made: Object, conditions: list[Object]) -> None:
-        """One walk through all steps; what it learns goes into `made` at once, so that a failure keeps it."""
+    def create_or_update(self, prefix: str, resource: Object, new_status: Object, conditions: list[Object]) -> None:
+        """Reconcile the resource. Set fields of `new_status` once they are known, so that a failure keeps them."""
         raise NotImplementedError
 
-    def deleted(self, prefix: str, namespace: str, name: str) -> None:
-        """The resource is gone; what it owned goes with it."""
+    def on_deleted(self, prefix: str, namespace: str, name: str) -> None:
+        """Handle a deleted resource. By default nothing, since Kubernetes deletes the objects that it owned."""
 
 
-def periodically(interval: float, action: Callable[[], None]) -> None:
-    """Run an action again and again, in the background."""
+def run_periodically(interval: float, action: Callable[[], None]) -> None:
+    """Run an action in the background at each interval."""
     def forever() -> None:
         while True:
             time.sleep(interval)

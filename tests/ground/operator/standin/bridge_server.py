@@ -1,4 +1,4 @@
-"""The played HTTP bridge: it takes messages for topics of the real Kafka, in the real bridge's words."""
+"""The stand-in for the HTTP bridge: produces messages to the real Kafka and responds like Strimzi's bridge."""
 from __future__ import annotations
 
 import json
@@ -17,8 +17,8 @@ from . import STAND_IN, health, log
 from .kube import Object
 
 PROPERTIES = "/opt/strimzi/custom-config/application.properties"
-ANSWERS = "application/vnd.kafka.v2+json"
-RECORDS = "application/vnd.kafka.json.v2+json"
+RESPONSE_TYPE = "application/vnd.kafka.v2+json"
+REQUEST_TYPE = "application/vnd.kafka.json.v2+json"
 
 
 def read_properties(path: str) -> dict[str, str]:
@@ -27,13 +27,13 @@ def read_properties(path: str) -> dict[str, str]:
         return dict(pairs)
 
 
-def packed(value: object) -> bytes | None:
-    """A key or value of a request as Kafka shall have it."""
+def encode_json(value: object) -> bytes | None:
+    """Return a value as compact JSON; None stays None."""
     return None if value is None else json.dumps(value, separators=(",", ":")).encode()
 
 
-class Wrong(Exception):
-    """A request that is answered with an error."""
+class RequestError(Exception):
+    """A request that gets an error response: the status code and the message."""
 
     def __init__(self, code: int, message: str):
         super().__init__(message)
@@ -41,15 +41,15 @@ class Wrong(Exception):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request of the API."""
+    """Handles the requests of the bridge's API."""
 
     protocol_version = "HTTP/1.1"
     producer: Producer
 
-    def _answer(self, code: int, body: Object) -> None:
-        data = packed(body) or b""
+    def _respond(self, code: int, body: Object) -> None:
+        data = encode_json(body) or b""
         self.send_response(code)
-        self.send_header("Content-Type", ANSWERS)
+        self.send_header("Content-Type", RESPONSE_TYPE)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -57,42 +57,42 @@ class Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            self._answer(200, self._route([unquote(part) for part in self.path.strip("/").split("/")], raw))
-        except Wrong as wrong:
-            self._answer(wrong.code, {"error_code": wrong.code, "message": str(wrong)})
+            self._respond(200, self._route([unquote(part) for part in self.path.strip("/").split("/")], raw))
+        except RequestError as error:
+            self._respond(error.code, {"error_code": error.code, "message": str(error)})
         except BrokenPipeError:
             pass
         except Exception as failure:
             log.trace("HttpBridge:500", f"{self.command} {self.path} failed")
-            self._answer(500, {"error_code": 500, "message": str(failure)})
+            self._respond(500, {"error_code": 500, "message": str(failure)})
 
-    do_GET = do_POST = _handle  # noqa: N815  (names that the library asks for)
+    do_GET = do_POST = _handle  # noqa: N815  (names defined by the library)
 
     def _route(self, path: list[str], raw: bytes) -> Object:
         if self.command != "POST" or len(path) != 2 or path[0] != "topics":
-            raise Wrong(404, "Not Found")
-        kind = self.headers.get("Content-Type")
-        if (kind or "").split(";")[0].strip() != RECORDS:
-            raise Wrong(400, f"Validation error on: content type {kind} is not supported")
+            raise RequestError(404, "Not Found")
+        content_type = self.headers.get("Content-Type")
+        if (content_type or "").split(";")[0].strip() != REQUEST_TYPE:
+            raise RequestError(400, f"Validation error on: content type {content_type} is not supported")
         try:
             body = json.loads(raw)
         except ValueError as failure:
-            raise Wrong(400, "Validation error on: body is not valid JSON") from failure
+            raise RequestError(400, "Validation error on: body is not valid JSON") from failure
         records = body.get("records") if isinstance(body, dict) else None
         if not isinstance(records, list) or not records:
-            raise Wrong(400, "Validation error on: /records - Missing or empty")
+            raise RequestError(400, "Validation error on: /records - Missing or empty")
         return self._produce(path[1], records)
 
     def _produce(self, topic: str, records: list[Object]) -> Object:
-        """Send the records; where each is, or why it is nowhere."""
+        """Produce the records. Return the partition and offset of each, or the error."""
         results: list[Object] = [{} for _ in records]
 
-        def told(index: int, error: object, message: Message) -> None:
+        def record_result(index: int, error: object, message: Message) -> None:
             results[index] = ({"partition": message.partition(), "offset": message.offset()} if error is None
                               else {"error_code": 500, "message": str(error)})
         for index, record in enumerate(records):
-            self.producer.produce(topic, packed(record.get("value")), packed(record.get("key")),
-                                  on_delivery=lambda e, m, i=index: told(i, e, m))
+            self.producer.produce(topic, encode_json(record.get("value")), encode_json(record.get("key")),
+                                  on_delivery=lambda e, m, i=index: record_result(i, e, m))
         self.producer.flush(65)
         return {"offsets": results}
 
@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Run until the pod is stopped."""
+    """Run until SIGTERM."""
     print(STAND_IN.format("HTTP bridge"), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     config = read_properties(sys.argv[1] if len(sys.argv) > 1 else PROPERTIES)

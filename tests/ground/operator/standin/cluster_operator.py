@@ -1,44 +1,45 @@
-"""The process that Strimzi's install manifest starts: health, leadership, watches, timer."""
+"""The process that Strimzi's install manifest starts: probes, leader election, watches, periodic reconciliation."""
 from __future__ import annotations
 
 import os
 import signal
 
 from . import STAND_IN, VERSION, health, log
-from .assembly import Assembly, number, periodically
+from .assembly import Assembly, next_number, run_periodically
 from .bridge import Bridge
 from .connect import Connect
 from .kube import Informer, Kube, Object
 from .lease import Leadership
 from .mirror import MirrorMaker
-from .podsets import PodSets
+from .podsets import PodSetController
 from .pools import CLUSTER_LABEL
 from .rebalance import Rebalance
 from .reconciler import Reconciler
 
 
 class ClusterOperator:
-    """Watches one namespace, or all where the namespace is None."""
+    """Watches one namespace, or all namespaces if it is None."""
 
     def __init__(self, kube: Kube, namespace: str | None, kafka: Reconciler, others: list[Assembly]) -> None:
         self.kube, self.namespace, self.kafka, self.others = kube, namespace, kafka, others
-        self.shown = namespace or "*"
+        self.namespace_text = namespace or "*"
 
     def start(self) -> None:
-        log.info("ClusterOperator:76", f"Creating ClusterOperator for namespace {self.shown}")
-        log.info("ClusterOperator:89", f"Starting ClusterOperator for namespace {self.shown}")
-        PodSets(self.kube, self.namespace, number).start()
+        log.info("ClusterOperator:76", f"Creating ClusterOperator for namespace {self.namespace_text}")
+        log.info("ClusterOperator:89", f"Starting ClusterOperator for namespace {self.namespace_text}")
+        PodSetController(self.kube, self.namespace, next_number).start()
         self.kafka.watch(self.namespace)
-        Informer(self.kube, "KafkaNodePool", self.namespace, self._pool).start()
+        Informer(self.kube, "KafkaNodePool", self.namespace, self._on_node_pool_event).start()
         log.info("ClusterOperator:108", "Opened watch for KafkaNodePool operator")
         for other in self.others:
             other.watch(self.namespace)
-        log.info("ClusterOperator:123", f"Setting up periodic reconciliation for namespace {self.shown}")
+        log.info("ClusterOperator:123", f"Setting up periodic reconciliation for namespace {self.namespace_text}")
         interval = int(os.environ.get("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "120000")) / 1000
-        periodically(interval, self._timer)
-        log.info("Main:220", f"Cluster Operator verticle started in namespace {self.shown} without label selector")
+        run_periodically(interval, self._reconcile_all)
+        log.info("Main:220", f"Cluster Operator verticle started in namespace {self.namespace_text} "
+                 "without label selector")
 
-    def _pool(self, event: str, pool: Object) -> None:
+    def _on_node_pool_event(self, event: str, pool: Object) -> None:
         namespace, name = pool["metadata"]["namespace"], pool["metadata"]["name"]
         cluster = (pool["metadata"].get("labels") or {}).get(CLUSTER_LABEL)
         text = f"KafkaNodePool {name} in namespace {namespace} was {event}"
@@ -48,18 +49,19 @@ class ClusterOperator:
             log.warn("KafkaAssemblyOperator:815",
                      f"{text}, but the Kafka cluster {cluster} to which it belongs does not exist")
         else:
-            of = number()
-            log.info("KafkaAssemblyOperator:812", f"{self.kafka.prefix(of, 'watch', namespace, cluster)}{text}")
-            self.kafka.later(of, "watch", namespace, cluster)
+            reconciliation_id = next_number()
+            log.info("KafkaAssemblyOperator:812",
+                     f"{self.kafka.prefix(reconciliation_id, 'watch', namespace, cluster)}{text}")
+            self.kafka.start_reconciliation(reconciliation_id, "watch", namespace, cluster)
 
-    def _timer(self) -> None:
-        log.info("ClusterOperator:126", f"Triggering periodic reconciliation for namespace {self.shown}")
+    def _reconcile_all(self) -> None:
+        log.info("ClusterOperator:126", f"Triggering periodic reconciliation for namespace {self.namespace_text}")
         for operator in (self.kafka, *self.others):
-            operator.all(self.namespace)
+            operator.reconcile_all(self.namespace)
 
 
 def main() -> None:
-    """Run until the pod is stopped."""
+    """Run until SIGTERM."""
     print(STAND_IN.format("cluster operator"), flush=True)
     log.info("Main:69", f"ClusterOperator {VERSION} is starting")
     settings = "".join(f"\t{key}: {value}\n" for key, value in os.environ.items() if key.startswith("STRIMZI_"))

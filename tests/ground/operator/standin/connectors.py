@@ -1,35 +1,35 @@
-"""Connectors, brought about over Connect's REST API, and what their status says."""
+"""Reconciles connectors over Kafka Connect's REST API, and evaluates their status."""
 from __future__ import annotations
 
-from .component import text
+from .components import text
 from .connect_rest import ConnectRest
 from .failure import ReconcileFailure, Throwable
 from .kube import Object
 
 
 def _config(name: str, spec: Object) -> dict[str, str]:
-    made = {key: text(value) for key, value in (spec.get("config") or {}).items()
-            if key not in ("name", "connector.class", "tasks.max")}
+    config = {key: text(value) for key, value in (spec.get("config") or {}).items()
+              if key not in ("name", "connector.class", "tasks.max")}
     if spec.get("tasksMax") is not None:
-        made["tasks.max"] = str(spec["tasksMax"])
-    return made | {"name": name, "connector.class": spec["class"]}
+        config["tasks.max"] = str(spec["tasksMax"])
+    return config | {"name": name, "connector.class": spec["class"]}
 
 
-def bring_about(rest: ConnectRest, name: str, spec: Object) -> Object:
-    """Make a connector what its spec says; its status."""
-    wanted, current = _config(name, spec), rest.config(name)
+def reconcile(rest: ConnectRest, name: str, spec: Object) -> Object:
+    """Create or update a connector according to its spec. Return its status."""
+    desired, current = _config(name, spec), rest.config(name)
     if current is None:
-        rest.create(name, wanted)
-    elif current != wanted:
-        rest.configure(name, wanted)
+        rest.create(name, desired)
+    elif current != desired:
+        rest.configure(name, desired)
     return rest.status(name)
 
 
-def trouble(seen: Object) -> ReconcileFailure | None:
-    """Why a connector that Connect has is not ready."""
-    if (seen.get("connector") or {}).get("state") == "FAILED":
+def find_failure(connector_status: Object) -> ReconcileFailure | None:
+    """Return why a connector in Kafka Connect is not ready, or None if it is."""
+    if (connector_status.get("connector") or {}).get("state") == "FAILED":
         return Throwable("Connector has failed, see connectorStatus for more details.")
-    failed = [str(task["id"]) for task in seen.get("tasks") or [] if task.get("state") == "FAILED"]
+    failed = [str(task["id"]) for task in connector_status.get("tasks") or [] if task.get("state") == "FAILED"]
     if failed:
         return Throwable(f"The following tasks have failed: {', '.join(failed)}, "
                          "see connectorStatus for more details.")

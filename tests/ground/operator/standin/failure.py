@@ -1,9 +1,9 @@
-"""Failures under the names of the real operator's Java exceptions: the class name is the condition's reason."""
+"""Exceptions with the names of Strimzi's Java exceptions: the class name is the reason of the condition."""
 from __future__ import annotations
 
 
 class ReconcileFailure(Exception):
-    """A reconciliation ends with a NotReady condition."""
+    """A failure of a reconciliation, which results in a NotReady condition."""
 
     package = ""
 
@@ -11,39 +11,40 @@ class ReconcileFailure(Exception):
     def reason(self) -> str:
         return type(self).__name__
 
-    def java(self) -> str:
-        """As the real log shows it."""
+    def log_text(self) -> str:
+        """Return the text that Strimzi logs."""
         return f"{self.package}.{self.reason}: {self}"
 
 
-def _java(package: str, name: str) -> type[ReconcileFailure]:
+def _java_exception(package: str, name: str) -> type[ReconcileFailure]:
     return type(name, (ReconcileFailure,), {"package": package})
 
 
-# A resource contradicts itself or its cluster.
-InvalidResourceException = _java("io.strimzi.operator.common.model", "InvalidResourceException")
-# Something the cluster needs is missing.
-InvalidConfigurationException = _java("io.strimzi.operator.common", "InvalidConfigurationException")
-# A Kafka version this operator has no image for.
-UnsupportedKafkaVersionException = _java("io.strimzi.operator.cluster.model", "UnsupportedKafkaVersionException")
-# The operation timeout passed.
-StrimziTimeoutException = _java("io.strimzi.operator.common", "StrimziTimeoutException")
-# A pod that rolling cannot help.
-FatalProblem = _java("io.strimzi.operator.cluster.operator.resource.KafkaRoller$", "FatalProblem")
-# A resource that another one names is not there.
-NoSuchResourceException = _java("io.strimzi.operator.cluster.model", "NoSuchResourceException")
-# Java's own, which the real operator throws where it has no better one.
-RuntimeException = _java("java.lang", "RuntimeException")
-# What Vert.x makes of a text alone.
-NoStackTraceThrowable = _java("io.vertx.core.impl", "NoStackTraceThrowable")
-# Java's own, which the real operator makes for a connector or a task that failed.
-Throwable = _java("java.lang", "Throwable")
-# Nobody answers at an address.
-ConnectException = _java("java.net", "ConnectException")
+# A resource is invalid, by itself or for its cluster.
+InvalidResourceException = _java_exception("io.strimzi.operator.common.model", "InvalidResourceException")
+# Something that the cluster needs does not exist.
+InvalidConfigurationException = _java_exception("io.strimzi.operator.common", "InvalidConfigurationException")
+# The operator has no image for the Kafka version.
+UnsupportedKafkaVersionException = _java_exception("io.strimzi.operator.cluster.model",
+                                                   "UnsupportedKafkaVersionException")
+# The operation timed out.
+StrimziTimeoutException = _java_exception("io.strimzi.operator.common", "StrimziTimeoutException")
+# A restart cannot fix the pod.
+FatalProblem = _java_exception("io.strimzi.operator.cluster.operator.resource.KafkaRoller$", "FatalProblem")
+# A resource that another one refers to does not exist.
+NoSuchResourceException = _java_exception("io.strimzi.operator.cluster.model", "NoSuchResourceException")
+# A standard Java exception, which Strimzi uses if it has no more specific one.
+RuntimeException = _java_exception("java.lang", "RuntimeException")
+# The Vert.x exception for a message without a cause.
+NoStackTraceThrowable = _java_exception("io.vertx.core.impl", "NoStackTraceThrowable")
+# A standard Java class, which Strimzi uses for a failed connector or task.
+Throwable = _java_exception("java.lang", "Throwable")
+# The connection failed.
+ConnectException = _java_exception("java.net", "ConnectException")
 
 
 class ConnectRestException(ReconcileFailure):
-    """An answer of Kafka Connect that is not a success."""
+    """An error response from Kafka Connect."""
 
     package = "io.strimzi.operator.cluster.operator.assembly"
 

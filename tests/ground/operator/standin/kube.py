@@ -1,6 +1,6 @@
-"""The few Kubernetes API calls the operators make, over plain HTTP.
+"""The Kubernetes API calls of the operators, as HTTP requests.
 
-A client library would be larger than the operators themselves and slow to import within their CPU limit.
+A client library would be larger than the operators themselves, and slow to import within their CPU limit.
 """
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Object = dict[str, Any]
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 FIELD_MANAGER = "strimzi-cluster-operator"
 
-# Strimzi's API groups, and the version of both that 1.0 drops.
-STRIMZI = ("kafka.strimzi.io", "core.strimzi.io")
-OLD = "v1beta2"
+# Strimzi's API groups, and the version of both that Strimzi 1.0 removes.
+STRIMZI_GROUPS = ("kafka.strimzi.io", "core.strimzi.io")
+OLD_VERSION = "v1beta2"
 
 # kind: (API group and version below /api or /apis, plural)
 KINDS = {
@@ -53,7 +53,7 @@ KINDS = {
 
 
 class ApiError(Exception):
-    """An answer of the API server that is not a success."""
+    """An error response from the API server."""
 
     def __init__(self, code: int, message: str, url: str = ""):
         super().__init__(message)
@@ -62,12 +62,12 @@ class ApiError(Exception):
 
 
 def api_version(kind: str) -> str:
-    """`kafka.strimzi.io/v1` for `Kafka`, `v1` for `Pod`."""
+    """Return the apiVersion of a kind: `kafka.strimzi.io/v1` for `Kafka`, `v1` for `Pod`."""
     return KINDS[kind][0].split("/", 1)[1]
 
 
 class Kube:
-    """A client that runs as the pod's service account."""
+    """A client for the Kubernetes API with the pod's service account."""
 
     def __init__(self) -> None:
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
@@ -76,31 +76,31 @@ class Kube:
         self._choose_versions()
 
     def _choose_versions(self) -> None:
-        """Before 1.0, whose definitions have it no more, the operators read and write v1beta2. What they chose when
-        they started they keep: an upgrade takes it from under them."""
-        for group in STRIMZI:
+        """Use v1beta2 if the CRDs serve it, like Strimzi's operators before 1.0. As there, the choice is made at
+        startup, so an upgrade of the CRDs can remove the version that a running operator uses."""
+        for group in STRIMZI_GROUPS:
             try:
                 served = self.request("GET", f"{self.base}/apis/{group}")["versions"]
             except ApiError as error:
                 if error.code == 404:
                     continue
                 raise
-            if OLD in (version["version"] for version in served):
+            if OLD_VERSION in (version["version"] for version in served):
                 for kind, (prefix, plural) in KINDS.items():
                     if prefix == f"apis/{group}/v1":
-                        KINDS[kind] = (f"apis/{group}/{OLD}", plural)
+                        KINDS[kind] = (f"apis/{group}/{OLD_VERSION}", plural)
 
     def _headers(self) -> dict[str, str]:
-        # The kubelet renews the token in its file.
+        # Read the file each time, because the kubelet renews the token.
         with open(f"{ACCOUNT}/token", encoding="ascii") as file:
             return {"Authorization": f"Bearer {file.read().strip()}", "Accept": "application/json"}
 
-    def url(self, kind: str, namespace: str | None, name: str = "", sub: str = "") -> str:
+    def url(self, kind: str, namespace: str | None, name: str = "", subresource: str = "") -> str:
         prefix, plural = KINDS[kind]
         parts = [self.base, prefix]
         if namespace:
             parts += ["namespaces", namespace]
-        parts += [part for part in (plural, name, sub) if part]
+        parts += [part for part in (plural, name, subresource) if part]
         return "/".join(parts)
 
     def request(self, method: str, url: str, body: Object | None = None,
@@ -111,15 +111,15 @@ class Kube:
         if fields:
             from urllib.parse import urlencode
             url = f"{url}?{urlencode(fields)}"
-        answer = self.pool.request(method, url, headers=headers, timeout=30.0,
-                                   body=None if body is None else json.dumps(body).encode())
-        data = json.loads(answer.data or b"{}")
-        if answer.status >= 400:
-            raise ApiError(answer.status, data.get("message", str(answer.status)), f"{method} at: {url}")
+        response = self.pool.request(method, url, headers=headers, timeout=30.0,
+                                     body=None if body is None else json.dumps(body).encode())
+        data = json.loads(response.data or b"{}")
+        if response.status >= 400:
+            raise ApiError(response.status, data.get("message", str(response.status)), f"{method} at: {url}")
         return data
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
-        """The object, or None where there is none."""
+        """Return the object, or None if it does not exist."""
         try:
             return self.request("GET", self.url(kind, namespace, name))
         except ApiError as error:
@@ -138,21 +138,21 @@ class Kube:
     def create(self, obj: Object) -> Object:
         return self.request("POST", self.url(obj["kind"], obj["metadata"]["namespace"]), obj)
 
-    def replace(self, obj: Object, sub: str = "") -> Object:
+    def replace(self, obj: Object, subresource: str = "") -> Object:
         meta = obj["metadata"]
-        return self.request("PUT", self.url(obj["kind"], meta["namespace"], meta["name"], sub), obj)
+        return self.request("PUT", self.url(obj["kind"], meta["namespace"], meta["name"], subresource), obj)
 
     def apply(self, obj: Object) -> Object:
-        """Server-side apply: create it or make it what is wanted."""
+        """Create or update the object with server-side apply."""
         meta = obj["metadata"]
         return self.request("PATCH", self.url(obj["kind"], meta["namespace"], meta["name"]), obj,
                             "application/apply-patch+yaml", {"fieldManager": FIELD_MANAGER, "force": "true"})
 
-    def merge(self, kind: str, namespace: str, name: str, patch: Object) -> Object:
+    def merge_patch(self, kind: str, namespace: str, name: str, patch: Object) -> Object:
         return self.request("PATCH", self.url(kind, namespace, name), patch, "application/merge-patch+json")
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
-        """Delete; not an error where there is none."""
+        """Delete the object, if it exists."""
         try:
             self.request("DELETE", self.url(kind, namespace, name))
         except ApiError as error:
@@ -160,7 +160,7 @@ class Kube:
                 raise
 
     def set_status(self, obj: Object, status: Object) -> Object | None:
-        """Replace the whole status, whatever happened to the rest since; None where the object is gone."""
+        """Replace the whole status, even if the object was changed since. None if it no longer exists."""
         meta = obj["metadata"]
         while True:
             current = self.get(obj["kind"], meta["namespace"], meta["name"])
@@ -176,58 +176,58 @@ class Kube:
                     raise
 
     def watch(self, kind: str, namespace: str | None, version: str, labels: str = "") -> Iterator[Object]:
-        """The events after a resource version, until the server ends the watch."""
+        """Yield the events after a resource version, until the server ends the watch."""
         from urllib.parse import urlencode
         fields = {"watch": "1", "resourceVersion": version, "timeoutSeconds": "240"}
         if labels:
             fields["labelSelector"] = labels
         url = f"{self.url(kind, namespace)}?{urlencode(fields)}"
-        answer = self.pool.request("GET", url, headers=self._headers(), preload_content=False,
-                                   timeout=urllib3.Timeout(connect=10, read=300))
+        response = self.pool.request("GET", url, headers=self._headers(), preload_content=False,
+                                     timeout=urllib3.Timeout(connect=10, read=300))
         try:
-            if answer.status >= 400:
-                raise ApiError(answer.status, answer.data.decode(errors="replace"), url)
+            if response.status >= 400:
+                raise ApiError(response.status, response.data.decode(errors="replace"), url)
             buffer = b""
-            for chunk in answer.stream(65536):
+            for chunk in response.stream(65536):
                 buffer += chunk
                 *lines, buffer = buffer.split(b"\n")
                 for line in lines:
                     if line.strip():
                         yield json.loads(line)
         finally:
-            answer.close()
+            response.close()
 
 
 class Informer:
-    """Keeps the objects of one kind known and tells each change, ADDED, MODIFIED or DELETED, in order."""
+    """Caches the objects of one kind and reports each change in order: ADDED, MODIFIED or DELETED."""
 
     def __init__(self, kube: Kube, kind: str, namespace: str | None,
-                 tell: Callable[[str, Object], None], labels: str = ""):
-        self.kube, self.kind, self.namespace, self.tell, self.labels = kube, kind, namespace, tell, labels
-        self.known: dict[tuple[str, str], Object] = {}
+                 on_event: Callable[[str, Object], None], labels: str = ""):
+        self.kube, self.kind, self.namespace, self.on_event, self.labels = kube, kind, namespace, on_event, labels
+        self.cache: dict[tuple[str, str], Object] = {}
         self.synced = threading.Event()
 
     def start(self) -> Informer:
-        threading.Thread(target=self._forever, name=f"watch-{self.kind}", daemon=True).start()
+        threading.Thread(target=self._run, name=f"watch-{self.kind}", daemon=True).start()
         return self
 
-    def _forever(self) -> None:
+    def _run(self) -> None:
         while True:
             try:
-                self._once()
-            except Exception as failure:  # a watch must outlive whatever the server does
+                self._list_and_watch()
+            except Exception as failure:  # the watch must continue after any error
                 log.warn("Informer", f"Watch of {self.kind} failed and is opened again: {failure}")
                 time.sleep(1)
 
-    def _once(self) -> None:
+    def _list_and_watch(self) -> None:
         fields = {"labelSelector": self.labels} if self.labels else None
         listed = self.kube.request("GET", self.kube.url(self.kind, self.namespace), fields=fields)
         seen = set()
         for item in listed["items"]:
             item["kind"], item["apiVersion"] = self.kind, api_version(self.kind)
-            seen.add(self._note(item))
-        for key in set(self.known) - seen:
-            self.tell("DELETED", self.known.pop(key))
+            seen.add(self._update(item))
+        for key in set(self.cache) - seen:
+            self.on_event("DELETED", self.cache.pop(key))
         self.synced.set()
         version = listed["metadata"]["resourceVersion"]
         while True:
@@ -239,24 +239,24 @@ class Informer:
                     raise ApiError(item.get("code", 0), item.get("message", "watch error"))
                 version = item["metadata"]["resourceVersion"]
                 if event["type"] == "DELETED":
-                    self.known.pop(self._key(item), None)
-                    self.tell("DELETED", item)
+                    self.cache.pop(self._key(item), None)
+                    self.on_event("DELETED", item)
                 elif event["type"] in ("ADDED", "MODIFIED"):
-                    self._note(item)
+                    self._update(item)
 
     @staticmethod
     def _key(item: Object) -> tuple[str, str]:
         return item["metadata"]["namespace"], item["metadata"]["name"]
 
-    def _note(self, item: Object) -> tuple[str, str]:
+    def _update(self, item: Object) -> tuple[str, str]:
         key = self._key(item)
-        old = self.known.get(key)
-        self.known[key] = item
+        old = self.cache.get(key)
+        self.cache[key] = item
         if old is None:
-            self.tell("ADDED", item)
+            self.on_event("ADDED", item)
         elif old["metadata"]["uid"] != item["metadata"]["uid"]:
-            self.tell("DELETED", old)
-            self.tell("ADDED", item)
+            self.on_event("DELETED", old)
+            self.on_event("ADDED", item)
         elif old["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
-            self.tell("MODIFIED", item)
+            self.on_event("MODIFIED", item)
         return key

@@ -1,4 +1,4 @@
-"""Listeners and authorization of a Kafka resource as options of a broker; what their clients need."""
+"""Broker options for the listeners and the authorization of a Kafka resource."""
 from __future__ import annotations
 
 from .kube import Object
@@ -12,7 +12,7 @@ def identifier(listener: Object) -> str:
 
 
 def authentication(listener: Object) -> str:
-    """`tls`, `scram-sha-512`, or nothing."""
+    """Return `tls`, `scram-sha-512`, or an empty string."""
     return (listener.get("authentication") or {}).get("type", "")
 
 
@@ -22,43 +22,46 @@ def protocol(listener: Object) -> str:
     return "SSL" if listener["tls"] else "PLAINTEXT"
 
 
-def _broker(listener: Object, node: int) -> Object:
-    """What `configuration.brokers` says of a node."""
+def _broker_overrides(listener: Object, node: int) -> Object:
+    """Return the entry of `configuration.brokers` for a node."""
     brokers = (listener.get("configuration") or {}).get("brokers") or []
     return next((entry for entry in brokers if entry["broker"] == node), {})
 
 
-def advertised(listener: Object, node: int, host: str) -> str:
-    own = _broker(listener, node)
-    return f"{own.get('advertisedHost', host)}:{own.get('advertisedPort', listener['port'])}"
+def advertised_address(listener: Object, node: int, host: str) -> str:
+    overrides = _broker_overrides(listener, node)
+    return f"{overrides.get('advertisedHost', host)}:{overrides.get('advertisedPort', listener['port'])}"
 
 
-def names(kafka: Object, node: int) -> list[str]:
-    """What a node's certificate is good for, beyond its services' names."""
-    made: list[str] = []
+def alternative_names(kafka: Object, node: int) -> list[str]:
+    """Return the names of a node's certificate, in addition to those of its Services."""
+    result: list[str] = []
     for listener in kafka["spec"]["kafka"]["listeners"]:
         if listener["tls"]:
             bootstrap = (listener.get("configuration") or {}).get("bootstrap") or {}
-            made += bootstrap.get("alternativeNames") or []
-            made += [name for name in (_broker(listener, node).get("advertisedHost"),) if name]
-    return sorted(set(made))
+            result += bootstrap.get("alternativeNames") or []
+            result += [name for name in (_broker_overrides(listener, node).get("advertisedHost"),) if name]
+    return sorted(set(result))
 
 
 def options(listener: Object) -> list[str]:
-    key, made = f"listener.name.{identifier(listener).lower()}", []
+    key, lines = f"listener.name.{identifier(listener).lower()}", []
     if listener["tls"]:
-        made += [f"{key}.ssl.keystore.type=PEM", f"{key}.ssl.keystore.location={CERTS}/server.pem"]
+        lines += [f"{key}.ssl.keystore.type=PEM", f"{key}.ssl.keystore.location={CERTS}/server.pem"]
     if authentication(listener) == "tls":
-        made += [f"{key}.ssl.client.auth=required", f"{key}.ssl.truststore.type=PEM",
-                 f"{key}.ssl.truststore.location={CERTS}/clients-ca.crt"]
+        lines += [f"{key}.ssl.client.auth=required", f"{key}.ssl.truststore.type=PEM",
+                  f"{key}.ssl.truststore.location={CERTS}/clients-ca.crt"]
     if authentication(listener) == "scram-sha-512":
-        made += [f"{key}.sasl.enabled.mechanisms=SCRAM-SHA-512",
-                 f"{key}.scram-sha-512.sasl.jaas.config={SCRAM_LOGIN}"]
-    return made
+        lines += [f"{key}.sasl.enabled.mechanisms=SCRAM-SHA-512",
+                  f"{key}.scram-sha-512.sasl.jaas.config={SCRAM_LOGIN}"]
+    return lines
 
 
 def authorization(kafka: Object) -> list[str]:
-    """Only `simple`. The brokers' own listeners are plain here, so that their name has to be a super user."""
+    """Return the options for `simple` authorization, the only type that is supported.
+
+    The internal listeners are plain here, so brokers connect as ANONYMOUS, which must be a super user.
+    """
     found = kafka["spec"]["kafka"].get("authorization") or {}
     if found.get("type") != "simple":
         return []
@@ -67,9 +70,9 @@ def authorization(kafka: Object) -> list[str]:
             "super.users=" + ";".join(f"User:{user}" for user in users)]
 
 
-def fixed(kafka: Object, node: int) -> list[str]:
-    """What makes a node restart when it changes."""
-    made = authorization(kafka) + names(kafka, node)
+def options_requiring_restart(kafka: Object, node: int) -> list[str]:
+    """Return the options whose change requires a restart of the node."""
+    result = authorization(kafka) + alternative_names(kafka, node)
     for listener in kafka["spec"]["kafka"]["listeners"]:
-        made += [protocol(listener), advertised(listener, node, ""), *options(listener)]
-    return made
+        result += [protocol(listener), advertised_address(listener, node, ""), *options(listener)]
+    return result

@@ -1,6 +1,6 @@
-"""Log lines in the form of the real operator's: `date time LEVEL Class:line - message`.
+"""Log lines in the format of Strimzi's operator: `date time LEVEL Class:line - message`.
 
-Class and line are those the real operator prints where tools may look for them.
+Class and line are Strimzi's where tools may search for them.
 """
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import traceback
 _lock = threading.Lock()
 
 
-def _write(level: str, where: str, message: str) -> None:
+def _write(level: str, location: str, message: str) -> None:
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     with _lock:
-        print(f"{stamp} {level:<5} {where} - {message}", flush=True)
+        print(f"{stamp} {level:<5} {location} - {message}", flush=True)
 
 
-def info(where: str, message: str) -> None:
-    _write("INFO", where, message)
+def info(location: str, message: str) -> None:
+    _write("INFO", location, message)
 
 
-def warn(where: str, message: str) -> None:
-    _write("WARN", where, message)
+def warn(location: str, message: str) -> None:
+    _write("WARN", location, message)
 
 
-def error(where: str, message: str) -> None:
-    _write("ERROR", where, message)
+def error(location: str, message: str) -> None:
+    _write("ERROR", location, message)
 
 
-def trace(where: str, message: str) -> None:
-    """An error with the Python traceback of the exception being handled."""
-    _write("ERROR", where, message + "\n" + traceback.format_exc().rstrip())
+def trace(location: str, message: str) -> None:
+    """Log an error with the traceback of the current exception."""
+    _write("ERROR", location, message + "\n" + traceback.format_exc().rstrip())

@@ -1,4 +1,4 @@
-"""Node pools: which nodes a cluster has."""
+"""Node pools, and the ids of the nodes of a cluster."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ CLUSTER_LABEL = "strimzi.io/cluster"
 
 
 @dataclass
-class Pool:
-    """A KafkaNodePool with the node ids it has and shall have."""
+class NodePool:
+    """A KafkaNodePool, the ids of its nodes, and the ids of the nodes to remove."""
 
     resource: Object
     cluster: str
@@ -30,43 +30,43 @@ class Pool:
         return self.spec["roles"]
 
     @property
-    def set_name(self) -> str:
+    def podset_name(self) -> str:
         return f"{self.cluster}-{self.name}"
 
     def pod_name(self, node: int) -> str:
-        return f"{self.set_name}-{node}"
+        return f"{self.podset_name}-{node}"
 
     def volumes(self) -> list[Object]:
-        """Its volumes, each with the `name` it has in the pod."""
+        """Return the volumes, each with its `name` in the pod."""
         storage = self.spec["storage"]
         if storage["type"] == "jbod":
             return [volume | {"name": f"data-{volume.get('id', 0)}"} for volume in storage.get("volumes", [])]
         return [storage | {"name": "data"}]
 
 
-def load(kube: Kube, namespace: str, cluster: str) -> list[Pool]:
-    """The pools labelled with the cluster, with node ids: those they have, then the lowest free ones."""
+def load(kube: Kube, namespace: str, cluster: str) -> list[NodePool]:
+    """Return the node pools with the label of the cluster. New nodes get the lowest unused ids."""
     found = sorted(kube.list("KafkaNodePool", namespace, f"{CLUSTER_LABEL}={cluster}"),
                    key=lambda pool: pool["metadata"]["name"])
-    pools = [Pool(resource, cluster) for resource in found]
+    pools = [NodePool(resource, cluster) for resource in found]
     used = {node for pool in pools for node in pool.resource.get("status", {}).get("nodeIds", [])}
     for pool in pools:
-        had = list(pool.resource.get("status", {}).get("nodeIds", []))
-        wanted = pool.spec["replicas"]
-        pool.ids, pool.removed = had[:wanted], had[wanted:]
-        while len(pool.ids) < wanted:
+        old_ids = list(pool.resource.get("status", {}).get("nodeIds", []))
+        desired = pool.spec["replicas"]
+        pool.ids, pool.removed = old_ids[:desired], old_ids[desired:]
+        while len(pool.ids) < desired:
             node = next(i for i in range(len(used) + 1) if i not in used)
             used.add(node)
             pool.ids.append(node)
     return pools
 
 
-def nodes(pools: list[Pool], role: str) -> list[tuple[Pool, int]]:
-    """All nodes with a role."""
+def nodes(pools: list[NodePool], role: str) -> list[tuple[NodePool, int]]:
+    """Return all nodes with a role."""
     return [(pool, node) for pool in pools if role in pool.roles for node in pool.ids]
 
 
-def pool_status(pool: Pool, cluster_id: str) -> Object:
+def pool_status(pool: NodePool, cluster_id: str) -> Object:
     return {
         "clusterId": cluster_id,
         "conditions": [],

@@ -1,4 +1,4 @@
-"""The small resources round a cluster, and what several pods have in common."""
+"""Manifests that the parts of a Kafka cluster have in common, and its certificates."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ POD_OPTIONS = ("affinity", "dnsConfig", "dnsPolicy", "enableServiceLinks", "host
                "imagePullSecrets", "priorityClassName", "schedulerName", "securityContext",
                "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints")
 
-# The stand-in's own mark: which names a certificate is good for.
-NAMES = "kstrim.ground/names"
+# An annotation of the stand-in: the subject alternative names of a certificate.
+NAMES_ANNOTATION = "kstrim.ground/names"
 
 
 @dataclass
 class Cluster:
-    """A Kafka resource, its cluster id and what is derived from both."""
+    """A Kafka resource with its cluster id and its certificate authorities."""
 
     kafka: Object
     cluster_id: str
@@ -46,20 +46,20 @@ class Cluster:
     def labels(self, component: str) -> Object:
         return labels(self.name, "Kafka", component, f"{self.name}-{component}")
 
-    def owned(self, obj: Object) -> Object:
-        """The same object in the cluster's namespace, to be collected when the Kafka resource is deleted."""
+    def set_owner(self, obj: Object) -> Object:
+        """Set the namespace and owner of an object, so that it is deleted with the Kafka resource."""
         obj["metadata"]["namespace"] = self.namespace
-        obj["metadata"]["ownerReferences"] = [owner(self.kafka)]
+        obj["metadata"]["ownerReferences"] = [owner_reference(self.kafka)]
         return obj
 
-    def made(self, api: str, kind: str, component: str, name: str = "", **body: Any) -> Object:
-        """An object of a component, labelled and owned; it has the component's name unless it has one of its own."""
+    def new_object(self, api: str, kind: str, component: str, name: str = "", **body: Any) -> Object:
+        """Return an object of a component with labels and owner. Its name is the component's by default."""
         metadata = {"name": name or f"{self.name}-{component}", "labels": self.labels(component)}
-        return self.owned({"apiVersion": api, "kind": kind, "metadata": metadata} | body)
+        return self.set_owner({"apiVersion": api, "kind": kind, "metadata": metadata} | body)
 
 
 def labels(cluster: str, kind: str, component: str, name: str) -> Object:
-    """The labels of what is made of a custom resource."""
+    """Return the labels of the objects of a custom resource."""
     return {
         "app.kubernetes.io/instance": cluster,
         "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
@@ -72,28 +72,28 @@ def labels(cluster: str, kind: str, component: str, name: str) -> Object:
     }
 
 
-def selector(labels: Object, *more: str) -> Object:
-    """Of these labels, those by which what they are on is selected."""
-    return {f"strimzi.io/{key}": labels[f"strimzi.io/{key}"] for key in ("cluster", "name", "kind", *more)}
+def selector(labels: Object, *extra: str) -> Object:
+    """Return those of the labels that a selector uses."""
+    return {f"strimzi.io/{key}": labels[f"strimzi.io/{key}"] for key in ("cluster", "name", "kind", *extra)}
 
 
-def owner(obj: Object, controller: bool = False, block: bool = False) -> Object:
+def owner_reference(obj: Object, controller: bool = False, block: bool = False) -> Object:
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "name": obj["metadata"]["name"],
             "uid": obj["metadata"]["uid"], "controller": controller, "blockOwnerDeletion": block}
 
 
-def probe(action: Object, delay: int, own: Object | None) -> Object:
-    """A probe with the real operator's defaults, and what the resource says otherwise."""
-    return action | {"initialDelaySeconds": delay, "timeoutSeconds": 5} | (own or {})
+def probe(action: Object, delay: int, overrides: Object | None) -> Object:
+    """Return a probe with Strimzi's defaults, overridden by the resource's options."""
+    return action | {"initialDelaySeconds": delay, "timeoutSeconds": 5} | (overrides or {})
 
 
 def pod_options(template: Object) -> Object:
-    """The parts of a `template.pod` that are parts of a pod's spec."""
+    """Return the options of a `template.pod` that belong in a pod's spec."""
     return {key: template[key] for key in POD_OPTIONS if key in template}
 
 
 def port_name(listener: Object) -> str:
-    """tcp-clients and tcp-clientstls are names from before listeners had names."""
+    """Return the name of a listener's port. Strimzi keeps two names from releases whose listeners had no names."""
     if listener["name"] == "plain" and listener["port"] == 9092:
         return "tcp-clients"
     if listener["name"] == "tls" and listener["port"] == 9093:
@@ -106,85 +106,87 @@ def _ports(pairs: list[tuple[str, int]]) -> list[Object]:
 
 
 def services(cluster: Cluster) -> list[Object]:
-    chosen = selector(cluster.labels("kafka"))
+    pod_selector = selector(cluster.labels("kafka"))
     clients = [(port_name(listener), listener["port"]) for listener in cluster.listeners]
-    bootstrap = {"type": "ClusterIP", "selector": chosen | {"strimzi.io/broker-role": "true"},
+    bootstrap = {"type": "ClusterIP", "selector": pod_selector | {"strimzi.io/broker-role": "true"},
                  "ports": _ports([("tcp-replication", 9091), *clients])}
-    brokers = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": chosen,
+    brokers = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": pod_selector,
                "ports": _ports([("tcp-ctrlplane", 9090), ("tcp-replication", 9091),
                                 ("tcp-kafkaagent", 8443), *clients])}
-    return [cluster.made("v1", "Service", "kafka", f"{cluster.name}-kafka-{suffix}", spec=spec)
+    return [cluster.new_object("v1", "Service", "kafka", f"{cluster.name}-kafka-{suffix}", spec=spec)
             for suffix, spec in (("bootstrap", bootstrap), ("brokers", brokers))]
 
 
 def service_account(cluster: Cluster, component: str) -> Object:
-    return cluster.made("v1", "ServiceAccount", component)
+    return cluster.new_object("v1", "ServiceAccount", component)
 
 
 def disruption_budget(cluster: Cluster, component: str) -> Object:
-    return cluster.made("policy/v1", "PodDisruptionBudget", component, spec={
+    return cluster.new_object("policy/v1", "PodDisruptionBudget", component, spec={
         "maxUnavailable": 1, "selector": {"matchLabels": selector(cluster.labels(component))}})
 
 
 def peer(**labels: str) -> Object:
-    """Pods of the namespace that a NetworkPolicy lets in, by their `strimzi.io/` labels."""
+    """Return a NetworkPolicy peer: pods in the namespace with these `strimzi.io/` labels."""
     return {"podSelector": {"matchLabels": {f"strimzi.io/{key}": value for key, value in labels.items()}}}
 
 
-def ingress(port: int, *peers: Object) -> Object:
-    """A rule of a NetworkPolicy: who may come to a port; everybody where nobody is named."""
+def ingress_rule(port: int, *peers: Object) -> Object:
+    """Return an ingress rule that allows traffic to a port from the peers, or from everywhere."""
     rule: Object = {"ports": [{"port": port, "protocol": "TCP"}]}
     return rule | {"from": list(peers)} if peers else rule
 
 
-def policy_spec(chosen: Object, rules: list[Object]) -> Object:
-    return {"podSelector": {"matchLabels": chosen}, "policyTypes": ["Ingress"], "ingress": rules}
+def policy_spec(pod_selector: Object, rules: list[Object]) -> Object:
+    return {"podSelector": {"matchLabels": pod_selector}, "policyTypes": ["Ingress"], "ingress": rules}
 
 
 CLUSTER_OPERATOR = peer(kind="cluster-operator")
 
 
-def _policy(cluster: Cluster, component: str, rules: list[Object], name: str = "") -> Object:
-    return cluster.made("networking.k8s.io/v1", "NetworkPolicy", component, name,
-                        spec=policy_spec(selector(cluster.labels(component)), rules))
+def _network_policy(cluster: Cluster, component: str, rules: list[Object], name: str = "") -> Object:
+    return cluster.new_object("networking.k8s.io/v1", "NetworkPolicy", component, name,
+                              spec=policy_spec(selector(cluster.labels(component)), rules))
 
 
-def kafka_policy(cluster: Cluster, metrics_ports: list[int]) -> Object:
-    """Who may come to the brokers: clients to every listener, Strimzi's own pods to the inner ports."""
+def kafka_network_policy(cluster: Cluster, metrics_ports: list[int]) -> Object:
+    """Allow clients to connect to every listener, and only Strimzi's pods to the internal ports."""
     name = cluster.name
     brokers = peer(cluster=name, kind="Kafka", name=f"{name}-kafka")
-    others = [peer(name=f"{name}-{own}") for own in ("entity-operator", "kafka-exporter", "cruise-control")]
-    rules = [ingress(9090, brokers, CLUSTER_OPERATOR), ingress(9091, CLUSTER_OPERATOR, brokers, *others),
-             ingress(8443, CLUSTER_OPERATOR), *(ingress(listener["port"]) for listener in cluster.listeners),
-             *map(ingress, metrics_ports)]
-    return _policy(cluster, "kafka", rules, f"{name}-network-policy-kafka")
+    others = [peer(name=f"{name}-{suffix}") for suffix in ("entity-operator", "kafka-exporter", "cruise-control")]
+    rules = [ingress_rule(9090, brokers, CLUSTER_OPERATOR), ingress_rule(9091, CLUSTER_OPERATOR, brokers, *others),
+             ingress_rule(8443, CLUSTER_OPERATOR),
+             *(ingress_rule(listener["port"]) for listener in cluster.listeners),
+             *map(ingress_rule, metrics_ports)]
+    return _network_policy(cluster, "kafka", rules, f"{name}-network-policy-kafka")
 
 
-def entity_policy(cluster: Cluster) -> Object:
-    """The entity operator is asked for its health alone."""
-    return _policy(cluster, "entity-operator", [ingress(8080), ingress(8081)])
+def entity_network_policy(cluster: Cluster) -> Object:
+    """Allow connections only to the health check ports."""
+    return _network_policy(cluster, "entity-operator", [ingress_rule(8080), ingress_rule(8081)])
 
 
 def _role(cluster: Cluster, component: str, rules: list[Object], *bindings: str) -> list[Object]:
-    """A role of a component's service account, with its bindings."""
+    """Return the Role of a component's service account and its RoleBindings."""
     group, name = "rbac.authorization.k8s.io", f"{cluster.name}-{component}"
-    granted = {"subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
-               "roleRef": {"apiGroup": group, "kind": "Role", "name": name}}
-    return [cluster.made(f"{group}/v1", "Role", component, rules=rules),
-            *(cluster.made(f"{group}/v1", "RoleBinding", component, binding, **granted) for binding in bindings)]
+    binding_fields = {"subjects": [{"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace}],
+                      "roleRef": {"apiGroup": group, "kind": "Role", "name": name}}
+    return [cluster.new_object(f"{group}/v1", "Role", component, rules=rules),
+            *(cluster.new_object(f"{group}/v1", "RoleBinding", component, binding, **binding_fields)
+              for binding in bindings)]
 
 
 def kafka_role(cluster: Cluster, pods: list[str]) -> list[Object]:
-    """What the brokers read through the API: the certificates that they trust, and their own."""
+    """Return the Role with which the brokers read certificates through the API: the trusted ones and their own."""
     secrets = [f"{cluster.name}-cluster-ca-cert", f"{cluster.name}-trustbundle", *pods]
     rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get"]}]
     return _role(cluster, "kafka", rules, f"{cluster.name}-kafka-role")
 
 
 def entity_role(cluster: Cluster) -> list[Object]:
-    """What the install's ClusterRole strimzi-entity-operator allows, in the cluster's namespace, to the entity operator.
+    """Return the entity operator's Role, with the rules of the manifest's ClusterRole strimzi-entity-operator.
 
-    The API server lets the operator grant only what it holds itself, as it does the real one.
+    The API server allows the operator to grant only permissions that it has itself, as with Strimzi's operator.
     """
     group = "kafka.strimzi.io"
     write = ["get", "list", "watch", "create", "patch", "update"]
@@ -200,25 +202,25 @@ def entity_role(cluster: Cluster) -> list[Object]:
 
 
 def secret(cluster: Cluster, name: str, data: dict[str, str | bytes], component: str = "kafka") -> Object:
-    made = cluster.made("v1", "Secret", component, name, type="Opaque",
-                        data={key: certs.encode(value) for key, value in data.items()})
-    made["metadata"]["annotations"] = {"strimzi.io/ca-cert-generation": "0"}
-    return made
+    obj = cluster.new_object("v1", "Secret", component, name, type="Opaque",
+                             data={key: certs.encode(value) for key, value in data.items()})
+    obj["metadata"]["annotations"] = {"strimzi.io/ca-cert-generation": "0"}
+    return obj
 
 
-def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
-    """Both authorities in their secrets, made once."""
+def reconcile_authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
+    """Create the Secrets of the cluster CA and of the clients CA if they do not exist."""
     for kind in ("cluster", "clients"):
         base = f"{cluster.name}-{kind}-ca"
-        had_cert = kube.get("Secret", cluster.namespace, f"{base}-cert")
-        had_key = kube.get("Secret", cluster.namespace, base)
-        if had_cert and had_key:
-            cert, key = certs.decode(had_cert["data"]["ca.crt"]), certs.decode(had_key["data"]["ca.key"])
+        cert_secret = kube.get("Secret", cluster.namespace, f"{base}-cert")
+        key_secret = kube.get("Secret", cluster.namespace, base)
+        if cert_secret and key_secret:
+            cert, key = certs.decode(cert_secret["data"]["ca.crt"]), certs.decode(key_secret["data"]["ca.key"])
         else:
             log.info("InternalCa:676", f"{prefix}Generating CA with subject=Subject(organizationName='io.strimzi', "
                      f"commonName='{kind}-ca v0', dnsNames=[], ipAddresses=[])")
-            cert, key = certs.authority(f"{kind}-ca v0")
-            password = certs.password()
+            cert, key = certs.create_authority(f"{kind}-ca v0")
+            password = certs.generate_password()
             kube.apply(secret(cluster, f"{base}-cert", {
                 "ca.crt": cert, "ca.p12": certs.truststore(cert, password), "ca.password": password},
                 "certificate-authority"))
@@ -230,20 +232,21 @@ def authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
     bundle = secret(cluster, f"{cluster.name}-trustbundle", {
         "cluster-ca.crt": cluster.ca_cert, "clients-ca.crt": cluster.clients_ca_cert}, "trust-bundle")
     bundle["metadata"]["labels"]["strimzi.io/name"] = "strimzi"
-    bundle["metadata"]["annotations"] = {f"strimzi.io/{kind}-ca-cert-generation": "0" for kind in ("cluster", "clients")}
+    bundle["metadata"]["annotations"] = {f"strimzi.io/{kind}-ca-cert-generation": "0"
+                                         for kind in ("cluster", "clients")}
     kube.apply(bundle)
 
 
-def certificate(kube: Kube, cluster: Cluster, name: str, common: str, stem: str,
-                hosts: list[str] | None = None, component: str = "kafka") -> None:
-    """A secret with a certificate signed by the cluster's authority, made again when its names change."""
+def reconcile_certificate(kube: Kube, cluster: Cluster, name: str, common_name: str, stem: str,
+                          hosts: list[str] | None = None, component: str = "kafka") -> None:
+    """Create a Secret with a certificate signed by the cluster CA. Replace it if the alternative names change."""
     found = kube.get("Secret", cluster.namespace, name)
     names = ",".join(hosts or [])
-    if found is not None and (found["metadata"].get("annotations") or {}).get(NAMES) == names:
+    if found is not None and (found["metadata"].get("annotations") or {}).get(NAMES_ANNOTATION) == names:
         return
-    cert, key = certs.signed(common, cluster.ca_cert, cluster.ca_key, hosts or [])
-    made = secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert,
-                                  # The real broker reads it from the clients' authority's own secret.
-                                  "clients-ca.crt": cluster.clients_ca_cert}, component)
-    made["metadata"]["annotations"][NAMES] = names
-    kube.apply(made)
+    cert, key = certs.sign_certificate(common_name, cluster.ca_cert, cluster.ca_key, hosts or [])
+    new_secret = secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert,
+                                        # Strimzi's broker reads it from the Secret of the clients CA.
+                                        "clients-ca.crt": cluster.clients_ca_cert}, component)
+    new_secret["metadata"]["annotations"][NAMES_ANNOTATION] = names
+    kube.apply(new_secret)

@@ -1,4 +1,4 @@
-"""Conditions and statuses, in the form and order the recordings show."""
+"""Conditions and statuses, with the format and order of the recordings."""
 from __future__ import annotations
 
 import time
@@ -11,16 +11,16 @@ SECURITY = {"authentication": {"type": "strimzi-mtls"}, "encryption": {"type": "
 
 
 def now() -> str:
-    """A time as the real operator writes it, nanoseconds and all."""
+    """Return the time in the format of Strimzi's operator, with nanoseconds."""
     nanoseconds = time.time_ns()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 10**9)) + f".{nanoseconds % 10**9:09d}Z"
 
 
 def condition(kind: str, status: str = "True", reason: str = "", message: str = "") -> Object:
-    made = {"type": kind, "status": status, "lastTransitionTime": now()}
+    result = {"type": kind, "status": status, "lastTransitionTime": now()}
     if reason:
-        made |= {"reason": reason, "message": message}
-    return made
+        result |= {"reason": reason, "message": message}
+    return result
 
 
 def ready() -> Object:
@@ -36,36 +36,36 @@ def creating() -> Object:
 
 
 def initial(old: Object) -> Object:
-    """What every later status of a Kafka keeps: the rest comes back only with success."""
+    """Return the fields that a new status of a Kafka resource keeps. The others are set again only on success."""
     status: Object = {"clusterSecurity": SECURITY}
     if "clusterId" in old:
         status["clusterId"] = old["clusterId"]
     return status
 
 
-def _timeless(value: Any) -> Any:
+def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _timeless(v) for k, v in value.items() if k != "lastTransitionTime"}
+        return {k: _without_times(v) for k, v in value.items() if k != "lastTransitionTime"}
     if isinstance(value, list):
-        return [_timeless(v) for v in value]
+        return [_without_times(v) for v in value]
     return value
 
 
-# By an object's uid: the status that was written last, and what the API server stored of it. It drops fields that an older
-# definition does not have; to write them again would change nothing but times, for ever.
-_stored: dict[str, tuple[Any, Any]] = {}
+# By an object's uid: the last status that was written, and what the API server stored. They differ if an older CRD
+# does not have all fields. Without this, such a status would be written again on each reconciliation.
+_last_written: dict[str, tuple[Any, Any]] = {}
 
 
-def write(kube: Kube, obj: Object, status: Object, prefix: str = "", where: str = "CrdOperator:147") -> None:
-    """Write a status unless nothing but times would change."""
+def write(kube: Kube, obj: Object, status: Object, prefix: str = "", location: str = "CrdOperator:147") -> None:
+    """Write a status, unless only times would change."""
     current = kube.get(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])
     if current is None or current["metadata"]["uid"] != obj["metadata"]["uid"]:
         return
-    meta, now_stored, wanted = obj["metadata"], _timeless(current.get("status")), _timeless(status)
-    if now_stored == wanted or _stored.get(meta["uid"]) == (wanted, now_stored):
+    meta, current_status, desired = obj["metadata"], _without_times(current.get("status")), _without_times(status)
+    if current_status == desired or _last_written.get(meta["uid"]) == (desired, current_status):
         return
     written = kube.set_status(current, status)
     if written is not None:
-        _stored[meta["uid"]] = (wanted, _timeless(written.get("status")))
-        log.info(where, f"{prefix}Status of {obj['kind']} {meta['name']} in namespace {meta['namespace']} "
+        _last_written[meta["uid"]] = (desired, _without_times(written.get("status")))
+        log.info(location, f"{prefix}Status of {obj['kind']} {meta['name']} in namespace {meta['namespace']} "
                  "has been updated")

@@ -1,4 +1,4 @@
-"""What the operator refuses, and what it warns of. Messages are those of the recordings."""
+"""Checks that the operator makes, and its warnings, with the messages of the recordings."""
 from __future__ import annotations
 
 import os
@@ -6,65 +6,65 @@ import os
 from . import status
 from .failure import InvalidConfigurationException, InvalidResourceException, UnsupportedKafkaVersionException
 from .kube import Object
-from .pools import Pool, nodes
+from .pools import NodePool, nodes
 
-# Only the first that is too high is named.
+# The message contains only the first one that is too high.
 LIMITED_BY_BROKERS = ("default.replication.factor", "offsets.topic.replication.factor",
                       "transaction.state.log.replication.factor", "transaction.state.log.min.isr")
 
 
 def images(variable: str = "STRIMZI_KAFKA_IMAGES") -> dict[str, str]:
-    """Kafka version to image, as the install manifest tells it."""
+    """Return the image of each Kafka version, from the environment that the install manifest sets."""
     lines = os.environ.get(variable, "").split()
     return dict(line.split("=", 1) for line in lines)
 
 
 def kafka_version(kafka: Object) -> str:
-    """The version asked for, or the newest."""
-    known = _versions(images())
-    asked = kafka["spec"]["kafka"].get("version") or known[-1]
-    if asked not in known:
+    """Return the requested version, or the newest one."""
+    supported = _sort_versions(images())
+    requested = kafka["spec"]["kafka"].get("version") or supported[-1]
+    if requested not in supported:
         raise UnsupportedKafkaVersionException(
-            f"Unsupported Kafka.spec.kafka.version: {asked}. Supported versions are: [{', '.join(known)}]")
-    return asked
+            f"Unsupported Kafka.spec.kafka.version: {requested}. Supported versions are: [{', '.join(supported)}]")
+    return requested
 
 
-def _versions(known: dict[str, str]) -> list[str]:
-    """Oldest first."""
-    return sorted(known, key=lambda text: [int(part) for part in text.split(".")])
+def _sort_versions(supported: dict[str, str]) -> list[str]:
+    """Return the versions, the oldest first."""
+    return sorted(supported, key=lambda text: [int(part) for part in text.split(".")])
 
 
 def image(spec: Object, variable: str) -> str:
-    """A component's image: its own, or that of its Kafka version."""
-    known = images(variable)
-    ordered = _versions(known)
-    asked = spec.get("version") or ordered[-1]
-    if not spec.get("image") and asked not in known:
+    """Return a component's image: the requested one, or that of its Kafka version."""
+    supported = images(variable)
+    ordered = _sort_versions(supported)
+    requested = spec.get("version") or ordered[-1]
+    if not spec.get("image") and requested not in supported:
         raise InvalidResourceException(
-            f"Kafka version {asked} is not supported. Supported versions are: {', '.join(ordered)}.")
-    return spec.get("image") or known[asked]
+            f"Kafka version {requested} is not supported. Supported versions are: {', '.join(ordered)}.")
+    return spec.get("image") or supported[requested]
 
 
 def metadata_version(kafka: Object, version: str) -> str:
-    """The metadata version asked for, or the first of the Kafka version."""
-    asked = kafka["spec"]["kafka"].get("metadataVersion")
-    if not asked:
+    """Return the requested metadata version, or the default one of the Kafka version."""
+    requested = kafka["spec"]["kafka"].get("metadataVersion")
+    if not requested:
         return {"4.2": "4.2-IV1", "4.3": "4.3-IV0"}[version.rsplit(".", 1)[0]]
-    return asked if "-IV" in asked else f"{asked}-IV0"
+    return requested if "-IV" in requested else f"{requested}-IV0"
 
 
-def check_pools(kafka: Object, pools: list[Pool]) -> None:
+def check_pools(kafka: Object, pools: list[NodePool]) -> None:
     name = kafka["metadata"]["name"]
     if not pools:
         raise InvalidConfigurationException(f"No KafkaNodePools found for Kafka cluster {name}")
-    # Not recorded: the words of these two are the stand-in's.
+    # These two messages are not recorded; their text is the stand-in's own.
     missing = [f"At least one KafkaNodePool with the {role} role and at least one replica is required"
                for role in ("controller", "broker") if not nodes(pools, role)]
     if missing:
         raise InvalidResourceException(f"The Kafka cluster {name} is invalid: [{', '.join(missing)}]")
 
 
-def check_config(kafka: Object, pools: list[Pool]) -> None:
+def check_config(kafka: Object, pools: list[NodePool]) -> None:
     config = kafka["spec"]["kafka"].get("config") or {}
     brokers = len(nodes(pools, "broker"))
     if "cruiseControl" in kafka["spec"] and brokers < 2:
@@ -81,14 +81,14 @@ def check_config(kafka: Object, pools: list[Pool]) -> None:
                 f"because this cluster has only {brokers} Kafka broker(s).")
 
 
-def warnings(pools: list[Pool]) -> list[Object]:
-    """Warning conditions, which come with success too."""
-    made = []
+def warnings(pools: list[NodePool]) -> list[Object]:
+    """Return the Warning conditions, which the status has even if it is Ready."""
+    result = []
     for role, loss in (("broker", "topic messages"), ("controller", "data")):
-        having = nodes(pools, role)
-        if len(having) == 1 and any(v["type"] == "ephemeral" for v in having[0][0].volumes()):
-            made.append(status.condition(
+        with_role = nodes(pools, role)
+        if len(with_role) == 1 and any(v["type"] == "ephemeral" for v in with_role[0][0].volumes()):
+            result.append(status.condition(
                 "Warning", "True", "KafkaStorage",
                 f"A Kafka cluster with a single {role} node and ephemeral storage will lose {loss} "
                 "after any restart or rolling update."))
-    return made
+    return result
