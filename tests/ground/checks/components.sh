@@ -1,8 +1,9 @@
-# The group `components` of check: what stands beside Kafka. Sourced, not run.
+# The group `components` of check: Kafka Connect, MirrorMaker 2, HTTP bridge, Kafka Exporter, Cruise Control.
+# Sourced, not executed.
 # shellcheck shell=bash
-# shellcheck disable=SC2016,SC2154  # as in check, whose names are used here
+# shellcheck disable=SC2016,SC2154  # as in check, whose functions and variables are used here
 
-# resource KIND NAME SPEC [LABELS] [ANNOTATIONS]: SPEC in YAML's flow form.
+# resource KIND NAME SPEC [LABELS] [ANNOTATIONS]: print a manifest; SPEC is in YAML's flow style.
 resource() {
   printf 'apiVersion: kafka.strimzi.io/v1\nkind: %s\nmetadata: {name: %s, labels: {%s}, annotations: {%s}}\nspec: %s\n' \
     "$1" "$2" "${4:-}" "${5:-}" "$3"
@@ -10,7 +11,7 @@ resource() {
 quick='jvmOptions: {-Xms: 128m, -Xmx: 384m}, readinessProbe: {initialDelaySeconds: 3, periodSeconds: 2}'
 plain='bootstrapServers: "my-cluster-kafka-bootstrap:9092"'
 one_replica='config.storage.replication.factor: 1, offset.storage.replication.factor: 1, status.storage.replication.factor: 1'
-connect() { # [MORE]: the example connectors are on the class path only if someone puts them there
+connect() { # [MORE]: the example connectors are not on the class path by default
   resource KafkaConnect my-connect "{replicas: 1, $plain, groupId: my-connect, configStorageTopic: my-connect-configs,
     statusStorageTopic: my-connect-status, offsetStorageTopic: my-connect-offsets, $quick,
     template: {connectContainer: {env: [{name: CLASSPATH, value: /opt/kafka/libs/connect-file-4.3.1.jar}]}},
@@ -25,12 +26,12 @@ not_ready_is() { # SECONDS KIND/NAME REASON MESSAGE-PART
   sees "$1" "$2" ".status.observedGeneration == .metadata.generation and (.status.conditions[0] | .type == \"NotReady\" and .status == \"True\" and .reason == \"$3\" and (.message | contains(\"$4\")))"
 }
 connect_has() { in_pod curl -sf "http://my-connect-connect-api:8083/connectors" | jq -e "$1"; }
-# comes SECONDS COMMAND...: true once the command succeeds.
+# comes SECONDS COMMAND...: repeat the command until it succeeds.
 comes() {
   local end=$((SECONDS + $1)); shift
   until "$@"; do [ $SECONDS -lt $end ] || return 1; sleep 1; done
 }
-# left LABELS: nothing of that is left, within some seconds.
+# left LABELS: wait until no objects with these labels exist.
 left() {
   local end=$((SECONDS + 60)) found=?
   while [ $SECONDS -lt $end ]; do
@@ -42,7 +43,7 @@ left() {
   return 1
 }
 
-# Each part needs a cluster only: `check small_cluster http_bridge` runs one.
+# Each part needs only a Kafka cluster: `check small_cluster http_bridge` runs one part.
 components() {
   small_cluster
   kafka_connect
@@ -92,7 +93,7 @@ mirror() { # SOURCE-BOOTSTRAP
     mirrors: [{source: {alias: here, bootstrapServers: \"$1\"}, topicsPattern: original,
                sourceConnector: {tasksMax: 1, config: {replication.factor: 1, offset-syncs.topic.replication.factor: 1, refresh.topics.interval.seconds: 5}}}]}"
 }
-has_line() { # TOPIC LINE: in the topic's first messages
+has_line() { # TOPIC LINE: succeed if the topic's first message contains the line
   in_pod timeout 60 bin/kafka-console-consumer.sh --bootstrap-server my-cluster-kafka-bootstrap:9092 --topic "$1" \
     --from-beginning --timeout-ms 15000 --max-messages 1 | grep -F -- "$2"
 }
