@@ -8,7 +8,7 @@
 //!
 //! - [`cmd`]: one command per file; [`cli`]: its arguments as clap types.
 //! - [`diagnose`]: evidence in one archive. [`doctor`]: what is wrong, from the machine up, and what can be fixed.
-//! - [`upgrade`]: from one release to a later one. [`quickstart`]: what `up` does. [`teardown`]: what `down` does.
+//! - [`upgrade`]: from one release to a later one. [`lifecycle`]: stop, start, save and restore. [`quickstart`]: what `up` does. [`teardown`]: what `down` does.
 //!   [`status`]: the state of the cluster as one document.
 //! - [`checks`]: whether this machine is suitable.
 //! - [`cluster`]: what every command needs of a live cluster: session, ownership, waiting, remediation, brokers, journal.
@@ -54,6 +54,7 @@ mod failure;
 pub mod internals;
 mod kafka;
 mod kube;
+mod lifecycle;
 mod manifest;
 mod names;
 mod paths;

@@ -13,7 +13,7 @@ const ROWS: &[&[&str]] = &[
     &["internals"],
     &["cmd"],
     &["diagnose", "doctor"],
-    &["status", "teardown", "upgrade"],
+    &["lifecycle", "status", "teardown", "upgrade"],
     &["quickstart"],
     &["checks"],
     &["cluster"],

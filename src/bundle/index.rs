@@ -2,15 +2,18 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::command_line::CommandLine;
 use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
-use crate::names::{ImageName, ImageRegistry, Version};
+use crate::names::{ClusterName, DnsLabel, ImageName, ImageRegistry, ProfileName, Version};
 
-/// The version of the index's format.
-pub(crate) const SCHEMA: u32 = 1;
+/// The newest version of the index's format. The second one has snapshots.
+pub(crate) const SCHEMA: u32 = 2;
+/// The version of a bundle that is no snapshot: an older kstrim can read it.
+pub(super) const SCHEMA_WITHOUT_STATE: u32 = 1;
 /// The name of the format.
 pub(crate) const FORMAT: &str = "kstrim-bundle";
 /// Maximum size of the index, in bytes. A hundred entries take about 30 KiB.
@@ -32,8 +35,35 @@ pub struct Index {
     pub made_by: String,
     /// What the bundle is for.
     pub set: Set,
+    /// Of a snapshot: the profile that it was saved from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
     /// Its entries, in their order in the file.
     pub entries: Vec<Entry>,
+}
+
+/// The profile that a snapshot was saved from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// When it was saved.
+    pub saved: Timestamp,
+    /// The minikube profile. Its name is also the node's, so that it is restored under the same name only.
+    pub profile: ProfileName,
+    /// The namespace of the Kafka cluster.
+    pub namespace: DnsLabel,
+    /// The Kafka cluster.
+    pub cluster: ClusterName,
+    /// The uid of the namespace `kube-system`: the identity of the Kubernetes cluster.
+    pub cluster_uid: String,
+    /// minikube's driver.
+    pub driver: String,
+    /// The container runtime.
+    pub runtime: String,
+    /// The memory of the machine, in MiB.
+    pub memory_mb: u64,
+    /// Its CPUs.
+    pub cpus: u64,
 }
 
 /// What a bundle is for.
@@ -89,6 +119,8 @@ pub enum Kind {
     Tool,
     /// A file of minikube's own cache.
     MinikubeCache,
+    /// The state of a cluster: etcd's data and the volumes.
+    State,
 }
 
 impl Kind {
@@ -99,6 +131,7 @@ impl Kind {
             Kind::Image => "images",
             Kind::Tool => "tools",
             Kind::MinikubeCache => "minikube-cache",
+            Kind::State => "state",
         }
     }
 
@@ -108,6 +141,7 @@ impl Kind {
             // The maximum that the manifest reader accepts.
             Kind::Manifest => 16 << 20,
             Kind::Image => 16 << 30,
+            Kind::State => 64 << 30,
             Kind::Tool => 512 << 20,
             Kind::MinikubeCache => 4 << 30,
         }
@@ -120,6 +154,18 @@ impl Kind {
             Kind::Image => "image",
             Kind::Tool => "tool",
             Kind::MinikubeCache => "minikube cache",
+            Kind::State => "state",
+        }
+    }
+}
+
+impl Snapshot {
+    /// The limits of what is passed to minikube later.
+    fn check(&self) -> std::result::Result<(), String> {
+        let word = |text: &str| !text.is_empty() && text.len() <= 64 && path_ok(text) && !text.contains('/');
+        match [&self.cluster_uid, &self.driver, &self.runtime].into_iter().all(|text| word(text)) {
+            true => Ok(()),
+            false => Err("its cluster, driver or runtime is not a plain word".to_owned()),
         }
     }
 }
@@ -210,9 +256,14 @@ impl Index {
             });
             checked.map_err(|why| refused(origin, &entry.path, &why))?;
         }
-        match index.of(Kind::Manifest).count() {
-            1 => Ok(index),
-            n => Err(bad(format!("it has {n} install manifests instead of one"))),
+        let (manifests, states) = (index.of(Kind::Manifest).count(), index.of(Kind::State).count());
+        match (&index.snapshot, manifests, states) {
+            (Some(snapshot), 0, 1) => snapshot.check().map(|()| index).map_err(bad),
+            (Some(_), 0, n) => Err(bad(format!("it has {n} states instead of one"))),
+            (Some(_), ..) => Err(bad("a snapshot has no install manifest".to_owned())),
+            (None, 1, 0) => Ok(index),
+            (None, 1, _) => Err(bad("only a snapshot has the state of a cluster".to_owned())),
+            (None, n, _) => Err(bad(format!("it has {n} install manifests instead of one"))),
         }
     }
 

@@ -7,6 +7,8 @@
 //! `index.json.sha256`, contains the digest of the index. No other entries are allowed: each header is compared with
 //! the index, so links, devices, other paths and duplicates are rejected.
 //!
+//! A snapshot (`kstrim snapshot save`) is a bundle with the state of a cluster instead of an install manifest.
+//!
 //! Entries are unpacked one by one into a cache by content, through a buffer of some kilobytes.
 
 pub(crate) mod archive;
@@ -15,7 +17,7 @@ pub(crate) mod read;
 pub(crate) mod unpack;
 pub(crate) mod write;
 
-pub(crate) use index::{Entry, Index, Kind, Set};
+pub(crate) use index::{Entry, Index, Kind, Set, Snapshot};
 pub use read::Bundle;
 
 /// Name of the first entry.

@@ -42,7 +42,7 @@ fn bundle(bytes: &[u8]) -> (TempDir, PathBuf) {
         source(Kind::Image, "kafka.tar", file("i", bytes)),
     ];
     let to = folder.path().join("x.bundle");
-    assert!(write(&to, set(), &sources, false, &mut |_| true).unwrap().is_some());
+    assert!(write(&to, set(), None, &sources, false, &mut |_| true).unwrap().is_some());
     (folder, to)
 }
 
@@ -102,7 +102,7 @@ fn a_stopped_write_leaves_no_file() {
 #[test]
 fn an_existing_file_is_kept() {
     let (_folder, path) = bundle(b"x");
-    let failure = write(&path, set(), &[], false, &mut |_| true).unwrap_err();
+    let failure = write(&path, set(), None, &[], false, &mut |_| true).unwrap_err();
     assert_eq!((failure.id, failure.kind), (errors::BUNDLE_EXISTS, crate::failure::Kind::Foreign));
 }
 
@@ -249,4 +249,42 @@ proptest! {
         let _ = (Bundle::open(&path), super::archive::images(&path));
         let _ = (Index::parse("x", &bytes), Index::parse("x", text.as_bytes()));
     }
+}
+
+/// A snapshot's index is as untrusted as a bundle's.
+#[test]
+fn a_snapshot_has_a_state_and_no_manifest() {
+    let text = |snapshot: &str, schema: u32, entries: &str| {
+        format!(
+            r#"{{"format": "kstrim-bundle", "schema": {schema}, "made_by": "kstrim", "set": {{"release": "1.2.0",
+            "kafka": "4.3.1", "kubernetes": "1.34.4", "preset": "snapshot", "image_registry": null,
+            "platform": "linux-amd64"}}, {snapshot} "entries": [{entries}]}}"#
+        )
+    };
+    let entry = |kind: &str, path: &str| {
+        let digest = "0".repeat(64);
+        format!(r#"{{"path": "{path}", "kind": "{kind}", "size": 1, "sha256": "{digest}"}}"#)
+    };
+    let snapshot = |driver: &str, profile: &str| {
+        format!(
+            r#""snapshot": {{"saved": "2026-11-29T20:00:00Z", "profile": "{profile}", "namespace": "kafka",
+            "cluster": "my-cluster", "cluster_uid": "u-1", "driver": "{driver}", "runtime": "containerd",
+            "memory_mb": 4096, "cpus": 2}},"#
+        )
+    };
+    let (state, manifest) = (entry("state", "state/state.tar.gz"), entry("manifest", "manifests/a.yaml"));
+    let read = |text: String| super::Index::parse("x", text.as_bytes()).map_err(|failure| failure.id);
+    let good = snapshot("docker", "kstrim");
+    assert!(read(text(&good, 2, &state)).is_ok_and(|index| index.snapshot.is_some()));
+    assert!(read(text("", 1, &manifest)).is_ok_and(|index| index.snapshot.is_none()));
+    for wrong in [
+        text(&good, 2, &manifest),
+        text(&good, 2, &format!("{state}, {manifest}")),
+        text("", 1, &format!("{manifest}, {state}")),
+        text(&snapshot("docker --force", "kstrim"), 2, &state),
+        text(&snapshot("docker", "-p other"), 2, &state),
+    ] {
+        assert_eq!(read(wrong.clone()), Err(errors::BUNDLE_INDEX), "{wrong}");
+    }
+    assert_eq!(read(text(&good, 3, &state)), Err(errors::BUNDLE_NEWER));
 }

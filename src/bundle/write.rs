@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
-use super::index::{Entry, FORMAT, Index, SCHEMA, Set, path_ok};
+use super::index::{Entry, FORMAT, Index, SCHEMA, SCHEMA_WITHOUT_STATE, Set, Snapshot, path_ok};
 use super::read::Step;
 use super::{CHUNK, INDEX, INDEX_DIGEST, Kind};
 use crate::errors;
@@ -43,6 +43,7 @@ fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
 pub(crate) fn write(
     to: &Path,
     set: Set,
+    snapshot: Option<Snapshot>,
     sources: &[Source],
     force: bool,
     step: Step<'_>,
@@ -62,7 +63,7 @@ pub(crate) fn write(
     if !force && to.exists() {
         return Err(exists());
     }
-    let mut index = planned(set, sources)?;
+    let mut index = planned(set, snapshot, sources)?;
     let folder = to.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
     // Every digest has the same length as its placeholder.
@@ -88,13 +89,15 @@ pub(crate) fn write(
         std::io::ErrorKind::AlreadyExists => exists(),
         _ => unwritable(e.error),
     })?;
-    // A temporary file is readable only by its owner; a bundle is meant to be shared.
-    let _ = std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    // A temporary file is readable only by its owner. A bundle is meant to be shared; a snapshot contains Secrets.
+    if index.snapshot.is_none() {
+        let _ = std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    }
     Ok(Some(index))
 }
 
 /// The index with an empty digest for each file.
-fn planned(set: Set, sources: &[Source]) -> Result<Index> {
+fn planned(set: Set, snapshot: Option<Snapshot>, sources: &[Source]) -> Result<Index> {
     let mut entries = Vec::new();
     for from in sources {
         let meta = std::fs::metadata(&from.file).map_err(|e| source(&from.file, e))?;
@@ -120,7 +123,8 @@ fn planned(set: Set, sources: &[Source]) -> Result<Index> {
         });
     }
     let made_by = format!("kstrim {}", env!("CARGO_PKG_VERSION"));
-    Ok(Index { format: FORMAT.into(), schema: SCHEMA, made_by, set, entries })
+    let schema = if snapshot.is_some() { SCHEMA } else { SCHEMA_WITHOUT_STATE };
+    Ok(Index { format: FORMAT.into(), schema, made_by, set, snapshot, entries })
 }
 
 fn head(file: &mut impl Write, index: &Index) -> std::io::Result<()> {

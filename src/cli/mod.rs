@@ -12,8 +12,9 @@ mod examples;
 mod explain;
 mod logs;
 mod look_inside;
-mod rest;
 mod run;
+mod snapshot;
+mod start_stop;
 mod stream;
 mod tools;
 mod topic;
@@ -38,8 +39,11 @@ pub(crate) use doctor::Doctor;
 pub(crate) use explain::Explain;
 pub(crate) use logs::{Component, LogFormat, Logs, Tail};
 pub(crate) use look_inside::{Diff, Env, Kubectl, Part, Render, ShellName};
-pub(crate) use rest::{Halt, Restart};
 pub(crate) use run::{NeededTopic, Run};
+pub(crate) use snapshot::{
+    Snapshot, SnapshotDelete, SnapshotList, SnapshotRestore, SnapshotRun, SnapshotSave, SnapshotVerb,
+};
+pub(crate) use start_stop::{Halt, Restart};
 pub(crate) use stream::{Consume, Isolation, Produce, Summary};
 pub(crate) use tools::{Tools, ToolsInstall, ToolsRemove, ToolsVerb};
 pub(crate) use topic::{Topic, TopicCreate, TopicDelete, TopicDescribe, TopicList, TopicVerb};
@@ -70,6 +74,7 @@ Quickstart:
   start        Start it again, as it was, and verify Kafka
   pause        Freeze everything in the machine, which keeps its memory
   unpause      Let it go on, and verify Kafka
+  snapshot     Save the cluster with its data, and restore it
   down         Delete what `up` created
 
 Use the cluster:
@@ -259,21 +264,24 @@ pub enum Command {
     ///
     /// Brokers are shut down cleanly before the minikube profile is stopped. Messages, topics, users and settings are kept:
     /// `kstrim start` continues with them.
-    #[command(after_help = rest::STOP_EXAMPLES)]
+    #[command(after_help = start_stop::STOP_EXAMPLES)]
     Stop(Halt),
     /// Start a stopped profile again, as it was, and verify Kafka
     ///
     /// Changes no settings and needs no network. Waits until everything is ready and runs a smoke test.
-    #[command(after_help = rest::START_EXAMPLES)]
+    #[command(after_help = start_stop::START_EXAMPLES)]
     Start(Restart),
     /// Freeze everything in the machine, which keeps its memory
     ///
     /// Frozen processes need no CPU, and continue within seconds with `kstrim unpause`.
-    #[command(after_help = rest::PAUSE_EXAMPLES)]
+    #[command(after_help = start_stop::PAUSE_EXAMPLES)]
     Pause(Halt),
     /// Resume a paused profile, and verify Kafka
-    #[command(after_help = rest::UNPAUSE_EXAMPLES)]
+    #[command(after_help = start_stop::UNPAUSE_EXAMPLES)]
     Unpause(Restart),
+    /// Save the cluster with its data, and restore it
+    #[command(after_help = snapshot::EXAMPLES)]
+    Snapshot(Snapshot),
     /// Delete what `up` created
     ///
     /// Deletes the minikube profile if kstrim created it. If it does not exist, that is not an error.

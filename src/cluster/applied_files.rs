@@ -17,7 +17,7 @@ use crate::user_manifests::order::{self, Phase};
 const STEP: Duration = Duration::from_secs(60);
 /// The order of deletion: clients before what they use, topics and users while their operator is still running.
 const STEPS: [&[Phase]; 5] = [
-    &[Phase::Workloads, Phase::Connectors],
+    &[Phase::Workloads, Phase::Rebalances, Phase::Connectors],
     &[Phase::Clients],
     &[Phase::UsersAndTopics],
     &[Phase::Clusters],

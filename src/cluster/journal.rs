@@ -42,7 +42,14 @@ pub(crate) struct ProfileState {
     pub made: Option<Made>,
     /// Since when the profile is stopped or paused, if kstrim did that. The machine itself tells whether it still is.
     #[serde(default)]
-    pub rest: Option<Rest>,
+    pub suspended: Option<Suspension>,
+    /// When kstrim last started what runs in the machine: what ended before did not crash.
+    #[serde(default)]
+    pub node_started: Option<Timestamp>,
+    /// The file of the snapshot that a run has begun to restore: until that is finished, the profile contains parts of
+    /// two clusters.
+    #[serde(default)]
+    pub restoring: Option<PathBuf>,
     /// Whether a `minikube start` began that is not known to have succeeded. The API server answers long
     /// before that end, and a start that is killed in between leaves a node without network.
     #[serde(default)]
@@ -81,9 +88,9 @@ pub(crate) struct ProfileState {
 
 /// That kstrim stopped or paused the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rest {
+pub(crate) struct Suspension {
     /// Which of these it is.
-    pub how: How,
+    pub state: SuspensionState,
     /// Since when.
     pub since: Timestamp,
 }
@@ -91,7 +98,7 @@ pub(crate) struct Rest {
 /// Whether a profile is being stopped or paused, or is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum How {
+pub(crate) enum SuspensionState {
     /// `kstrim stop` has begun to end what runs in it.
     Stopping,
     /// Its machine is stopped.
@@ -100,17 +107,19 @@ pub(crate) enum How {
     Pausing,
     /// It is paused.
     Paused,
+    /// `kstrim snapshot save` has ended what runs in it, and has not started it again yet.
+    Saving,
 }
 
-impl How {
+impl SuspensionState {
     /// The same with the current time.
-    pub(crate) fn now(self) -> Rest {
-        Rest { how: self, since: Timestamp::now() }
+    pub(crate) fn now(self) -> Suspension {
+        Suspension { state: self, since: Timestamp::now() }
     }
 
     /// Whether it is not finished: then the profile has to be started to become consistent again.
     pub(crate) fn is_unfinished(self) -> bool {
-        matches!(self, How::Stopping | How::Pausing)
+        matches!(self, Self::Stopping | Self::Pausing | Self::Saving)
     }
 }
 
@@ -165,7 +174,9 @@ impl JournalFile {
             release: None,
             profile_is_ours: false,
             made: None,
-            rest: None,
+            suspended: None,
+            node_started: None,
+            restoring: None,
             start_unfinished: false,
             never_whole: false,
             cluster_uid: None,

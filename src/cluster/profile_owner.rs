@@ -245,7 +245,9 @@ pub(crate) fn forget(journal: &mut ProfileState) {
     journal.made = None;
     journal.never_whole = false;
     journal.start_unfinished = false;
-    journal.rest = None;
+    journal.suspended = None;
+    journal.node_started = None;
+    journal.restoring = None;
 }
 
 /// The container engine that a driver currently uses; `None` if there is none, or it does not respond.

@@ -136,6 +136,7 @@ impl Session {
     pub(crate) fn expect(&self) -> Expect {
         let mut expect = Expect::kafka(self.namespace(), self.cluster());
         expect.aims = self.target.target_flags();
+        expect.node_started = self.journal.borrow().state.node_started;
         expect
     }
 
@@ -297,6 +298,13 @@ impl Session {
             _ = self.store.newer_than(version) => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
+    }
+
+    /// Stop watching and forget what was seen: the cluster is another one now.
+    pub(crate) fn forget_observed(&self) {
+        self.stop_observing();
+        self.store.watched.borrow_mut().clear();
+        self.store.store.clear();
     }
 
     /// Stop watching.

@@ -13,10 +13,9 @@ use crate::bundle::{Bundle, Index, Kind, Set, archive, megabytes, platform};
 use crate::cli::{BundleCreate, BundleFile, BundleVerb, Format, Global, OutputMode};
 use crate::config::Settings;
 use crate::errors;
-use crate::explain::pulls;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::manifest::to_yaml;
-use crate::names::{ImageName, Tool, Version};
+use crate::names::{Tool, Version};
 use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 use crate::terminal;
@@ -133,7 +132,7 @@ async fn create(global: &Global, args: &BundleCreate) -> Result<()> {
     let mut writing = tokio::task::spawn_blocking(move || {
         // The directory of the saved images must exist while they are read.
         let Work { set, sources, _folder } = work;
-        write::write(&to, set, &sources, force, &mut |_| !stopped.load(Ordering::Relaxed))
+        write::write(&to, set, None, &sources, force, &mut |_| !stopped.load(Ordering::Relaxed))
     });
     let written = tokio::select! {
         written = &mut writing => written,
@@ -213,7 +212,7 @@ async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<
         for (number, image) in wanted.iter().enumerate() {
             talk(&format!("saving {image}"));
             let file = folder.join(format!("{number}-{}.tar", slug(image.as_str())));
-            save(cx, image, &file).await?;
+            crate::quickstart::images::save(cx, image, &file).await?;
             files.push(file);
         }
     }
@@ -250,24 +249,6 @@ fn slug(text: &str) -> String {
     let slug: String = text.chars().map(keep).collect();
     let slug: String = slug.trim_start_matches(['.', '-', '_']).chars().take(90).collect();
     if slug.is_empty() { "image.tar".into() } else { slug }
-}
-
-/// minikube exits with 0 even if it saved nothing.
-async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
-    let cmd = cx.minikube.image_save_cmd(image, file);
-    let output = cx.minikube.run_cmd(&cmd).await?;
-    let complaint = pulls::complaint(&output.stderr);
-    let there = std::fs::metadata(file).is_ok_and(|m| m.len() > 0);
-    if output.exit.success() && complaint.is_none() && there {
-        return Ok(());
-    }
-    let message = format!("the image {image} cannot be exported from the profile {}", cx.profile());
-    Err(Box::new(
-        Failure::new(errors::BUNDLE_SOURCE, Class::Task, message)
-            .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
-            .hint(format!("check that it exists: {}", cx.target.minikube("image ls")))
-            .hint("or specify archives: --image-archive FILE"),
-    ))
 }
 
 async fn tools(cx: &Context) -> Result<Vec<Source>> {

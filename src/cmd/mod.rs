@@ -18,6 +18,7 @@ pub(crate) mod env;
 mod event_log;
 mod evidence;
 mod existing;
+mod existing_profile;
 mod explain;
 mod home;
 pub(crate) mod invocation;
@@ -30,11 +31,11 @@ pub(crate) mod plan;
 pub(crate) mod produce;
 pub(crate) mod remove;
 pub(crate) mod render;
-mod rest;
 pub(crate) mod run;
 pub(crate) mod scale;
 pub(crate) mod set;
 pub(crate) mod smoke_test;
+pub(crate) mod snapshot;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;
@@ -216,6 +217,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Start(args) => block_on(start::start(&global, &args)),
         Command::Pause(args) => block_on(stop::pause(&global, &args)),
         Command::Unpause(args) => block_on(start::unpause(&global, &args)),
+        Command::Snapshot(args) => block_on(snapshot::run(&global, &args.verb)),
         Command::Down(args) => block_on(down::run(&global, &args)),
         Command::Plan(args) => block_on(plan::run(&global, &args)),
         Command::Diff(args) => block_on(diff::run(&global, &args)),

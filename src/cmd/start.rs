@@ -3,17 +3,18 @@
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use super::existing_profile;
 use super::invocation::{Ended, Invocation};
-use super::rest;
 use crate::catalogue::{self, Partial};
 use crate::cli::{Global, Restart};
 use crate::cluster::journal::JournalFile;
-use crate::cluster::{access, profile_owner};
+use crate::cluster::{access, profile_owner, suspension};
 use crate::config::{Settings, Target};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
+use crate::lifecycle;
+use crate::quickstart;
 use crate::quickstart::context::Context;
-use crate::quickstart::{self, restart};
 use crate::tool::minikube_output::State;
 
 /// Start the profile.
@@ -34,7 +35,7 @@ pub(crate) async fn unpause(global: &Global, args: &Restart) -> Result<ExitCode>
 
 async fn run(global: &Global, args: &Restart, verb: &'static str) -> Result<ExitCode> {
     let target = Target::from(global);
-    rest::of_minikube(&target, verb)?;
+    existing_profile::of_minikube(&target, verb)?;
     let mut settings = Settings::for_existing(&target, &args.topic);
     settings.minikube_args.clone_from(&args.minikube_arg);
     settings.adopt = args.adopt;
@@ -44,7 +45,7 @@ async fn run(global: &Global, args: &Restart, verb: &'static str) -> Result<Exit
 }
 
 async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) -> Result<Ended> {
-    let plan = restart::plan();
+    let plan = lifecycle::start::plan();
     invocation.started(None, plan.infos());
     let _lock = invocation.lock()?;
     let journal = JournalFile::open(&invocation.paths.journal(), settings.target.profile.as_str())?;
@@ -54,7 +55,8 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
         .or_else(|_| catalogue::resolve(&Partial::default()))?;
     let cx = Rc::new(super::up::context(invocation, settings, choice)?);
     let looked = async {
-        let found = rest::find(&cx, args.adopt).await?;
+        let found = existing_profile::find(&cx, args.adopt).await?;
+        suspension::refuse_unfinished_restore(&cx)?;
         match (invocation.verb(), &found.state) {
             ("unpause", State::Stopped) => return Err(stopped(&cx)),
             ("start", State::Running) if found.answers => {
@@ -86,7 +88,7 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
     invocation.release(&cx).await;
     if report.failure.is_none() {
         noted?;
-        crate::cluster::rest::note(&cx, None)?;
+        suspension::record(&cx, None)?;
     }
     Ok(Ended { report, next })
 }

@@ -4,16 +4,16 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use super::invocation::{Ended, Invocation};
-use super::{consent, down_profile, living, rest};
+use super::{down_profile, existing_profile, living};
 use crate::catalogue::{self, Partial};
 use crate::cli::{Global, Halt};
-use crate::cluster::journal::{How, Rest};
+use crate::cluster::journal::{Suspension, SuspensionState};
 use crate::cluster::session::Session;
+use crate::cluster::suspension;
 use crate::config::Target;
 use crate::engine::task::infos;
-use crate::errors;
-use crate::failure::{Failure, Kind, Result};
-use crate::teardown;
+use crate::failure::{Failure, Result};
+use crate::lifecycle;
 use crate::tool::minikube_output::State;
 
 /// Stop the profile.
@@ -33,7 +33,7 @@ pub(crate) async fn pause(global: &Global, args: &Halt) -> Result<ExitCode> {
 }
 
 async fn run(global: &Global, args: &Halt, verb: &'static str) -> Result<ExitCode> {
-    rest::of_minikube(&Target::from(global), verb)?;
+    existing_profile::of_minikube(&Target::from(global), verb)?;
     let choice = catalogue::resolve(&Partial::default())?;
     let invocation = Invocation::begin(global, verb, args.output);
     let ended = match super::up::session(&invocation, choice) {
@@ -50,15 +50,17 @@ async fn run(global: &Global, args: &Halt, verb: &'static str) -> Result<ExitCod
 async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<Ended> {
     let _lock = invocation.lock()?;
     let looked = async {
-        let found = rest::find(cx, args.adopt).await?;
+        let found = existing_profile::find(cx, args.adopt).await?;
         if invocation.verb() == "pause" && !matches!(found.state, State::Running | State::Paused) {
-            return Err(not_running(cx));
+            return Err(existing_profile::not_running(cx, "only what runs can be paused"));
         }
         let others = match found.answers {
             true => down_profile::look(cx, true).await?.others(),
             false => Vec::new(),
         };
-        agreed(cx, args, invocation.verb(), &others).await?;
+        let doing = if invocation.verb() == "stop" { "stops" } else { "pauses" };
+        existing_profile::agreed(cx, doing, args.yes, &others).await?;
+        suspension::refuse_unfinished_restore(cx)?;
         if found.answers {
             // Nothing else may change the namespace now. The Lease is released here: a stopped cluster cannot.
             living::exclude(invocation, cx).await?;
@@ -72,8 +74,8 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
     };
     let begun = Rc::default();
     let jobs = match invocation.verb() {
-        "stop" => teardown::rest::stop(cx, state, &begun),
-        _ => teardown::rest::pause(cx, &begun),
+        "stop" => lifecycle::stop::stop(cx, state, &begun),
+        _ => lifecycle::stop::pause(cx, &begun),
     };
     invocation.started(None, infos(&jobs));
     let report = invocation.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
@@ -89,38 +91,11 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
 
 /// Record that the machine is stopped or paused, if an earlier run was killed before it could.
 fn finished(cx: &Session) -> Result<()> {
-    let rest = cx.journal.borrow().state.rest;
-    let how = match rest.map(|rest| rest.how) {
-        Some(How::Stopping) => How::Stopped,
-        Some(How::Pausing) => How::Paused,
+    let suspended = cx.journal.borrow().state.suspended;
+    let state = match suspended.map(|suspended| suspended.state) {
+        Some(SuspensionState::Stopping) => SuspensionState::Stopped,
+        Some(SuspensionState::Pausing) => SuspensionState::Paused,
         _ => return Ok(()),
     };
-    crate::cluster::rest::note(cx, rest.map(|rest| Rest { how, ..rest }))
-}
-
-fn not_running(cx: &Session) -> Box<Failure> {
-    let message = format!("the profile {} is not running", cx.profile());
-    Box::new(
-        Failure::new(errors::PROFILE_STOPPED, Kind::Prerequisite, message)
-            .because("only what runs can be paused")
-            .hint(format!("start it: {}", cx.target.kstrim("start"))),
-    )
-}
-
-/// Ask for confirmation if objects that kstrim did not create are affected; in a script, `--yes` confirms.
-async fn agreed(cx: &Session, args: &Halt, verb: &'static str, others: &[String]) -> Result<()> {
-    if others.is_empty() {
-        return Ok(());
-    }
-    let (doing, done) = if verb == "stop" { ("stops", "stopped") } else { ("pauses", "paused") };
-    let what =
-        format!("This also {doing} what kstrim did not create in the minikube profile {}", cx.profile());
-    if args.yes {
-        cx.emit.warn(format!("{what}: {}", others.join("; ")));
-        return Ok(());
-    }
-    let lines: Vec<String> = others.iter().map(|line| format!("\n  {line}")).collect();
-    let question = format!("{what}; nothing is deleted:{}", lines.concat());
-    let hint = format!("to agree: {}", cx.target.again().flag("--yes"));
-    consent::ask(&question, &format!("nothing was {done}"), &hint).await
+    suspension::record(cx, suspended.map(|suspended| Suspension { state, ..suspended }))
 }

@@ -258,7 +258,14 @@ impl Settings {
             let takes = "no value together with --context, whose cluster pulls its own images";
             return Err(invalid("--bundle", &value, takes));
         }
-        Bundle::open(bundle)
+        let bundle = Bundle::open(bundle)?;
+        if bundle.index.snapshot.is_none() {
+            return Ok(bundle);
+        }
+        let file = bundle.path.display().to_string();
+        let failure = invalid("--bundle", &file, "a bundle with an install manifest, and this is a snapshot");
+        let restore = self.target.kstrim("snapshot restore --file").arg(&file);
+        Err(Box::new(failure.hint(format!("restore it: {restore}"))))
     }
 
     /// Use image archives, which must exist and can only be loaded into minikube.

@@ -18,7 +18,7 @@ use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
 use crate::cluster::journal::JournalFile;
 use crate::cluster::lease::{Lease, Refused};
-use crate::cluster::{lost_machine, ownership, profile_owner, rest};
+use crate::cluster::{lost_machine, ownership, profile_owner, suspension};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
@@ -233,7 +233,7 @@ impl Planned {
             }
             Act::Start(minikube, options, profile) => {
                 if minikube.status().await? == State::Paused {
-                    return rest::unpause(minikube, profile).await;
+                    return suspension::unpause(minikube, profile).await;
                 }
                 if api_server::is_manifest_missing(minikube).await? {
                     api_server::recreate_manifest(minikube, profile, true).await?;

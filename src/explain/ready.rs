@@ -4,12 +4,17 @@
 //! cluster counts only together with its pods: while a broker is rolled, scaled or killed the Kafka resource has
 //! `Ready=True` all along.
 
+use jiff::SignedDuration;
+
 use crate::explain::{self, Finding, Scene, Verdict};
 use crate::kube::Snapshot;
 use crate::kube::kafka::{Kafka, KafkaNodePool, part_title};
 use crate::kube::pod::{Pod, State};
 use crate::kube::strimzi::pauses;
 use crate::words;
+
+/// The maximum difference between this machine's clock and the node's.
+const NODE_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// The state of a resource.
 #[derive(Debug, Clone)]
@@ -216,6 +221,10 @@ fn node_ids_unknown(pool: &KafkaNodePool<'_>) -> Option<String> {
 /// the last time.
 pub(crate) fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
     let container = pod.unsteady(scene.now)?;
+    let (ended, restarted) = (container.last()?.finished?, scene.expect.node_started);
+    if restarted.is_some_and(|at| ended <= at + NODE_SKEW) {
+        return None;
+    }
     Some(format!(
         "container {} crashed {} times and is running again",
         container.name(),
@@ -418,6 +427,7 @@ mod tests {
     /// A pod in a crash loop is ready for some seconds, each time, and the Kafka resource has `Ready=True` all along.
     #[test]
     fn a_pod_in_a_crash_loop_is_not_ready_immediately() {
+        let restarted = std::cell::Cell::new(None);
         let world = |part: &str, restarts: i64, runs_for: i64, ran_for: i64| {
             let ago = |seconds: i64| (Timestamp::now() - SignedDuration::from_secs(seconds)).to_string();
             let node = |name: &str, part: &str| {
@@ -443,7 +453,9 @@ mod tests {
             for (kind, objects) in worlds {
                 store.replace(kind, objects);
             }
-            let (snapshot, expect) = (store.snapshot(), Expect::kafka("kafka", "my-cluster"));
+            let mut expect = Expect::kafka("kafka", "my-cluster");
+            expect.node_started = restarted.get();
+            let snapshot = store.snapshot();
             let scene = Scene {
                 snapshot: &snapshot,
                 expect: &expect,
@@ -469,5 +481,11 @@ mod tests {
                 "{restarts} {runs_for} {ran_for}"
             );
         }
+        // kstrim itself has restarted everything in the node: once is no crash loop, what ends later is.
+        let ago = |seconds: i64| Some(Timestamp::now() - SignedDuration::from_secs(seconds));
+        restarted.set(ago(6));
+        assert_eq!(world("kafka", 3, 5, 8), "ready");
+        restarted.set(ago(60));
+        assert_eq!(world("kafka", 3, 5, 8), broker);
     }
 }

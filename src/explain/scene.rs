@@ -112,6 +112,8 @@ pub struct Expect {
     /// When this run began to wait. A failure that an owner of pods reported before that may no longer apply: owners
     /// retry only after a back-off. `None` if nothing is waited for.
     pub waits_since: Option<Timestamp>,
+    /// When kstrim last started what runs in the node: containers that ended before did not crash.
+    pub node_started: Option<Timestamp>,
     /// The flags of kstrim that select this cluster, for commands in hints.
     pub aims: Vec<Aim>,
     /// The minikube profile whose kubectl reaches this cluster, if kstrim's own kubeconfig does not.
@@ -133,6 +135,7 @@ impl Expect {
             generation: None,
             changed_at: None,
             waits_since: None,
+            node_started: None,
             aims: Vec::new(),
             by_minikube: None,
         }

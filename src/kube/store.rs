@@ -102,6 +102,12 @@ impl Store {
         self.version.send_modify(|v| *v += 1);
     }
 
+    /// Forget everything.
+    pub fn clear(&self) {
+        *self.state.borrow_mut() = Snapshot::default();
+        self.version.send_modify(|v| *v += 1);
+    }
+
     /// Apply a watch event `{"type", "object"}`.
     pub fn apply(&self, kind: Kind, event: Value) -> Applied {
         let Value::Object(mut event) = event else { return Applied::Nothing };

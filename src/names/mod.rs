@@ -133,6 +133,13 @@ name! {
 }
 
 name! {
+    /// A snapshot of a profile, which is also the name of its file.
+    SnapshotName, "snapshot name",
+    "1 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit",
+    label_ok, suggest_label
+}
+
+name! {
     /// A Kafka cluster (the `Kafka` resource's name). Strimzi creates Services named after it, which are DNS-1035
     /// labels: they start with a letter, and the longest, `NAME-zookeeper-client`, must fit in 63 characters.
     ClusterName, "Kafka cluster name",

@@ -5,12 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::context::Context;
 use super::nodes;
 use crate::cluster::connection::{connect, read_events};
 use crate::cluster::journal::{JournalFile, ProfileState};
-use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, rest};
+use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, suspension};
 use crate::config::{DEFAULT_CPUS, DEFAULT_MEMORY_MB};
 use crate::engine::task::{Doneness, Task, Timeout};
 use crate::errors;
@@ -56,6 +57,7 @@ pub(crate) struct Cluster {
 #[async_trait(?Send)]
 impl Task<Context> for Cluster {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
+        suspension::refuse_unfinished_restore(cx)?;
         // The result of preflight is valid until this run starts minikube.
         let untouched = matches!(*cx.machine.start.borrow(), Start::Idle);
         if untouched && matches!(cx.machine.listed.get(), Some(Listed::Absent | Listed::Broken)) {
@@ -66,7 +68,7 @@ impl Task<Context> for Cluster {
         if cut_off(&cx.journal.borrow().state) && !cx.starting() {
             return Ok(Doneness::Pending("an earlier `minikube start` was interrupted".into()));
         }
-        if let Some(why) = rest::unfinished(cx).filter(|_| untouched) {
+        if let Some(why) = suspension::unfinished(cx).filter(|_| untouched) {
             return Ok(Doneness::Pending(why));
         }
         // Preflight has just sent a request to it.
@@ -123,8 +125,8 @@ impl Task<Context> for Cluster {
             }
             // `minikube start` would resume only the containers of Kubernetes itself.
             Some(State::Paused) => {
-                rest::unpause(&cx.minikube, cx.profile()).await?;
-                rest::note(cx, None)?;
+                suspension::unpause(&cx.minikube, cx.profile()).await?;
+                suspension::record(cx, None)?;
                 return wait_for_response(cx).await;
             }
             _ => {}
@@ -381,8 +383,10 @@ async fn wait_for_response(cx: &Context) -> Result<()> {
 fn record_unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
     journal.state.start_unfinished = yes;
-    if !yes {
-        journal.state.rest = None;
+    if yes {
+        journal.state.node_started = Some(Timestamp::now());
+    } else {
+        journal.state.suspended = None;
     }
     journal.save()
 }

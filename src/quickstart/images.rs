@@ -164,6 +164,27 @@ pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result
     Ok(())
 }
 
+/// Save an image of the cluster as an archive.
+///
+/// # Errors
+/// [`errors::BUNDLE_SOURCE`]. minikube exits with 0 even if it saved nothing.
+pub(crate) async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result<()> {
+    let cmd = cx.minikube.image_save_cmd(image, file);
+    let output = cx.minikube.run_cmd(&cmd).await?;
+    let complaint = pulls::complaint(&output.stderr);
+    let there = std::fs::metadata(file).is_ok_and(|m| m.len() > 0);
+    if output.exit.success() && complaint.is_none() && there {
+        return Ok(());
+    }
+    let message = format!("the image {image} cannot be exported from the profile {}", cx.profile());
+    Err(Box::new(
+        Failure::new(errors::BUNDLE_SOURCE, Kind::Task, message)
+            .because(complaint.unwrap_or_else(|| output.last_stderr_line().to_owned()))
+            .hint(format!("check that it exists: {}", cx.target.minikube("image ls")))
+            .hint("or specify archives: --image-archive FILE"),
+    ))
+}
+
 /// minikube exits 0 for an archive it cannot use and says so on stderr only (recording 21).
 async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
     let cmd = cx.minikube.image_load_cmd(archive);

@@ -33,7 +33,7 @@ const PAUSED: Duration = Duration::from_secs(60);
 const POD_END: Duration = Duration::from_secs(40);
 
 /// What shows whether brokers are ready, and why not.
-pub(super) const KINDS: [ObservedKind; 8] = [
+pub(crate) const KINDS: [ObservedKind; 8] = [
     ObservedKind::Kafka,
     ObservedKind::KafkaNodePool,
     ObservedKind::StrimziPodSet,

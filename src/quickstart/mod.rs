@@ -27,7 +27,6 @@ pub(crate) mod preflight;
 pub(crate) mod programs;
 pub(crate) mod proof;
 pub(crate) mod ready;
-pub(crate) mod restart;
 pub(crate) mod script;
 pub(crate) mod smoke;
 pub(crate) mod sources;

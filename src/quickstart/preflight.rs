@@ -20,6 +20,15 @@ pub(crate) struct Preflight {
     passed: OnceCell<String>,
     /// What a run that only looks does not obtain.
     wanting: OnceCell<String>,
+    /// Whether the run installs no Strimzi.
+    without_install: bool,
+}
+
+impl Preflight {
+    /// For a run that installs no Strimzi: no install manifest is fetched.
+    pub(crate) fn without_install() -> Self {
+        Self { without_install: true, ..Self::default() }
+    }
 }
 
 #[async_trait(?Send)]
@@ -74,7 +83,7 @@ impl Task<Context> for Preflight {
         let _ = cx.machine.listed.set(listed);
         // Fetched while minikube starts; whoever needs it first waits for it. A file of the user's
         // is read at once: what is wrong with it is told before anything is made.
-        let installs = cx.existing_operator().is_none();
+        let installs = !self.without_install && cx.existing_operator().is_none();
         if installs {
             sources::prefetch(cx);
         }

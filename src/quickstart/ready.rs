@@ -109,12 +109,49 @@ impl Task<Context> for Ready {
     }
 
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
-        Ok(vec![format!(
-            "kubectl wait kafka/{} --for=condition=Ready --timeout=300s -n {}",
-            cx.cluster(),
-            cx.namespace()
-        )])
+        Ok(vec![kubectl_wait(cx)])
     }
+}
+
+/// Waits for the Kafka resource alone: Cruise Control and the entity operator run, too.
+pub(super) struct KafkaReady {
+    waiter: Waiter,
+}
+
+impl Default for KafkaReady {
+    fn default() -> Self {
+        Self { waiter: Waiter::new(Scope::Kafka, "the Kafka cluster did not become ready") }
+    }
+}
+
+#[async_trait(?Send)]
+impl Task<Context> for KafkaReady {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
+        let kinds =
+            [ObservedKind::Kafka, ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::StrimziPodSet];
+        let snapshot = cx.synced(&kinds).await;
+        Ok(match self.waiter.look(cx, &snapshot, ready::kafka).await? {
+            Doneness::Done(_) => Doneness::Done(format!("Kafka {} is Ready", cx.cluster())),
+            other => other,
+        })
+    }
+
+    async fn run(&self, _: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    fn wait(&self) -> Option<&dyn Wait<Context>> {
+        Some(&self.waiter)
+    }
+
+    async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
+        Ok(vec![kubectl_wait(cx)])
+    }
+}
+
+/// The command of kubectl that waits for the Kafka resource.
+fn kubectl_wait(cx: &Context) -> String {
+    format!("kubectl wait kafka/{} --for=condition=Ready --timeout=300s -n {}", cx.cluster(), cx.namespace())
 }
 
 /// Record the digests of the running images: later, a tag may refer to another image.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::files::UserFiles;
+use super::ready::KafkaReady;
 use crate::cluster::inventory::Item;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{applied_files, installation, ownership, refusals};
@@ -70,12 +71,16 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
     let of = |phases: &[Phase]| -> Vec<String> {
         named.iter().filter(|(phase, _)| phases.contains(phase)).map(|(_, id)| id.clone()).collect()
     };
+    if groups.iter().any(|group| group.phase == Phase::Rebalances) {
+        plan.add(Spec::new("kafka-ready", "Kafka cluster ready", &["kafka"], 10), KafkaReady::default());
+    }
     for Group { phase, id, title, objects } in groups {
         let mut needs: Vec<String> = match phase {
             Phase::Foundations => vec!["namespace".into()],
             Phase::Clusters => vec!["crds".into(), "namespace".into()],
             // A program that authenticates or authorizes the brokers' clients has to run before the brokers.
             Phase::Workloads if early => vec!["namespace".into()],
+            Phase::Rebalances => vec!["kafka-ready".into()],
             _ => vec!["kafka".into()],
         };
         needs.extend(match phase {
@@ -84,6 +89,7 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
             Phase::UsersAndTopics => of(&[Phase::Clusters]),
             Phase::Clients => of(&[Phase::Clusters, Phase::UsersAndTopics]),
             Phase::Connectors => of(&[Phase::Clients, Phase::UsersAndTopics]),
+            Phase::Rebalances => of(&[Phase::Clusters]),
             // A connector may read from a workload such as a database, so no group waits for everything else.
             Phase::Workloads => of(&[Phase::Foundations]),
         });

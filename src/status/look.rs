@@ -203,10 +203,10 @@ impl Looker {
             place: self.place.clone(),
             ours,
             // Every start writes the profile's configuration: what was recorded before is over.
-            rest: self
+            suspended: self
                 .journal
-                .rest
-                .filter(|rest| self.minikube.configured_at().is_none_or(|at| at <= rest.since)),
+                .suspended
+                .filter(|s| self.minikube.configured_at().is_none_or(|at| at <= s.since)),
             listed,
             state,
             our_kubeconfig: true,

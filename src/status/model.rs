@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::components::{created_by_kstrim, why};
 use super::data::{self, Level, ProfileState, Status, VERSION};
 use super::{components, topics};
-use crate::cluster::journal::{How, Rest};
+use crate::cluster::journal::{Suspension, SuspensionState};
 use crate::cluster::operator_owner::{self, Owner};
 use crate::command_line::Aim;
 use crate::explain::ready::{self};
@@ -45,7 +45,7 @@ pub(crate) struct Facts {
     /// Whether kstrim created the profile.
     pub ours: bool,
     /// When kstrim stopped or paused it, if nobody has started it since.
-    pub rest: Option<Rest>,
+    pub suspended: Option<Suspension>,
     /// Whether kstrim's own kubeconfig leads to the cluster.
     pub our_kubeconfig: bool,
     /// minikube's version.
@@ -275,12 +275,12 @@ fn profile_state(facts: &Facts) -> ProfileState {
 
 /// Since when it is stopped or paused. Whether it is comes from the machine, the time from the journal.
 fn since(facts: &Facts) -> Option<Timestamp> {
-    let rest = facts.rest?;
+    let suspended = facts.suspended?;
     let is = matches!(
-        (profile_state(facts), rest.how),
-        (ProfileState::Stopped, How::Stopped) | (ProfileState::Paused, How::Paused)
+        (profile_state(facts), suspended.state),
+        (ProfileState::Stopped, SuspensionState::Stopped) | (ProfileState::Paused, SuspensionState::Paused)
     );
-    is.then_some(rest.since)
+    is.then_some(suspended.since)
 }
 
 fn profile(facts: &Facts) -> data::Profile {

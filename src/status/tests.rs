@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::data::{Level, Part, ProfileState, Status};
 use super::draw;
 use super::model::{self, Facts, Memory, Place};
-use crate::cluster::journal::{How, Rest};
+use crate::cluster::journal::{Suspension, SuspensionState};
 use crate::command_line::Aim;
 use crate::kube::{Kind, Snapshot, Store};
 use crate::terminal::Look;
@@ -79,7 +79,7 @@ fn running() -> Facts {
         listed,
         state: Some(State::Running),
         ours: true,
-        rest: None,
+        suspended: None,
         our_kubeconfig: true,
         minikube: Some("1.38.1".into()),
         kubectl: Some("1.34.4".into()),
@@ -213,13 +213,14 @@ fn stopped() {
         .expect("a stopped profile");
     let said = stopped["stdout"].as_str().unwrap_or_default();
     let state = minikube_output::status(7, said, "");
-    let at = |how| Some(Rest { how, since: nothing().1 - SignedDuration::from_mins(125) });
-    let facts = Facts { state, api: None, strimzi_api: None, rest: at(How::Stopped), ..running() };
+    let at = |state| Some(Suspension { state, since: nothing().1 - SignedDuration::from_mins(125) });
+    let facts =
+        Facts { state, api: None, strimzi_api: None, suspended: at(SuspensionState::Stopped), ..running() };
     let stopped = status(&facts, &nothing());
     assert_eq!(stopped.profile.state, ProfileState::Stopped);
     insta::assert_snapshot!(drawn(&stopped));
     // The time of another state does not apply; and `start` is not for somebody else's profile.
-    let facts = Facts { rest: at(How::Paused), ours: false, ..facts };
+    let facts = Facts { suspended: at(SuspensionState::Paused), ours: false, ..facts };
     let theirs = status(&facts, &nothing());
     assert_eq!((theirs.profile.since, theirs.next.join("; ")), (None, "kstrim up --profile kstrim2".into()));
 }

@@ -22,7 +22,6 @@ pub(crate) mod orphans;
 pub(crate) mod plan;
 pub(crate) mod profile;
 pub(crate) mod resources;
-pub(crate) mod rest;
 pub(crate) mod volumes;
 
 use std::collections::BTreeSet;

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::moment;
-use crate::cluster::rest;
 use crate::cluster::session::Session;
+use crate::cluster::suspension;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::explain;
@@ -94,7 +94,7 @@ impl Task<Session> for Profile {
         self.same(cx).await?;
         self.begun.set(true);
         let output = cx.minikube.delete().await?;
-        rest::judge(&output, cx.profile())
+        suspension::judge(&output, cx.profile())
     }
 
     async fn changed(&self, _: &Session) {

@@ -6,6 +6,7 @@ pub(crate) mod machine;
 pub(crate) mod minikube;
 pub(crate) mod minikube_output;
 pub(crate) mod node;
+pub(crate) mod node_state;
 
 use std::path::PathBuf;
 

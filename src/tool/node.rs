@@ -82,6 +82,20 @@ struct Running {
     id: String,
     pod_sandbox_id: String,
     metadata: Metadata,
+    #[serde(default)]
+    labels: PodName,
+}
+
+/// The labels that the kubelet sets on a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct PodName {
+    /// The namespace of its pod.
+    #[serde(rename = "io.kubernetes.pod.namespace")]
+    pub namespace: String,
+    /// The name of its pod.
+    #[serde(rename = "io.kubernetes.pod.name")]
+    pub name: String,
 }
 
 #[derive(Deserialize)]
@@ -114,18 +128,21 @@ fn stage(container: &str, labels: &BTreeMap<String, String>) -> Option<Stage> {
     }
 }
 
+/// Whether it is an id of the container runtime: it reaches a shell in the node.
+fn hexadecimal(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// Strimzi's containers, from the node's pods and its running containers; `None` when these are not the outputs of crictl.
 fn containers(pods: &str, running: &str) -> Option<Vec<Container>> {
     let pods: Pods = serde_json::from_str(pods.trim()).ok()?;
     let running: Containers = serde_json::from_str(running.trim()).ok()?;
     let pods: BTreeMap<String, BTreeMap<String, String>> =
         pods.items.into_iter().flatten().map(|pod| (pod.id, pod.labels.unwrap_or_default())).collect();
-    let hexadecimal = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit());
     let mut found: Vec<Container> = running
         .containers
         .into_iter()
         .flatten()
-        // The id reaches a shell in the node.
         .filter(|container| hexadecimal(&container.id))
         .filter_map(|container| {
             let labels = pods.get(&container.pod_sandbox_id)?;
@@ -148,7 +165,7 @@ impl Minikube {
     }
 
     /// A command run in a node as root. A shell there interprets its words, so they never contain a value of the user's.
-    fn in_node(&self, node: &Node, words: &[&str]) -> Cmd {
+    pub(super) fn in_node(&self, node: &Node, words: &[&str]) -> Cmd {
         let cmd = self.cmd(&["ssh"]);
         let cmd = if node.only { cmd } else { cmd.args(["-n", &node.name]) };
         cmd.args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(60))
@@ -180,6 +197,28 @@ impl Minikube {
         let grace = GRACE.as_secs().to_string();
         let cmd = self.in_node(node, &["crictl", "stop", "--timeout", &grace, &container.id]);
         self.run(&cmd.timeout(GRACE + Duration::from_secs(30))).await
+    }
+
+    /// All containers that run in a node, and their pods; etcd's is the last.
+    pub(crate) async fn all_containers(&self, node: &Node) -> Result<Vec<(String, PodName)>> {
+        let ps = self.in_node(node, &["crictl", "ps", "-o", "json"]);
+        let output = self.run(&ps).await?;
+        let running: Option<Containers> = serde_json::from_str(output.text().trim()).ok();
+        let running = running.filter(|_| output.exit.success());
+        let running = running.ok_or_else(|| Self::unexpected(&ps, &output))?.containers.unwrap_or_default();
+        let mut running: Vec<Running> = running.into_iter().filter(|c| hexadecimal(&c.id)).collect();
+        running.sort_by_key(|container| container.metadata.name == "etcd");
+        Ok(running.into_iter().map(|container| (container.id, container.labels)).collect())
+    }
+
+    /// Have the container runtime end containers one after another, each within `grace`.
+    pub(crate) async fn stop_containers(&self, node: &Node, ids: &[&str], grace: Duration) -> Result<Output> {
+        let seconds = grace.as_secs().to_string();
+        let mut words = vec!["crictl", "stop", "--timeout", &seconds];
+        words.extend(ids);
+        let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let limit = (grace + Duration::from_secs(5)).saturating_mul(count) + Duration::from_secs(30);
+        self.run(&self.in_node(node, &words).timeout(limit)).await
     }
 
     /// With which code a container has ended; `None` if the container runtime does not know it any more.

@@ -23,20 +23,23 @@ pub(crate) enum Phase {
     UsersAndTopics,
     /// Clients that the operator runs.
     Clients,
-    /// What needs a running client or Cruise Control.
+    /// What needs a running client.
     Connectors,
+    /// Rebalances: the operator rejects one whose Kafka is not Ready, and looks at it again only minutes later.
+    Rebalances,
     /// Everything else: workloads and kinds that kstrim does not know.
     Workloads,
 }
 
 impl Phase {
     /// All phases in their order.
-    pub(crate) const ALL: [Phase; 6] = [
+    pub(crate) const ALL: [Phase; 7] = [
         Phase::Foundations,
         Phase::Clusters,
         Phase::UsersAndTopics,
         Phase::Clients,
         Phase::Connectors,
+        Phase::Rebalances,
         Phase::Workloads,
     ];
 }
@@ -94,7 +97,7 @@ const TABLE: [Row; 38] = [
     ("KafkaMirrorMaker2", STRIMZI, Phase::Clients, 0, Readiness::Condition("Ready")),
     ("KafkaBridge", STRIMZI, Phase::Clients, 0, Readiness::Condition("Ready")),
     ("KafkaConnector", STRIMZI, Phase::Connectors, 0, Readiness::Condition("Ready")),
-    ("KafkaRebalance", STRIMZI, Phase::Connectors, 1, Readiness::Rebalance),
+    ("KafkaRebalance", STRIMZI, Phase::Rebalances, 0, Readiness::Rebalance),
     ("Deployment", "apps", Phase::Workloads, 0, Readiness::Available),
     ("StatefulSet", "apps", Phase::Workloads, 0, Readiness::Available),
     ("DaemonSet", "apps", Phase::Workloads, 0, Readiness::Available),

@@ -35,7 +35,8 @@ fn dependencies_come_first() {
         (Phase::Clusters, &["KafkaNodePool", "Kafka"]),
         (Phase::UsersAndTopics, &["KafkaUser", "KafkaTopic"]),
         (Phase::Clients, &["KafkaConnect"]),
-        (Phase::Connectors, &["KafkaConnector", "KafkaRebalance"]),
+        (Phase::Connectors, &["KafkaConnector"]),
+        (Phase::Rebalances, &["KafkaRebalance"]),
         (Phase::Workloads, &["Deployment", "Job", "Kafka"]),
     ];
     let all: Vec<(Phase, Vec<&str>)> =

@@ -46,6 +46,7 @@ mod resume;
 mod run_command;
 mod signals;
 mod smoke;
+mod snapshot;
 mod stand_ins;
 mod stop_start;
 mod stops;

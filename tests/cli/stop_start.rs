@@ -126,7 +126,7 @@ fn status_tells_what_rests_and_since_when() {
         kstrim(&mut test, [up]).expect(0);
         let now = profile(&mut test);
         assert_eq!((&now["state"], &now["since"]), (&json!("running"), &Value::Null));
-        assert_eq!(journal(&test)["rest"], Value::Null);
+        assert_eq!(journal(&test)["suspended"], Value::Null);
     }
 }
 
@@ -154,7 +154,7 @@ fn up_brings_it_back_too() {
         let expected = if verb == "stop" { "start" } else { "unpause -A" };
         assert!(halting(&test).iter().any(|line| line == expected), "{:#?}", halting(&test));
         same(&before, &state(&test), verb);
-        assert_eq!(journal(&test)["rest"], Value::Null);
+        assert_eq!(journal(&test)["suspended"], Value::Null);
     }
 }
 
@@ -207,7 +207,7 @@ fn a_machine_that_cannot_freeze_is_told_and_runs_on() {
     let lines = events(&mut test, ["pause"], 1);
     assert_eq!(failure(&lines), "KS-PROFILE-PAUSE", "{}", told(&lines));
     assert_eq!(halting(&test), ["pause -A", "unpause -A"]);
-    assert_eq!(journal(&test)["rest"], Value::Null);
+    assert_eq!(journal(&test)["suspended"], Value::Null);
     kstrim(&mut test, ["smoke-test"]).expect(0);
 }
 
@@ -360,7 +360,7 @@ fn a_stop_that_is_killed_is_finished_or_taken_back() {
         running.signal(Signal::KILL);
         running.wait();
         eventually("no child is left", || test.leftovers().is_empty());
-        assert!(journal(&test)["rest"]["how"].as_str().is_some_and(|how| how.ends_with("ing")));
+        assert!(journal(&test)["suspended"]["state"].as_str().is_some_and(|how| how.ends_with("ing")));
         test.change_scenario(|s| s.faults.clear());
         test.forget_calls();
         kstrim(&mut test, [then]).expect(0);
@@ -370,7 +370,7 @@ fn a_stop_that_is_killed_is_finished_or_taken_back() {
             // The kubelet may be stopped though the API server answers: only a start of the machine tells.
             assert!(halting(&test).iter().any(|line| line == "start"), "{:#?}", halting(&test));
             kstrim(&mut test, ["smoke-test"]).expect(0);
-            assert_eq!(journal(&test)["rest"], Value::Null);
+            assert_eq!(journal(&test)["suspended"], Value::Null);
         }
     }
 }

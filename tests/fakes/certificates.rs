@@ -56,6 +56,12 @@ pub fn template(secret: &Value, template: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The certificate authority of minikube, as namespaces publish it.
+pub fn authority() -> String {
+    std::fs::read_to_string(format!("{}/ca.crt", crate::minikube::home()))
+        .unwrap_or_else(|_| "REDACTED".into())
+}
+
 /// The files that a start leaves in minikube's directory.
 pub fn files(scenario: &Scenario, profile: &str) {
     let home = crate::minikube::home();

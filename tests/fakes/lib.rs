@@ -29,6 +29,7 @@ mod logs;
 mod managed;
 mod migration;
 mod minikube;
+mod node_state;
 mod nodes;
 mod operator;
 mod pod_verbs;

@@ -131,6 +131,7 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         ["delete"] => delete(place, out, &args),
         ["stop"] => stop(place, out, &args),
         ["pause" | "unpause"] => pause(place, out, &args, words[0] == "pause"),
+        ["cp", from, to] => crate::node_state::copy(place, out.io, &args, from, to),
         ["image", ..] => images::run(place, out.io, &args),
         ["logs"] => crate::logs::of_node(place, out.io, &args),
         ["update-context"] => update_context(place, out.io, &args),

@@ -232,10 +232,11 @@ pub fn run(c: &mut Cluster) {
         let account = format!("serviceaccounts/{name}/default");
         let ends = namespace["metadata"]["deletionTimestamp"].is_string();
         if !ends && c.get(&account).is_none() && c.elapsed(uid, "account", t.default_account) {
+            let authority = crate::certificates::authority();
             let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
                 "metadata": {"name": "default", "namespace": name}});
             c.add(account);
-            c.ensure(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": "REDACTED"},
+            c.ensure(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": authority},
                 "metadata": {"name": "kube-root-ca.crt", "namespace": name, "annotations":
                     {"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver"}}}));
         }

@@ -6,6 +6,7 @@ use crate::cluster::{Cluster, text};
 use crate::flags::Args;
 use crate::io::{Done, Io};
 use crate::minikube::thaw;
+use crate::node_state;
 use crate::scenario::Host;
 use crate::world::Place;
 
@@ -49,7 +50,13 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
                 io.line("freezer")?;
             }
         }
-        ["sudo", "systemctl", "stop" | "start", "kubelet"] => {}
+        ["sudo", "systemctl", "stop", "kubelet"] => {}
+        ["sudo", "systemctl", "start", "kubelet"] => {
+            let world = place.lock();
+            let mut cluster = world.cluster(name);
+            crate::pods::started_again(&mut cluster);
+            cluster.save(place);
+        }
         ["sudo", "crictl", "pods", "-o", "json"] => {
             let pods = pods(&place.lock().cluster(name), args.flag("node"));
             io.line(&json!({"items": pods.iter().map(sandbox).collect::<Vec<_>>()}).to_string())?;
@@ -59,7 +66,11 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             let running: Vec<Value> = pods.iter().flat_map(containers).collect();
             io.line(&json!({"containers": running}).to_string())?;
         }
-        ["sudo", "crictl", "stop", "--timeout", _, id] => io.line(id)?,
+        ["sudo", "crictl", "stop", "--timeout", _, ids @ ..] => {
+            for id in ids {
+                io.line(id)?;
+            }
+        }
         ["sudo", "crictl", "inspect", "-o", "json", id] => {
             let pods = pods(&place.lock().cluster(name), args.flag("node"));
             let of = pods.iter().find(|pod| containers(pod).iter().any(|c| c["id"] == *id));
@@ -78,6 +89,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
                 thaw(place, &mut place.lock(), name);
             }
         }
+        ["sudo", words @ ..] if let Some(done) = node_state::run(place, io, name, words) => return done,
         other => {
             io.err(&format!("bash: line 1: {}: command not found", other.first().unwrap_or(&"")));
             io.err("ssh: Process exited with status 127");
@@ -116,7 +128,9 @@ fn containers(pod: &Value) -> Vec<Value> {
     let all = pod["spec"]["containers"].as_array().into_iter().flatten().enumerate();
     all.map(|(at, container)| {
         json!({"id": id(pod, at + 1), "podSandboxId": id(pod, 0), "state": "CONTAINER_RUNNING",
-            "metadata": {"name": container["name"], "attempt": 0}})
+            "metadata": {"name": container["name"], "attempt": 0},
+            "labels": {"io.kubernetes.pod.namespace": pod["metadata"]["namespace"],
+                "io.kubernetes.pod.name": pod["metadata"]["name"]}})
     })
     .collect()
 }

@@ -10,9 +10,7 @@ use std::cell::OnceCell;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::context::Context;
-use super::kafka::KINDS;
-use super::{cluster, ready, smoke};
+use crate::cluster::session::Session;
 use crate::cluster::wait::Waiter;
 use crate::cluster::{ownership, refusals};
 use crate::engine::task::{Doneness, Plan, Spec, Task, Wait};
@@ -23,6 +21,9 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::kind::Version;
 use crate::kube::pod::{Pod, State};
 use crate::kube::{Kind as ObservedKind, Snapshot};
+use crate::quickstart::context::Context;
+use crate::quickstart::kafka::KINDS;
+use crate::quickstart::{cluster, ready, smoke};
 
 /// How long the API server may still show pods as they were before the machine was stopped.
 const STALE: SignedDuration = SignedDuration::from_secs(120);
@@ -33,10 +34,15 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 pub(crate) fn plan() -> Plan<Context> {
     let mut plan = Plan::default();
     plan.add(Spec::new("cluster", "minikube cluster", &[], 40), cluster::Cluster::default());
-    plan.add(Spec::new("kafka", "Kafka brokers", &["cluster"], 15), Brokers::default());
+    add_after(&mut plan, "cluster");
+    plan
+}
+
+/// Add the tasks that wait for an existing Kafka cluster and verify it, once the task `needs` is done.
+pub(super) fn add_after(plan: &mut Plan<Context>, needs: &str) {
+    plan.add(Spec::new("kafka", "Kafka brokers", &[needs], 15), Brokers::default());
     plan.add(Spec::new("smoke", "Smoke test", &["kafka"], 3), smoke::Smoke::of_existing());
     plan.add(Spec::new("ready", "Everything ready", &["smoke"], 10), ready::Ready::default());
-    plan
 }
 
 /// The brokers of an existing Kafka cluster.
@@ -131,7 +137,7 @@ async fn topic(cx: &Context) {
     cx.topic_resource.replace(found.map(|t| t.0.name().to_owned()));
 }
 
-fn no_kafka(cx: &Context) -> Box<Failure> {
+pub(super) fn no_kafka(cx: &Session) -> Box<Failure> {
     let message =
         format!("the Kafka cluster {} does not exist in namespace {}", cx.cluster(), cx.namespace());
     Box::new(

@@ -1,10 +1,11 @@
 //! A profile that is stopped or paused: what the tasks of `stop`, `pause`, `start` and `up` share.
 
 use super::session::Session;
-use crate::cluster::journal::{How, Rest};
+use crate::cluster::journal::{Suspension, SuspensionState};
+use crate::errors;
 use crate::exec::{Cmd, Output};
 use crate::explain;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
 use crate::tool::minikube_output::{StartError, StartEvent, start_event};
 
@@ -16,12 +17,12 @@ const V2: &str = "cgroup.controllers";
 const V1: &str = "freezer";
 
 /// Record whether the profile is being stopped or paused, or is; `None`: it is running.
-pub(crate) fn note(cx: &Session, rest: Option<Rest>) -> Result<()> {
+pub(crate) fn record(cx: &Session, suspended: Option<Suspension>) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
-    if journal.state.rest == rest {
+    if journal.state.suspended == suspended {
         return Ok(());
     }
-    journal.state.rest = rest;
+    journal.state.suspended = suspended;
     journal.save()
 }
 
@@ -63,11 +64,33 @@ pub(crate) async fn can_freeze(minikube: &Minikube) -> Result<Option<bool>> {
     Ok(files.map(|files| files.iter().any(|file| file == V1 || file == V2)))
 }
 
-/// A sentence about an interrupted `stop` or `pause`; `None` if none was interrupted.
+/// A sentence about an interrupted `stop`, `pause` or `snapshot save`; `None` if none was interrupted.
 pub(crate) fn unfinished(cx: &Session) -> Option<String> {
-    let rest = cx.journal.borrow().state.rest.filter(|rest| rest.how.is_unfinished())?;
-    let verb = if rest.how == How::Stopping { "stop" } else { "pause" };
+    let suspended = cx.journal.borrow().state.suspended.filter(|s| s.state.is_unfinished())?;
+    let verb = match suspended.state {
+        SuspensionState::Pausing | SuspensionState::Paused => "pause",
+        SuspensionState::Saving => "snapshot save",
+        SuspensionState::Stopping | SuspensionState::Stopped => "stop",
+    };
     Some(format!("an earlier {} was interrupted", cx.target.kstrim(verb)))
+}
+
+/// Refuse a profile that contains parts of two clusters, because a `snapshot restore` was interrupted.
+///
+/// # Errors
+/// [`errors::SNAPSHOT_UNFINISHED`].
+pub(crate) fn refuse_unfinished_restore(cx: &Session) -> Result<()> {
+    let Some(file) = cx.journal.borrow().state.restoring.clone() else { return Ok(()) };
+    let message = format!("a restore of the profile {} was interrupted", cx.profile());
+    Err(Box::new(
+        Failure::new(errors::SNAPSHOT_UNFINISHED, Kind::Task, message)
+            .because("it contains parts of the snapshot and of the cluster before")
+            .hint(format!(
+                "restore it again: {}",
+                cx.target.kstrim("snapshot restore --yes --file").arg(file.display())
+            ))
+            .hint(format!("or delete the profile: {}", cx.target.kstrim("down"))),
+    ))
 }
 
 /// Warn of what could not be undone after a failure.

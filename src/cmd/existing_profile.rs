@@ -1,6 +1,7 @@
 //! What `kstrim stop`, `pause`, `start` and `unpause` share: they work on a minikube profile that exists and that kstrim
 //! created.
 
+use super::consent;
 use crate::cluster::connection;
 use crate::cluster::profile_owner::{self, Owner};
 use crate::cluster::session::Session;
@@ -69,6 +70,34 @@ pub(super) async fn find(cx: &Session, adopt: bool) -> Result<Found> {
             Ok(Found { listed, state, answers })
         }
     }
+}
+
+/// The failure if the machine does not run; `why` it must.
+pub(super) fn not_running(cx: &Session, why: &str) -> Box<Failure> {
+    let message = format!("the profile {} is not running", cx.profile());
+    Box::new(
+        Failure::new(errors::PROFILE_STOPPED, Kind::Prerequisite, message)
+            .because(why)
+            .hint(format!("start it: {}", cx.target.kstrim("start"))),
+    )
+}
+
+/// Ask for confirmation if objects that kstrim did not create are affected; in a script, `--yes` confirms. `doing` is what
+/// happens to them: `stops`.
+pub(super) async fn agreed(cx: &Session, doing: &str, yes: bool, others: &[String]) -> Result<()> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let what =
+        format!("This also {doing} what kstrim did not create in the minikube profile {}", cx.profile());
+    if yes {
+        cx.emit.warn(format!("{what}: {}", others.join("; ")));
+        return Ok(());
+    }
+    let lines: Vec<String> = others.iter().map(|line| format!("\n  {line}")).collect();
+    let question = format!("{what}; nothing is deleted:{}", lines.concat());
+    let hint = format!("to agree: {}", cx.target.again().flag("--yes"));
+    consent::ask(&question, "nothing was changed", &hint).await
 }
 
 fn absent(cx: &Session) -> Box<Failure> {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::cluster::journal::How;
+use crate::cluster::journal::SuspensionState;
 use crate::cluster::session::Session;
-use crate::cluster::{rest, shutdown};
+use crate::cluster::{shutdown, suspension};
 use crate::engine::task::{Doneness, Job, Spec, Task};
 use crate::errors;
 use crate::exec::Runner;
@@ -40,13 +40,14 @@ impl Begun {
         let minikube = cx.minikube.with_runner(runner);
         let nodes = self.kubelets.take();
         let resumed = shutdown::resume(&minikube, &nodes).await;
-        let unpaused = if self.pause.take() { rest::unpause(&minikube, cx.profile()).await } else { Ok(()) };
+        let unpaused =
+            if self.pause.take() { suspension::unpause(&minikube, cx.profile()).await } else { Ok(()) };
         match resumed.and(unpaused) {
             Ok(()) => {
                 // If the journal cannot be written, the next writer reports the error.
-                let _ = rest::note(cx, None);
+                let _ = suspension::record(cx, None);
             }
-            Err(failure) => rest::not_undone(cx, &failure),
+            Err(failure) => suspension::not_undone(cx, &failure),
         }
     }
 
@@ -109,9 +110,9 @@ impl Task<Session> for Brokers {
     async fn run(&self, cx: &Session) -> Result<()> {
         if self.state == State::Paused {
             // Frozen processes cannot terminate.
-            rest::unpause(&cx.minikube, cx.profile()).await?;
+            suspension::unpause(&cx.minikube, cx.profile()).await?;
         }
-        rest::note(cx, Some(How::Stopping.now()))?;
+        suspension::record(cx, Some(SuspensionState::Stopping.now()))?;
         let what = match self.shut_down(cx).await {
             Ok(0) => "Strimzi runs nothing in it".to_owned(),
             Ok(1) => "1 container was shut down cleanly".to_owned(),
@@ -141,9 +142,9 @@ impl Task<Session> for Machine {
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
-        rest::run(&cx.minikube, cx.profile(), &cx.minikube.stop_cmd()).await?;
+        suspension::run(&cx.minikube, cx.profile(), &cx.minikube.stop_cmd()).await?;
         self.0.kubelets.take();
-        rest::note(cx, Some(How::Stopped.now()))
+        suspension::record(cx, Some(SuspensionState::Stopped.now()))
     }
 }
 
@@ -157,17 +158,17 @@ impl Task<Session> for Pause {
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
-        if rest::can_freeze(&cx.minikube).await? == Some(false) {
+        if suspension::can_freeze(&cx.minikube).await? == Some(false) {
             let failure = cannot(cx, Kind::Prerequisite);
             return Err(Box::new(failure.because(
                 "its node has no freezer: neither cgroup v2 nor the controller freezer of cgroup v1",
             )));
         }
-        rest::note(cx, Some(How::Pausing.now()))?;
+        suspension::record(cx, Some(SuspensionState::Pausing.now()))?;
         self.0.pause.set(true);
         let instead =
             |failure: Failure| failure.hint(format!("stop it instead: {}", cx.target.kstrim("stop")));
-        let paused = rest::run(&cx.minikube, cx.profile(), &cx.minikube.pause_cmd()).await;
+        let paused = suspension::run(&cx.minikube, cx.profile(), &cx.minikube.pause_cmd()).await;
         paused.map_err(|failure| match failure.id == errors::PROFILE_PAUSE {
             true => Box::new(instead(*failure)),
             false => failure,
@@ -183,7 +184,7 @@ impl Task<Session> for Pause {
             }
         }
         self.0.pause.set(false);
-        rest::note(cx, Some(How::Paused.now()))
+        suspension::record(cx, Some(SuspensionState::Paused.now()))
     }
 }
 

@@ -1,0 +1,325 @@
+//! `kstrim snapshot`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::invocation::{Ended, Invocation};
+use super::{consent, down_profile, existing_profile, living};
+use crate::bundle::{Bundle, Snapshot, megabytes};
+use crate::catalogue::{self, Choice, Partial};
+use crate::cli::{
+    Format, Global, OutputMode, SnapshotDelete, SnapshotList, SnapshotRestore, SnapshotRun, SnapshotSave,
+    SnapshotVerb,
+};
+use crate::cluster::journal::JournalFile;
+use crate::cluster::{access, profile_owner, suspension};
+use crate::config::{Settings, Target};
+use crate::engine::task::Plan;
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
+use crate::lifecycle::restore::{self, Before, Restore};
+use crate::lifecycle::save::{self, Save, Wanted};
+use crate::lifecycle::snapshots;
+use crate::names::{KubernetesVersion, Version};
+use crate::quickstart;
+use crate::quickstart::context::Context;
+use crate::terminal;
+use crate::terminal::table::Table;
+use crate::tool::minikube_output::{Listed, State};
+
+/// Run one of its subcommands.
+///
+/// # Errors
+/// What is wrong with the command line or with the files; other failures are reported as events.
+pub(crate) async fn run(global: &Global, verb: &SnapshotVerb) -> Result<ExitCode> {
+    existing_profile::of_minikube(&Target::from(global), "snapshot")?;
+    match verb {
+        SnapshotVerb::Save(args) => {
+            let invocation = Invocation::begin(global, "snapshot", args.run.output);
+            let ended = save(&invocation, args).await;
+            Ok(invocation.finish_with_evidence(ended, !args.run.no_diagnose).await)
+        }
+        SnapshotVerb::Restore(args) => restore(global, args).await,
+        SnapshotVerb::List(args) => list(global, args),
+        SnapshotVerb::Delete(args) => delete(global, args),
+    }
+}
+
+/// A snapshot in a list.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    file: PathBuf,
+    /// Bytes.
+    size: u64,
+    /// Null if the file cannot be read.
+    snapshot: Option<Snapshot>,
+    release: Option<Version>,
+    kafka: Option<Version>,
+    kubernetes: Option<Version>,
+    /// Why the file cannot be read.
+    problem: Option<String>,
+}
+
+fn list(global: &Global, args: &SnapshotList) -> Result<ExitCode> {
+    let rows: Vec<Row> = snapshots::list(global.profile.as_str())?
+        .into_iter()
+        .map(|stored| {
+            let index = stored.bundle.as_ref().ok().map(|bundle| &bundle.index);
+            Row {
+                name: stored.name.to_string(),
+                file: stored.file.clone(),
+                size: stored.size,
+                snapshot: index.and_then(|index| index.snapshot.clone()),
+                release: index.map(|index| index.set.release.clone()),
+                kafka: index.map(|index| index.set.kafka.clone()),
+                kubernetes: index.and_then(|index| index.set.kubernetes.clone()),
+                problem: stored.bundle.as_ref().err().map(ToString::to_string),
+            }
+        })
+        .collect();
+    super::print(&match args.format {
+        Format::Json => super::json(&rows),
+        Format::Yaml => super::yaml(&rows),
+        Format::Text if rows.is_empty() => format!("No snapshots of the profile {}.\n", global.profile),
+        Format::Text => table(&rows),
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new(["NAME", "SAVED", "SIZE", "STRIMZI", "KAFKA", "KUBERNETES"]);
+    let shown = |version: &Option<Version>| version.as_ref().map_or("-".to_owned(), ToString::to_string);
+    for row in rows {
+        let saved = match (&row.snapshot, &row.problem) {
+            (Some(snapshot), _) => snapshot.saved.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            (None, Some(problem)) => problem.clone(),
+            (None, None) => "it is no snapshot".to_owned(),
+        };
+        table.row([
+            &row.name,
+            &saved,
+            &megabytes(row.size),
+            &shown(&row.release),
+            &shown(&row.kafka),
+            &shown(&row.kubernetes),
+        ]);
+    }
+    let mode =
+        terminal::resolve(OutputMode::Auto, super::stdout_is_terminal(), false, &|n| std::env::var(n).ok());
+    table.render(mode.stdout, terminal::stdout_columns())
+}
+
+fn delete(global: &Global, args: &SnapshotDelete) -> Result<ExitCode> {
+    let profile = global.profile.as_str();
+    let list = Target::from(global).kstrim("snapshot list").to_string();
+    // All or none: a wrong name is not found out after others were deleted.
+    for name in &args.names {
+        if !snapshots::file(profile, name).exists() {
+            return Err(snapshots::missing(profile, name, list));
+        }
+    }
+    for name in &args.names {
+        let file = snapshots::file(profile, name);
+        match std::fs::remove_file(&file) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Box::new(crate::paths::unwritable(&file, &e)));
+            }
+            _ => super::print(&format!("{}\n", file.display())),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The release of the last `up`, which the explanations of failures depend on.
+fn choice(release: Option<Version>) -> Result<Choice> {
+    catalogue::resolve(&Partial { release, ..Partial::default() })
+        .or_else(|_| catalogue::resolve(&Partial::default()))
+}
+
+async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
+    let _lock = invocation.lock()?;
+    let target = invocation.target();
+    let journal = JournalFile::open(&invocation.paths.journal(), target.profile.as_str())?;
+    let choice = choice(journal.state.release.and_then(|release| release.parse().ok()))?;
+    let mut settings = Settings::for_existing(target, &args.run.topic);
+    settings.adopt = args.run.adopt;
+    let cx = Rc::new(super::up::context(invocation, settings, choice)?);
+    let session = Rc::new(super::up::session(invocation, cx.choice.clone())?);
+    let looked = async {
+        let found = existing_profile::find(&cx, args.run.adopt).await?;
+        suspension::refuse_unfinished_restore(&cx)?;
+        if found.state != State::Running || !found.answers {
+            return Err(existing_profile::not_running(
+                &cx,
+                "only the state of a running cluster can be saved",
+            ));
+        }
+        let wanted = Wanted {
+            file: args.file.clone().unwrap_or_else(|| snapshots::file(cx.profile(), &args.name)),
+            force: args.force,
+            images: !args.without_images,
+        };
+        let save = Save::prepare(&cx, &found.listed, wanted).await?;
+        let others = down_profile::look(&cx, true).await?.others();
+        existing_profile::agreed(&cx, "restarts", args.run.yes, &others).await?;
+        // Nothing else may change the namespace now. The Lease is released, so that it is not part of the snapshot.
+        living::exclude(invocation, &session).await?;
+        invocation.release_held().await;
+        let _ = cx.machine.listed.set(found.listed);
+        Ok::<_, Box<Failure>>(Rc::new(save))
+    };
+    let save = tokio::select! {
+        looked = looked => looked?,
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
+    };
+    let plan = save::plan(&save);
+    let shared = save.shared.clone();
+    let ended = run_plan(invocation, &cx, plan, args.run.timeout).await?;
+    if ended.report.failure.is_some() {
+        shared.undo(&cx, Rc::new(invocation.runner.detached())).await;
+    }
+    Ok(ended)
+}
+
+/// Run the tasks of a plan, and release what they have acquired.
+async fn run_plan(
+    invocation: &Invocation,
+    cx: &Rc<Context>,
+    plan: Plan<Context>,
+    timeout: Option<std::time::Duration>,
+) -> Result<Ended> {
+    invocation.started(Some(&cx.choice.release.version.to_string()), plan.infos());
+    {
+        let mut journal = cx.journal.borrow_mut();
+        journal.state.run_id.clone_from(&invocation.run_id);
+        journal.save()?;
+    }
+    let report = invocation.run(plan.jobs(cx), cx.journal.clone(), timeout).await;
+    let next = report.failure.is_none().then(|| quickstart::next::next(cx, &cx.settings.topic));
+    cx.stop_observing();
+    let detached = Rc::new(invocation.runner.detached());
+    // A run that ended before the smoke test, or in it.
+    if let Err(failure) = access::release(cx, &cx.kubectl.with_runner(detached)).await {
+        cx.emit.warn(failure.to_string());
+    }
+    invocation.release(cx).await;
+    Ok(Ended { report, next })
+}
+
+async fn restore(global: &Global, args: &SnapshotRestore) -> Result<ExitCode> {
+    let mut global = global.clone();
+    let file = match (&args.file, &args.name) {
+        (Some(file), _) => file.clone(),
+        (None, Some(name)) => {
+            let file = snapshots::file(global.profile.as_str(), name);
+            if !file.exists() {
+                let list = Target::from(&global).kstrim("snapshot list").to_string();
+                return Err(snapshots::missing(global.profile.as_str(), name, list));
+            }
+            file
+        }
+        // The command line requires one of them.
+        (None, None) => PathBuf::new(),
+    };
+    let restore = Restore::new(Bundle::open(&file)?)?;
+    // Where the snapshot has another Kafka cluster than the default one, that is meant.
+    let named = |flag: &str| global.given.iter().any(|given| *given == flag);
+    let (namespace, cluster) = (named("--namespace"), named("--cluster"));
+    if !namespace && !cluster {
+        global.namespace.clone_from(&restore.snapshot().namespace);
+        global.cluster.clone_from(&restore.snapshot().cluster);
+    }
+    let settings = settings(&global, &args.run, args, &restore)?;
+    let invocation = Invocation::begin(&global, "snapshot", args.run.output);
+    let ended = restored(&invocation, settings, args, Rc::new(restore)).await;
+    Ok(invocation.finish_with_evidence(ended, !args.run.no_diagnose).await)
+}
+
+/// The settings of a profile that is created for the snapshot.
+fn settings(
+    global: &Global,
+    run: &SnapshotRun,
+    args: &SnapshotRestore,
+    restore: &Restore,
+) -> Result<Settings> {
+    let (set, snapshot) = (&restore.bundle().index.set, restore.snapshot());
+    let mut settings = Settings::for_existing(&Target::from(global), &run.topic);
+    settings.adopt = run.adopt;
+    settings.release = Some(set.release.clone());
+    let kubernetes = set.kubernetes.as_ref().map(|version| version.to_string().parse::<KubernetesVersion>());
+    settings.kubernetes = kubernetes.transpose().map_err(|error| {
+        let message = format!("the index of the bundle {} is invalid", restore.bundle().path.display());
+        Box::new(Failure::new(errors::BUNDLE_INDEX, Kind::Usage, message).because(error))
+    })?;
+    // What has run can run again.
+    settings.allow_unsupported = true;
+    settings.driver = args.driver.clone().or_else(|| Some(snapshot.driver.clone()));
+    settings.memory = args.memory.clone().or_else(|| Some(format!("{}mb", snapshot.memory_mb)));
+    settings.cpus = args.cpus.clone().or_else(|| Some(snapshot.cpus.to_string()));
+    settings.minikube_args.clone_from(&args.minikube_arg);
+    settings.minikube_args.push(format!("--container-runtime={}", snapshot.runtime));
+    Ok(settings)
+}
+
+async fn restored(
+    invocation: &Invocation,
+    settings: Settings,
+    args: &SnapshotRestore,
+    restore: Rc<Restore>,
+) -> Result<Ended> {
+    let _lock = invocation.lock()?;
+    let choice = choice(settings.release.clone())?;
+    let cx = Rc::new(super::up::context_to_create(invocation, settings, choice)?);
+    let looked = async {
+        cx.journal.borrow().refuse_newer()?;
+        let listed = cx.minikube.listed().await?;
+        restore.is_of_profile(&cx)?;
+        let Listed::Valid(_) = &listed else { return Ok(Before::Nothing) };
+        let found = existing_profile::find(&cx, args.run.adopt).await?;
+        restore.fits(&cx, &found.listed)?;
+        agreed(&cx, &restore, args.run.yes, found.answers).await?;
+        let before = match found.state {
+            State::Running | State::Partial => Before::Machine,
+            _ => Before::Suspended,
+        };
+        let _ = cx.machine.listed.set(found.listed);
+        // What an interrupted restore has left is replaced.
+        if before == Before::Suspended {
+            let mut journal = cx.journal.borrow_mut();
+            journal.state.restoring = None;
+        }
+        Ok::<_, Box<Failure>>(before)
+    };
+    let before = tokio::select! {
+        looked = looked => looked?,
+        _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
+    };
+    let plan = restore::plan(&restore, before);
+    let ended = run_plan(invocation, &cx, plan, args.run.timeout).await?;
+    let noted = profile_owner::after(&cx, before == Before::Nothing);
+    if ended.report.failure.is_none() {
+        noted?;
+    }
+    Ok(ended)
+}
+
+/// Ask before the cluster is replaced; in a script, `--yes` agrees.
+async fn agreed(cx: &Context, restore: &Restore, yes: bool, answers: bool) -> Result<()> {
+    let what = format!(
+        "Everything in the minikube profile {} is replaced by the snapshot saved {}",
+        cx.profile(),
+        restore.snapshot().saved.strftime("%Y-%m-%d %H:%M:%S UTC")
+    );
+    if yes {
+        return Ok(());
+    }
+    let found = down_profile::look(cx, answers).await?;
+    let lines: Vec<String> = found.lines().iter().map(|line| format!("\n  {line}")).collect();
+    let question = format!("{what}; what was created or produced since is deleted:{}", lines.concat());
+    let hint = format!("to agree: {}", cx.target.again().flag("--yes"));
+    consent::ask(&question, "nothing was changed", &hint).await
+}
