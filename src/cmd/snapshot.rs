@@ -227,7 +227,7 @@ async fn restore(global: &Global, args: &SnapshotRestore) -> Result<ExitCode> {
     };
     let restore = Restore::new(Bundle::open(&file)?)?;
     // Where the snapshot has another Kafka cluster than the default one, that is meant.
-    let named = |flag: &str| global.given.iter().any(|given| *given == flag);
+    let named = |flag| global.given.contains(&flag);
     let (namespace, cluster) = (named("--namespace"), named("--cluster"));
     if !namespace && !cluster {
         global.namespace.clone_from(&restore.snapshot().namespace);

@@ -404,6 +404,22 @@ impl Ground {
         path.display().to_string()
     }
 
+    /// A file in the home directory of the tests.
+    pub fn home_file(&self, name: &str) -> String {
+        self.home.join(name).display().to_string()
+    }
+
+    /// The flags of a command that creates the profile with the Kubernetes of something else.
+    pub fn machine_flags(&self) -> Vec<String> {
+        let words = self.up.iter().filter_map(|word| word.to_str()).map(str::to_owned).collect::<Vec<_>>();
+        let driver = words.iter().position(|word| word == "--driver");
+        let driver = driver.map(|at| words[at..at + 2].to_vec()).unwrap_or_default();
+        driver
+            .into_iter()
+            .chain(words.into_iter().filter(|word| word.starts_with("--minikube-arg=")))
+            .collect()
+    }
+
     /// Run any program.
     pub fn run(&self, program: &str, words: &[&str]) -> Run {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();

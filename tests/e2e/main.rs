@@ -39,5 +39,6 @@ mod nodes;
 mod offline;
 mod projects;
 mod sigkill;
+mod snapshots;
 mod stop_start;
 mod whole_profile;
