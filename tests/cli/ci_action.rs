@@ -138,6 +138,26 @@ fn a_cluster_that_cannot_be_created_is_explained_in_an_annotation() {
     assert!(said.contains("::error title=kstrim::kstrim failed with exit code 2"), "{said}");
 }
 
+/// The second run of a job has the snapshot of the first one in its cache.
+#[test]
+fn a_snapshot_is_saved_once_and_restored_afterwards() {
+    let runner = Runner::new(fresh().scenario(quick));
+    runner.install();
+    let snapshot = runner.file("cache/kafka.snapshot").display().to_string();
+    let inputs = [("INPUT_SNAPSHOT", &*snapshot), ("INPUT_UP_ARGS", "--preset=ephemeral\n--memory=4g\n")];
+    runner.expect("up.sh", &inputs, 0);
+    assert!(runner.text("GITHUB_STEP_SUMMARY").contains("### kstrim up: done"));
+    runner.test.fake("minikube", ["delete", "-p", PROFILE]).expect(0);
+    runner.expect("up.sh", &inputs, 0);
+    let summary = runner.text("GITHUB_STEP_SUMMARY");
+    assert!(
+        summary.contains("### kstrim snapshot: done") && summary.contains("| state | done |"),
+        "{summary}"
+    );
+    let said = runner.expect("run.sh", &[("INPUT_RUN", "echo \"at $KAFKA_BOOTSTRAP_SERVERS\"")], 0);
+    assert!(said.contains("at 127.0.0.1:"), "{said}");
+}
+
 #[test]
 fn only_a_program_with_the_right_digest_is_installed() {
     let runner = Runner::new(Test::new());

@@ -48,6 +48,66 @@ fn a_test_suite_in_each_language_has_a_kafka_of_its_own() {
     ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
 }
 
+/// The steps of `action.yml` with the variables of a runner: the first job creates the cluster and saves it for the cache,
+/// the second one restores it; a test suite passes, and one that fails is annotated and leaves evidence.
+#[test]
+#[ignore = "needs the ground: tests/ground/ground test"]
+fn the_steps_of_the_action_run_a_test_suite() {
+    let ground = Ground::with_nothing("commands::the_steps_of_the_action_run_a_test_suite");
+    let temp = ground.file("runner");
+    let _ = fs::remove_dir_all(&temp);
+    fs::create_dir_all(&temp).expect("a directory");
+    let file = |name: &str| temp.join(name).display().to_string();
+    let text = |name: &str| fs::read_to_string(temp.join(name)).unwrap_or_default();
+    let step = |script: &str, inputs: &[(&str, &str)]| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/action").join(script);
+        let files = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"];
+        let files: Vec<(&str, String)> = files.into_iter().map(|name| (name, file(name))).collect();
+        let (action, runner) = (file("kstrim"), file(""));
+        let mut variables = vec![
+            ("CI", "true"),
+            ("GITHUB_ACTIONS", "true"),
+            ("RUNNER_TEMP", &runner),
+            ("KSTRIM_ACTION_DIR", &action),
+        ];
+        variables.extend(files.iter().map(|(name, path)| (*name, path.as_str())));
+        variables.extend(inputs);
+        ground.run_with("sh", &[&script.display().to_string()], &variables)
+    };
+    step("install.sh", &[("INPUT_PATH", env!("CARGO_BIN_EXE_kstrim"))]).expect(0);
+    let (flags, snapshot) = (ground.up_flags().join("\n"), file("cache/kafka.snapshot"));
+    let up = [("INPUT_UP_ARGS", flags.as_str()), ("INPUT_SNAPSHOT", &snapshot)];
+    step("up.sh", &up).expect(0);
+    ground.kstrim(&["down", "--yes"]).expect(0);
+    step("up.sh", &up).expect(0);
+    let summary = text("GITHUB_STEP_SUMMARY");
+    assert!(
+        summary.contains("### kstrim up: done") && summary.contains("### kstrim snapshot: done"),
+        "{summary}"
+    );
+
+    let suite = copy("python", &ground);
+    let home = std::env::var("HOME").expect("HOME");
+    let script = format!(
+        "cd '{suite}'\nHOME='{home}'\npython3 -m venv venv\nvenv/bin/pip install -q -r requirements.txt\nvenv/bin/python -m pytest\n"
+    );
+    let junit = file("report.xml");
+    let inputs = [("INPUT_RUN", script.as_str()), ("INPUT_TOPICS", "orders:3\n"), ("INPUT_JUNIT", &junit)];
+    let run = step("run.sh", &inputs).expect(0);
+    assert!(run.stdout.contains("1 passed") && !run.stdout.contains("::error"), "{run}");
+    assert!(text("report.xml").contains("failures=\"0\""), "{}", text("report.xml"));
+
+    let run = step("run.sh", &[("INPUT_RUN", "exit 3")]).expect(3);
+    assert!(run.stdout.contains("::error title=kstrim run::the command failed with exit code 3"), "{run}");
+    let outputs = text("GITHUB_OUTPUT");
+    let evidence =
+        outputs.lines().filter_map(|line| line.strip_prefix("evidence=")).next_back().expect("evidence");
+    step("evidence.sh", &[("EVIDENCE", evidence)]).expect(0);
+    let kept = fs::read_dir(temp.join("kstrim/artifact")).expect("a directory").count();
+    assert_eq!(kept, 3, "the archive, and the events of both steps");
+    ground.kstrim(&["connect", "--remove", "--yes"]).expect(0);
+}
+
 /// A copy of an example, in which its test leaves what it builds; returns the path.
 fn copy(language: &str, ground: &Ground) -> String {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(language);

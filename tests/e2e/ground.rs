@@ -404,6 +404,30 @@ impl Ground {
         path.display().to_string()
     }
 
+    /// Run a program as `kstrim` runs: with the home directory of the tests, and these variables in addition.
+    pub fn run_with(&self, program: &str, words: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = self.command(Path::new(program));
+        command.args(words).envs(variables.iter().copied());
+        let number = self.runs.get() + 1;
+        self.runs.set(number);
+        let log = self.logs.join(format!("{number:02}-{program}"));
+        Running::start(command, format!("{program} {}", words.join(" ")), log).finish(UP)
+    }
+
+    /// The arguments of `kstrim up` on this ground, as `--flag=value`.
+    pub fn up_flags(&self) -> Vec<String> {
+        let words: Vec<&str> = self.up.iter().filter_map(|word| word.to_str()).collect();
+        let mut flags = Vec::new();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            match word.contains('=') {
+                true => flags.push(word.to_owned()),
+                false => flags.push(format!("{word}={}", words.next().unwrap_or_default())),
+            }
+        }
+        flags
+    }
+
     /// A file in the home directory of the tests.
     pub fn home_file(&self, name: &str) -> String {
         self.home.join(name).display().to_string()
