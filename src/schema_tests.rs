@@ -18,7 +18,7 @@ pub fn read(path: &str) -> String {
 
 /// Compare a file with `text`; with `UPDATE_SCHEMA` set (`cargo xtask schemas`), it is written.
 #[track_caller]
-pub fn hold(path: &str, text: &str) {
+pub fn compare(path: &str, text: &str) {
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(file(path), text).expect("writable docs");
     }
@@ -36,7 +36,7 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
 /// Compare the published schema with that of the types.
 #[track_caller]
 pub fn published(schema: &Value, path: &str) {
-    hold(path, &(serde_json::to_string_pretty(schema).expect("JSON") + "\n"));
+    compare(path, &(serde_json::to_string_pretty(schema).expect("JSON") + "\n"));
 }
 
 /// Check that the page of a document describes each of its fields and values. `root`: the type's name.

@@ -46,7 +46,7 @@ impl Words {
     }
 
     /// Whether a message contains the text.
-    pub(crate) fn said(&self, message: &str) -> bool {
+    pub(crate) fn matches(&self, message: &str) -> bool {
         match self.place {
             Place::Start => message.starts_with(self.text),
             Place::End => message.ends_with(self.text),
@@ -81,7 +81,7 @@ impl Words {
 
 /// Whether a message contains any of these texts.
 pub(crate) fn any(words: &[Words], message: &str) -> bool {
-    words.iter().any(|w| w.said(message))
+    words.iter().any(|w| w.matches(message))
 }
 
 const KUBECTL: &str = "kubectl 1.34 (k8s.io/kubectl/pkg/cmd/util/helpers.go)";

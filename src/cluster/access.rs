@@ -70,7 +70,7 @@ pub(crate) async fn creates_user(cx: &Session) -> bool {
 }
 
 /// Delete the user of the test, if this run created it. `kubectl` must still work after an interrupt.
-pub(crate) async fn release(cx: &Session, kubectl: &Kubectl) -> Result<()> {
+pub(crate) async fn delete_test_user(cx: &Session, kubectl: &Kubectl) -> Result<()> {
     if !cx.test_user.get() {
         return Ok(());
     }

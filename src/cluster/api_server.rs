@@ -108,7 +108,7 @@ pub(crate) async fn recreate_manifest(minikube: &Minikube, profile: &str, ours: 
 /// The last line of the output, without the line that ssh adds about the exit status.
 fn last_line(stderr: &str) -> &str {
     let lines = stderr.lines().rev().map(str::trim);
-    lines.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.said(l)).unwrap_or("")
+    lines.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.matches(l)).unwrap_or("")
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) async fn look(cx: &Session) {
 
 /// Before anything is changed: refuse an existing operator that cannot be used, and warn of operators that conflict with
 /// kstrim's own. Returns the existing operator that is used instead of one of kstrim's.
-pub(crate) async fn settle(cx: &Session, operators: &[Value]) -> Result<Option<Rc<ExistingOperator>>> {
+pub(crate) async fn find_existing(cx: &Session, operators: &[Value]) -> Result<Option<Rc<ExistingOperator>>> {
     let existing = existing_operator::of_listed(cx, operators).await?;
     if let Some(found) = &existing {
         existing_operator::usable(cx, found).await?;

@@ -53,7 +53,7 @@ pub(crate) fn marker_matches(marker: &Value, profile: &str, disk: &OnDisk) -> bo
 
 /// Determine who owns the profile of a running cluster, and create the marker in one of ours. `starting`: a `minikube
 /// start` of this run is running.
-pub(crate) async fn settle(cx: &Session, starting: bool) -> Result<()> {
+pub(crate) async fn determine(cx: &Session, starting: bool) -> Result<()> {
     let (system, marker) =
         tokio::join!(cx.kubectl.find("/api/v1/namespaces/kube-system"), cx.kubectl.find(MARKER));
     let uid = system
@@ -278,7 +278,7 @@ pub(crate) async fn change_kafka(
 
 /// Hold the namespace's Lease until [`release_lease`]: no other command that changes the namespace runs at the same
 /// time, on any machine. A namespace that does not exist has none yet.
-pub(crate) async fn exclude(cx: &Session, verb: &str) -> Result<()> {
+pub(crate) async fn acquire_lease(cx: &Session, verb: &str) -> Result<()> {
     if cx.ownership.lease.borrow().is_some() || cx.ownership.read_only.get() {
         return Ok(());
     }

@@ -77,7 +77,7 @@ fn succeeded(output: &Output, what: impl FnOnce() -> String) -> Result<()> {
     }
     let words = output.stderr.lines().rev().map(str::trim);
     // ssh adds a line on how its command ended.
-    let words = words.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.said(l)).unwrap_or_default();
+    let words = words.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.matches(l)).unwrap_or_default();
     Err(unclean(format!("{}: {words}", what())))
 }
 

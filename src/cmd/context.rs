@@ -114,7 +114,7 @@ fn write(path: &Path, config: &Value) -> Result<()> {
 /// uid of the namespace `kube-system`.
 pub(crate) async fn agreed(cx: &Session, context: &ContextName, args: &Up) -> Result<()> {
     super::connected(cx).await?;
-    crate::cluster::ownership::settle(cx, false).await?;
+    crate::cluster::ownership::determine(cx, false).await?;
     let uid = cx.journal.borrow().state.cluster_uid.clone().unwrap_or_default();
     let file = agreed_file(&uid);
     if file.is_file() {

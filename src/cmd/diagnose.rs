@@ -89,7 +89,7 @@ async fn plan(global: &Global, layers: &Layers, paths: &ProfilePaths, runner: Sy
     let profile = settings.target.profile.to_string();
     let journal = Rc::new(RefCell::new(JournalFile::open(&paths.journal(), &profile)?));
     let (runner, kubeconfig): (Rc<System>, _) = (Rc::new(runner), paths.kubeconfig());
-    let program = |tool| programs::first(tool, paths, settings.system_tools);
+    let program = |tool| programs::locate(tool, paths, settings.system_tools);
     let (minikube, kubectl) = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     let minikube = Minikube::new(minikube, &profile, &kubeconfig, runner.clone());
     let kubectl = Kubectl::new(kubectl, &kubeconfig, &profile, runner).without_retries();

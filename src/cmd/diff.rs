@@ -35,7 +35,7 @@ pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
     let cx = Rc::new(up::context(&invocation, settings, choice)?.with_files(files));
     cx.ownership.read_only.set(true);
     super::connected(&cx).await?;
-    ownership::settle(&cx, false).await?;
+    ownership::determine(&cx, false).await?;
     ownership::installation(&cx).await?;
     let mut text = String::new();
     for object in cx.files.iter().flat_map(|files| files.all()) {

@@ -70,7 +70,7 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
             Extent::Resources | Extent::ResourcesButData => {
                 // Whichever release it is.
                 cx.store.serves(living::served(&cx).await?);
-                ownership::exclude(&cx, "down").await?;
+                ownership::acquire_lease(&cx, "down").await?;
                 plan = Some(plan::look(&cx, extent == Extent::ResourcesButData).await?);
                 refuse_other_kafkas(&cx, args.keep_data).await?;
             }
@@ -133,7 +133,7 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
 async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
     if cx.target.context.is_some() {
         super::connected(cx).await?;
-        ownership::settle(cx, false).await?;
+        ownership::determine(cx, false).await?;
         return Ok((if args.keep_data { Extent::ResourcesButData } else { Extent::Resources }, true));
     }
     let listed = cx.minikube.listed().await?;
@@ -149,7 +149,7 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
     // It fails without an engine: nothing can be removed then, whatever was asked for.
     let answers = match connection::connect(cx, false).await? {
         Ok(()) => {
-            ownership::settle(cx, false).await?;
+            ownership::determine(cx, false).await?;
             true
         }
         Err(why) if only_resources => {

@@ -48,7 +48,7 @@ pub(super) async fn look(settings: &Settings) -> Option<Found> {
         return None;
     }
     let runner = Rc::new(System::new(Cancel::default(), false));
-    let program = |tool| programs::first(tool, &paths, settings.system_tools).ok();
+    let program = |tool| programs::locate(tool, &paths, settings.system_tools).ok();
     let limit = if target.context.is_some() { FAR } else { PROMPT };
     if !kubeconfig.is_file() {
         // A profile of the user's own, for which kstrim has no kubeconfig yet.

@@ -46,7 +46,7 @@ pub(super) async fn find(cx: &Session, adopt: bool) -> Result<Found> {
     let state = api_server::state(&cx.minikube).await?;
     let answers = state == State::Running && connection::connect(cx, false).await?.is_ok();
     if answers {
-        ownership::settle(cx, false).await?;
+        ownership::determine(cx, false).await?;
     } else {
         cx.ownership.profile_is_ours.set(profile_owner::of(cx, &listed).is_ours());
     }

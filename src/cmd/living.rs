@@ -166,7 +166,7 @@ pub(crate) async fn exclusively<T>(
     let cx = &living.cx;
     let paths = ProfilePaths::new(state_dir(), cx.profile());
     let _lock = Lock::take(&paths.lock(), verb)?;
-    ownership::exclude(cx, verb).await?;
+    ownership::acquire_lease(cx, verb).await?;
     let done = work().await;
     ownership::release_lease(cx, &cx.kubectl).await;
     done
@@ -195,12 +195,12 @@ pub(crate) async fn lock_until(
 }
 
 /// Acquire the namespace's Lease; waits for another command. The invocation releases it.
-pub(crate) async fn exclude(invocation: &Invocation, cx: &Rc<Session>) -> Result<()> {
-    exclude_until(invocation, cx, Instant::now() + OTHERS, |_| ()).await
+pub(crate) async fn acquire_lease(invocation: &Invocation, cx: &Rc<Session>) -> Result<()> {
+    acquire_lease_until(invocation, cx, Instant::now() + OTHERS, |_| ()).await
 }
 
 /// The same until `end`; `waits` is called with the failure at each attempt.
-pub(crate) async fn exclude_until(
+pub(crate) async fn acquire_lease_until(
     invocation: &Invocation,
     cx: &Rc<Session>,
     end: Instant,
@@ -208,7 +208,7 @@ pub(crate) async fn exclude_until(
 ) -> Result<()> {
     invocation.hold(cx.clone());
     loop {
-        match ownership::exclude(cx, invocation.verb()).await {
+        match ownership::acquire_lease(cx, invocation.verb()).await {
             Err(failure) if failure.kind == Kind::Locked && Instant::now() < end => {
                 waits(&failure);
                 pause(invocation).await?;

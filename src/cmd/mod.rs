@@ -178,7 +178,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         home::require()?;
     }
     if !local && !matches!(cli.command, Command::Trust(_)) {
-        trust::settle(matches, layers)?;
+        trust::check(matches, layers)?;
     }
     if !anywhere && global.context.is_some() {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;

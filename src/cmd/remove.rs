@@ -41,7 +41,7 @@ async fn remove(invocation: &Invocation, global: &Global, args: &Remove) -> Resu
     let job = |plan: teardown::Plan| {
         let component = plan.component;
         let spec = Spec::new(component.name.as_str(), component.title, &[], 10);
-        Job::new(spec, teardown::Away::new(plan, &names), &living.cx)
+        Job::new(spec, teardown::RemoveComponent::new(plan, &names), &living.cx)
     };
     let jobs: Vec<Job> = plans.into_iter().map(job).collect();
     invocation.started(None, infos(&jobs));

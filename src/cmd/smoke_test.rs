@@ -93,14 +93,14 @@ async fn test(
     let mut lock = None;
     if access::creates_user(&cx).await {
         lock = Some(living::lock(invocation).await?);
-        living::exclude(invocation, &cx).await?;
+        living::acquire_lease(invocation, &cx).await?;
     }
     if let Some(why) = access::determine(&cx, args.topic.as_str()).await? {
         let message = format!("no message can be sent to the Kafka cluster {} and read", cx.cluster());
         return Err(Box::new(Failure::new(errors::NO_PLAIN_LISTENER, Kind::Smoke, message).because(why)));
     }
     let run = brokers::run_smoke_test(&cx, plan).await;
-    access::release(&cx, &cx.kubectl).await?;
+    access::delete_test_user(&cx, &cx.kubectl).await?;
     let run = run?;
     let mut beside = Components::default();
     if !args.no_components && run.failure.is_none() {
@@ -109,7 +109,7 @@ async fn test(
             // The tests of components create connectors and topics with fixed names.
             if lock.is_none() {
                 lock = Some(living::lock(invocation).await?);
-                living::exclude(invocation, &cx).await?;
+                living::acquire_lease(invocation, &cx).await?;
             }
         }
         (beside.reports, beside.failure) =

@@ -167,7 +167,7 @@ async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
         let others = down_profile::look(&cx, true).await?.others();
         existing_profile::agreed(&cx, "restarts", args.run.yes, &others).await?;
         // Nothing else may change the namespace now. The Lease is released, so that it is not part of the snapshot.
-        living::exclude(invocation, &session).await?;
+        living::acquire_lease(invocation, &session).await?;
         invocation.release_held().await;
         let _ = cx.machine.listed.set(found.listed);
         Ok::<_, Box<Failure>>(Rc::new(save))
@@ -203,7 +203,7 @@ async fn run_plan(
     cx.stop_observing();
     let detached = Rc::new(invocation.runner.detached());
     // A run that ended before the smoke test, or in it.
-    if let Err(failure) = access::release(cx, &cx.kubectl.with_runner(detached)).await {
+    if let Err(failure) = access::delete_test_user(cx, &cx.kubectl.with_runner(detached)).await {
         cx.emit.warn(failure.to_string());
     }
     invocation.release(cx).await;

@@ -82,7 +82,7 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
     cx.stop_observing();
     let detached = Rc::new(invocation.runner.detached());
     // A run that ended before the smoke test, or in it.
-    if let Err(failure) = access::release(&cx, &cx.kubectl.with_runner(detached)).await {
+    if let Err(failure) = access::delete_test_user(&cx, &cx.kubectl.with_runner(detached)).await {
         cx.emit.warn(failure.to_string());
     }
     invocation.release(&cx).await;

@@ -63,7 +63,7 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
         suspension::refuse_unfinished_restore(cx)?;
         if found.answers {
             // Nothing else may change the namespace now. The Lease is released here: a stopped cluster cannot.
-            living::exclude(invocation, cx).await?;
+            living::acquire_lease(invocation, cx).await?;
             invocation.release_held().await;
         }
         Ok::<_, Box<Failure>>(found.state)

@@ -79,7 +79,7 @@ fn table(records: &[crate::config::trust::Record]) -> String {
 
 /// Report which files and settings are ignored, and fail if the command needs them. `matches` are those of the whole
 /// command line.
-pub(crate) fn settle(matches: &ArgMatches, layers: &Layers) -> Result<()> {
+pub(crate) fn check(matches: &ArgMatches, layers: &Layers) -> Result<()> {
     for found in &layers.files {
         if let Belief::None(why) = &found.belief {
             let whose = match found.whose {

@@ -143,7 +143,7 @@ async fn up(
     let ended = run_jobs(invocation, &cx, plan.jobs(&cx), args).await;
     // A run that ended before the smoke test, or in it.
     if let Err(failure) =
-        access::release(&cx, &cx.kubectl.with_runner(Rc::new(invocation.runner.detached()))).await
+        access::delete_test_user(&cx, &cx.kubectl.with_runner(Rc::new(invocation.runner.detached()))).await
     {
         cx.emit.warn(failure.to_string());
     }
@@ -230,7 +230,7 @@ pub(crate) fn context_to_create(
     settings: Settings,
     choice: Choice,
 ) -> Result<Context> {
-    let program = |tool| programs::first(tool, &invocation.paths, settings.system_tools);
+    let program = |tool| programs::locate(tool, &invocation.paths, settings.system_tools);
     let programs = (program(Tool::Minikube)?, program(Tool::Kubectl)?);
     let session = session_with(invocation, settings.target.clone(), choice, programs)?;
     Ok(Context::new(session, settings))

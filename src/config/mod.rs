@@ -329,6 +329,11 @@ impl Settings {
         named.chain(self.pull_config.iter().map(|_| PULL_SECRET.to_owned())).collect()
     }
 
+    /// Whether images come from archives instead of a registry.
+    pub(crate) fn loads_archives(&self) -> bool {
+        !self.image_archives.is_empty() || self.bundle.is_some()
+    }
+
     fn check(&self) -> Result<()> {
         if let Some(file) = &self.pull_config
             && !file.is_file()

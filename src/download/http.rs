@@ -371,7 +371,7 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
     let failure = |id: Id, what: &str| Failure::new(id, Kind::Task, format!("cannot download {url}: {what}"));
     let text = error.to_string();
     // The standard library has no error kind for a failed name resolution.
-    let lookup = crate::words::LOOKUP.said(&text);
+    let lookup = crate::words::LOOKUP.matches(&text);
     match error {
         _ if lookup || matches!(error, ureq::Error::HostNotFound) => Broken::Retry(
             failure(errors::DOWNLOAD_DNS, "the server's name cannot be resolved").because(text).hint(
@@ -385,7 +385,7 @@ fn broken(url: &str, error: &ureq::Error) -> Broken {
         ),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => Broken::Final(tls(url, &text)),
         // The proxy's refusal in ureq's words: "proxy server responded 407/...".
-        ureq::Error::ConnectProxyFailed(why) if crate::words::PROXY_REFUSED.said(why) => Broken::Final(
+        ureq::Error::ConnectProxyFailed(why) if crate::words::PROXY_REFUSED.matches(why) => Broken::Final(
             failure(errors::DOWNLOAD_REFUSED, "the proxy does not allow the connection")
                 .because(text)
                 .hint("it may require a login: http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY"),

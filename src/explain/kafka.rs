@@ -43,7 +43,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .evidence(format!("kafkas/{cluster} NotReady=True {}: {message}", status.reason))
             .since(status.last_transition)
     };
-    let pool_says = words::NO_POOLS.said(status.message);
+    let pool_says = words::NO_POOLS.matches(status.message);
     let hint = "correct the Kafka resource and apply it again: the operator reconciles it immediately";
     found.push(match status.reason {
         "UnsupportedKafkaVersionException" => {

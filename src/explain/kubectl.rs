@@ -79,7 +79,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
             "a request for the cluster's API server went to a proxy, which rejected it",
         )
         .hint(super::minikube::PROXY_HINT),
-        ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.said(&error.message) => {
+        ApiErrorKind::Unreachable if words::UNKNOWN_AUTHORITY.matches(&error.message) => {
             let wrong = failure(
                 errors::CONTEXT_WRONG,
                 Kind::Task,
@@ -107,7 +107,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
         }
         ApiErrorKind::Forbidden => failure(errors::API_FORBIDDEN, Kind::Task, "permission denied")
             .hint("use credentials with the permission, or ask the administrator of the cluster"),
-        ApiErrorKind::Unauthorized if words::EXPIRED.said(&error.message) => {
+        ApiErrorKind::Unauthorized if words::EXPIRED.matches(&error.message) => {
             let why = "the cluster's certificates have expired, or this machine's clock is wrong";
             mend(
                 failure(errors::CERTIFICATE_EXPIRED, Kind::Task, why),
@@ -127,7 +127,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
             "another client set one of its fields to a different value",
         )
         .hint("check which client set the field: see metadata.managedFields of the object"),
-        ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.said(f)) => failure(
+        ApiErrorKind::Invalid if error.field().is_some_and(|f| words::STORED_VERSIONS.matches(f)) => failure(
             errors::CRD_STORED_VERSION,
             Kind::Foreign,
             "the cluster may contain Strimzi resources in a version that the older CRDs do not have",
@@ -179,7 +179,7 @@ fn meant(error: &ApiError, doing: &str, profile: &str, expect: &Expect) -> Failu
 /// Go's HTTP client reports a proxy's response to CONNECT as its bare HTTP status text.
 fn by_proxy(message: &str) -> bool {
     let rest = words::UNREACHABLE[0].after(message).and_then(|rest| rest.strip_prefix(": ")).unwrap_or("");
-    words::PROXY_CONNECT.said(rest) || words::PROXY_STATUS.contains(&rest)
+    words::PROXY_CONNECT.matches(rest) || words::PROXY_STATUS.contains(&rest)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn of_its_end(log: &str) -> Vec<&str> {
         // The time comes first, or the level.
         let head = line.char_indices().filter(|(_, c)| *c == ' ').nth(3).map_or(*line, |(at, _)| &line[..at]);
         let exception = line.split([':', ' ']).next().is_some_and(|first| first.contains('.'));
-        let goes_on = line.starts_with([' ', '\t']) || words::CAUSED_BY.said(line) || exception;
+        let goes_on = line.starts_with([' ', '\t']) || words::CAUSED_BY.matches(line) || exception;
         if words::any(&words::ROUTINE, head) {
             counts = false;
         } else if words::any(&words::GRAVE, head) || !goes_on {

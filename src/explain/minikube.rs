@@ -223,7 +223,7 @@ pub(crate) fn explain(errors: &[Error<'_>], exit: Exit, stderr: &str, profile: &
 
 /// Whether minikube warns that `NO_PROXY` lacks the cluster's address (1.38, `pkg/minikube/node/start.go`).
 pub(crate) fn no_proxy_remark(message: &str) -> bool {
-    words::NO_PROXY.said(message)
+    words::NO_PROXY.matches(message)
 }
 
 /// The container engine does not respond; `words` is its client's message. Whether it is down or access is denied is
@@ -234,7 +234,7 @@ pub(crate) fn engine_down(words: &str, profile: &str) -> Failure {
         rest[..end].trim_end_matches(['.', ':', ',', ';'])
     });
     let denied = socket.and_then(|path| denied(Path::new(path)));
-    let name = if denied.unwrap_or_else(|| words::PERMISSION.said(&words.to_lowercase())) {
+    let name = if denied.unwrap_or_else(|| words::PERMISSION.matches(&words.to_lowercase())) {
         "PROVIDER_DOCKER_NOPERM"
     } else {
         "PROVIDER_DOCKER_NOT_RUNNING"
@@ -285,7 +285,7 @@ fn last_line(stderr: &str) -> &str {
 /// `<no value>`).
 fn without_template(message: &str) -> String {
     let message = short(message);
-    let template = |text: &str| text.contains("{{") || words::NO_VALUE.said(text);
+    let template = |text: &str| text.contains("{{") || words::NO_VALUE.matches(text);
     if !template(&message) {
         return message;
     }

@@ -97,8 +97,8 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .evidence(format!("{} PodScheduled=False Unschedulable: {}", watched.subject(), short(message)))
             .since(condition.last_transition)
         };
-        let memory = words::NO_MEMORY.said(message);
-        let cpu = words::NO_CPU.said(message);
+        let memory = words::NO_MEMORY.matches(message);
+        let cpu = words::NO_CPU.matches(message);
         if memory {
             found.push(
                 finding(
@@ -136,9 +136,9 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             );
         } else if kept_away("node.kubernetes.io/not-ready") || kept_away("node.kubernetes.io/unreachable") {
             found.push(not_ready(scene, finding(errors::NODE_NOT_READY, 65, "the node is not ready")));
-        } else if !memory && !cpu && !words::UNBOUND.said(message) {
+        } else if !memory && !cpu && !words::UNBOUND.matches(message) {
             // If no node has a taint any more, the scheduler has not retried yet.
-            let outdated = words::SOME_TAINT.said(message) && !scene.snapshot.nodes().any(|n| blocks(&n));
+            let outdated = words::SOME_TAINT.matches(message) && !scene.snapshot.nodes().any(|n| blocks(&n));
             let seconds = if outdated { 120 } else { 15 };
             found.push(
                 finding(errors::POD_UNSCHEDULABLE, 50, "it cannot be scheduled on any node")
@@ -152,7 +152,7 @@ fn unschedulable(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 /// must be examined; before: `untolerated taint {node.kubernetes.io/not-ready: }`.
 fn repelled(scene: &Scene<'_>, message: &str, key: &str) -> bool {
     let has = |node: Node<'_>| node.taints().iter().any(|taint| taint.key == key && taint.repels_pods());
-    message.contains(key) || words::SOME_TAINT.said(message) && scene.snapshot.nodes().any(has)
+    message.contains(key) || words::SOME_TAINT.matches(message) && scene.snapshot.nodes().any(has)
 }
 
 fn blocks(node: &Node<'_>) -> bool {
@@ -350,7 +350,8 @@ fn container_config(scene: &Scene<'_>, found: &mut Vec<Finding>) {
 fn mounts(scene: &Scene<'_>, found: &mut Vec<Finding>) {
     for watched in watched(scene).iter().filter(|w| !w.pod.ready()) {
         let last = scene.snapshot.events_of(watched.pod.0).max_by_key(Event::last);
-        let Some(event) = last.filter(|e| e.reason() == "FailedMount" && words::NOT_FOUND.said(e.message()))
+        let Some(event) =
+            last.filter(|e| e.reason() == "FailedMount" && words::NOT_FOUND.matches(e.message()))
         else {
             continue;
         };

@@ -92,7 +92,7 @@ fn unbound(scene: &Scene<'_>, found: &mut Vec<Finding>) {
             .hint(format!("show it: {}", scene.command("describe pvc", name)))
             .evidence(evidence(&says.unwrap_or_default()))
             // The controller repeats this event as long as there is no class: an old one no longer applies.
-            .since(if words::NO_CLASS_SET.said(event.message()) { event.last() } else { event.first() })
+            .since(if words::NO_CLASS_SET.matches(event.message()) { event.last() } else { event.first() })
             .certain_after(30),
         );
     }
@@ -135,8 +135,8 @@ fn lacks_class(scene: &Scene<'_>, claim: Claim<'_>, event: Option<&Event<'_>>) -
         }
     }
     let says = event?.message();
-    let not_found = words::NO_CLASS.said(says) && words::NOT_FOUND.said(says);
-    let none_set = wanted.is_none_or(str::is_empty) && words::NO_CLASS_SET.said(says);
+    let not_found = words::NO_CLASS.matches(says) && words::NOT_FOUND.matches(says);
+    let none_set = wanted.is_none_or(str::is_empty) && words::NO_CLASS_SET.matches(says);
     (not_found || none_set).then(lacking)
 }
 

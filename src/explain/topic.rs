@@ -67,7 +67,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("topic {name} is not managed: the brokers do not respond to the topic operator"),
                 status.as_str(),
             ),
-            "KafkaError" if words::TOPIC_REPLICATION.said(&message) => (
+            "KafkaError" if words::TOPIC_REPLICATION.matches(&message) => (
                 errors::TOPIC_REPLICATION,
                 format!("topic {name} requests more replicas than there are brokers"),
                 "lower the topic's replicas, or add brokers",
@@ -77,7 +77,7 @@ fn refused(scene: &Scene<'_>, found: &mut Vec<Finding>) {
                 format!("topic {name} cannot be changed in this way: {message}"),
                 "revert the change; for fewer partitions, create a new topic",
             ),
-            "KafkaError" if words::TOPIC_CONFIG.said(&message) => (
+            "KafkaError" if words::TOPIC_CONFIG.matches(&message) => (
                 errors::TOPIC_CONFIG,
                 format!(
                     "topic {name} has a setting that Kafka does not recognize: {}",
@@ -291,7 +291,7 @@ fn user(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         )
         .evidence(format!("kafkausers/{name} NotReady=True {}: {message}", status.reason))
         .since(status.last_transition);
-        if words::AUTHORIZATION.said(&message) {
+        if words::AUTHORIZATION.matches(&message) {
             finding = finding.hint(
                 "set spec.kafka.authorization.type: simple in the Kafka resource, or \
                  omit the user's authorization",

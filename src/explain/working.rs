@@ -63,9 +63,9 @@ enum Step {
 fn parse_line(line: &str) -> Option<Step> {
     let (_, says) = line.split_once("): ")?;
     let says = says.trim_end();
-    if words::RECONCILE_BEGINS.said(says) {
+    if words::RECONCILE_BEGINS.matches(says) {
         Some(Step::Begins)
-    } else if words::RECONCILE_GOES_ON.said(says) {
+    } else if words::RECONCILE_GOES_ON.matches(says) {
         Some(Step::GoesOn)
     } else if words::any(&words::RECONCILE_ENDS, says) {
         Some(Step::Ends)

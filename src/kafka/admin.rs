@@ -389,5 +389,5 @@ pub(super) fn spread(
 /// Whether the controller has no registered brokers at the moment, as on a busy machine: they will register again
 /// ("All brokers are currently fenced", Kafka's `StripedReplicaPlacer`).
 fn is_fenced(result: &CreatableTopicResult) -> bool {
-    result.error_message.as_ref().is_some_and(|words| crate::words::FENCED.said(words))
+    result.error_message.as_ref().is_some_and(|words| crate::words::FENCED.matches(words))
 }

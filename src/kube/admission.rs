@@ -75,7 +75,7 @@ pub(crate) fn refusal(message: &str) -> Option<Refusal> {
 
 /// Whether a message says that the namespace accepts nothing new, because it is being deleted.
 pub(super) fn terminating(message: &str) -> bool {
-    words::IS_FORBIDDEN.after(without_context(message)).is_some_and(|rest| words::TERMINATING.said(rest))
+    words::IS_FORBIDDEN.after(without_context(message)).is_some_and(|rest| words::TERMINATING.matches(rest))
 }
 
 /// Whether a message rejects an object, or a kind of objects: `pods "x" is forbidden: ...`.
@@ -89,12 +89,12 @@ fn without_context(text: &str) -> &str {
     if let Some(rest) = words::CREATING.after(text) {
         text = rest;
     }
-    if words::CREATING_IN_SET.said(text)
+    if words::CREATING_IN_SET.matches(text)
         && let Some(rest) = words::SET_FAILED.after(text)
     {
         text = rest;
     }
-    if words::EXECUTING.said(text)
+    if words::EXECUTING.matches(text)
         && let Some(rest) = words::MESSAGE.after(text)
     {
         text = words::RECEIVED.before(rest).unwrap_or(rest);
@@ -113,7 +113,7 @@ fn without_head(text: &str) -> &str {
     }
     match words::IS_INVALID.after(text) {
         // A cause without a field.
-        Some(rest) if words::INVALID_OBJECT.said(text) => {
+        Some(rest) if words::INVALID_OBJECT.matches(text) => {
             rest.trim_start_matches("* ").trim_start_matches(": ")
         }
         _ => text,
@@ -144,12 +144,12 @@ fn read(message: &str) -> Option<(By, &str)> {
         let why = words::DENIED.after(&rest[name.len()..])?;
         return Some((By::Webhook { name: name.to_owned() }, why.trim_start_matches([':', ' '])));
     }
-    if words::POLICY.said(message) {
+    if words::POLICY.matches(message) {
         return policy(message);
     }
     // `pods "x" is forbidden: ...`, about an object, not quoted inside another message.
     let (what, rest) = message.split_once(words::IS_FORBIDDEN.text())?;
-    if what.contains(": ") || words::RBAC.said(rest) || words::TERMINATING.said(rest) {
+    if what.contains(": ") || words::RBAC.matches(rest) || words::TERMINATING.matches(rest) {
         return None;
     }
     let quota = |name: &str, unspecified| By::Quota { name: name.to_owned(), unspecified };
@@ -161,20 +161,20 @@ fn read(message: &str) -> Option<(By, &str)> {
         let (name, why) = rest.split_once(": ").unwrap_or((rest, ""));
         return Some((quota(name, true), why));
     }
-    if words::QUOTA_NEEDED.said(rest) {
+    if words::QUOTA_NEEDED.matches(rest) {
         return Some((quota("", false), rest));
     }
     if let Some(level) = words::POD_SECURITY.after(rest) {
         let (level, why) = level.split_once('"')?;
         return Some((By::PodSecurity { level: level.to_owned() }, why.trim_start_matches([':', ' '])));
     }
-    if words::POLICY.said(rest) {
+    if words::POLICY.matches(rest) {
         return policy(rest);
     }
-    if words::NO_ACCOUNT.said(rest) {
+    if words::NO_ACCOUNT.matches(rest) {
         return Some((By::ServiceAccount, rest));
     }
-    let limits = words::any(&words::LIMIT_RANGE, rest) || words::LIMIT_RANGE_CLAIM.said(rest);
+    let limits = words::any(&words::LIMIT_RANGE, rest) || words::LIMIT_RANGE_CLAIM.matches(rest);
     Some((if limits { By::LimitRange } else { By::Other }, rest))
 }
 

@@ -100,7 +100,7 @@ impl ApiError {
         let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
         let telling = |l: &str| {
             words::any(&words::TELLING, l)
-                && (!words::INVALID_OBJECT.said(l) || answered(l) || is_unreachable(l))
+                && (!words::INVALID_OBJECT.matches(l) || answered(l) || is_unreachable(l))
         };
         let plain = |l: &&&str| !klog(l) && !words::any(&words::REMARKS, l);
         let first = lines.iter().position(|l| telling(l));
@@ -110,7 +110,7 @@ impl ApiError {
                 // patches, at "from server" or "for:".
                 let head = lines[at].trim();
                 let rest = &lines[at + 1..];
-                let webhook = words::WEBHOOK_SAYS.said(head);
+                let webhook = words::WEBHOOK_SAYS.matches(head);
                 let of_webhook =
                     |l: &str| webhook && !telling(l) && !klog(l) && !words::any(&words::GOES_ON, l);
                 let of_head = |l: &&&str| l.starts_with("  ") || l.starts_with("* ") || of_webhook(l);
@@ -196,8 +196,8 @@ fn structured(message: &str) -> Option<(&str, &str)> {
 
 /// Whether a line contains the causes of a 422: `The Kafka "x" is invalid: ...`.
 fn answered(line: &str) -> bool {
-    words::REQUEST_INVALID.said(line)
-        || words::INVALID_OBJECT.said(line) && words::IS_INVALID.said(&format!("{line} "))
+    words::REQUEST_INVALID.matches(line)
+        || words::INVALID_OBJECT.matches(line) && words::IS_INVALID.matches(&format!("{line} "))
 }
 
 /// Whether kubectl could not connect.
@@ -212,9 +212,9 @@ fn by_reason(reason: &str, message: &str) -> Option<ApiErrorKind> {
     }
     Some(match reason {
         "" => return None,
-        "AlreadyExists" | "Conflict" if words::BEING_DELETED.said(message) => ApiErrorKind::Terminating,
+        "AlreadyExists" | "Conflict" if words::BEING_DELETED.matches(message) => ApiErrorKind::Terminating,
         "Forbidden" if admission::terminating(message) => ApiErrorKind::Terminating,
-        "NotFound" if words::NO_RESOURCE.said(message) => ApiErrorKind::NoSuchKind,
+        "NotFound" if words::NO_RESOURCE.matches(message) => ApiErrorKind::NoSuchKind,
         "NotFound" => ApiErrorKind::NotFound,
         "Forbidden" => ApiErrorKind::Forbidden,
         "Unauthorized" => ApiErrorKind::Unauthorized,
@@ -223,7 +223,7 @@ fn by_reason(reason: &str, message: &str) -> Option<ApiErrorKind> {
         "Invalid" => ApiErrorKind::Invalid,
         "Expired" | "Gone" => ApiErrorKind::Expired,
         "ServiceUnavailable" | "Timeout" | "ServerTimeout" => ApiErrorKind::Unreachable,
-        "BadRequest" if words::STRICT.said(message) => ApiErrorKind::Invalid,
+        "BadRequest" if words::STRICT.matches(message) => ApiErrorKind::Invalid,
         _ => ApiErrorKind::Other,
     })
 }
@@ -240,11 +240,11 @@ fn classify(message: &str, stderr: &str) -> ApiErrorKind {
         ApiErrorKind::NoSuchKind
     } else if any(&words::NO_CONTEXT[..1])
         || any(&words::NO_CONTEXT[2..])
-        || words::NO_CONTEXT[1].said(body) && words::DOES_NOT_EXIST.said(body)
-        || words::STAT.said(body) && words::NO_FILE.said(body)
+        || words::NO_CONTEXT[1].matches(body) && words::DOES_NOT_EXIST.matches(body)
+        || words::STAT.matches(body) && words::NO_FILE.matches(body)
     {
         ApiErrorKind::NoContext
-    } else if words::NO_RESOURCE.said(body) {
+    } else if words::NO_RESOURCE.matches(body) {
         ApiErrorKind::NoSuchKind
     } else if admission::terminating(body) {
         ApiErrorKind::Terminating
@@ -252,18 +252,18 @@ fn classify(message: &str, stderr: &str) -> ApiErrorKind {
         ApiErrorKind::Conflict
     } else if admission::forbidden(body) {
         ApiErrorKind::Forbidden
-    } else if words::LOGGED_IN.said(body) || is_unreachable(body) && words::EXPIRED.said(body) {
+    } else if words::LOGGED_IN.matches(body) || is_unreachable(body) && words::EXPIRED.matches(body) {
         ApiErrorKind::Unauthorized
-    } else if words::UNTYPED.said(body) || words::STRICT.said(body) {
+    } else if words::UNTYPED.matches(body) || words::STRICT.matches(body) {
         ApiErrorKind::Invalid
     } else if answer.is_some() {
         // Whatever the message, a server responded.
         ApiErrorKind::Other
     } else if is_unreachable(body) || any(&words::NO_ANSWER) {
         ApiErrorKind::Unreachable
-    } else if words::TIMED_OUT.said(body) {
+    } else if words::TIMED_OUT.matches(body) {
         ApiErrorKind::TimedOut
-    } else if words::NOT_FOUND.said(body) {
+    } else if words::NOT_FOUND.matches(body) {
         ApiErrorKind::NotFound
     } else {
         ApiErrorKind::Other

@@ -226,7 +226,7 @@ impl<'a> Node<'a> {
     /// runtime's: `container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:...`.
     pub fn lacks_network(&self) -> bool {
         let ready = self.0.condition("Ready");
-        ready.is_some_and(|c| !c.is_true() && words::NO_NETWORK.said(c.message))
+        ready.is_some_and(|c| !c.is_true() && words::NO_NETWORK.matches(c.message))
     }
 
     /// Its taints.

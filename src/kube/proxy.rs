@@ -149,7 +149,12 @@ async fn start(runner: &dyn Runner, kubectl: &Cmd) -> Option<Serving> {
     let cmd = cmd.arg(format!("--unix-socket={}", socket.display())).timeout(FOREVER);
     let mut child = runner.stream(&cmd).await.ok()?;
     let first = timeout(LISTENS_WITHIN, child.next()).await.ok()?.ok()??;
-    words::SERVING.said(&first).then_some(Serving { socket, proven: false, _child: child, _folder: folder })
+    words::SERVING.matches(&first).then_some(Serving {
+        socket,
+        proven: false,
+        _child: child,
+        _folder: folder,
+    })
 }
 
 /// A socket's path may have about a hundred characters, so it is not in the state directory.

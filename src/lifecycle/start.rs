@@ -72,7 +72,7 @@ impl Brokers {
         }
         ownership::installation(cx).await?;
         // The smoke test may create a user, and a wait may recover what is kstrim's.
-        ownership::exclude(cx, cx.target.again().verb().unwrap_or("start")).await?;
+        ownership::acquire_lease(cx, cx.target.again().verb().unwrap_or("start")).await?;
         let _ = self.looked_up.set(());
         Ok(())
     }

@@ -85,7 +85,7 @@ pub(super) fn succeeded(cx: &Session, output: &Output, doing: &str) -> Result<()
     }
     let lines = output.stderr.lines().chain(std::str::from_utf8(&output.stdout).unwrap_or_default().lines());
     let words: Vec<&str> =
-        lines.map(str::trim).filter(|l| !l.is_empty() && !crate::words::SSH.said(l)).collect();
+        lines.map(str::trim).filter(|l| !l.is_empty() && !crate::words::SSH.matches(l)).collect();
     let message = format!("cannot {doing} in the node of the profile {}", cx.profile());
     Err(Box::new(
         Failure::new(errors::SNAPSHOT_NODE, Kind::Task, message)
@@ -172,7 +172,7 @@ impl Task<Context> for Api {
         cx.machine_is(Reached::Api);
         // What was started before this run is not what runs now.
         cx.machine.started.set(true);
-        ownership::settle(cx, false).await?;
+        ownership::determine(cx, false).await?;
         Ok(Doneness::Done("Kubernetes is running".into()))
     }
 

@@ -78,7 +78,7 @@ impl Task<Context> for Cluster {
             Ok(()) => {
                 if !known {
                     cx.machine_is(Reached::Api);
-                    ownership::settle(cx, cx.starting()).await?;
+                    ownership::determine(cx, cx.starting()).await?;
                 }
                 if let Some(why) = nodes::stopped(cx).await? {
                     return Ok(Doneness::Pending(format!(
@@ -220,7 +220,7 @@ async fn complete_first_start(cx: &Context) -> Result<bool> {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     if let Err(failure) = cx.start_result() {
-        let hopeless = failure.causes.iter().any(|c| crate::words::KUBEADM_INIT.said(c));
+        let hopeless = failure.causes.iter().any(|c| crate::words::KUBEADM_INIT.matches(c));
         // If its API server has responded once, or while kstrim was not running, somebody may have created objects in
         // it.
         let untouched = cx.journal.borrow().state.cluster_uid.is_none() && profile_owner::is_made(cx);

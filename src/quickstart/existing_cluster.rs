@@ -92,7 +92,7 @@ impl Task<Context> for Preflight {
                 failure.hint("check that your own kubectl can connect to the cluster with this context"),
             ));
         }
-        ownership::settle(cx, cx.starting()).await?;
+        ownership::determine(cx, cx.starting()).await?;
         ownership::installation(cx).await?;
         let kubernetes = kubernetes(cx).await?;
         existing_operator::of(cx).await?;
@@ -100,7 +100,7 @@ impl Task<Context> for Preflight {
         allowed?;
         // Why an existing operator cannot be used is more relevant than why no other one can be installed.
         let mut operators = operators(cx).await?;
-        if operators::settle(cx, &operators).await?.is_some() {
+        if operators::find_existing(cx, &operators).await?.is_some() {
             operators.clear();
         }
         theirs?;

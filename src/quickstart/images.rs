@@ -28,7 +28,7 @@ use crate::manifest::images::Image;
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
-use crate::quickstart::context::Reached;
+use crate::quickstart::context::{Loaded, Prepared, Reached};
 use crate::tool::minikube_output::Listed;
 
 /// The task.
@@ -41,9 +41,8 @@ pub(crate) struct Images {
     left: RefCell<Vec<String>>,
 }
 
-#[async_trait(?Send)]
-impl Task<Context> for Images {
-    async fn check(&self, cx: &Context) -> Result<Doneness> {
+impl Images {
+    async fn look(&self, cx: &Context) -> Result<Doneness> {
         if self.done.get() {
             let left = self.left.borrow().join(", ");
             return Ok(Doneness::Done(match left.as_str() {
@@ -75,6 +74,17 @@ impl Task<Context> for Images {
             Doneness::Pending(format!("missing: {}", missing.join(", ")))
         })
     }
+}
+
+#[async_trait(?Send)]
+impl Task<Context> for Images {
+    async fn check(&self, cx: &Context) -> Result<Doneness> {
+        let found = self.look(cx).await?;
+        if matches!(found, Doneness::Done(_)) {
+            cx.machine.loaded.send_replace(Loaded::All);
+        }
+        Ok(found)
+    }
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let archives = match &cx.settings.bundle {
@@ -89,12 +99,14 @@ impl Task<Context> for Images {
         } else {
             cx.machine_reaches(Reached::Up).await;
             nodes::joined(cx).await?;
+            let count = archives.len();
             if !all_kept(cx).await? {
-                load(cx, &archives).await?;
-                self.loaded.set(Some(archives.len()));
+                load_operator_first(cx, archives).await?;
+                self.loaded.set(Some(count));
                 *self.left.borrow_mut() = lacking(cx).await?;
             }
         }
+        cx.machine.loaded.send_replace(Loaded::All);
         self.done.set(true);
         Ok(())
     }
@@ -152,6 +164,36 @@ fn in_cluster(images: usize) -> String {
 /// An archive's name for people.
 pub(crate) fn name(archive: &Path) -> String {
     archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Load archives, the one with the operator first: the operator starts while the others are loaded.
+async fn load_operator_first(cx: &Context, archives: Vec<(String, PathBuf)>) -> Result<()> {
+    let operator = operator_image(&*sources::install(cx).await?).unwrap_or_default();
+    let mut known: Vec<(Vec<ImageName>, (String, PathBuf))> = archives
+        .into_iter()
+        // An archive that cannot be read is refused when it is loaded.
+        .map(|archive| (bundle::archive::images(&archive.1).unwrap_or_default(), archive))
+        .collect();
+    let has = |images: &[ImageName]| images.iter().any(|image| same(image.as_str(), &operator));
+    known.sort_by_key(|(images, _)| !has(images));
+    let count = known.len() as u64;
+    for (done, (images, (name, archive))) in known.into_iter().enumerate() {
+        cx.emit.progress(format!("loading {name}"), Some((done as u64, count, Unit::Items)));
+        load_one(cx, &archive).await?;
+        cx.machine.loaded.send_modify(|loaded| {
+            if let Loaded::Some(known) = loaded {
+                known.extend(images);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The image of the operator in an install manifest.
+pub(crate) fn operator_image(install: &Prepared) -> Option<String> {
+    let deployment = install.phases.namespaced.iter().find(|object| object.kind() == "Deployment")?;
+    let image = deployment.get("/spec/template/spec/containers/0/image")?;
+    image.as_str().map(str::to_owned)
 }
 
 /// Load archives, each with its name for people.

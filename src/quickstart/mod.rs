@@ -6,9 +6,9 @@
 //!                                               └─ components ─ proof ─┘
 //! ```
 //! `cluster` is done when the API server responds, not when `minikube start` returns; `images` runs at the same time,
-//! as soon as the node is running; `namespace` acquires the Lease, without which nothing is changed; `kafka` waits
-//! for its CRDs, not for the operator; `smoke` runs while the entity operator is still starting. `operator` and
-//! `kafka` wait for `images` only if images come from archives, because the kubelet cannot pull those itself.
+//! as soon as the node is running, the operator's first; `namespace` acquires the Lease, without which nothing is
+//! changed; `kafka` waits for its CRDs, not for the operator; `smoke` runs while the entity operator is still starting.
+//! If images come from archives, `kafka` waits for `images`, and `operator` for its own image, because the kubelet cannot pull those itself.
 
 pub(crate) mod check_files;
 pub(crate) mod cluster;
@@ -46,7 +46,7 @@ use crate::user_manifests::order::Phase;
 pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) -> Plan<Context> {
     // An existing cluster is checked, not started, and pulls its images itself.
     let exists = settings.target.context.is_some();
-    let archives = !settings.image_archives.is_empty() || settings.bundle.is_some();
+    let archives = settings.loads_archives();
     let mut plan = Plan::default();
     if exists {
         plan.add(Spec::new("preflight", "Preflight", &[], 5), existing_cluster::Preflight::default());
@@ -63,8 +63,9 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
     }
     plan.add(Spec::new("namespace", "Namespace", &[running], 3), namespace::Namespace::default());
     plan.add(Spec::new("crds", "Custom resource definitions", &["namespace"], 5), crds::Crds::default());
-    let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &["namespace", "crds"] };
-    plan.add(Spec::new("operator", "Strimzi operator", needs, 10), operator::Operator::default());
+    let needs = ["namespace", "crds"];
+    plan.add(Spec::new("operator", "Strimzi operator", &needs, 10), operator::Operator::with_image(archives));
+    let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &needs };
     let cluster = settings.target.cluster.as_str();
     let groups = files.map(|files| user_objects::groups(files, cluster)).unwrap_or_default();
     let before =

@@ -63,7 +63,7 @@ impl Task<Context> for Namespace {
                 "namespace {name} has no ConfigMap of the installation yet"
             )));
         }
-        ownership::exclude(cx, "up").await?;
+        ownership::acquire_lease(cx, "up").await?;
         Ok(Doneness::Done(format!("namespace {name} exists")))
     }
 
@@ -85,11 +85,11 @@ impl Task<Context> for Namespace {
                         }
                     }
                     let created = cx.owns(found.0.json());
-                    ownership::exclude(cx, "up").await?;
+                    ownership::acquire_lease(cx, "up").await?;
                     return ownership::establish(cx, created).await.map(drop);
                 }
                 None if create(cx).await? => {
-                    ownership::exclude(cx, "up").await?;
+                    ownership::acquire_lease(cx, "up").await?;
                     return ownership::establish(cx, true).await.map(drop);
                 }
                 // Somebody created it in the meantime, and the watch is about to report it.

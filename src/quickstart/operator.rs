@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::context::Context;
-use super::sources;
+use super::{images, sources};
 use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::wait::Waiter;
 use crate::cluster::{operators, ownership, refusals};
@@ -23,15 +23,22 @@ const KINDS: [ObservedKind; 3] = [ObservedKind::Deployment, ObservedKind::Pod, O
 /// The task.
 pub(crate) struct Operator {
     waiter: Waiter,
+    /// Whether its image comes from an archive that another task loads.
+    loaded: bool,
 }
 
 impl Default for Operator {
     fn default() -> Self {
-        Self { waiter: Waiter::new(Scope::Operator, "the operator cannot start") }
+        Self { waiter: Waiter::new(Scope::Operator, "the operator cannot start"), loaded: false }
     }
 }
 
 impl Operator {
+    /// For a plan in which `images` loads its image from an archive, if `loaded`.
+    pub(crate) fn with_image(loaded: bool) -> Self {
+        Self { loaded, ..Self::default() }
+    }
+
     /// An operator that kstrim did not install: waited for, and used as it is.
     async fn existing(
         &self,
@@ -104,6 +111,12 @@ impl Task<Context> for Operator {
             return Ok(());
         }
         let install = sources::install(cx).await?;
+        if self.loaded
+            && let Some(image) = images::operator_image(&install)
+        {
+            cx.emit.progress("waiting for its image", None);
+            cx.image_is_loaded(&image).await;
+        }
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);
         if live.as_ref().is_none_or(|d| cx.owns(d.0.json())) {

@@ -46,7 +46,7 @@ impl Task<Context> for Preflight {
         let ground = Ground::of(cx, &cx.settings);
         // Without a kubeconfig of ours there is no cluster of ours to ask.
         let ask = cx.journal.borrow().state.cluster_uid.is_some();
-        let found = programs::settle(cx, ask).await?;
+        let found = programs::check(cx, ask).await?;
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
@@ -54,11 +54,12 @@ impl Task<Context> for Preflight {
         cx.ownership.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
             if matches!(api, Some(Ok(()))) {
-                let (settled, live) = tokio::join!(ownership::settle(cx, cx.starting()), operators::all(cx));
+                let (settled, live) =
+                    tokio::join!(ownership::determine(cx, cx.starting()), operators::all(cx));
                 settled?;
                 cx.machine_is(Reached::Api);
                 let mut live = live.map_err(|e| cx.api_failure("read the operator", &e))?;
-                if operators::settle(cx, &live).await?.is_some() {
+                if operators::find_existing(cx, &live).await?.is_some() {
                     // It is used; kstrim installs no other one.
                     live.clear();
                 }
@@ -130,5 +131,5 @@ async fn marked(cx: &Context, asked: bool) -> Result<()> {
         return Ok(());
     }
     cx.machine_is(Reached::Api);
-    ownership::settle(cx, cx.starting()).await
+    ownership::determine(cx, cx.starting()).await
 }

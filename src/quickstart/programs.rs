@@ -60,7 +60,7 @@ impl Found {
 
 /// The path of a tool before anything was checked: the one on PATH, or one of kstrim's own, or else its bare name if
 /// it may be installed.
-pub(crate) fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
+pub(crate) fn locate(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Result<PathBuf> {
     if tool == Tool::Minikube && paths.of_context() {
         return Ok(tool.name().into());
     }
@@ -77,7 +77,7 @@ pub(crate) fn first(tool: Tool, paths: &ProfilePaths, system_only: bool) -> Resu
 
 /// Check the programs that exist, replace those that are missing or unsuitable, and check the replacements. `ask`:
 /// whether requests may be sent to the API server.
-pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
+pub(crate) async fn check(cx: &Context, ask: bool) -> Result<Found> {
     let there = |tool| toolbox::on_path(tool).is_ok();
     let (has_minikube, has_kubectl) = (there(Tool::Minikube), there(Tool::Kubectl));
     let (minikube, kubectl, listed, api) = tokio::join!(
@@ -94,8 +94,8 @@ pub(crate) async fn settle(cx: &Context, ask: bool) -> Result<Found> {
         wanting: Vec::new(),
         used: Used::default(),
     };
-    settle_minikube(cx, has_minikube, &mut found).await?;
-    settle_kubectl(cx, has_kubectl, &mut found).await?;
+    check_minikube(cx, has_minikube, &mut found).await?;
+    check_kubectl(cx, has_kubectl, &mut found).await?;
     if ask && found.api.is_none() && found.wanting.is_empty() {
         found.api = Some(cx.kubectl.ready_in(response_limit(cx)).await);
     }
@@ -134,7 +134,7 @@ fn wish(cx: &Context, listed: &Listed) -> Partial {
     }
 }
 
-async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result<()> {
+async fn check_minikube(cx: &Context, there: bool, found: &mut Found) -> Result<()> {
     let fits = |version: &str, listed: &Listed| -> Result<()> {
         if let Some(oldest) = catalogue::catalogue().minikube.first() {
             old_enough("minikube", version, &oldest.version, minikube::PAGE)?;
@@ -171,7 +171,7 @@ async fn settle_minikube(cx: &Context, there: bool, found: &mut Found) -> Result
     Ok(())
 }
 
-async fn settle_kubectl(cx: &Context, there: bool, found: &mut Found) -> Result<()> {
+async fn check_kubectl(cx: &Context, there: bool, found: &mut Found) -> Result<()> {
     let kubernetes = kubernetes(cx, found);
     let lags = |version: &Version| pins::lags(version, kubernetes.minor());
     let fit = |version: &Version| *version >= pins::OLDEST_KUBECTL && !lags(version);

@@ -60,7 +60,7 @@ impl Task<Context> for Smoke {
         }
         let run = run_smoke_test(cx, &plan).await;
         // Whatever the result: the user exists only for the test.
-        access::release(cx, &cx.kubectl).await?;
+        access::delete_test_user(cx, &cx.kubectl).await?;
         let run = run?;
         cx.emit.send(Event::Smoke(run.report.clone()));
         if let Some(failure) = run.failure {

@@ -125,7 +125,7 @@ async fn delete_connectors(cx: &Session) -> Result<()> {
 }
 
 /// The task.
-pub(crate) struct Away {
+pub(crate) struct RemoveComponent {
     plan: Plan,
     /// All components that are removed in this run: their fields are removed together.
     names: Vec<ComponentName>,
@@ -133,7 +133,7 @@ pub(crate) struct Away {
     waiter: Waiter,
 }
 
-impl Away {
+impl RemoveComponent {
     /// A task for a plan, one of those for `names`.
     pub(crate) fn new(plan: Plan, names: &[ComponentName]) -> Self {
         let waiter = Waiter::new(Scope::Kafka, "the change of the Kafka cluster cannot take effect");
@@ -228,7 +228,7 @@ impl Away {
     }
 }
 
-impl Away {
+impl RemoveComponent {
     /// Record which topics are to be deleted, or that they no longer exist.
     fn record(&self, cx: &Session, begun: bool) -> Result<()> {
         let Plan { topics, key, .. } = &self.plan;
@@ -253,7 +253,7 @@ impl Away {
 }
 
 #[async_trait(?Send)]
-impl Task<Session> for Away {
+impl Task<Session> for RemoveComponent {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
         if let Some(left) = self.left(cx).await? {
             return Ok(Doneness::Pending(left));

@@ -164,7 +164,7 @@ fn info(output: &Output) -> Answer {
     let errors = said.get("ServerErrors").and_then(Value::as_array);
     let said = errors.and_then(|e| e.first()?.as_str()).unwrap_or_else(|| output.last_stderr_line()).trim();
     let lower = said.to_lowercase();
-    if words::PERMISSION.said(&lower) {
+    if words::PERMISSION.matches(&lower) {
         Answer::Denied(said.to_owned())
     } else if words::any(&words::ENGINE_DOWN, &lower) {
         Answer::Down(said.to_owned())

@@ -73,7 +73,7 @@ pub(crate) fn as_up(global: &Global, matches: &ArgMatches, layers: &Layers) -> R
     let cli = Cli::from_arg_matches(&parsed).map_err(invalid)?;
     let Command::Up(mut up) = cli.command else { unreachable!("the verb is up") };
     let yes = matches.subcommand_matches("run").is_some_and(|run| run.get_flag("yes"));
-    trust::settle(&parsed, layers)?;
+    trust::check(&parsed, layers)?;
     up.yes |= yes;
     Ok(up)
 }
@@ -184,7 +184,7 @@ async fn exclusively<T>(
 ) -> Result<T> {
     let _lock = lock(invocation, end).await?;
     let waits = |_: &Failure| cx.emit.progress("waiting for another kstrim command in this namespace", None);
-    living::exclude_until(invocation, cx, end, waits).await?;
+    living::acquire_lease_until(invocation, cx, end, waits).await?;
     let done = work().await;
     invocation.release_held().await;
     done
