@@ -46,7 +46,7 @@ fn whose_it_is_with_nothing_running() {
         ("a minikube that lost the id", journal(true, whole(), None), disk(None, k), OURS),
         ("its machine's files are gone", journal(true, whole(), None), disk(t, None), OURS),
         ("created again, without a machine yet", journal(true, whole(), None), disk(None, None), RECREATED),
-        // kstrim's start created nothing; then came somebody's own `minikube start`.
+        // kstrim's start created nothing; then somebody else ran `minikube start`.
         (
             "killed before anything, then a user's",
             journal(false, made(t, None), None),
