@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_again() {
+    fn a_saved_journal_can_be_read() {
         let folder = folder();
         let path = folder.path().join("a/journal.json");
         let mut file = JournalFile::open(&path, "kstrim").expect("a fresh one");
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_corrupt_one_is_refused_and_left() {
+    fn a_corrupt_journal_is_refused_and_kept() {
         let folder = folder();
         let path = folder.path().join("journal.json");
         std::fs::write(&path, "{\"schema\": 1, \"profile\"").expect("written");
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_one_is_read_and_never_written() {
+    fn a_newer_journal_is_read_and_never_written() {
         let folder = folder();
         let path = folder.path().join("journal.json");
         let text = r#"{"schema": 99, "profile": "kstrim", "profile_is_ours": true, "future": []}"#;
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unwritable_folder_is_told() {
+    fn an_unwritable_folder_is_reported() {
         let folder = folder();
         let blocker = folder.path().join("file");
         std::fs::write(&blocker, "").expect("written");

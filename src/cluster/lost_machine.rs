@@ -182,7 +182,7 @@ mod tests {
     use crate::cluster::profile_owner::{Doubt, Other};
 
     #[test]
-    fn a_machine_that_is_gone_is_recreated_only_where_nothing_is_lost_or_somebody_agreed() {
+    fn a_missing_machine_is_recreated_only_without_loss_or_with_consent() {
         let on = |id: &str| On {
             driver: "docker".into(),
             id: id.into(),

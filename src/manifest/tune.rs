@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_are_added_to_those_there() {
+    fn gates_are_added_to_existing_ones() {
         let mut object = deployment();
         let gates = ["UseKRaft".to_owned(), "KafkaNodePools".to_owned()];
         let said = set_feature_gates(&mut object, &gates).unwrap();
