@@ -1,5 +1,5 @@
-//! What the integration tests and `cargo xtask` use of this library. Nothing else in it is public: kstrim is a program, and
-//! its library has no other users.
+//! What the integration tests and `cargo xtask` use of this library. Nothing else in it is public: kstrim is a
+//! program, and its library has no other users.
 
 pub mod bundle {
     pub use crate::bundle::{Bundle, platform};

@@ -26,8 +26,8 @@
 //!   [`errors`]: the catalogue of errors, a file each. [`words`]: the text of other programs that decides anything.
 //!   [`paths`], [`event`], [`failure`]: for all rooms.
 //!
-//! The library exists for the program and its tests: what these use is in [`internals`], and everything else is private to
-//! the crate.
+//! The library exists for the program and its tests: what these use is in [`internals`], and everything else is
+//! private to the crate.
 
 // Not in tests, where a helper may be a method of a fixture, or return what its callers pass on.
 #![cfg_attr(not(test), warn(unreachable_pub, clippy::unnecessary_wraps, clippy::unused_self))]

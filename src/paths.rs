@@ -43,8 +43,8 @@ fn folder(variable: &str, platform: Option<PathBuf>) -> PathBuf {
     chosen(variable).or_else(platform).unwrap_or_else(|| NOWHERE.into())
 }
 
-/// A variable that names a directory of kstrim's by a relative path, and that path. From another working directory it would be
-/// another directory, with other journals.
+/// A variable that names a directory of kstrim's by a relative path, and that path. From another working directory it
+/// would be another directory, with other journals.
 pub(crate) fn relative() -> Option<(&'static str, PathBuf)> {
     let named = |variable| Some((variable, chosen(variable)?));
     [STATE_DIR, CACHE_DIR, DATA_DIR].into_iter().filter_map(named).find(|(_, folder)| folder.is_relative())

@@ -25,7 +25,7 @@ pub fn compare(path: &str, text: &str) {
     assert!(read(path) == text, "`cargo xtask schemas` writes {path}; review the diff");
 }
 
-/// The schema of a document that is written: all fields are always there, and an absent value is null.
+/// The schema of a document that is written: all fields are always present, and an absent value is null.
 pub fn of<T: JsonSchema>(title: &str) -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<T>();

@@ -184,7 +184,7 @@ pub(crate) const UNREACHABLE: [Words; 2] = [
     Words::start(KUBECTL, "Unable to connect to the server"),
     Words::start(KUBECTL, "The connection to the server "),
 ];
-/// Nobody answers, by what the last of the chain of errors says.
+/// Nothing responds, according to the last error of the chain.
 pub(crate) const NO_ANSWER: [Words; 5] = [
     Words::end(GO, "connect: connection refused"),
     Words::end(GO, "connect: no route to host"),
@@ -334,7 +334,8 @@ pub(crate) const CLUSTER_ID_EXPECTED: Words = Words::within(KAFKA, "Expected ");
 pub(crate) const CLUSTER_ID_READ: Words = Words::within(KAFKA, ", but read ");
 /// A full disk.
 pub(crate) const NO_SPACE: Words = Words::within("Linux (ENOSPC)", "No space left on device");
-/// Libraries with native code unpack it into `/tmp`, which is no volume of Kafka's: Strimzi mounts 5 MiB of memory there.
+/// Libraries with native code unpack it into `/tmp`, which is no volume of Kafka's: Strimzi mounts 5 MiB of
+/// memory there.
 pub(crate) const UNPACKS_NATIVE: [Words; 3] = [
     Words::within("snappy-java 1.1", "org.xerial.snappy."),
     Words::within("zstd-jni 1.5", "com.github.luben.zstd."),

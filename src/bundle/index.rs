@@ -35,7 +35,7 @@ pub struct Index {
     pub made_by: String,
     /// What the bundle is for.
     pub set: Set,
-    /// Of a snapshot: the profile that it was saved from.
+    /// For a snapshot: the profile that it was saved from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
     /// Its entries, in their order in the file.
@@ -96,10 +96,10 @@ pub struct Entry {
     pub size: u64,
     /// SHA-256 of its content, lower-case hex.
     pub sha256: String,
-    /// Of an image archive: the images in it.
+    /// For an image archive: the images in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageName>,
-    /// Of a tool: its version.
+    /// For a tool: its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// Whether it is executable.

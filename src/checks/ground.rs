@@ -80,13 +80,13 @@ pub(crate) struct Ground {
     pub settings: Settings,
     /// The release and matching versions as `up` would choose them before it queries minikube.
     choice: Result<Choice>,
-    /// minikube, or why it is not available.
+    /// The installed Strimzi release, for commands that compare with it instead of the one that `up` would choose.
     installed: Option<SetOnce<Option<Version>>>,
-    /// kubectl, or why it is not available.
+    /// minikube, or why it is not available.
     pub minikube: Result<Rc<Minikube>>,
-    /// The profile's journal, or why it cannot be read.
+    /// kubectl, or why it is not available.
     pub kubectl: Result<Rc<Kubectl>>,
-    /// kstrim's state directory.
+    /// The profile's journal, or why it cannot be read.
     pub journal: Result<ProfileState>,
     /// kstrim's state directory.
     pub state_dir: PathBuf,

@@ -98,7 +98,7 @@ fn judge_state(
         if taken_up { Verdict::Warn(Box::new(failure)) } else { Verdict::Fail(Box::new(failure)) }
     };
     match (listed, state) {
-        // The next start uses a directory without a configuration, whoever left it.
+        // The next start uses a directory without a configuration, regardless of who left it.
         (Listed::Broken, State::Absent | State::Gone | State::Stopped) => half(true),
         (Listed::Valid(profile), _) if !profile.addressed => half(false),
         (_, State::Absent) => Verdict::Ok(format!("{name} does not exist yet: {up} creates it")),

@@ -36,8 +36,8 @@ enum Method<'a> {
     User(Listener<'a>, Authentication),
 }
 
-/// Determine how to connect to the brokers, once in a run. `Some`: why kstrim's client cannot connect, as a clause; the Kafka
-/// cluster itself may be healthy.
+/// Determine how to connect to the brokers, once in a run. `Some`: why kstrim's client cannot connect, as a clause;
+/// the Kafka cluster itself may be healthy.
 pub(crate) async fn determine(cx: &Session, topic: &str) -> Result<Option<String>> {
     if cx.broker_access.borrow().is_some() {
         return Ok(None);

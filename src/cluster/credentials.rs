@@ -1,4 +1,5 @@
-//! What a client needs from the cluster's Secrets, read into memory only: the CA of the brokers, and a user's credentials.
+//! What a client needs from the cluster's Secrets, read into memory only: the CA of the brokers, and a user's
+//! credentials.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -73,7 +73,7 @@ impl ExistingOperator {
         operators::named(&self.deployment)
     }
 
-    /// The same with who installed it.
+    /// The same, followed by who installed it.
     pub(crate) fn described(&self) -> String {
         format!("{}, installed {}", self.named(), self.owner)
     }
@@ -100,8 +100,8 @@ impl ExistingOperator {
             || Deployment(&self.deployment).watched_namespaces().contains(&namespace)
     }
 
-    /// The Kafka versions that both the operator and the catalogue support, oldest first. If the Deployment does not list
-    /// images, they are those of its release.
+    /// The Kafka versions that both the operator and the catalogue support, oldest first. If the Deployment does not
+    /// list images, they are those of its release.
     pub(crate) fn kafkas(&self) -> Vec<Version> {
         let Some(release) = self.release() else { return Vec::new() };
         let images = operator_owner::kafkas(&self.deployment);
@@ -109,12 +109,12 @@ impl ExistingOperator {
         release.kafka.iter().map(|kafka| kafka.version.clone()).filter(has).collect()
     }
 
-    /// The images that it uses for brokers of this Kafka version and for components, according to its Deployment. Its own image
-    /// is not among them: the operator is running.
+    /// The images that it uses for brokers of this Kafka version and for components, according to its Deployment. Its
+    /// own image is not among them: the operator is running.
     pub(crate) fn images(&self, kafka: &Version, mode: Mode, beside: &[images::Image]) -> Vec<ImageName> {
         let Some(release) = self.release() else { return Vec::new() };
         let mut json = self.deployment.json().clone();
-        // An item of a list has neither.
+        // The items of a list have neither field.
         json["apiVersion"] = "apps/v1".into();
         json["kind"] = "Deployment".into();
         let Ok(mut deployment) = Manifest::new(json) else { return Vec::new() };
@@ -140,8 +140,8 @@ pub(super) fn select(objects: &mut [Manifest], selector: &[(String, String)]) {
     }
 }
 
-/// The operator that kstrim did not install and that watches the namespace of the session; looked up once in a run. A user who
-/// may not list Deployments in all namespaces gets those in the namespace.
+/// The operator that kstrim did not install and that watches the namespace of the session; looked up once in a run. A
+/// user who may not list Deployments in all namespaces gets those in the namespace.
 pub(crate) async fn of(cx: &Session) -> Result<Option<Rc<ExistingOperator>>> {
     find(cx, None).await
 }
@@ -160,7 +160,7 @@ async fn find(cx: &Session, listed: Option<&[Value]>) -> Result<Option<Rc<Existi
         };
         let among =
             |kafka| ExistingOperator::among(&all, cx.namespace(), kafka, |operator| cx.owns(operator));
-        // Its labels decide only between operators that are there.
+        // The Kafka resource's labels only matter for choosing between several operators.
         let found = match among(None) {
             Some(_) => {
                 let kafka = operators::kafka_resource(&cx.kubectl, cx.namespace(), cx.cluster()).await;
@@ -258,8 +258,8 @@ pub(crate) async fn definitions_fit(cx: &Session, release: &'static Release, nee
     Ok(())
 }
 
-/// Refuse an operator whose service account lacks permissions in the namespace. A user who may not impersonate that account
-/// gets no answer, and no refusal.
+/// Refuse an operator whose service account lacks permissions in the namespace. If the user may not impersonate that
+/// account, the permissions are unknown and the operator is accepted.
 async fn may_work(cx: &Session, found: &ExistingOperator) -> Result<()> {
     let account = Some(Deployment(&found.deployment).service_account()).filter(|account| !account.is_empty());
     let user = format!("system:serviceaccount:{}:{}", found.namespace(), account.unwrap_or("default"));

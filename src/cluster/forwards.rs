@@ -11,7 +11,7 @@ use crate::exec::BoxFuture;
 use crate::kafka::client::{BrokerAddr, Dial};
 use crate::kube::kubectl::{Forward, Kubectl};
 
-/// A port-forward per broker pod, kept while it serves.
+/// A port-forward per broker pod, reused as long as it works.
 pub(crate) struct Forwards {
     kubectl: Rc<Kubectl>,
     namespace: String,
@@ -19,7 +19,7 @@ pub(crate) struct Forwards {
 }
 
 impl Forwards {
-    /// None yet.
+    /// Without any port-forward yet.
     pub(crate) fn new(kubectl: Rc<Kubectl>, namespace: &str) -> Rc<Self> {
         Rc::new(Self { kubectl, namespace: namespace.to_owned(), open: RefCell::default() })
     }
@@ -48,7 +48,7 @@ impl Dial for Forwards {
     }
 
     fn broke(&self, broker: &BrokerAddr) {
-        // kubectl may go on listening for a pod that is another by now.
+        // kubectl may keep listening although the pod has been replaced in the meantime.
         self.open.borrow_mut().remove(&format!("{}:{}", broker.pod(), broker.port));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Installation {
     id: String,
     /// Whether the marker is in the namespace.
     marked: bool,
-    /// Whether the namespace itself has the id.
+    /// Whether the namespace itself is labelled with the id.
     named: bool,
     /// Set if an earlier kstrim, which had no ids, installed it. Its objects are recognised by what binds them to the
     /// namespace: they are in it, or their digest is one of these, which were found in it.
@@ -66,7 +66,7 @@ impl Consent {
         Self(())
     }
 
-    /// The user gave `--adopt`.
+    /// The user specified `--adopt`.
     pub(crate) fn by_flag(adopt: bool) -> Option<Self> {
         adopt.then_some(Self(()))
     }

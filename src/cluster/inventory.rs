@@ -136,7 +136,7 @@ impl Inventory {
     }
 }
 
-/// Objects as lines for people: `Deployment my-app`, `ConfigMap a, b, c, d and 3 more`.
+/// Objects as lines for messages: `Deployment my-app`, `ConfigMap a, b, c, d and 3 more`.
 pub(crate) fn by_kind<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<String> {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
     for item in items {
@@ -161,8 +161,8 @@ async fn served(kubectl: &Kubectl) -> Result<(Vec<Served>, Vec<String>), ApiErro
         let others = all.filter(|version| Some(*version) != preferred);
         apis.extend(preferred.into_iter().chain(others).map(|version| format!("/apis/{version}")));
     }
-    // The API server has just answered. A group with an API server of its own (metrics.k8s.io) answers 503 for as
-    // long as that server is unavailable: retrying would take as long as a restart, for each such group.
+    // The API server has just responded. A group with a separate API server (metrics.k8s.io) returns 503 as long as
+    // that server is unavailable: retrying would take as long as a restart, for each such group.
     let once = &kubectl.clone().without_retries();
     let lists: Vec<_> = stream::iter(apis)
         .map(|api| async move { (once.find(&api).await, api) })

@@ -1,6 +1,6 @@
-//! The journal of a profile: a file with its state and with what runs did. Whether a step is needed is asked of the
-//! cluster; the journal answers what the cluster cannot: whether kstrim created this profile, and what a run was doing
-//! when it died.
+//! The journal of a profile: a file with its state and with what earlier runs did. Whether a step is needed is
+//! determined from the cluster; the journal records what the cluster cannot show: whether kstrim created this
+//! profile, and what a run was doing when it was killed.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use crate::paths::{private_dir, unwritable};
 /// The journal's version. A file with a larger one is left untouched.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// What kstrim knows of a profile, as it is in the file.
+/// What kstrim knows about a profile, as stored in the file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProfileState {
     /// [`SCHEMA`].
@@ -32,74 +32,74 @@ pub(crate) struct ProfileState {
     /// The Strimzi release of the last `up`.
     #[serde(default)]
     pub release: Option<String>,
-    /// Whether kstrim created the profile, as far as the last run could prove it. [`ProfileState::made`] tells whether
-    /// the current profile is still that one.
+    /// Whether kstrim created the profile, as far as the last run could prove it. [`ProfileState::made`] identifies
+    /// that profile, so that a later one of the same name can be distinguished from it.
     #[serde(default)]
     pub profile_is_ours: bool,
     /// How the profile that kstrim created can be recognised. Written before the command that creates it, and
-    /// completed while that runs; a run that created nothing removes it again.
+    /// completed while that command runs; a run that created nothing removes it again.
     #[serde(default)]
     pub made: Option<Made>,
-    /// Since when the profile is stopped or paused, if kstrim did that. The machine itself tells whether it still is.
+    /// Since when the profile has been stopped or paused, if kstrim did that. Whether it still is, only the machine's
+    /// state shows.
     #[serde(default)]
     pub suspended: Option<Suspension>,
-    /// When kstrim last started what runs in the machine: what ended before did not crash.
+    /// When kstrim last started the processes in the machine: a process that ended before that did not crash.
     #[serde(default)]
     pub node_started: Option<Timestamp>,
     /// The file of the snapshot that a run has begun to restore: until that is finished, the profile contains parts of
     /// two clusters.
     #[serde(default)]
     pub restoring: Option<PathBuf>,
-    /// Whether a `minikube start` began that is not known to have succeeded. The API server answers long
-    /// before that end, and a start that is killed in between leaves a node without network.
+    /// Whether a `minikube start` was begun and is not known to have succeeded. The API server responds long before
+    /// the start is finished, and a start that is killed in between leaves a node without a network.
     #[serde(default)]
     pub start_unfinished: bool,
-    /// Whether the profile has never seen the good end of a `minikube start`. One that is killed
-    /// inside kubeadm can leave a cluster without kube-proxy and CoreDNS, which every later start
-    /// calls well.
+    /// Whether no `minikube start` of the profile has ever succeeded. A start that is killed inside kubeadm can leave
+    /// a cluster without kube-proxy and CoreDNS, and every later start reports success without adding them.
     #[serde(default)]
     pub never_whole: bool,
-    /// uid of the namespace `kube-system`, the cluster's identity: a profile of the same name
-    /// that somebody else made later has another one.
+    /// uid of the namespace `kube-system`, the cluster's identity: a profile of the same name that somebody else
+    /// created later has another one.
     #[serde(default)]
     pub cluster_uid: Option<String>,
     /// By namespace: the id of the installation that this kstrim creates there. Written before any object gets it.
     #[serde(default)]
     pub installations: BTreeMap<String, String>,
-    /// Namespaces in which kstrim's own operator was seen last: the next `up` need not look for another one before it
-    /// resolves its settings.
+    /// Namespaces in which kstrim's own operator was last found: the next `up` does not need to look for another
+    /// operator before it resolves its settings.
     #[serde(default)]
     pub own_operators: BTreeSet<String>,
-    /// The topic that kstrim started to create in Kafka when none of that name existed, with the Kafka's uid; `None`
-    /// once its resource exists.
+    /// The topic that kstrim started to create in Kafka when no topic of that name existed, with the Kafka resource's
+    /// uid; `None` once its KafkaTopic exists.
     #[serde(default)]
     pub creating_topic: Option<String>,
-    /// What `remove` started to remove, by the Kafka's uid and the component: the topics to be deleted with it,
-    /// recorded before anything is deleted, until they are deleted.
+    /// Removals that `remove` has started, by the Kafka resource's uid and the component: the topics to delete with
+    /// the component. Recorded before anything is deleted, and kept until they are deleted.
     #[serde(default)]
     pub removing: BTreeMap<String, Vec<String>>,
-    /// What ran when the last run ended well: image to digest.
+    /// The images that were running when the last run succeeded: image to digest.
     #[serde(default)]
     pub images: BTreeMap<String, String>,
-    /// By task id.
+    /// The tasks' entries, by task id.
     #[serde(default)]
     pub tasks: Entries,
 }
 
-/// That kstrim stopped or paused the profile.
+/// Records that kstrim stopped or paused the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Suspension {
-    /// Which of these it is.
+    /// Which of the two, and how far it got.
     pub state: SuspensionState,
     /// Since when.
     pub since: Timestamp,
 }
 
-/// Whether a profile is being stopped or paused, or is.
+/// Whether a profile is being stopped or paused, or is stopped or paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SuspensionState {
-    /// `kstrim stop` has begun to end what runs in it.
+    /// `kstrim stop` has begun to shut down what runs in it.
     Stopping,
     /// Its machine is stopped.
     Stopped,
@@ -107,7 +107,7 @@ pub(crate) enum SuspensionState {
     Pausing,
     /// It is paused.
     Paused,
-    /// `kstrim snapshot save` has ended what runs in it, and has not started it again yet.
+    /// `kstrim snapshot save` has shut down what runs in it, and has not started it again yet.
     Saving,
 }
 
@@ -117,14 +117,14 @@ impl SuspensionState {
         Suspension { state: self, since: Timestamp::now() }
     }
 
-    /// Whether it is not finished: then the profile has to be started to become consistent again.
+    /// Whether the operation was not finished: then the profile has to be started to become consistent again.
     pub(crate) fn is_unfinished(self) -> bool {
         matches!(self, Self::Stopping | Self::Pausing | Self::Saving)
     }
 }
 
-/// What identifies the profile that kstrim created, readable with nothing running. A profile of the same name that
-/// somebody created later has none of it.
+/// What identifies the profile that kstrim created, readable even if nothing is running. None of it matches a profile
+/// of the same name that somebody created later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Made {
     /// When its first start began.
@@ -132,7 +132,7 @@ pub(crate) struct Made {
     /// A random id that was passed to the program that created it, which stores it with the profile.
     #[serde(default)]
     pub token: Option<String>,
-    /// Digest of its machine's public key; `None` until the machine was seen.
+    /// Digest of its machine's public key; `None` until the machine was found.
     #[serde(default)]
     pub machine: Option<String>,
     /// The container engine that runs its machine; `None` for a virtual machine.
@@ -147,7 +147,7 @@ pub(crate) struct On {
     pub driver: String,
     /// Its own id.
     pub id: String,
-    /// The name by which its client knew it.
+    /// The name of the client's context for it.
     #[serde(default)]
     pub context: String,
     /// Its address.
@@ -155,17 +155,17 @@ pub(crate) struct On {
     pub host: String,
 }
 
-/// A journal and its file.
+/// A journal and the path of its file.
 #[derive(Debug)]
 pub(crate) struct JournalFile {
     path: PathBuf,
-    /// What is in it.
+    /// The state stored in it.
     pub state: ProfileState,
     read_only: bool,
 }
 
 impl JournalFile {
-    /// The journal of a profile that kstrim has never had to do with.
+    /// The journal of a profile that kstrim has never used.
     pub(crate) fn fresh(path: &Path, profile: &str) -> Self {
         let state = ProfileState {
             schema: SCHEMA,
@@ -190,10 +190,11 @@ impl JournalFile {
         Self { path: path.into(), state, read_only: false }
     }
 
-    /// Read the journal at `path`, or begin one for `profile`.
+    /// Read the journal at `path`, or create an empty one for `profile`.
     ///
     /// # Errors
-    /// [`errors::JOURNAL_CORRUPT`] when the file is no journal, `KS-STATE-UNWRITABLE` when it cannot be read at all.
+    /// [`errors::JOURNAL_CORRUPT`] if the file is not a valid journal, `KS-STATE-UNWRITABLE` if it cannot be
+    /// read at all.
     pub(crate) fn open(path: &Path, profile: &str) -> Result<Self> {
         let fresh = || Self::fresh(path, profile).state;
         let text = match std::fs::read(path) {
@@ -225,7 +226,7 @@ impl JournalFile {
         if versioned.schema > SCHEMA {
             let mut state = fresh();
             state.schema = versioned.schema;
-            // What both versions know is still read; the file itself is never written.
+            // Fields that both versions have are still read; the file itself is never written.
             if let Ok(known) = serde_json::from_slice::<ProfileState>(&text) {
                 state = known;
             }
@@ -238,13 +239,13 @@ impl JournalFile {
         Ok(Self { path: path.into(), state, read_only: false })
     }
 
-    /// Whether a newer kstrim wrote it: then [`JournalFile::save`] does nothing.
+    /// Whether a newer kstrim wrote the file: then [`JournalFile::save`] does nothing.
     #[cfg(test)]
     pub(crate) fn is_newer(&self) -> bool {
         self.read_only
     }
 
-    /// Refuse to change a profile whose journal a newer kstrim keeps.
+    /// Refuse to change a profile whose journal was written by a newer kstrim.
     pub(crate) fn refuse_newer(&self) -> Result<()> {
         if !self.read_only {
             return Ok(());
@@ -260,7 +261,7 @@ impl JournalFile {
         ))
     }
 
-    /// Write it: a new file in the same directory, synced, then renamed over it.
+    /// Write the journal to a new file in the same directory, sync it, and rename it over the old one.
     ///
     /// # Errors
     /// `KS-STATE-UNWRITABLE`, also on a full disk; the old file is then unchanged.
@@ -281,7 +282,7 @@ impl JournalFile {
         write().map_err(|e| Box::new(unwritable(&self.path, &e)))
     }
 
-    /// Forget the profile: after `down`. A missing file is fine.
+    /// Delete the journal after `down`. A missing file is not an error.
     pub(crate) fn remove(&self) -> Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Box::new(unwritable(&self.path, &e))),
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_again() {
+    fn a_saved_journal_can_be_read() {
         let folder = folder();
         let path = folder.path().join("a/journal.json");
         let mut file = JournalFile::open(&path, "kstrim").expect("a fresh one");
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_corrupt_one_is_refused_and_left() {
+    fn a_corrupt_journal_is_refused_and_kept() {
         let folder = folder();
         let path = folder.path().join("journal.json");
         std::fs::write(&path, "{\"schema\": 1, \"profile\"").expect("written");
@@ -334,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_one_is_read_and_never_written() {
+    fn a_newer_journal_is_read_and_never_written() {
         let folder = folder();
         let path = folder.path().join("journal.json");
         let text = r#"{"schema": 99, "profile": "kstrim", "profile_is_ours": true, "future": []}"#;
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unwritable_folder_is_told() {
+    fn an_unwritable_folder_is_reported() {
         let folder = folder();
         let blocker = folder.path().join("file");
         std::fs::write(&blocker, "").expect("written");

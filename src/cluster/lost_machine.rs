@@ -1,6 +1,6 @@
-//! A profile whose machine does not exist. minikube cannot start it again (recording 27), only delete it and create
-//! another; that loses the data in its volume, and on a different engine it would lose a machine that runs
-//! elsewhere.
+//! A profile whose machine no longer exists. minikube cannot start it again (recording 27), only delete it and create
+//! another one; that loses the data in its volume, and if the container engine was switched, it would lose a machine
+//! that is running on the other engine.
 
 use super::profile_owner::{self, Owner};
 use super::refusals;
@@ -19,9 +19,9 @@ pub(crate) struct Facts {
     pub owner: Owner,
     /// The engine on which it was created and the one in use now, if both are known and differ.
     pub engines: Option<(On, On)>,
-    /// Whether a machine of it was ever seen, by kstrim or in its files.
+    /// Whether the profile ever had a machine, according to kstrim's journal or the profile's files.
     pub had_machine: bool,
-    /// Whether the engine has the volume of its machine; `None`: there is no engine, or it did not answer.
+    /// Whether the engine still has the machine's volume; `None`: there is no engine, or it did not respond.
     pub volume: Option<bool>,
     /// Whether the user agreed that it is deleted and re-created.
     pub agreed: bool,
@@ -30,11 +30,11 @@ pub(crate) struct Facts {
 /// What `up` does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plan {
-    /// Refuse: somebody else's.
+    /// Refuse: it was created by somebody else.
     Foreign,
-    /// Refuse: it may be on the other engine.
+    /// Refuse: the machine may be running on the other engine.
     OtherEngine,
-    /// Ask, or refuse: data would be lost.
+    /// Ask for confirmation, or refuse: data would be lost.
     Ask,
     /// Delete it and create it again.
     Recreate,
@@ -69,20 +69,20 @@ pub(crate) async fn look(cx: &Session, agreed: bool) -> Facts {
     Facts { owner, engines, had_machine, volume, agreed }
 }
 
-/// The engine that the profile was made on and the one that answers now, where both are known and differ.
+/// The engine on which the profile was created and the one that responds now, if both are known and differ.
 pub(crate) async fn engines(minikube: &Minikube, journal: &ProfileState) -> Option<(On, On)> {
     let made = journal.made.as_ref()?.engine.clone()?;
     let now = profile_owner::engine(minikube, &made.driver).await?;
     (made.id != now.id).then_some((made, now))
 }
 
-/// The same for the run's profile.
+/// The same for the profile of this session.
 async fn engines_of(cx: &Session) -> Option<(On, On)> {
     let journal = cx.journal.borrow().state.clone();
     engines(&cx.minikube, &journal).await
 }
 
-/// Refuse to touch the profile while its client reaches another engine than the one that has its machine.
+/// Refuse to change the profile if the client is connected to another engine than the one with the profile's machine.
 pub(crate) async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Result<()> {
     if !profile_owner::is_made(cx) {
         return Ok(());
@@ -93,7 +93,7 @@ pub(crate) async fn refuse_other_engine(cx: &Session, again: &CommandLine) -> Re
     }
 }
 
-/// An engine, for people.
+/// An engine, as named in messages.
 pub(crate) fn named(engine: &On) -> String {
     let On { driver, id, context, host } = engine;
     match (context.is_empty(), host.is_empty()) {
@@ -122,7 +122,7 @@ fn other_engine(cx: &Session, made: &On, now: &On, again: &CommandLine) -> Failu
     failure
 }
 
-/// What is lost, for people.
+/// What would be lost, for messages.
 pub(crate) fn describe_loss(cx: &Session, facts: &Facts) -> String {
     let profile = cx.profile();
     match facts.volume {
@@ -136,7 +136,7 @@ pub(crate) fn describe_loss(cx: &Session, facts: &Facts) -> String {
     }
 }
 
-/// Delete the profile, if that is allowed.
+/// Delete the profile so that it can be created again, if [`decide`] allows it.
 pub(crate) async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
     let facts = look(cx, agreed).await;
     match (decide(&facts), &facts.engines) {
@@ -182,7 +182,7 @@ mod tests {
     use crate::cluster::profile_owner::{Doubt, Other};
 
     #[test]
-    fn a_machine_that_is_gone_is_recreated_only_where_nothing_is_lost_or_somebody_agreed() {
+    fn a_missing_machine_is_recreated_only_without_loss_or_with_consent() {
         let on = |id: &str| On {
             driver: "docker".into(),
             id: id.into(),

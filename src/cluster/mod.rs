@@ -1,4 +1,4 @@
-//! What every command needs of a live cluster, and nothing of a command.
+//! What all commands need to work on a live cluster; nothing that is specific to one command.
 //!
 //! ```text
 //! session ──── the target, the release, minikube, kubectl, what the cluster shows (a store filled by watches)

@@ -99,7 +99,7 @@ impl Owner {
                 namespace: annotation("meta.helm.sh/release-namespace").unwrap_or(home).to_owned(),
             };
         }
-        // The status is its controller's.
+        // The status is written by its controller.
         let writers = list(deployment, "/metadata/managedFields").iter();
         let manager = writers
             .filter(|entry| text(entry, "/subresource").is_empty())
@@ -108,7 +108,7 @@ impl Owner {
         Owner::Hand { manager: owned(manager) }
     }
 
-    /// What `status -o json` calls it.
+    /// Its name in `status -o json`.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Owner::Helm { .. } => "helm",
@@ -154,8 +154,9 @@ impl fmt::Display for Owner {
     }
 }
 
-/// An operator's release as text, from the first of these that has it: kstrim's annotation, the tag of its image, the tags of
-/// the images in its environment, its ClusterServiceVersion, its chart. An image with a digest only has no release.
+/// An operator's release as text, from the first of these that has it: kstrim's annotation, the tag of its image,
+/// the tags of the images in its environment, its ClusterServiceVersion, its chart. An image with a digest only
+/// has no release.
 pub(crate) fn release_text(operator: &Object) -> Option<String> {
     let deployment = Deployment(operator);
     let annotated = operator.annotation("kstrim/release").filter(|_| by_kstrim(operator.json()));

@@ -1,4 +1,4 @@
-//! Failures about an operator that kstrim did not install, and what its owner does about it.
+//! Failures about an operator that kstrim did not install, and how its owner can fix them.
 
 use super::existing_operator::ExistingOperator;
 use super::operator_owner::Owner;
@@ -14,7 +14,7 @@ use crate::kube::cluster::Deployment;
 use crate::names::Version;
 use crate::paths::{ProfilePaths, state_dir};
 
-/// The chart of Strimzi's, as its documentation installs it.
+/// Strimzi's chart, as its documentation installs it.
 const CHART: &str = "oci://quay.io/strimzi-helm/strimzi-kafka-operator";
 
 /// Several operators watch the namespace.
@@ -62,7 +62,7 @@ pub(crate) fn unknown_release(target: &Target, found: &ExistingOperator, text: O
     Box::new(failure.hint(elsewhere(target)))
 }
 
-/// The run is about another release than the operator's.
+/// Another release than the operator's was requested.
 pub(super) fn another_release(
     target: &Target,
     found: &ExistingOperator,
@@ -134,7 +134,7 @@ pub(super) fn ignored(target: &Target, found: &ExistingOperator) -> Box<Failure>
     )
 }
 
-/// A manifest of the user's has other labels than those that the operator selects by.
+/// A user's manifest has other labels than those that the operator selects by.
 pub(crate) fn other_label(
     target: &Target,
     found: &ExistingOperator,
@@ -150,7 +150,7 @@ pub(crate) fn other_label(
     )
 }
 
-/// An operator of the namespace that watches only others.
+/// An operator in the namespace that watches only other namespaces.
 pub(super) fn watches_others(target: &Target, operator: &Object) -> Box<Failure> {
     let (what, watched) = (operators::named(operator), Deployment(operator).watched_namespaces().join(", "));
     let owner = Owner::of(operator.json());
@@ -164,7 +164,7 @@ pub(super) fn watches_others(target: &Target, operator: &Object) -> Box<Failure>
     )
 }
 
-/// The definitions and roles of somebody else's Strimzi are in the way, with what its operators watch.
+/// The definitions and roles of somebody else's Strimzi are in the way; names the namespaces that its operators watch.
 pub(crate) fn beside_others(target: &Target, mut failure: Failure, operators: &[Object]) -> Failure {
     for operator in operators {
         let owner = Owner::of(operator.json());
@@ -226,7 +226,7 @@ pub(super) fn missing_definition(target: &Target, release: &Release, name: &str)
     )
 }
 
-/// The definitions are of a release that does not fit.
+/// The definitions belong to an incompatible release.
 pub(super) fn other_definitions(
     target: &Target,
     release: &Release,
@@ -261,7 +261,7 @@ pub(crate) fn upgraded_by_owner(target: &Target, found: &ExistingOperator, to: &
     )
 }
 
-/// How the owner of an operator upgrades it, a step each.
+/// How the owner of an operator upgrades it, one hint per step.
 fn upgrade_hints(target: &Target, found: &ExistingOperator, to: &Version) -> Vec<String> {
     let definitions = || format!("first its CRDs, which Helm does not upgrade: {}", crds(target, to));
     match &found.owner {
@@ -298,7 +298,7 @@ fn upgrade_hints(target: &Target, found: &ExistingOperator, to: &Version) -> Vec
     }
 }
 
-/// How the owner lets the operator watch another namespace, too.
+/// How the owner can make the operator watch another namespace, too.
 fn watch_hint(target: &Target, owner: &Owner, operator: &Object) -> String {
     let namespace = &target.namespace;
     match owner {
@@ -342,14 +342,14 @@ fn helm(target: &Target, release: &str, namespace: &str) -> CommandLine {
     }
 }
 
-/// Apply the definitions of a release.
+/// The command that applies the definitions of a release.
 fn crds(target: &Target, release: &Version) -> CommandLine {
     let base = "https://github.com/strimzi/strimzi-kafka-operator/releases/download";
     let apply = target.kubectl("apply --server-side --force-conflicts -f");
     apply.arg(format!("{base}/{release}/strimzi-crds-{release}.yaml"))
 }
 
-/// Where there is no such operator: an operator of kstrim's would have the same cluster-wide names.
+/// The hint to use a cluster without such an operator: kstrim's own operator would have the same cluster-wide names.
 fn elsewhere(target: &Target) -> String {
     match &target.context {
         Some(_) => "or use another cluster".to_owned(),

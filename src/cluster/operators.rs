@@ -1,4 +1,4 @@
-//! Operators of others in the cluster that also watch kstrim's namespace.
+//! Operators that somebody else installed in the cluster and that also watch kstrim's namespace.
 
 use std::rc::Rc;
 
@@ -13,8 +13,8 @@ use crate::kube::kubectl::Kubectl;
 use crate::kube::object::text;
 use crate::kube::{ApiError, Kind, Object, Version};
 
-/// Path of every Deployment. Helm, OLM and people choose their own names for the operator's Deployment: its labels
-/// identify it.
+/// Path of every Deployment. Helm, OLM and users choose their own names for the operator's Deployment, so it is
+/// identified by its labels.
 const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 
 /// Path of every Deployment with kstrim's label.
@@ -26,7 +26,7 @@ pub(crate) async fn all(cx: &Session) -> std::result::Result<Vec<Value>, ApiErro
     listed(&cx.kubectl).await
 }
 
-/// The same without a run.
+/// The same without a session.
 pub(crate) async fn listed(kubectl: &Kubectl) -> std::result::Result<Vec<Value>, ApiError> {
     let deployments = kubectl.list(DEPLOYMENTS).await?;
     Ok(deployments.into_iter().filter(is_operator).collect())
@@ -37,8 +37,8 @@ pub(super) fn is_operator(deployment: &Value) -> bool {
     Deployment(&Object::new(deployment.clone())).is_cluster_operator()
 }
 
-/// A Kafka resource in the version that the API server serves, by whose labels an operator may select; `None` also if it
-/// cannot be read.
+/// A Kafka resource in the version that the API server serves, by whose labels an operator may select; `None` also if
+/// it cannot be read.
 pub(crate) async fn kafka_resource(kubectl: &Kubectl, namespace: &str, cluster: &str) -> Option<Object> {
     let version = Version::served(&kubectl.find(Version::GROUP).await.ok()??)?;
     let path = Kind::Kafka.path(version, Some(namespace));
@@ -50,7 +50,7 @@ pub(super) fn namespace(deployment: &Value) -> &str {
     text(deployment, "/metadata/namespace")
 }
 
-/// The same, where preflight found no cluster to ask. Who may not list them is not told of any.
+/// The same check if the cluster did not exist at preflight. If the user may not list Deployments, nothing is reported.
 pub(crate) async fn look(cx: &Session) {
     if !cx.waiting.operators_reported.get()
         && let Ok(operators) = all(cx).await
@@ -59,8 +59,8 @@ pub(crate) async fn look(cx: &Session) {
     }
 }
 
-/// Before anything is changed: refuse an existing operator that cannot be used, and warn of operators that conflict with
-/// kstrim's own. Returns the existing operator that is used instead of one of kstrim's.
+/// Before anything is changed: refuse an existing operator that cannot be used, and warn of operators that conflict
+/// with kstrim's own. Returns the existing operator that is used instead of one of kstrim's.
 pub(crate) async fn find_existing(cx: &Session, operators: &[Value]) -> Result<Option<Rc<ExistingOperator>>> {
     let existing = existing_operator::of_listed(cx, operators).await?;
     if let Some(found) = &existing {
@@ -74,7 +74,7 @@ pub(crate) async fn find_existing(cx: &Session, operators: &[Value]) -> Result<O
     Ok(None)
 }
 
-/// Warn of those that work against the operator of the namespace, once a run.
+/// Warn of operators that would conflict with the operator of the namespace, once a run.
 fn warn_of_rivals(cx: &Session, operators: &[Value]) {
     if cx.waiting.operators_reported.replace(true) {
         return;
@@ -86,25 +86,26 @@ fn warn_of_rivals(cx: &Session, operators: &[Value]) {
     cx.emit.warn_of(finding.id, format!("{}{hint}", finding.sentence));
 }
 
-/// The operator of another namespace that looks after this one. One in this namespace is the watch's to report: the list
-/// is newer, and would take the operator that this run has just created for somebody else's.
+/// The operator in another namespace that watches this one. An operator in this namespace is reported by the watch:
+/// the list is newer than the watch's objects, so the operator that this run has just created would be taken for
+/// somebody else's.
 pub(crate) fn of_another(operators: Vec<Value>, namespace: &str, kafka: Option<&Object>) -> Option<Object> {
     let operators: Vec<Object> = operators.into_iter().map(|json| typed("Deployment", json)).collect();
     let position = |wanted: &dyn Fn(Deployment<'_>) -> bool| {
         operators.iter().position(|o| o.namespace() != namespace && wanted(Deployment(o)))
     };
-    // A Kafka that kstrim is yet to create gets the labels that the operator selects by.
+    // A Kafka resource that kstrim has not created yet gets the labels that the operator selects by.
     let at = position(&|o| o.serves(namespace, kafka))
         .or_else(|| position(&|o| kafka.is_none() && o.watches(namespace)))?;
     operators.into_iter().nth(at)
 }
 
-/// An operator for people.
+/// An operator, as named in messages.
 pub(crate) fn named(operator: &Object) -> String {
     format!("the operator {} in namespace {}", operator.name(), operator.namespace())
 }
 
-/// An item of a list, to which the API server leaves the kind.
+/// An item of a list as an object; the API server omits the kind from items.
 pub(super) fn typed(kind: &str, mut json: Value) -> Object {
     json["kind"] = kind.into();
     Object::new(json)

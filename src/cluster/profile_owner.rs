@@ -1,6 +1,6 @@
-//! Determines who owns a minikube profile from what can be read with nothing running: the id that kstrim passes to
-//! `minikube start` and the machine's key ([`crate::tool::machine`]), compared with the journal. A cluster that
-//! answers adds its own identity (the uid of `kube-system`) and kstrim's marker in it.
+//! Determines who owns a minikube profile from what can be read while nothing is running: the id that kstrim passes
+//! to `minikube start` and the machine's key ([`crate::tool::machine`]), compared with the journal. A cluster that
+//! responds adds its own identity (the uid of `kube-system`) and kstrim's marker in it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -69,7 +69,7 @@ impl Owner {
     }
 }
 
-/// What a cluster that answers reports about itself.
+/// What a cluster that responds reports about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Online<'a> {
     /// uid of its namespace `kube-system`.
@@ -85,7 +85,7 @@ fn same_token(made: &Made, disk: &OnDisk) -> Option<bool> {
     Some(made.token.as_ref()? == disk.token.as_ref()?)
 }
 
-/// Decide with nothing running.
+/// Decide while nothing is running.
 pub(crate) fn offline(journal: &ProfileState, disk: &OnDisk) -> Owner {
     if !journal.profile_is_ours && journal.made.is_none() {
         return Owner::Foreign(Other::NotMade);
@@ -114,7 +114,7 @@ pub(crate) fn listed(journal: &ProfileState, disk: &OnDisk, listed: &Listed) -> 
     }
 }
 
-/// Decide for a profile whose cluster answers.
+/// Decide for a profile whose cluster responds.
 pub(crate) fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Owner {
     if seen.marked {
         return Owner::Ours;
@@ -122,7 +122,7 @@ pub(crate) fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Own
     let same = journal.cluster_uid.as_deref().map(|known| Some(known) == seen.uid);
     match (offline(journal, disk), same) {
         (Owner::Foreign(Other::NotMade), _) => Owner::Foreign(Other::NotMade),
-        // Nobody can choose a cluster's uid: whatever happened to the files, this is the right one.
+        // Nobody can choose a cluster's uid: whatever happened to the files, this is the right cluster.
         (_, Some(true)) => Owner::Ours,
         (Owner::Foreign(other), _) => Owner::Foreign(other),
         (_, Some(false)) => Owner::Foreign(Other::DifferentCluster),
@@ -132,7 +132,7 @@ pub(crate) fn online(journal: &ProfileState, disk: &OnDisk, seen: Online) -> Own
     }
 }
 
-/// Decide for this run's profile with nothing running; `found` is what minikube lists.
+/// Decide for this run's profile while nothing is running; `found` is what minikube lists.
 pub(crate) fn of(cx: &Session, found: &Listed) -> Owner {
     listed(&cx.journal.borrow().state, &cx.minikube.on_disk(), found)
 }
@@ -223,7 +223,8 @@ pub(crate) fn recognised(journal: &mut ProfileState, disk: &OnDisk) {
     journal.made = Some(Made { begun: Timestamp::now(), token, machine, engine: None });
 }
 
-/// After a run that has `started` the profile: record what its start created, and remove the intent if it created nothing.
+/// After a run that has `started` the profile: record what its start created, and remove the intent if it
+/// created nothing.
 pub(crate) fn after(cx: &Session, started: bool) -> Result<()> {
     if cx.target.context.is_some() || !started {
         return Ok(());

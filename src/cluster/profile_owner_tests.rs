@@ -28,7 +28,7 @@ const OURS: Owner = Owner::Ours;
 const RECREATED: Owner = Owner::Foreign(Other::Recreated);
 
 #[test]
-fn whose_it_is_with_nothing_running() {
+fn the_owner_is_determined_while_nothing_is_running() {
     let (t, k) = (Some("token"), Some("key"));
     let whole = || made(t, k);
     for (what, journal, disk, want) in [
@@ -46,7 +46,7 @@ fn whose_it_is_with_nothing_running() {
         ("a minikube that lost the id", journal(true, whole(), None), disk(None, k), OURS),
         ("its machine's files are gone", journal(true, whole(), None), disk(t, None), OURS),
         ("created again, without a machine yet", journal(true, whole(), None), disk(None, None), RECREATED),
-        // kstrim's start created nothing; then came somebody's own `minikube start`.
+        // kstrim's start created nothing; then somebody else ran `minikube start`.
         (
             "killed before anything, then a user's",
             journal(false, made(t, None), None),
@@ -91,7 +91,7 @@ fn whose_it_is_with_nothing_running() {
 }
 
 #[test]
-fn whose_it_is_when_its_cluster_answers() {
+fn the_owner_is_determined_from_a_cluster_that_responds() {
     let (t, k) = (Some("token"), Some("key"));
     let seen = |uid, marked, inhabited| Online { uid: Some(uid), marked, inhabited };
     let other = Owner::Foreign;
@@ -176,7 +176,7 @@ fn a_start_gives_its_profile_an_identity_once() {
 }
 
 #[test]
-fn an_identity_is_written_down_when_a_running_cluster_has_proved_it() {
+fn an_identity_is_recorded_when_a_running_cluster_has_proved_it() {
     let (t, k) = (Some("token"), Some("key"));
     let mut old = journal(true, None, Some("u"));
     recognised(&mut old, &disk(None, k));

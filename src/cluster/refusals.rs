@@ -7,7 +7,8 @@ use crate::config::Target;
 use crate::errors;
 use crate::failure::{Failure, Id, Kind};
 
-/// `what` was not created by kstrim. `--adopt` is the consent; with another value of the flag `instead`, it is not used.
+/// `what` was not created by kstrim. With `--adopt` the user agrees to use it; with another value of the flag
+/// `instead`, it is not used.
 pub(crate) fn foreign(cx: &Session, id: Id, what: String, instead: &'static str) -> Box<Failure> {
     foreign_to(&cx.target, id, &what, instead)
 }
@@ -22,8 +23,8 @@ pub(crate) fn foreign_to(target: &Target, id: Id, what: &str, instead: &'static 
     )
 }
 
-/// kstrim once created a profile of this name; only its running cluster could tell whether it is this one. `adopt`
-/// is the command that continues anyway.
+/// kstrim once created a profile of this name; only its cluster, once it runs, can prove whether it is this one.
+/// `adopt` is the command that continues anyway.
 pub(crate) fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
     let profile = &target.profile;
     Failure::new(errors::PROFILE_UNPROVEN, Kind::Foreign, format!("nothing proves that kstrim created this profile {profile}"))
@@ -36,8 +37,7 @@ pub(crate) fn unproven(target: &Target, adopt: &CommandLine) -> Failure {
         .hint(format!("or confirm that it is kstrim's: {adopt}"))
 }
 
-/// The Secret for a docker login was not created by kstrim. Consent does not help: what is in
-/// it would be lost.
+/// The Secret for a docker login was not created by kstrim. `--adopt` does not apply: its contents would be lost.
 pub(crate) fn foreign_secret(cx: &Session, name: &str) -> Box<Failure> {
     let message = format!("the Secret {name} in namespace {} was not created by kstrim", cx.namespace());
     Box::new(
@@ -52,13 +52,13 @@ pub(crate) fn up(cx: &Session) -> CommandLine {
     up_of(&cx.target)
 }
 
-/// The `up` command of a target: where `up` itself was typed, with the flags that it has.
+/// The `up` command of a target: for `up` itself, with the flags that were specified.
 pub(crate) fn up_of(target: &Target) -> CommandLine {
     let again = target.again();
     if again.verb() == Some("up") { again } else { target.kstrim("up") }
 }
 
-/// No volumes would be provisioned for a new Kafka cluster; with the storage classes that exist.
+/// The cluster would not provision volumes for a new Kafka cluster; lists the storage classes that exist.
 pub(crate) fn no_class(target: &Target, classes: &[&str], up: CommandLine) -> Failure {
     let failure = Failure::new(
         crate::errors::STORAGE_CLASS,

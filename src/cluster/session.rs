@@ -1,4 +1,4 @@
-//! A session: a cluster that a command works on, with all that every command needs to work on it.
+//! A session: a cluster that a command works on, with everything that commands need for that.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -37,16 +37,16 @@ pub(crate) struct Session {
     pub minikube: Rc<Minikube>,
     /// kubectl for the profile's context.
     pub kubectl: Rc<Kubectl>,
-    /// What the cluster shows, kept up to date by watches.
+    /// The state of the cluster, kept up to date by watches.
     pub store: View,
-    /// What in it belongs to kstrim, and may be changed.
+    /// Which objects belong to kstrim, and may be changed.
     pub ownership: Rc<Ownership>,
     /// What waits have done and reported so far.
     pub waiting: Waiting,
-    /// Port-forwards to the brokers, shared by all that talk to them.
+    /// Port-forwards to the brokers, shared by everything that connects to them.
     pub forwards: Rc<Forwards>,
-    /// The port and the credentials by which kstrim's own client reaches the brokers, where no listener takes everybody
-    /// (`cluster/access.rs`).
+    /// The port and the credentials that kstrim's own client uses for the brokers if no listener accepts clients
+    /// without credentials (`cluster/access.rs`).
     pub broker_access: RefCell<Option<(u16, Security)>>,
     /// Whether this run has created the user of the smoke test, and has to delete it.
     pub test_user: Cell<bool>,
@@ -65,7 +65,7 @@ pub(crate) struct Ownership {
     pub read_only: Cell<bool>,
     /// The installation in the namespace.
     pub installation: RefCell<Option<Installation>>,
-    /// The operator that kstrim did not install and that watches the namespace, once it was looked for.
+    /// The operator that kstrim did not install and that watches the namespace, once it was looked up.
     pub existing: OnceCell<Option<Rc<ExistingOperator>>>,
     /// Held while the installation is looked up: concurrent tasks must not each propose an id.
     pub looking: tokio::sync::Mutex<()>,
@@ -77,7 +77,7 @@ pub(crate) struct Ownership {
 
 /// What waits have done and reported.
 pub(crate) struct Waiting {
-    /// When the run began: what is older was there before it.
+    /// When the run began: older objects existed before it.
     pub began: Timestamp,
     /// Remediations of this run, and when.
     pub remedied: RefCell<BTreeMap<String, Instant>>,
@@ -98,7 +98,7 @@ impl Waiting {
     }
 }
 
-/// What the cluster shows: a store, and the watches that fill it.
+/// The state of the cluster: a store, and the watches that fill it.
 pub(crate) struct View {
     store: Rc<Store>,
     /// The version of Strimzi's resources that the API server serves, once that was queried.
@@ -132,7 +132,7 @@ impl std::ops::Deref for View {
 }
 
 impl Session {
-    /// What the predicates of readiness are compared with.
+    /// What readiness is checked against.
     pub(crate) fn expect(&self) -> Expect {
         let mut expect = Expect::kafka(self.namespace(), self.cluster());
         expect.aims = self.target.target_flags();
@@ -150,7 +150,7 @@ impl Session {
         Box::new(crate::explain::kubectl::explain(error, doing, self.profile(), &self.expect()))
     }
 
-    /// A session in which nothing was looked at yet.
+    /// A session in which nothing was read yet.
     pub(crate) fn new(
         target: Target,
         choice: Choice,
@@ -177,7 +177,7 @@ impl Session {
         }
     }
 
-    /// Another session of the same cluster, for another release: nothing is watched yet.
+    /// A session of the same cluster for another release: nothing is watched yet.
     #[must_use]
     pub(crate) fn for_release(&self, choice: Choice) -> Self {
         Self {
@@ -202,7 +202,7 @@ impl Session {
         self.ownership.installation.borrow().as_ref().is_some_and(|installation| installation.owns(object))
     }
 
-    /// The operator that kstrim did not install and uses; `None` also before it was looked for.
+    /// The operator that kstrim did not install and uses; also `None` before it was looked up.
     pub(crate) fn existing_operator(&self) -> Option<&Rc<ExistingOperator>> {
         self.ownership.existing.get()?.as_ref()
     }
@@ -211,7 +211,7 @@ impl Session {
     /// kubectl printed on stderr.
     ///
     /// # Errors
-    /// What the API server refused; a part may have been applied.
+    /// What the API server rejected; some of the objects may have been applied.
     pub(crate) async fn apply(&self, objects: &[Object], force: bool) -> Result<String, ApiError> {
         self.kubectl.apply(&manifest::to_yaml(&self.stamped(objects)), force).await
     }
@@ -250,7 +250,8 @@ impl Session {
         self.target.profile.as_str()
     }
 
-    /// The version of Strimzi's resources: as served, where the API server was asked, else that of the release.
+    /// The version of Strimzi's resources: the one that the API server serves, if that is known, otherwise that of
+    /// the release.
     pub(crate) fn api_version(&self) -> Version {
         if let Some(served) = self.store.served.get() {
             served
@@ -261,7 +262,7 @@ impl Session {
         }
     }
 
-    /// Watch `kinds` from now on; those that are watched already stay.
+    /// Watch `kinds` from now on; existing watches are kept.
     pub(crate) fn observe(&self, kinds: &[Kind]) {
         let mut watched = self.store.watched.borrow_mut();
         let new: Vec<Kind> = kinds.iter().copied().filter(|kind| !watched.contains(kind)).collect();
@@ -291,7 +292,7 @@ impl Session {
         }
     }
 
-    /// Returns when the cluster changed, after a second at the latest: some causes are a matter of time.
+    /// Returns when the cluster has changed, after a second at the latest: some causes depend on the time.
     pub(crate) async fn changed_or_second(&self) {
         let version = self.store.version();
         tokio::select! {
@@ -300,7 +301,7 @@ impl Session {
         }
     }
 
-    /// Stop watching and forget what was seen: the cluster is another one now.
+    /// Stop the watches and discard their objects: the cluster has been replaced by another one.
     pub(crate) fn forget_observed(&self) {
         self.stop_observing();
         self.store.watched.borrow_mut().clear();

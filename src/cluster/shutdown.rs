@@ -1,6 +1,6 @@
 //! A clean shutdown of Kafka in the nodes of a profile, without a change of any Kubernetes object: the kubelets are
-//! stopped, then the container runtime ends Strimzi's containers. A broker that is killed instead checks its logs at the
-//! next start, which takes long where there is much in them.
+//! stopped, then the container runtime stops Strimzi's containers. A broker that is killed instead checks its logs at
+//! the next start, which takes long if they are large.
 
 use futures_util::future::{join_all, try_join_all};
 
@@ -10,13 +10,13 @@ use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
 use crate::tool::node::{Container, GRACE, Node, Stage};
 
-/// Exit code of a process that was killed: the container runtime does so when the grace period is over.
+/// Exit code of a killed process: the container runtime kills it when the grace period is over.
 const KILLED: i64 = 137;
 
-/// Shut Strimzi's containers down in all `nodes`, and report progress. Returns how many there were.
+/// Shut down Strimzi's containers in all `nodes`, and report progress. Returns how many there were.
 ///
 /// # Errors
-/// [`errors::PROFILE_UNCLEAN`]: some could not be shut down cleanly. Then everything else was still tried.
+/// [`errors::PROFILE_UNCLEAN`]: some could not be shut down cleanly. The remaining steps were tried anyway.
 pub(crate) async fn shut_down(
     minikube: &Minikube,
     nodes: &[Node],
@@ -48,7 +48,7 @@ pub(crate) async fn shut_down(
         if !these.is_empty() {
             progress(format!("shutting down {what}"));
         }
-        // All at once: the last of several controllers could not elect a leader any more.
+        // All at once: the last of several controllers could no longer elect a leader.
         failed.extend(join_all(these).await.into_iter().filter_map(Result::err));
     }
     match failed.into_iter().next() {
@@ -57,7 +57,7 @@ pub(crate) async fn shut_down(
     }
 }
 
-/// End one container.
+/// Stop one container.
 async fn end(minikube: &Minikube, node: &Node, container: &Container) -> Result<()> {
     let output = minikube.stop_container(node, container).await?;
     succeeded(&output, || format!("the pod {} could not be shut down", container.pod))?;
@@ -76,7 +76,7 @@ fn succeeded(output: &Output, what: impl FnOnce() -> String) -> Result<()> {
         return Ok(());
     }
     let words = output.stderr.lines().rev().map(str::trim);
-    // ssh adds a line on how its command ended.
+    // ssh adds a line about its command's exit status.
     let words = words.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.matches(l)).unwrap_or_default();
     Err(unclean(format!("{}: {words}", what())))
 }
@@ -91,7 +91,7 @@ pub(crate) fn unclean(cause: String) -> Box<Failure> {
 /// Start the kubelets again after a shutdown that was not finished: they restart the containers.
 ///
 /// # Errors
-/// The first node's, if its kubelet could not be started; the others were tried, too.
+/// The error of the first node whose kubelet could not be started; the others were tried, too.
 pub(crate) async fn resume(minikube: &Minikube, nodes: &[Node]) -> Result<()> {
     let started = join_all(nodes.iter().map(|node| minikube.start_kubelet(node))).await;
     for (node, output) in nodes.iter().zip(started) {

@@ -16,7 +16,7 @@ const V2: &str = "cgroup.controllers";
 /// The controller of cgroup v1.
 const V1: &str = "freezer";
 
-/// Record whether the profile is being stopped or paused, or is; `None`: it is running.
+/// Record that the profile is being stopped or paused, or is stopped or paused; `None`: it is running.
 pub(crate) fn record(cx: &Session, suspended: Option<Suspension>) -> Result<()> {
     let mut journal = cx.journal.borrow_mut();
     if journal.state.suspended == suspended {
@@ -29,7 +29,7 @@ pub(crate) fn record(cx: &Session, suspended: Option<Suspension>) -> Result<()> 
 /// Run a command of minikube to its end.
 ///
 /// # Errors
-/// What minikube names as the cause.
+/// The cause according to minikube.
 pub(crate) async fn run(minikube: &Minikube, profile: &str, cmd: &Cmd) -> Result<()> {
     judge(&minikube.run_cmd(cmd).await?, profile)
 }

@@ -64,7 +64,7 @@ impl Waiter {
         *self.topic.borrow_mut() = resource.map(str::to_owned);
     }
 
-    /// kstrim changed something now: conditions older than this are stale.
+    /// kstrim has changed something just now: older conditions are stale.
     pub(crate) fn changed_now(&self) {
         self.changed_at.set(Some(Timestamp::now()));
     }

@@ -24,23 +24,23 @@ use crate::teardown::plan::{self, Plan};
 use crate::teardown::profile::Seen;
 use crate::tool::minikube_output::Listed;
 
-/// What is to be removed.
+/// What is to be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// Nothing is there.
+    /// Nothing exists.
     Nothing,
     /// The profile and everything in it.
     Profile,
     /// Kafka, Strimzi and the namespace.
     Resources,
-    /// Kafka and Strimzi; the claims stay.
+    /// Kafka and Strimzi; the volume claims are kept.
     ResourcesButData,
 }
 
-/// Take the cluster down.
+/// Delete the cluster, or what kstrim installed in it.
 ///
 /// # Errors
-/// A question that was answered with no; other failures are reported as events.
+/// The user answered no to the prompt; other failures are reported as events.
 pub(crate) async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
     let choice = catalogue::resolve(&Partial::default())?;
     let invocation = Invocation::begin(global, "down", args.output);
@@ -59,7 +59,7 @@ pub(crate) async fn run(global: &Global, args: &Down) -> Result<ExitCode> {
 async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<Ended> {
     let _lock = invocation.lock()?;
     cx.journal.borrow().refuse_newer()?;
-    // Before any question: what is deleted later has to be this profile.
+    // Read before the prompt: the profile that is deleted later must be this one.
     let disk = cx.minikube.on_disk();
     let looked = async {
         let (extent, answers) = extent(&cx, args).await?;
@@ -68,7 +68,7 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
             Extent::Nothing => {}
             Extent::Profile => profile = Some(profile_deletion(&cx, args, answers).await?),
             Extent::Resources | Extent::ResourcesButData => {
-                // Whichever release it is.
+                // Regardless of the release.
                 cx.store.serves(living::served(&cx).await?);
                 ownership::acquire_lease(&cx, "down").await?;
                 plan = Some(plan::look(&cx, extent == Extent::ResourcesButData).await?);
@@ -100,7 +100,7 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
             cx.emit.send(Event::ProfileDeletion(profile.clone()));
         }
     };
-    // A script reads the list before it is refused; a person reads it in the question.
+    // A script needs the list before the refusal; an interactive user sees it in the prompt.
     let ahead = args.output == OutputMode::Json;
     if ahead {
         begin();
@@ -117,12 +117,12 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
     let report: Report = invocation.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();
     if report.failure.is_none() && cx.target.context.is_some() {
-        // Credentials that are no longer needed; the next command copies them again.
+        // The credentials are no longer needed; the next command copies them again.
         invocation.release(&cx).await;
         let _ = std::fs::remove_file(invocation.paths.kubeconfig());
     }
     if report.failure.is_none() && matches!(extent, Extent::Nothing | Extent::Profile) {
-        // What is left of the profile here is history; the lock file stays, it is being held.
+        // Everything else about the profile can be deleted; the lock file is kept because this run holds the lock.
         cx.journal.borrow().remove()?;
         let _ = std::fs::remove_file(invocation.paths.kubeconfig());
     }
@@ -140,13 +140,13 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
     let owner = profile_owner::of(cx, &listed);
     match listed {
         Listed::Absent => return Ok((Extent::Nothing, false)),
-        // A start that was refused or killed; nothing runs in it.
+        // Left by a start that was refused or killed; nothing runs in it.
         Listed::Broken if owner.is_ours() => return Ok((Extent::Profile, false)),
         Listed::Broken => return Ok((Extent::Nothing, false)),
         Listed::Valid(_) => {}
     }
     let only_resources = args.keep_cluster || args.keep_data;
-    // It fails without an engine: nothing can be removed then, whatever was asked for.
+    // It fails without a container engine: then nothing can be deleted, whatever was requested.
     let answers = match connection::connect(cx, false).await? {
         Ok(()) => {
             ownership::determine(cx, false).await?;
@@ -200,11 +200,11 @@ async fn extent(cx: &Session, args: &Down) -> Result<(Extent, bool)> {
     Ok((extent, answers))
 }
 
-/// Another Kafka of kstrim's, besides the one to be deleted, would lose its operator.
+/// Refuse if another Kafka cluster of kstrim's, besides the one to be deleted, would lose its operator.
 async fn refuse_other_kafkas(cx: &Session, keep_data: bool) -> Result<()> {
     let base = format!("/apis/kafka.strimzi.io/{}/namespaces/{}", cx.api_version().as_str(), cx.namespace());
     let found = cx.list(&format!("{base}/kafkas"), "list what is in the cluster").await?;
-    // Those of the user's own manifests go with the others, but their data cannot be kept.
+    // Those from the user's manifests are deleted together with the others, but their data cannot be kept.
     let goes = |k: &Value| cx.owns(k) && !keep_data && is_of_files("Kafka", k);
     let other = found.iter().find(|k| !(teardown::name(k) == cx.cluster() && cx.owns(k) || goes(k)));
     let Some(name) = other.map(teardown::name) else { return Ok(()) };
@@ -237,16 +237,16 @@ async fn refuse_other_kafkas(cx: &Session, keep_data: bool) -> Result<()> {
 
 /// What is deleted with the profile, if it may be deleted.
 async fn profile_deletion(cx: &Session, args: &Down, answers: bool) -> Result<ProfileDeletion> {
-    // `minikube delete` on another engine forgets the profile and leaves its machine running.
+    // `minikube delete` on another engine would delete the profile and leave its machine running.
     lost_machine::refuse_other_engine(cx, &cx.target.again()).await?;
     let found = down_profile::look(cx, answers).await?;
-    // A person sees it in the question; a script has to pass the flag.
+    // An interactive user sees it in the prompt; a script has to pass the flag.
     let asked = !args.yes && super::consent::can_ask();
     down_profile::refuse_others(&cx.target, &found, args.delete_others || asked)?;
     Ok(found)
 }
 
-/// Ask a person, or see that a script agreed.
+/// Ask the user for confirmation, or check that a script passed `--yes`.
 async fn consent(
     cx: &Session,
     args: &Down,

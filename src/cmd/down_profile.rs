@@ -1,4 +1,4 @@
-//! What is deleted along with a profile that `kstrim down` deletes: collected before the user is asked.
+//! What is deleted along with a profile that `kstrim down` deletes: collected before the prompt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,10 @@ use crate::kube::object::text;
 use crate::teardown::name;
 use crate::tool::minikube_output::{Listed, State};
 
-/// Collect it. `runs`: the cluster answers, so its contents can be listed.
+/// Collect it. `runs`: the cluster responds, so its contents can be listed.
 ///
 /// # Errors
-/// `KS-API-*` when a cluster that answers cannot be queried, `KS-TOOL-*` when minikube cannot.
+/// `KS-API-*` if a cluster that responds cannot be queried, `KS-TOOL-*` if minikube cannot.
 pub(crate) async fn look(cx: &Session, runs: bool) -> Result<ProfileDeletion> {
     let listed = cx.minikube.listed().await?;
     let disk = cx.minikube.on_disk();
@@ -69,7 +69,7 @@ fn word(state: &State) -> &'static str {
     }
 }
 
-/// Namespaces and volumes of a cluster that answers.
+/// Namespaces and volumes of a cluster that responds.
 async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
     let namespaces = cx.list("/api/v1/namespaces", "list what is in the cluster").await?;
     let pods = cx.list("/api/v1/pods", "list what is in the cluster").await?;
@@ -77,7 +77,7 @@ async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
     let mut found: BTreeMap<String, DeletedNamespace> = BTreeMap::new();
     for namespace in &namespaces {
         let name = name(namespace);
-        // Namespaces that every cluster has belong to nobody; what is in them may belong to somebody.
+        // Namespaces that exist in every cluster do not count as somebody else's; objects in them may.
         let others = !first_start::is_kubernetes(&name)
             && !installation::by_kstrim(namespace)
             && !is_add_on(namespace);
@@ -88,7 +88,7 @@ async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
             namespace.pods += 1;
         }
     }
-    // In somebody else's namespace everything is theirs and is not listed one by one; in the system's nothing is.
+    // Objects are not listed in foreign namespaces, which are foreign as a whole, nor in system namespaces.
     let mut theirs: BTreeSet<String> = BTreeSet::new();
     for namespace in found.values_mut().filter(|n| !n.others && !first_start::is_system(&n.name)) {
         let failed = |e| cx.api_failure("list what is in the cluster", &e);
@@ -116,13 +116,14 @@ async fn inside(cx: &Session, deletion: &mut ProfileDeletion) -> Result<()> {
             others: namespace.others || theirs.contains(text(claim, "/metadata/uid")),
         });
     }
-    // Kubernetes' own namespaces need no mention if nobody has anything in them.
+    // Kubernetes' own namespaces are not listed unless they contain users' objects.
     let plain = |n: &DeletedNamespace| first_start::is_kubernetes(&n.name) && n.others_objects.is_empty();
     deletion.namespaces = found.into_values().filter(|n| !plain(n)).collect();
     Ok(())
 }
 
-/// What people have put into Kubernetes' own namespaces, by namespace: volume claims, and workloads that no add-on has.
+/// Users' objects in Kubernetes' own namespaces, by namespace: volume claims, and workloads that do not belong
+/// to an add-on.
 async fn in_system_namespaces(cx: &Session, claims: &[Value]) -> Result<BTreeMap<String, Vec<String>>> {
     const WORKLOADS: [(&str, &str); 4] = [
         ("Deployment", "/apis/apps/v1/deployments"),
@@ -153,8 +154,8 @@ async fn in_system_namespaces(cx: &Session, claims: &[Value]) -> Result<BTreeMap
     Ok(found)
 }
 
-/// Whether kubeadm, a minikube add-on or the pods' network made it: the labels in minikube's `deploy/addons`, and what
-/// minikube's `--cni=calico` and `--cni=cilium` bring without them.
+/// Whether kubeadm, a minikube add-on or the pod network created it: by the labels in minikube's `deploy/addons`, and
+/// by name for what minikube's `--cni=calico` and `--cni=cilium` create without these labels.
 fn is_add_on(object: &Value) -> bool {
     const LABELS: [&str; 4] =
         ["k8s-app", "addonmanager.kubernetes.io/mode", "kubernetes.io/minikube-addons", "io.cilium/app"];
@@ -164,7 +165,7 @@ fn is_add_on(object: &Value) -> bool {
         || text(object, "/metadata/namespace") == first_start::STORAGE_NAMESPACE
 }
 
-/// What others have for the whole cluster: volumes without a claim, which nobody counted yet, and definitions.
+/// Cluster-scoped objects of others: volumes without a claim, which were not counted yet, and definitions.
 async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
     let claimed = |volume: &Value| {
         let of = |field: &str| text(volume, field);
@@ -173,7 +174,7 @@ async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
                 == (of("/spec/claimRef/namespace"), of("/spec/claimRef/name"))
         })
     };
-    // One whose claim has gone is being reclaimed, or was kept by somebody's reclaim policy.
+    // A volume whose claim was deleted is being reclaimed, or was kept because of its reclaim policy.
     let of_a_claim = |volume: &Value| {
         !text(volume, "/metadata/annotations/pv.kubernetes.io~1provisioned-by").is_empty()
             && text(volume, "/spec/claimRef/namespace") == cx.namespace()
@@ -189,7 +190,7 @@ async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Refuse what would take others' things along, unless somebody said that they go, too.
+/// Refuse to delete other people's objects with the profile, unless the user agreed to that.
 pub(crate) fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: bool) -> Result<()> {
     let others = goes.others();
     if agreed || others.is_empty() {
@@ -210,7 +211,7 @@ pub(crate) fn refuse_others(target: &Target, goes: &ProfileDeletion, agreed: boo
     ))
 }
 
-/// Whether there is anything in the current namespace that kstrim created.
+/// Whether kstrim created anything in the current namespace.
 pub(crate) async fn anything_of_ours(cx: &Session) -> Result<bool> {
     let namespace = cx.namespace();
     let version = super::living::served(cx).await?.unwrap_or(Version::V1).as_str();
@@ -227,7 +228,7 @@ pub(crate) async fn anything_of_ours(cx: &Session) -> Result<bool> {
     Ok(found.iter().any(|n| name(n) == namespace && installation::by_kstrim(n)))
 }
 
-/// The failure when the profile that `down` was to delete is not the one that kstrim created.
+/// The failure if the profile that `down` should delete is not the one that kstrim created.
 pub(crate) fn not_ours(cx: &Session, runs: bool) -> Failure {
     let profile = cx.profile();
     let failure = Failure::new(

@@ -1,4 +1,4 @@
-//! An operator that the cluster already has decides the release, before the settings of a run are resolved.
+//! An operator that already exists in the cluster determines the release, before the settings of a run are resolved.
 //!
 //! Nothing else is decided here: an operator that cannot be used is refused by the preflight.
 
@@ -25,7 +25,8 @@ use crate::paths::{ProfilePaths, state_dir};
 use crate::quickstart::programs;
 use crate::tool::minikube::Minikube;
 
-/// A local API server that is available responds within this time. That of a stopped or deleted profile does not respond.
+/// A local API server that is available responds within this time. That of a stopped or deleted profile does
+/// not respond.
 const PROMPT: Duration = Duration::from_secs(2);
 /// A remote API server may need longer.
 const FAR: Duration = Duration::from_secs(15);
@@ -37,7 +38,8 @@ pub(super) struct Found {
     kafka: Option<Version>,
 }
 
-/// Find an operator that kstrim did not install and that watches the namespace; `None` also if the API server does not respond.
+/// Find an operator that kstrim did not install and that watches the namespace; `None` also if the API server does
+/// not respond.
 pub(super) async fn look(settings: &Settings) -> Option<Found> {
     let target = &settings.target;
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
@@ -51,7 +53,7 @@ pub(super) async fn look(settings: &Settings) -> Option<Found> {
     let program = |tool| programs::locate(tool, &paths, settings.system_tools).ok();
     let limit = if target.context.is_some() { FAR } else { PROMPT };
     if !kubeconfig.is_file() {
-        // A profile of the user's own, for which kstrim has no kubeconfig yet.
+        // The user's own profile, for which kstrim has no kubeconfig yet.
         if !settings.adopt || target.context.is_some() {
             return None;
         }
@@ -73,7 +75,8 @@ async fn among(kubectl: &Kubectl, settings: &Settings) -> Option<Found> {
     let (namespace, cluster) = (settings.target.namespace.as_str(), settings.target.cluster.as_str());
     let operators: Vec<Object> =
         operators::listed(kubectl).await.ok()?.into_iter().map(Object::new).collect();
-    // The installation's id is compared by the preflight; here the namespace suffices, since kstrim's own operators watch no other.
+    // The installation's id is compared by the preflight; here the namespace suffices, since kstrim's own operators
+    // watch no other.
     let ours = |object: &Value| by_kstrim(object) && text(object, "/metadata/namespace") == namespace;
     ExistingOperator::among(&operators, namespace, None, ours)?;
     let kafka = operators::kafka_resource(kubectl, namespace, cluster).await;
@@ -91,7 +94,8 @@ impl Found {
         }
     }
 
-    /// The Kafka version: as requested, as it is, or the newest that the operator and the catalogue have.
+    /// The Kafka version: the requested one, the current one, or the newest that the operator and the
+    /// catalogue support.
     pub(super) fn choose_kafka(&self, settings: &mut Settings) {
         let release = self.operator.release().map(|release| &release.version);
         if settings.kafka.is_some() || release.is_none() || settings.release.as_ref() != release {

@@ -1,5 +1,5 @@
-//! What `kstrim stop`, `pause`, `start` and `unpause` share: they work on a minikube profile that exists and that kstrim
-//! created.
+//! What `kstrim stop`, `pause`, `start` and `unpause` share: they work on a minikube profile that exists and that
+//! kstrim created.
 
 use super::consent;
 use crate::cluster::connection;
@@ -82,8 +82,8 @@ pub(super) fn not_running(cx: &Session, why: &str) -> Box<Failure> {
     )
 }
 
-/// Ask for confirmation if objects that kstrim did not create are affected; in a script, `--yes` confirms. `doing` is what
-/// happens to them: `stops`.
+/// Ask for confirmation if objects that kstrim did not create are affected; in a script, `--yes` confirms. `doing` is
+/// what happens to them: `stops`.
 pub(super) async fn agreed(cx: &Session, doing: &str, yes: bool, others: &[String]) -> Result<()> {
     if others.is_empty() {
         return Ok(());

@@ -176,7 +176,7 @@ impl Invocation {
         *self.trace.borrow_mut() = Some(Trace::new(Timestamp::now()));
     }
 
-    /// Add what the cluster has at the end of a run to the trace.
+    /// Add the state of the cluster at the end of a run to the trace.
     pub(crate) fn trace_cluster(&self, cx: &crate::cluster::session::Session) {
         if let Some(trace) = &mut *self.trace.borrow_mut() {
             trace.cluster(&cx.store.snapshot(), cx.namespace(), Timestamp::now());

@@ -53,8 +53,8 @@ pub(crate) async fn broker_ids(living: &Living) -> Result<BTreeSet<i32>> {
 }
 
 /// Give brokers an address on the listeners for programs on this machine, if there are such listeners: existing
-/// brokers, and `coming` new ones, which get the lowest free ids. If this is done before they are created, no broker
-/// restarts. Returns whether something was changed.
+/// brokers, and `coming` new ones, which get the lowest free ids. If this is done before the new ones are created, no
+/// broker restarts. Returns whether something was changed.
 pub(crate) async fn advertise(living: &Living, adopt: bool, coming: u32) -> Result<bool> {
     let nodes = living.nodes().await?;
     let mut brokers = nodes.brokers;

@@ -1,5 +1,4 @@
-//! What the verbs that work with a living cluster share: the way to it, a task told as events,
-//! a wait.
+//! What commands that work on a running cluster share: connecting to it, reporting a task as events, and waiting.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -35,40 +34,40 @@ use crate::paths::{ProfilePaths, state_dir};
 use crate::tool::minikube::Minikube;
 use crate::toolbox::Toolbox;
 
-/// How long to wait for another command that changes the namespace.
+/// How long to wait for another command that is changing the namespace.
 const OTHERS: Duration = Duration::from_secs(20);
-/// How often to check it.
+/// How often to check whether it has finished.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A way to the cluster, and the Kafka as it was found.
+/// A connection to the cluster, and the Kafka resource as it was found.
 pub(crate) struct Living {
-    /// The context, of the release that runs.
+    /// A session for the release that is running.
     pub cx: Rc<Session>,
-    /// Another of its kind, for looks before a change: what was listed then is no news after it.
+    /// Another session, for reading the state before a change: its watches do not affect those of `cx`.
     pub before: Rc<Session>,
     /// The `Kafka` resource as it was found.
     pub resource: Object,
 }
 
 impl Living {
-    /// The Kafka as it was found.
+    /// The Kafka resource as it was found.
     pub(crate) fn kafka(&self) -> Kafka<'_> {
         Kafka(&self.resource)
     }
 
-    /// The Kafka's node pools.
+    /// The Kafka cluster's node pools.
     pub(crate) async fn pools(&self) -> Result<Vec<Object>> {
         let pools = self.list("kafkanodepools").await?.into_iter().map(Object::new);
         Ok(pools.filter(|pool| KafkaNodePool(pool).belongs_to(&self.kafka())).collect())
     }
 
-    /// The Kafka's nodes.
+    /// The Kafka cluster's nodes.
     pub(crate) async fn nodes(&self) -> Result<Nodes> {
         Ok(self.kafka().nodes(self.pools().await?.iter().map(KafkaNodePool)))
     }
 
-    /// Refuse what nobody would carry out: `what` (`the topic orders`) in a namespace that no topic or user operator
-    /// of the Kafka watches.
+    /// Refuse a resource that no operator would reconcile: `what` (`the topic orders`) in a namespace that no topic
+    /// or user operator of the Kafka cluster watches.
     pub(crate) fn served(&self, entity: Entity, what: &str) -> Result<()> {
         if self.kafka().manages_own_namespace(entity) {
             return Ok(());
@@ -115,14 +114,14 @@ impl Living {
         Err(Box::new(failure))
     }
 
-    /// The namespace's resources of a kind of Strimzi's, by its plural.
+    /// The namespace's resources of one of Strimzi's kinds, by its plural.
     pub(crate) async fn list(&self, plural: &str) -> Result<Vec<Value>> {
         let cx = &self.cx;
         cx.list(&path(cx, plural, None), &format!("list the {plural}")).await
     }
 }
 
-/// The API's path of Strimzi's resources of a kind, or of one of them.
+/// The API path of one of Strimzi's kinds in the namespace, or of one resource of it.
 pub(crate) fn path(cx: &Session, plural: &str, name: Option<&str>) -> String {
     let base =
         format!("{}/{}/namespaces/{}/{plural}", ApiVersion::GROUP, cx.api_version().as_str(), cx.namespace());
@@ -132,7 +131,7 @@ pub(crate) fn path(cx: &Session, plural: &str, name: Option<&str>) -> String {
     }
 }
 
-/// Go to the cluster for a changing verb.
+/// Connect to the cluster for a command that changes something.
 pub(crate) async fn open(invocation: &Invocation, global: &Global) -> Result<Living> {
     let runner: Rc<dyn Runner> = Rc::new(invocation.runner.clone());
     let found = find(global, &invocation.paths, runner, &invocation.emit, &invocation.cancel);
@@ -152,12 +151,13 @@ pub(crate) async fn open_to_change(invocation: &Invocation, global: &Global) -> 
     if living.cx.ownership.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
         ownership::establish(&living.cx, false).await?;
     }
-    // Applied resources get the labels by which the operator selects. If the user may not list operators, there is none.
+    // Applied resources get the labels by which the operator selects. If the user may not list operators,
+    // there is none.
     let _ = existing_operator::of(&living.cx).await;
     Ok(Changing { living, _lock: lock })
 }
 
-/// Keep other commands that change the namespace out while `work` changes it, for a command without an invocation.
+/// Prevent other commands from changing the namespace while `work` changes it, for a command without an invocation.
 pub(crate) async fn exclusively<T>(
     living: &Living,
     verb: &'static str,
@@ -172,7 +172,7 @@ pub(crate) async fn exclusively<T>(
     done
 }
 
-/// Take the file lock, without which nobody may acquire the namespace's Lease; waits for another command.
+/// Take the file lock, which must be held to acquire the namespace's Lease; waits for another command.
 pub(crate) async fn lock(invocation: &Invocation) -> Result<Lock> {
     lock_until(invocation, Instant::now() + OTHERS, |_| ()).await
 }
@@ -239,8 +239,8 @@ impl std::ops::Deref for Changing {
     }
 }
 
-/// Go to the cluster for a verb that only reads: no events, no state. Ends by a signal too, and
-/// when nobody reads stdout any more.
+/// Connect to the cluster for a command that only reads: it writes no events and no state. It also ends on a signal,
+/// and when the reader of stdout has closed it.
 pub(crate) async fn reading(
     global: &Global,
     work: impl AsyncFnOnce(Living) -> Result<ExitCode>,
@@ -252,12 +252,12 @@ pub(crate) async fn reading(
     }
 }
 
-/// Go to the cluster for a verb that tells no events: warnings go to stderr.
+/// Connect to the cluster for a command without events: warnings go to stderr.
 pub(crate) async fn quiet(global: &Global) -> Result<Living> {
     heard(global, false).await
 }
 
-/// The same, and what is waited for goes to stderr, too.
+/// The same; what it is waiting for is also printed to stderr.
 pub(crate) async fn talking(global: &Global) -> Result<Living> {
     heard(global, true).await
 }
@@ -280,7 +280,7 @@ pub(crate) fn print_to_stderr(line: &str) {
     super::complain(&format!("{line}\n"));
 }
 
-/// A session in which nothing was looked at yet: the journal is read.
+/// A session in which nothing was read yet, except for the journal.
 pub(crate) fn session(
     paths: &ProfilePaths,
     runner: Rc<dyn Runner>,
@@ -332,7 +332,7 @@ async fn find(
     let kafka = Kafka(&resource);
     let release = release(&kafka, version.as_str());
     let mut choice = catalogue::resolve(&Partial { release, ..Partial::default() })?;
-    // The Kafka says itself what it runs; the release's default is not asked for.
+    // The Kafka resource itself shows which version it runs, so the release's default is not used.
     if let Some(running) = kafka.target_version() {
         choice.kafka = running;
     }
@@ -342,7 +342,7 @@ async fn find(
     Ok(Living { cx, before, resource })
 }
 
-/// Which version of Strimzi's resources the API server serves, whatever the release; `None` for none.
+/// The version of Strimzi's resources that the API server serves, whatever the release; `None` if it serves none.
 pub(crate) async fn served(cx: &Session) -> Result<Option<ApiVersion>> {
     let group = cx.kubectl.find(ApiVersion::GROUP).await.map_err(|e| asked(cx, &e))?;
     Ok(group.as_ref().and_then(ApiVersion::served))
@@ -352,8 +352,8 @@ fn asked(cx: &Session, error: &ApiError) -> Box<Failure> {
     cx.api_failure("query Strimzi's resources", error)
 }
 
-/// The release that a Kafka is run by: as the operator says, as kstrim wrote down, or the newest
-/// that serves this version of the resources.
+/// The release that reconciles a Kafka resource: according to the operator, according to kstrim's annotation, or the
+/// newest release that serves this version of the resources.
 fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
     let known = |text: &str| {
         let version: Version = text.parse().ok()?;
@@ -366,8 +366,8 @@ fn release(kafka: &Kafka<'_>, version: &str) -> Option<Version> {
         .or_else(|| catalogue::releases().iter().rev().find(serves).map(|r| r.version.clone()))
 }
 
-/// A verb with one task: tell it as events and give the exit code. `work`'s sentence says what is
-/// there now.
+/// Run a command that consists of one task: report it as events and return the exit code. `work` returns a sentence
+/// about the result.
 ///
 /// # Errors
 /// None: failures are reported as events, and in the exit code.
@@ -422,7 +422,7 @@ pub(crate) fn as_asked(
     Err(Box::new(failure.hint(format!("show it: {see}")).hint(change)))
 }
 
-/// Look at every change of what is observed, and once a second, until it is done.
+/// Check after every change of the watched kinds, and once a second, until it is done.
 pub(crate) async fn wait(
     cx: &Session,
     limit: Duration,

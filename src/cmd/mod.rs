@@ -72,9 +72,10 @@ use crate::terminal::style::Look;
 use crate::terminal::table::Table;
 use crate::tool::minikube_output::State;
 
-/// Parse the command line, run the verb, give its exit code.
+/// Parse the command line, run the command, and return its exit code.
 pub fn main() -> ExitCode {
-    // Before anything else: every child begins so, and the tree of verbs alone costs milliseconds.
+    // Before anything else: every child process starts here, and building the tree of commands alone takes
+    // milliseconds.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|verb| verb == supervise::VERB) {
         return supervised(words);
@@ -93,7 +94,7 @@ pub fn main() -> ExitCode {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
                 _ => ExitCode::from(Kind::Usage.exit_code()),
             };
-            // A closed stdout is no reason to complain about the help text.
+            // If stdout is closed, the help text is not printed, and that is not an error.
             return match error.print() {
                 Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => output_failed(code, &e),
                 _ => code,
@@ -112,7 +113,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.kind.exit_code())
         }
     };
-    // Output that could not be printed was lost because of the signal, however the verb ended.
+    // The output could not be printed because of the signal, regardless of the command's result.
     if let Some(code) = output::finish() {
         return ExitCode::from(code);
     }
@@ -122,7 +123,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Say that what was printed is incomplete: whoever wrote it to a file would take it for all of it.
+/// Report that the output is incomplete: if it was redirected to a file, the user would take the file for complete.
 fn output_failed(code: ExitCode, error: &std::io::Error) -> ExitCode {
     let failure =
         Failure::new(errors::OUTPUT_INCOMPLETE, Kind::Task, "not everything could be written to stdout")
@@ -138,7 +139,7 @@ fn complain_of(failure: &Failure) {
     complain(&failure_block::render(&FailureInfo::new(failure, None), mode.stderr, None));
 }
 
-/// A child of kstrim becomes its program: `PID PROGRAM ARG...`.
+/// Replace a supervised child of kstrim with its program: `PID PROGRAM ARG...`.
 fn supervised(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     let parent = words.next().and_then(|pid| pid.to_str()?.parse().ok());
     let (Some(parent), Some(program)) = (parent, words.next()) else {
@@ -225,13 +226,14 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     }
 }
 
-/// What the verb's own command line was parsed into.
+/// The matches of the innermost subcommand.
 fn deepest(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, deeper)| deepest(deeper))
 }
 
-/// Choose between a profile and a context that are both named: a flag counts more than a variable, a variable more than a
-/// file. Two that count as much are a contradiction, since one of the clusters is not the one that was meant.
+/// Choose between a profile and a context if both are specified: a flag has precedence over a variable, and a
+/// variable over a file. If both have the same precedence, that is a contradiction: the command could change the
+/// wrong cluster.
 fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
     let Some(context) = &global.context else { return Ok(()) };
     match profile_over_context(matches) {
@@ -250,7 +252,7 @@ fn choose_cluster(global: &mut Global, matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-/// How the profile was named compared with how the context was; `None` if no profile was.
+/// Compares how the profile was specified with how the context was; `None` if no profile was specified.
 fn profile_over_context(matches: &ArgMatches) -> Option<Ordering> {
     let rank = |id: &str| match deepest(matches).value_source(id) {
         Some(ValueSource::CommandLine) => 2,
@@ -260,14 +262,14 @@ fn profile_over_context(matches: &ArgMatches) -> Option<Ordering> {
     (rank("profile") > 0).then(|| rank("profile").cmp(&rank("context")))
 }
 
-/// The flags that name the cluster and were given on the command line.
+/// The flags that name the cluster and were specified on the command line.
 fn given(matches: &ArgMatches) -> Vec<&'static str> {
     let typed = |id: &str| deepest(matches).value_source(id) == Some(ValueSource::CommandLine);
     TARGET.iter().map(|(long, _)| *long).filter(|long| typed(long.trim_start_matches('-'))).collect()
 }
 
-/// Everything asynchronous runs on this thread: children are started by a thread that lives as
-/// long as kstrim (their end is tied to it), and nothing needs to be `Send`.
+/// Everything asynchronous runs on this thread: children are started by a thread that lives as long as kstrim (they
+/// are killed when it ends), and nothing needs to be `Send`.
 pub(in crate::cmd) fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         Box::new(
@@ -276,12 +278,13 @@ pub(in crate::cmd) fn block_on(verb: impl Future<Output = Result<ExitCode>>) -> 
         )
     })?;
     let code = tokio::task::LocalSet::new().block_on(&runtime, verb);
-    // A blocking download or a prompt may still sit in a thread; nobody waits for it.
+    // A blocking download or a prompt may still occupy a thread; it is not waited for.
     runtime.shutdown_background();
     code
 }
 
-/// Write data to stdout. A reader that has gone away (`kstrim render | head`) ends it quietly.
+/// Write data to stdout. If the reader has closed it (`kstrim render | head`), the command ends without an
+/// error message.
 fn print(text: &str) {
     let _ = output::stdout().print(text);
 }
@@ -296,12 +299,12 @@ fn warn(text: &str) {
     complain(&format!("warning: {text}\n"));
 }
 
-/// Print what to do about the preceding message.
+/// Print a hint about the preceding message.
 fn hint(text: &str) {
     complain(&format!("hint: {text}\n"));
 }
 
-/// Data as JSON, indented, with a line end.
+/// Data as indented JSON, with a line break at the end.
 fn json(data: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(data).unwrap_or_default() + "\n"
 }
@@ -315,12 +318,12 @@ fn stdout_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stdout())
 }
 
-/// How data is drawn on stdout.
+/// The look of data on stdout.
 fn stdout_look() -> Look {
     terminal::resolve(OutputMode::Auto, stdout_is_terminal(), false, &|n| std::env::var(n).ok()).stdout
 }
 
-/// A table as it is printed on stdout.
+/// A table as printed on stdout.
 fn drawn(table: &Table) -> String {
     table.render(stdout_look(), terminal::stdout_columns())
 }
@@ -329,7 +332,7 @@ fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
-/// The command that brings a profile back that does not answer.
+/// The command that starts a profile whose API server does not respond.
 async fn to_start(cx: &crate::cluster::session::Session) -> CommandLine {
     let ours = profile_owner::is_made(cx);
     match cx.minikube.status().await {
@@ -339,7 +342,7 @@ async fn to_start(cx: &crate::cluster::session::Session) -> CommandLine {
     }
 }
 
-/// See that the cluster answers, for verbs that need one.
+/// Ensure that the cluster responds, for commands that need it.
 async fn connected(cx: &crate::cluster::session::Session) -> Result<()> {
     match crate::cluster::connection::connect(cx, false).await? {
         Ok(()) => Ok(()),

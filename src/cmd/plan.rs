@@ -40,7 +40,7 @@ struct PlannedTask {
 /// Show the plan; reads only.
 ///
 /// # Errors
-/// What is wrong with the settings; programs that are missing.
+/// Invalid settings, or missing programs.
 pub(crate) async fn run(global: &Global, args: &Plan) -> Result<ExitCode> {
     let Wanted { global, settings, choice, files } = super::up::wanted(global, &args.what).await?;
     let global = &global;
@@ -100,7 +100,7 @@ async fn look(cx: &Rc<Context>) -> Result<(Planned, Option<Box<Failure>>)> {
         refusal.get_or_insert(failure);
         ("refused", why)
     };
-    // Whether a program is missing that `up` would install: it cannot be called yet.
+    // Whether a program is missing that `up` would install: it cannot be run yet.
     let mut missing = false;
     for job in quickstart::plan(&cx.settings, cx.files.as_deref(), false).jobs(cx) {
         let spec = job.spec.clone();

@@ -20,7 +20,7 @@ use crate::user_manifests::order::Phase;
 /// Print the manifests exactly as `up` applies them.
 ///
 /// # Errors
-/// What is wrong with the settings; a manifest that cannot be had.
+/// Invalid settings, or a manifest that is not available.
 pub(crate) async fn run(global: &Global, args: &Render) -> Result<ExitCode> {
     let Wanted { global, settings, choice, files } = super::up::wanted_offline(global, &args.what).await?;
     let invocation = Invocation::begin(&global, "render", OutputMode::Plain);
@@ -87,8 +87,8 @@ fn files(cx: &Context) -> (Vec<Object>, Vec<Object>) {
     (labelled(before), labelled(after))
 }
 
-/// Write the parts as a kustomization. Its definitions come first: `kubectl apply -k` sends them before everything else,
-/// but does not wait until they are established, so a first run may have to be repeated.
+/// Write the parts as a kustomization. Its definitions come first: `kubectl apply -k` sends them before everything
+/// else, but does not wait until they are established, so a first run may have to be repeated.
 fn kustomization(folder: &Path, parts: &[(&'static str, Vec<Object>)]) -> Result<ExitCode> {
     let unwritable = |e: std::io::Error| {
         let message = format!("the directory {} cannot be written", folder.display());

@@ -116,7 +116,7 @@ fn table(rows: &[Row]) -> String {
 fn delete(global: &Global, args: &SnapshotDelete) -> Result<ExitCode> {
     let profile = global.profile.as_str();
     let list = Target::from(global).kstrim("snapshot list").to_string();
-    // All or none: a wrong name is not found out after others were deleted.
+    // All or none: a wrong name must be found before any other is deleted.
     for name in &args.names {
         if !snapshots::file(profile, name).exists() {
             return Err(snapshots::missing(profile, name, list));
@@ -222,11 +222,11 @@ async fn restore(global: &Global, args: &SnapshotRestore) -> Result<ExitCode> {
             }
             file
         }
-        // The command line requires one of them.
+        // The command line requires at least one of them.
         (None, None) => PathBuf::new(),
     };
     let restore = Restore::new(Bundle::open(&file)?)?;
-    // Where the snapshot has another Kafka cluster than the default one, that is meant.
+    // If the snapshot has a Kafka cluster with another name than the default, that one is meant.
     let named = |flag| global.given.contains(&flag);
     let (namespace, cluster) = (named("--namespace"), named("--cluster"));
     if !namespace && !cluster {
@@ -255,7 +255,7 @@ fn settings(
         let message = format!("the index of the bundle {} is invalid", restore.bundle().path.display());
         Box::new(Failure::new(errors::BUNDLE_INDEX, Kind::Usage, message).because(error))
     })?;
-    // What has run can run again.
+    // The snapshot's cluster was running, so its versions work together.
     settings.allow_unsupported = true;
     settings.driver = args.driver.clone().or_else(|| Some(snapshot.driver.clone()));
     settings.memory = args.memory.clone().or_else(|| Some(format!("{}mb", snapshot.memory_mb)));
@@ -287,7 +287,7 @@ async fn restored(
             _ => Before::Suspended,
         };
         let _ = cx.machine.listed.set(found.listed);
-        // What an interrupted restore has left is replaced.
+        // What an interrupted restore left behind is replaced.
         if before == Before::Suspended {
             let mut journal = cx.journal.borrow_mut();
             journal.state.restoring = None;

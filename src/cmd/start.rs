@@ -1,4 +1,5 @@
-//! `kstrim start` and `kstrim unpause`: a stopped or paused profile is started with its settings, and Kafka is verified.
+//! `kstrim start` and `kstrim unpause`: a stopped or paused profile is started with its settings, and Kafka
+//! is verified.
 
 use std::process::ExitCode;
 use std::rc::Rc;

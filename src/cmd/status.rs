@@ -23,23 +23,23 @@ use crate::terminal::output;
 use crate::terminal::sink::Sink;
 use crate::terminal::style::{Look, Spans, Tone};
 
-/// Changes come in bursts; a picture is drawn when one is over.
+/// Changes come in bursts; the output is redrawn when a burst is over.
 const BURST: Duration = Duration::from_millis(200);
-/// How often findings are judged again, since some become certain with time.
+/// How often findings are judged again, since some become certain only after some time.
 const JUDGE: Duration = Duration::from_secs(1);
-/// How long until everything is looked at again while there is nothing to watch.
+/// How long until everything is read again while nothing can be watched.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// How long the first lists of a watch may take.
 const SYNC: Duration = Duration::from_secs(15);
-/// How often logs and permissions are asked for while a cause is open.
+/// How often logs and permissions are requested while a cause is not certain.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-/// How often it is looked whether somebody still reads.
+/// How often to check whether stdout is still being read.
 const READER: Duration = Duration::from_millis(300);
 
-/// Show what is there. Reads only, writes nothing: no journal, no kubeconfig, no event log.
+/// Show the current state. Reads only and writes nothing: no journal, no kubeconfig, no event log.
 ///
 /// # Errors
-/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`, and minikube's failures where the API server does not respond.
+/// `KS-TOOL-MISSING`, `KS-JOURNAL-*`, and minikube's failures if the API server does not respond.
 pub(crate) async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode> {
     let target = Target::from(global);
     let paths = ProfilePaths::new(state_dir(), target.profile.as_str());
@@ -53,7 +53,7 @@ pub(crate) async fn run(global: &Global, args: &cli::Status) -> Result<ExitCode>
     }
 }
 
-/// With `-v` every command is told on stderr.
+/// With `-v`, every command is printed to stderr.
 pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
     let runner = System::new(cancel, true);
     if !verbose {
@@ -65,9 +65,9 @@ pub(super) fn runner(cancel: Cancel, verbose: bool) -> System {
     }))
 }
 
-/// Ends with the signal that asks to stop; children end as their futures are dropped. Listens from the call on, not
-/// from the first poll: a shell that starts kstrim with `&` has it ignore SIGINT, and one that came while the work
-/// took its first steps would be lost.
+/// Resolves on a signal to stop; child processes are killed when their futures are dropped. It listens from the call
+/// on, not from the first poll: a shell that starts kstrim with `&` makes it ignore SIGINT, and a signal that arrives
+/// during the first steps of the work would be lost.
 pub(super) fn stopped() -> impl Future<Output = Kind> {
     let signals =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
@@ -84,7 +84,8 @@ pub(super) fn stopped() -> impl Future<Output = Kind> {
     }
 }
 
-/// Ends when nobody reads stdout any more: a write would tell, but there may be no change for long.
+/// Resolves when the reader of stdout has closed it: a failed write would show that, but there may be nothing to
+/// write for a long time.
 pub(super) async fn reader_gone() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let stdout = std::io::stdout();
@@ -113,7 +114,7 @@ async fn show(looker: &Looker, screen: &mut Screen, watch: bool) -> Result<()> {
     }
 }
 
-/// Draw each change until the cluster has to be looked at from the ground up again.
+/// Draw each change until everything has to be read again.
 async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
     let served = seen.reached.as_ref().and_then(|r| r.version.map(|v| (r.kubectl.clone(), v)));
     let Some((kubectl, version)) = served else {
@@ -142,7 +143,7 @@ async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
             continue;
         }
         drawn = store.version();
-        // An operator elsewhere is not watched: it is as it was at the look from the ground up.
+        // An operator in another namespace is not watched: it is shown as it was last read.
         let abroad = [ObservedKind::Deployment, ObservedKind::Pod, ObservedKind::Event];
         let abroad = abroad.into_iter().flat_map(|kind| seen.snapshot.all(kind));
         let snapshot = store.snapshot().with(abroad.filter(|o| o.namespace() != namespace).cloned());
@@ -159,19 +160,19 @@ async fn follow(seen: &Seen, screen: &mut Screen, memory: &mut Memory) {
     }
 }
 
-/// Where the document goes.
+/// Where the output goes.
 struct Screen {
     format: Format,
     watch: bool,
     internal_topics: bool,
-    /// The block that is written over, on a terminal.
+    /// On a terminal, the block of lines that is redrawn in place.
     live: Option<ProgressBar>,
     look: Look,
     sink: Sink,
     last: Option<Status>,
 }
 
-/// A block of lines that indicatif writes over in place.
+/// A block of lines that indicatif redraws in place.
 fn in_place_block() -> ProgressBar {
     let block = ProgressBar::with_draw_target(None, output::stdout().draw_target());
     if let Ok(style) = ProgressStyle::with_template("{msg}") {
@@ -182,7 +183,7 @@ fn in_place_block() -> ProgressBar {
 
 impl Screen {
     fn new(args: &cli::Status, verbose: bool) -> Self {
-        // Commands told in between would be written over.
+        // Commands printed in between would be overwritten.
         let in_place = args.watch && args.output == Format::Text && !verbose;
         Self {
             format: args.output,
@@ -195,18 +196,18 @@ impl Screen {
         }
     }
 
-    /// Whether nobody reads any more.
+    /// Whether stdout is no longer read.
     fn gone(&self) -> bool {
         self.sink.broken()
     }
 
-    /// Print it, if it says something new.
+    /// Print the status if it has changed.
     fn show(&mut self, mut status: Status) {
         status.topics.retain(|t| self.internal_topics || !is_internal_topic(&t.topic));
         let first = self.last.is_none();
         let news = self.last.as_ref().is_none_or(|last| changed(last, &status));
         if let Some(live) = &mut self.live {
-            // Drawn each time: the terminal may have another size.
+            // The size is read each time: the terminal may have been resized.
             let (columns, rows) = terminal::stdout_size().unwrap_or((80, 24));
             let lines = fit(draw::lines(&status, self.look, Some(columns)), rows, self.look);
             let text: Vec<String> = lines.iter().map(|l| l.render(self.look)).collect();
@@ -232,18 +233,17 @@ impl Screen {
     }
 }
 
-/// The head of a block in a log.
+/// The heading of a block in a log.
 fn at(status: &Status) -> String {
     format!("--- {}", status.time.strftime("%Y-%m-%dT%H:%M:%SZ"))
 }
 
-/// Whether anything but the time is different.
+/// Whether anything but the time has changed.
 fn changed(last: &Status, now: &Status) -> bool {
     Status { time: now.time, ..last.clone() } != *now
 }
 
-/// As many lines as the terminal has room for above the cursor: what has scrolled away cannot be
-/// written over.
+/// As many lines as fit on the terminal above the cursor: lines that have scrolled away cannot be overwritten.
 fn fit(mut lines: Vec<Spans>, rows: usize, look: Look) -> Vec<Spans> {
     let room = rows.saturating_sub(1).max(1);
     if lines.len() > room {

@@ -62,7 +62,8 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
         existing_profile::agreed(cx, doing, args.yes, &others).await?;
         suspension::refuse_unfinished_restore(cx)?;
         if found.answers {
-            // Nothing else may change the namespace now. The Lease is released here: a stopped cluster cannot.
+            // Nothing else may change the namespace now. The Lease is released here, because that is impossible once
+            // the cluster is stopped.
             living::acquire_lease(invocation, cx).await?;
             invocation.release_held().await;
         }

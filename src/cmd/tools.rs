@@ -113,7 +113,7 @@ fn installed(toolbox: &Toolbox, args: &ToolsInstall) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// On stderr, and only if that is a terminal.
+/// A progress bar on stderr, only if that is a terminal.
 fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, output::stderr().draw_target());
     let style = ProgressStyle::with_template("{msg}  {bytes} of {total_bytes}  {wide_bar}");

@@ -27,10 +27,10 @@ use crate::quickstart::{self, programs};
 use crate::tool::minikube_output::State;
 use crate::toolbox::{self, Toolbox};
 
-/// An API server that is up has answered by then.
+/// A running API server responds within this time.
 const PROMPT: Duration = Duration::from_secs(2);
 
-/// Bring the cluster up.
+/// Create the cluster, or update it.
 ///
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
@@ -59,9 +59,9 @@ pub(crate) async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     Ok(invocation.finish_with_evidence(ended, !args.no_diagnose).await)
 }
 
-/// What a run is about, once everything that decides it is read.
+/// What `up` is to create, after all inputs that determine it have been read.
 pub(crate) struct Wanted {
-    /// The flags of all verbs, with the cluster that the manifests name.
+    /// The global flags, with the cluster that the manifests name.
     pub global: Global,
     /// The settings.
     pub settings: Settings,
@@ -71,8 +71,8 @@ pub(crate) struct Wanted {
     pub files: Option<Rc<UserFiles>>,
 }
 
-/// Settings, versions and the user's own manifests, which may decide release, Kafka version and cluster. An operator
-/// that is in the cluster already decides the release first.
+/// Settings, versions and the user's own manifests, which may determine the release, the Kafka version and the
+/// cluster. An operator that already exists in the cluster takes precedence for the release.
 pub(crate) async fn wanted(global: &Global, what: &What) -> Result<Wanted> {
     let mut settings = Settings::new(global, what)?;
     let existing = existing::look(&settings).await;
@@ -94,7 +94,7 @@ pub(crate) async fn wanted(global: &Global, what: &What) -> Result<Wanted> {
     Ok(Wanted { global, settings, choice, files })
 }
 
-/// The same for a verb that asks no cluster.
+/// The same for a command that does not connect to a cluster.
 pub(crate) async fn wanted_offline(global: &Global, what: &What) -> Result<Wanted> {
     let mut settings = Settings::new(global, what)?;
     let (global, files) = read(global, what, &mut settings).await?;
@@ -112,7 +112,7 @@ async fn read(
     let files = match what.filename.as_slice() {
         [] => None,
         sources => {
-            // Kustomizations are built by kubectl alone: it connects to no cluster for that.
+            // Kustomizations are built with kubectl, which does not connect to a cluster for that.
             let kubectl = toolbox::on_path(Tool::Kubectl).unwrap_or_else(|_| "kubectl".into());
             let paths = ProfilePaths::new(state_dir(), settings.target.profile.as_str());
             let runner = Rc::new(System::new(Cancel::default(), false));
@@ -151,10 +151,10 @@ async fn up(
     ended
 }
 
-/// Run the tasks of a plan, after the questions that come before them.
+/// Run the tasks of a plan, after the prompts that precede them.
 ///
 /// # Errors
-/// An answer that was no, an interruption; a task's failure is in the report.
+/// The user answered no to a prompt, or the run was interrupted; a task's failure is in the report.
 pub(crate) async fn run_jobs(
     invocation: &Invocation,
     cx: &Rc<Context>,
@@ -185,15 +185,15 @@ pub(crate) async fn run_jobs(
     let next = report.failure.is_none().then(|| quickstart::next::next(cx, &cx.settings.topic));
     invocation.trace_cluster(cx);
     cx.stop_observing();
-    // A journal that cannot be written is not what made the run fail.
+    // If the run failed, a journal that cannot be written is not the cause.
     if report.failure.is_none() {
         noted?;
     }
     Ok(Ended { report, next })
 }
 
-/// Ask whether a profile whose machine is gone may be deleted and re-created, if there is somebody to ask: before
-/// the tasks start to draw.
+/// Ask whether a profile whose machine no longer exists may be deleted and re-created, if there is a terminal: before
+/// the progress of the tasks is drawn.
 async fn ask_to_recreate(cx: &Context) -> Result<()> {
     if cx.target.context.is_some() || !profile_owner::is_made(cx) {
         return Ok(());
@@ -218,13 +218,13 @@ async fn ask_to_recreate(cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A session of a verb that is not `up`: programs found, journal read.
+/// A session for another command than `up`: the programs are located and the journal is read.
 pub(crate) fn session(invocation: &Invocation, choice: Choice) -> Result<Session> {
     let programs = Toolbox::open().programs(&invocation.paths)?;
     session_with(invocation, invocation.target().clone(), choice, programs)
 }
 
-/// A context for `up`, and for `plan`, which shows what `up` would do: what is missing may be obtained.
+/// A context for `up`, and for `plan`, which shows what `up` would do: missing programs may be installed.
 pub(crate) fn context_to_create(
     invocation: &Invocation,
     settings: Settings,
@@ -236,12 +236,12 @@ pub(crate) fn context_to_create(
     Ok(Context::new(session, settings))
 }
 
-/// A context of `up` on a cluster that exists, with programs that exist.
+/// A context for `up` on an existing cluster, with programs that are installed.
 pub(crate) fn context(invocation: &Invocation, settings: Settings, choice: Choice) -> Result<Context> {
     Ok(Context::new(session(invocation, choice)?, settings))
 }
 
-/// A context for verbs that ask no cluster: programs that are missing do not matter.
+/// A context for commands that do not connect to a cluster: programs may be missing.
 pub(crate) fn context_without_programs(
     invocation: &Invocation,
     settings: Settings,

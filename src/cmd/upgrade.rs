@@ -23,7 +23,7 @@ use crate::upgrade::path::{self, Stop};
 use crate::upgrade::state::{self, Found};
 use crate::upgrade::steps::Way;
 
-/// Go to a later release, or show the way.
+/// Upgrade to a later release, or show the upgrade path.
 ///
 /// # Errors
 /// What is wrong with the command line, and with --dry-run that there is no path; other failures are
@@ -81,7 +81,7 @@ async fn upgrade(
     let report = invocation.run(jobs, cx.journal.clone(), args.timeout).await;
     let done = report.failure.is_none();
     if done {
-        // What to do next names one of the brokers.
+        // The suggested next commands name one of the brokers.
         cx.synced(&[Observed::Pod]).await;
     }
     cx.stop_observing();
@@ -95,7 +95,7 @@ async fn upgrade(
 
 async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Result<(Found, Vec<Stop>)> {
     let pools: Vec<_> = living.pools().await?.iter().map(|pool| pool.json().clone()).collect();
-    // Before it asks what the operator of kstrim is: there is none.
+    // Before kstrim's own operator is looked for: there is none.
     if living.cx.owns(living.resource.json())
         && let Some(existing) = existing_operator::of(&living.cx).await?
     {
@@ -110,12 +110,12 @@ async fn plan(living: &Living, args: &Upgrade, target: &'static Release) -> Resu
     Ok((found, way))
 }
 
-/// Where the way leads from ZooKeeper to KRaft.
+/// The step of the path that migrates from ZooKeeper to KRaft.
 fn migrates<'a>(found: &Found, way: &'a [Stop]) -> Option<&'a Stop> {
     way.iter().find(|stop| found.state.mode() == Mode::Zookeeper && stop.mode == Mode::Kraft)
 }
 
-/// Ask a person, or see that a script agreed. Nothing to do needs no consent.
+/// Ask the user, or check that a script passed `--yes`. If there is nothing to do, no consent is needed.
 async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) -> Result<()> {
     let Some(last) = way.last().filter(|_| !args.yes) else { return Ok(()) };
     let migration = migrates(found, way).map_or_else(String::new, |stop| {
@@ -136,14 +136,14 @@ async fn agreed(living: &Living, args: &Upgrade, found: &Found, way: &[Stop]) ->
     super::consent::to(living, &question, "nothing was changed").await
 }
 
-/// The releases of a way, each once.
+/// The releases of a path, each once.
 fn releases(way: &[Stop]) -> String {
     let mut all: Vec<String> = way.iter().map(|s| s.release.version.to_string()).collect();
     all.dedup();
     all.join(", ")
 }
 
-/// The archives and bundles of the command line.
+/// The archives and bundles specified on the command line.
 fn given(global: &Global, args: &Upgrade) -> Result<Given> {
     let mut settings = Settings::for_existing(&Target::from(global), &args.topic);
     settings.load_images(&args.image_archive)?;
@@ -151,7 +151,7 @@ fn given(global: &Global, args: &Upgrade) -> Result<Given> {
     Ok(Given { archives: settings.image_archives, bundles })
 }
 
-/// A bundle of a release that is not on the way was given by mistake.
+/// Refuse a bundle of a release that is not on the path: it was probably specified by mistake.
 fn unused(given: &Given, way: &[Stop]) -> Result<()> {
     let on = |b: &&Bundle| way.iter().any(|s| s.release.version == b.index.set.release);
     let Some(bundle) = given.bundles.iter().find(|b| !way.is_empty() && !on(b)) else { return Ok(()) };
@@ -164,7 +164,7 @@ fn unused(given: &Given, way: &[Stop]) -> Result<()> {
     ))
 }
 
-/// The settings of a stop as `up` would have them, and its choice.
+/// The settings with which `up` would install a step's release, and its versions.
 fn choice(
     base: &Settings,
     args: &Upgrade,
@@ -196,11 +196,11 @@ fn choice(
     Ok((settings, choice))
 }
 
-/// The install manifest of a release in the directory that was given.
+/// The install manifest of a release in the specified directory.
 fn manifest(folder: &std::path::Path, way: &[Stop], stop: &Stop) -> Result<String> {
     let name = format!("strimzi-cluster-operator-{}.yaml", stop.release.version);
     let file = folder.join(&name);
-    // What is installed needs no manifest, unless its definitions are converted.
+    // A release that is already installed needs no manifest, unless its definitions are converted.
     let needed = way.iter().any(|s| s.release.version == stop.release.version);
     if file.is_file() || !needed {
         return Ok(file.to_string_lossy().into_owned());

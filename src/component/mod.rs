@@ -30,7 +30,7 @@ pub struct Field {
     pub path: &'static [&'static str],
     /// Its value.
     pub wanted: fn(&ComponentInput<'_>) -> Value,
-    /// What it refers to, if anything.
+    /// An object that the value refers to, if there is one.
     pub beside: fn(&ComponentInput<'_>) -> Option<Object>,
     /// Whether the brokers run something for it, and restart when it is added or removed.
     pub in_brokers: bool,

@@ -1,5 +1,5 @@
-//! Whether a file on this machine is safe to treat as the user's own: who owns it and every directory above it, and who
-//! else may write there. The same check as git's `safe.directory` (CVE-2022-24765) and ssh's `StrictModes`.
+//! Whether a file on this machine can safely be treated as the user's own: who owns it and every directory above it,
+//! and who else has write access. The same check as git's `safe.directory` (CVE-2022-24765) and ssh's `StrictModes`.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};

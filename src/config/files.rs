@@ -69,8 +69,8 @@ pub(crate) fn user_file() -> Option<PathBuf> {
     dirs::config_dir().filter(|folder| folder.is_absolute()).map(|folder| folder.join("kstrim/config.yaml"))
 }
 
-/// The project's file: the nearest in `directory` or its parents, whatever its type. Directories above the repository or
-/// the home directory are not part of the project: they may belong to anybody.
+/// The project's file: the nearest in `directory` or its parents, whatever its type. Directories above the repository
+/// or the home directory are not part of the project: they may belong to anybody.
 pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
     let home = dirs::home_dir();
     for at in folder.ancestors() {

@@ -1,4 +1,4 @@
-//! The first file of the archive: the summary for people.
+//! The first file of the archive: a summary in Markdown.
 
 use jiff::Timestamp;
 

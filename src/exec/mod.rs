@@ -92,8 +92,8 @@ impl Cmd {
 }
 
 impl Cmd {
-    /// The program and its verb: `kubectl apply`, `minikube image load`. kubectl's global flags come first, each with a value,
-    /// and the word after its verb is an object.
+    /// The program and its verb: `kubectl apply`, `minikube image load`. kubectl's global flags come first, each with
+    /// a value, and the word after its verb is an object.
     pub(crate) fn title(&self) -> String {
         let program = self.program.file_name().unwrap_or_default().to_string_lossy();
         let global = self.args.chunks(2).take_while(|pair| pair[0].starts_with("--")).count() * 2;

@@ -65,7 +65,8 @@ impl System {
         }
     }
 
-    /// Call `observer` with every command just before it is started, and drop what it returns when the command has ended.
+    /// Call `observer` with every command just before it is started, and drop what it returns when the
+    /// command has ended.
     #[must_use]
     pub(crate) fn observed(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);

@@ -14,7 +14,7 @@ pub(crate) struct LogCause {
     pub line: String,
 }
 
-/// The cause of a broker's or controller's end in its log.
+/// Why a broker or controller ended, according to its log.
 pub(crate) fn broker(log: &str) -> Option<LogCause> {
     let lines = of_its_end(log);
     let find = |said: &[Words]| lines.iter().rposition(|line| words::any(said, line));
@@ -60,7 +60,7 @@ fn of_its_end(log: &str) -> Vec<&str> {
     lines.map(str::trim).collect()
 }
 
-/// The cause of the operator's end in its log.
+/// Why the operator ended, according to its log.
 pub(crate) fn operator(log: &str) -> Option<LogCause> {
     // The Kubernetes client of releases up to 0.45 does not support a field of newer servers' /version.
     if let Some(line) = find(log, &words::EMULATION) {

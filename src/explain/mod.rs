@@ -7,12 +7,13 @@
 //! ```text
 //! Scene (snapshot, expectation, results) ─> Rules ─> Findings ─> Judge ─> Verdict: certain cause, probes to run
 //! ```
-//! Pitfalls: much looks like a failure on the way to success (warning events, a first failed probe, a pull that succeeds
-//! the second time), so each rule defines how long its finding must persist; names are reused, so events are matched by uid
-//! and time; a condition counts only for the current generation, and only if it is younger than our own change.
+//! Pitfalls: much looks like a failure on the way to success (warning events, a first failed probe, a pull that
+//! succeeds the second time), so each rule defines how long its finding must persist; names are reused, so events
+//! are matched by uid and time; a condition counts only for the current generation, and only if it is younger than
+//! our own change.
 //!
-//! minikube's and kubectl's own errors are not observations of the cluster: [`minikube`] and [`kubectl`] convert them to a
-//! [`Failure`](crate::failure::Failure) directly. [`pulls`] interprets a container runtime's messages.
+//! minikube's and kubectl's own errors are not observations of the cluster: [`minikube`] and [`kubectl`] convert them
+//! to a [`Failure`](crate::failure::Failure) directly. [`pulls`] interprets a container runtime's messages.
 
 mod admission;
 mod component;

@@ -76,7 +76,7 @@ impl Watched<'_> {
 
 /// Pods that are being deleted, or that completed, are ignored.
 pub(super) fn watched<'a>(scene: &Scene<'a>) -> Vec<Watched<'a>> {
-    // The operator's own pods are another task's to wait for.
+    // The operator's own pods are waited for by another task.
     let operator = if scene.workload().is_some() { Vec::new() } else { scene.operator_pods() };
     let operator = operator.into_iter().map(|pod| Watched { pod, operator: true });
     let kafka = scene.cluster_pods().map(|pod| Watched { pod, operator: false });

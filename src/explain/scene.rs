@@ -240,7 +240,7 @@ pub enum Probe {
 /// configuration before the error.
 pub(crate) const LOG_LINES: u32 = 500;
 
-/// The command that answers the probe.
+/// The command that runs the probe.
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -132,7 +132,8 @@ fn topic_held(scene: &Scene<'_>, found: &mut Vec<Finding>) {
         .hint(format!("remove it: {}", remove_finalizers(scene, name)))
         .since(topic.deletion())
         .certain_after(if nobody { 3 } else { 30 });
-        // With the namespace it is lost whatever happens; a topic alone might be needed again.
+        // If the namespace is being deleted, the topic is lost anyway; a topic that is deleted by itself might be
+        // needed again.
         let going = scene.snapshot.namespace(namespace).is_some_and(|n| n.terminating());
         found.push(if nobody && going {
             finding.recovery(Recovery::ReleaseTopic(name.to_owned()))

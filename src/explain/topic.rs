@@ -45,7 +45,7 @@ fn topics<'a>(scene: &Scene<'a>) -> impl Iterator<Item = KafkaTopic<'a>> {
     scene.snapshot.all(Kind::KafkaTopic).filter(mine).map(KafkaTopic)
 }
 
-/// Whether this one is waited for. Others are reported but end no wait.
+/// Whether a topic is waited for. The problems of others are reported but end no wait.
 fn expected(scene: &Scene<'_>) -> bool {
     scene.expect.topic.is_some()
 }

@@ -87,7 +87,7 @@ impl<'a> Deployment<'a> {
     }
 
     /// Whether this operator manages a Kafka resource: whether it watches its namespace, and its selector matches. A
-    /// resource that kstrim is yet to create has no custom labels.
+    /// resource that kstrim has not created yet has no custom labels.
     pub fn serves(&self, namespace: &str, kafka: Option<&Object>) -> bool {
         let label = |name| kafka.and_then(|kafka| kafka.label(name));
         self.watches(namespace) && self.selector().iter().all(|(name, value)| label(name) == Some(*value))

@@ -124,8 +124,8 @@ impl<'a> Container<'a> {
         self.0.pointer("/lastState/terminated").map(Ended::of)
     }
 
-    /// Its last failed end, if it is down because of it now: terminated, or waiting to be restarted. A running
-    /// container is not down, whatever happened before.
+    /// How it last failed, if that is why it is down now: terminated, or waiting to be restarted. A running container
+    /// is not down, whatever happened before.
     pub fn down(&self) -> Option<Ended<'a>> {
         match self.state() {
             State::Terminated(end) => Some(end).filter(Ended::failed),
@@ -146,7 +146,8 @@ impl<'a> Container<'a> {
         (looping && now.duration_since(started) <= steady).then_some(started)
     }
 
-    /// Failed ends of the present crash loop: 0, 1 or 2 as far as the status shows. Old restarts do not count.
+    /// The number of failures in the present crash loop: 0, 1 or 2 as far as the status shows. Old restarts
+    /// do not count.
     pub fn crashes(&self) -> u8 {
         let Some(last) = self.last().filter(Ended::failed) else {
             return u8::from(self.down().is_some());
@@ -325,7 +326,7 @@ impl<'a> Event<'a> {
         text(self.0.json(), "/reason")
     }
 
-    /// For people.
+    /// The human-readable description.
     pub fn message(&self) -> &'a str {
         text(self.0.json(), "/message")
     }

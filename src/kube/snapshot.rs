@@ -86,7 +86,7 @@ impl Snapshot {
             (true, true) => Some(0),
             (true, false) => Some(1),
             (false, true) => Some(2),
-            // A Kafka that kstrim is yet to create gets the labels that the operator selects by.
+            // A Kafka resource that kstrim has not created yet gets the labels that the operator selects by.
             (false, false) => (kafka.is_none() && d.watches(namespace)).then_some(3),
         };
         self.operators().filter_map(|d| Some((rank(&d)?, d))).min_by_key(|(rank, _)| *rank).map(|(_, d)| d)
@@ -104,7 +104,7 @@ impl Snapshot {
         self
     }
 
-    /// A Kafka.
+    /// A Kafka resource.
     pub fn kafka(&self, namespace: &str, name: &str) -> Option<Kafka<'_>> {
         self.get(Kind::Kafka, namespace, name).map(Kafka)
     }

@@ -1,4 +1,4 @@
-//! A profile's life after its first day: stopped and started again, saved and restored.
+//! What can be done with an existing profile: stop and start it, save and restore its state.
 //!
 //! ```text
 //! stop:     brokers ─ machine                      start:  cluster ─ kafka ─ smoke ─ ready
@@ -6,10 +6,10 @@
 //!                                    └ file
 //! restore:  [preflight ─ cluster ─ images ─] state ─ api ─ kafka ─ smoke ─ ready
 //! ```
-//! A snapshot is a bundle ([`crate::bundle`]) with the images of the pods and one archive with the state of the cluster: etcd's
-//! data, which has every object of Kubernetes with its uid, and the volumes. Nothing in the cluster runs while it is packed or
-//! replaced. It contains no certificate of minikube's: `minikube start` creates those, so that a snapshot can be restored on
-//! another machine, whose minikube has another CA.
+//! A snapshot is a bundle ([`crate::bundle`]) with the images of the pods and one archive with the state of the
+//! cluster: etcd's data, which has every object of Kubernetes with its uid, and the volumes. Nothing in the cluster
+//! runs while it is packed or replaced. It contains no certificate of minikube's: `minikube start` creates those, so
+//! that a snapshot can be restored on another machine, whose minikube has another CA.
 
 pub(crate) mod restore;
 pub(crate) mod save;

@@ -1,5 +1,5 @@
-//! What `kstrim snapshot restore` does: in a profile that exists, only its state is replaced; otherwise the profile is created
-//! first, with the settings of the one that was saved.
+//! What `kstrim snapshot restore` does: in a profile that exists, only its state is replaced; otherwise the profile
+//! is created first, with the settings of the one that was saved.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -41,7 +41,7 @@ impl Restore {
     /// The snapshot of a bundle.
     ///
     /// # Errors
-    /// [`errors::SNAPSHOT_OTHER`]: it is no snapshot, or one of another platform.
+    /// [`errors::SNAPSHOT_OTHER`]: it is not a snapshot, or it is one of another platform.
     pub(crate) fn new(bundle: Bundle) -> Result<Self> {
         let origin = bundle.path.display().to_string();
         let other = |what: String| Failure::new(errors::SNAPSHOT_OTHER, Kind::Usage, what);

@@ -57,8 +57,8 @@ impl Save {
     /// Read what there is to save.
     ///
     /// # Errors
-    /// [`errors::SNAPSHOT_NODES`], [`errors::SNAPSHOT_VOLUME`], [`errors::BUNDLE_EXISTS`], [`errors::NO_CLUSTER`], and those of
-    /// the API server.
+    /// [`errors::SNAPSHOT_NODES`], [`errors::SNAPSHOT_VOLUME`], [`errors::BUNDLE_EXISTS`], [`errors::NO_CLUSTER`],
+    /// and those of the API server.
     pub(crate) async fn prepare(cx: &Session, listed: &Listed, wanted: Wanted) -> Result<Self> {
         if !wanted.force && wanted.file.exists() {
             let message = format!("{} already exists", wanted.file.display());

@@ -1,5 +1,5 @@
-//! What `start` and `unpause` do: those tasks of `up` that start an existing profile and wait until Kafka is ready. Nothing is
-//! applied, so neither install manifests nor a network are needed.
+//! What `start` and `unpause` do: those tasks of `up` that start an existing profile and wait until Kafka is ready.
+//! Nothing is applied, so neither install manifests nor a network are needed.
 //!
 //! ```text
 //! cluster ─ kafka ─ smoke ─ ready
@@ -71,7 +71,7 @@ impl Brokers {
             return Err(no_kafka(cx));
         }
         ownership::installation(cx).await?;
-        // The smoke test may create a user, and a wait may recover what is kstrim's.
+        // The smoke test may create a user, and a wait may recover kstrim's own objects.
         ownership::acquire_lease(cx, cx.target.again().verb().unwrap_or("start")).await?;
         let _ = self.looked_up.set(());
         Ok(())
@@ -110,8 +110,8 @@ impl Task<Context> for Brokers {
     }
 }
 
-/// A pod of the Kafka cluster whose status is older than the start of the machine: the kubelet updates it some time after the API
-/// server responds again.
+/// A pod of the Kafka cluster whose status is older than the start of the machine: the kubelet updates it some time
+/// after the API server responds again.
 fn stale(cx: &Context, snapshot: &Snapshot) -> Option<String> {
     let began = cx.waiting.began;
     if !cx.machine.started.get() || Timestamp::now().duration_since(began) > STALE {

@@ -20,12 +20,13 @@ use crate::quickstart::context::{Context, Reached};
 use crate::tool::minikube;
 use crate::tool::node::{Node, PodName};
 
-/// How long a container may take to end. Kafka has ended before ([`shutdown`]); nothing else keeps data in memory.
+/// How long a container may take to stop. Kafka has already been shut down ([`shutdown`]); nothing else keeps
+/// data in memory.
 const GRACE: Duration = Duration::from_secs(1);
 /// The same for etcd.
 const ETCD_GRACE: Duration = Duration::from_secs(10);
 
-/// How often the API server is asked.
+/// How often the API server is queried.
 const LOOK: Duration = Duration::from_millis(300);
 
 /// How long Kubernetes may take to publish another certificate authority.
@@ -94,7 +95,7 @@ pub(super) fn succeeded(cx: &Session, output: &Output, doing: &str) -> Result<()
     ))
 }
 
-/// Stop all containers of a node whose kubelet is stopped. With `grace`, each may end by itself.
+/// Stop all containers of a node whose kubelet is stopped. With `grace`, each may exit by itself.
 pub(super) async fn stop_containers(cx: &Session, node: &Node, grace: bool) -> Result<()> {
     let containers = cx.minikube.all_containers(node).await?;
     let ids: Vec<&str> = containers.iter().map(|(id, _)| id.as_str()).collect();
@@ -109,8 +110,9 @@ pub(super) async fn stop_containers(cx: &Session, node: &Node, grace: bool) -> R
     Ok(())
 }
 
-/// Restart what trusts another certificate authority than this machine's minikube: programs read it when they start, and
-/// those of a snapshot from another machine have started with the one of that.
+/// Restart the pods that trust another certificate authority than that of this machine's minikube: programs read
+/// it when they start, and after a snapshot of another machine was restored, they have started with that
+/// machine's authority.
 async fn renew_trust(cx: &Session, node: &Node) -> Result<()> {
     const MAPS: &str = "/api/v1/configmaps?fieldSelector=metadata.name%3Dkube-root-ca.crt";
     let Ok(authority) = std::fs::read_to_string(minikube::home().join("ca.crt")) else { return Ok(()) };
@@ -170,7 +172,7 @@ impl Task<Context> for Api {
         }
         cx.forget_observed();
         cx.machine_is(Reached::Api);
-        // What was started before this run is not what runs now.
+        // Everything that runs now was started by this run.
         cx.machine.started.set(true);
         ownership::determine(cx, false).await?;
         Ok(Doneness::Done("Kubernetes is running".into()))

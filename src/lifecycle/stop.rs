@@ -35,7 +35,8 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// Undo it, with commands that run even after an interrupt, so that the profile is either stopped, paused or running.
+    /// Undo it, with commands that run even after an interrupt, so that the profile is either stopped,
+    /// paused or running.
     pub(crate) async fn undo(&self, cx: &Session, runner: Rc<dyn Runner>) {
         let minikube = cx.minikube.with_runner(runner);
         let nodes = self.kubelets.take();

@@ -112,7 +112,7 @@ mod tests {
         let version = |text: &str| text.parse::<Version>().expect("a version");
         put("0.45.2");
         assert_eq!(given(path).map(|release| release.version.clone()), Some(version("0.45.2")));
-        // One alone may have other files beside it.
+        // A single manifest may be accompanied by other files.
         assert_eq!(of_release(folder.path(), &version("1.2.0")).expect("a path"), folder.path());
         put("1.1.0");
         assert_eq!(given(path).map(|release| release.version.clone()), Some(version("1.1.0")));

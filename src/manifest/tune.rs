@@ -72,7 +72,7 @@ pub fn tune_operator(deployment: &mut Object) -> Result<Vec<String>> {
     Ok(tuned)
 }
 
-/// The variable with the Kubernetes version, which makes the operator not ask the API server.
+/// The variable with the Kubernetes version; if it is set, the operator does not query the API server for it.
 const KUBERNETES: &str = "STRIMZI_KUBERNETES_VERSION";
 
 /// The first Kubernetes version whose `/version` has fields that older clients reject (`emulationMajor`).
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_are_added_to_those_there() {
+    fn gates_are_added_to_existing_ones() {
         let mut object = deployment();
         let gates = ["UseKRaft".to_owned(), "KafkaNodePools".to_owned()];
         let said = set_feature_gates(&mut object, &gates).unwrap();

@@ -1,4 +1,5 @@
-//! The user's own manifests against the release, each other and what the namespace has, before anything is changed.
+//! Checks the user's own manifests against the release, each other and the objects in the namespace, before
+//! anything is changed.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -24,8 +25,8 @@ use crate::user_manifests::document::Document;
 use crate::user_manifests::references::{self, Cluster, Existing};
 use crate::user_manifests::{problem, schema, scope};
 
-/// Refuse manifests that do not fit the release, each other, or what the namespace has, before anything is changed.
-/// `answers`: whether there is a cluster that can be asked.
+/// Refuse manifests that do not match the release, each other, or the objects in the namespace, before anything is
+/// changed. `answers`: whether there is a cluster that responds.
 pub(crate) async fn check(cx: &Context, answers: bool) -> Result<()> {
     let Some(files) = &cx.files else { return Ok(()) };
     compare(cx, files, answers).await?;
@@ -45,8 +46,8 @@ async fn compare(cx: &Context, files: &UserFiles, answers: bool) -> Result<()> {
     files.check(cx, &Phases { crds, ..Phases::default() }, answers).await
 }
 
-/// The task that compares the manifests with the cluster when it runs, if the preflight could not ask it: the profile was
-/// stopped.
+/// The task that compares the manifests with the cluster once it is running, if the preflight could not query it
+/// because the profile was stopped.
 pub(crate) struct CheckFiles;
 
 #[async_trait(?Send)]
@@ -69,7 +70,7 @@ impl Task<Context> for CheckFiles {
     }
 }
 
-/// A definition of a list, to which the API server leaves the kind.
+/// A definition from a list as an object; the API server omits the kind from the items of a list.
 fn typed(mut definition: serde_json::Value) -> Option<Object> {
     definition["apiVersion"] = "apiextensions.k8s.io/v1".into();
     definition["kind"] = "CustomResourceDefinition".into();
@@ -77,7 +78,7 @@ fn typed(mut definition: serde_json::Value) -> Option<Object> {
 }
 
 impl UserFiles {
-    /// Refuse what the operator would ignore: kstrim adds its labels, and replaces none.
+    /// Refuse manifests that the operator would ignore: kstrim adds the labels that it selects by, but replaces none.
     fn selected(&self, cx: &Context, operator: &ExistingOperator) -> Result<()> {
         let selector = operator.selector();
         let read = self.given.documents.iter().filter(|d| d.object.group() == "kafka.strimzi.io");
@@ -94,7 +95,8 @@ impl UserFiles {
         Ok(())
     }
 
-    /// Refuse what does not match the release's definitions, or contradicts itself or what the namespace has.
+    /// Refuse manifests that do not match the release's definitions, or contradict each other or the objects in
+    /// the namespace.
     async fn check(&self, cx: &Context, install: &Phases, answers: bool) -> Result<()> {
         let (release, definitions) = (cx.choice.release, &install.crds);
         let own = |object: &Object| {
@@ -125,7 +127,7 @@ impl UserFiles {
             self.check_served(cx).await?;
             self.look(cx, &mut existing).await?;
         } else if matches!(cx.machine.listed.get(), Some(Listed::Valid(_))) {
-            // A profile that is stopped may have what the manifests refer to: compared when it runs.
+            // A stopped profile may contain what the manifests refer to: they are compared once it is running.
             return Ok(());
         } else {
             // The cluster will be a new one.
@@ -192,7 +194,7 @@ impl UserFiles {
         ))
     }
 
-    /// What the namespace has that manifests may refer to.
+    /// Read the objects of the namespace that manifests may refer to.
     async fn look(&self, cx: &Context, existing: &mut Existing) -> Result<()> {
         let namespace = cx.namespace();
         let strimzi = format!("/apis/kafka.strimzi.io/{}", cx.api_version().as_str());

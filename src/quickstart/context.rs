@@ -43,7 +43,7 @@ pub(crate) struct Machine {
     pub recreate: Cell<bool>,
     /// Whether this run has started a `minikube start`.
     pub started: Cell<bool>,
-    /// The `minikube start` of this run, which continues after the API server answers.
+    /// The `minikube start` of this run, which continues after the API server has responded.
     pub start: Rc<RefCell<Start>>,
     /// The state of the machine.
     pub reached: watch::Sender<Reached>,
@@ -68,7 +68,7 @@ pub(crate) enum Reached {
     Down,
     /// The node and its container runtime run; images can be loaded.
     Up,
-    /// The API server answers.
+    /// The API server responds.
     Api,
 }
 

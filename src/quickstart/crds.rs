@@ -30,11 +30,11 @@ pub(crate) struct Crds {
 }
 
 impl Crds {
-    /// The definitions of an operator that kstrim did not install: none is added or changed.
+    /// Check the definitions of an operator that kstrim did not install: none is added or changed.
     async fn of_others(&self, cx: &Context, existing: &ExistingOperator) -> Result<Doneness> {
         ownership::installation_to_create(cx).await?;
         if !self.fit.replace(true) {
-            // Not by the preflight, where there was no cluster to ask.
+            // The preflight could not check this, because there was no cluster to query.
             existing_operator::usable(cx, existing).await?;
         }
         let live: Vec<Value> = list(cx).await?.into_iter().filter(is_strimzis).collect();
@@ -105,12 +105,12 @@ impl Task<Context> for Crds {
             return Ok(());
         }
         let install = sources::install(cx).await?;
-        // An apply over a definition that is going away exits 0 and is lost with it (recording 02).
+        // Applying a definition that is being deleted exits with 0, but the result is deleted, too (recording 02).
         while let Some(going) = list(cx).await?.iter().find(|c| terminating(c, &install.phases.crds)) {
             cx.emit.progress(format!("an earlier {} is still being deleted", name(going)), None);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        // With --adopt somebody else's stay as they are; only what is missing is added.
+        // With --adopt, somebody else's definitions are not changed; only missing ones are added.
         let live = list(cx).await?;
         let objects: Vec<_> = install
             .phases
@@ -155,10 +155,10 @@ impl Task<Context> for Crds {
     }
 }
 
-/// Read from each of the definitions once, beside other work. The API server sets up the storage of a new or changed one
-/// when it is first asked for, and answers 429 ("storage is (re)initializing") to a watch that comes first (seen with
-/// 1.34.4). Operators of older releases do not try again: that of 0.30 hangs, and others hear of changes only when they
-/// look at everything, every two minutes.
+/// List each of the definitions' resources once, in parallel with other work. The API server initializes the storage
+/// of a new or changed definition on the first request, and rejects a watch that comes first with 429 ("storage is
+/// (re)initializing"; seen with 1.34.4). Operators of older releases do not retry: that of 0.30 hangs, and others
+/// notice changes only in their periodic reconciliation, every two minutes.
 fn warm<'a>(cx: &Context, definitions: impl Iterator<Item = &'a Value>) {
     let mut paths = Vec::new();
     for definition in definitions {

@@ -1,6 +1,6 @@
-//! Preflight of a cluster that exists (`--context`), instead of `preflight` and `cluster`: does it
-//! answer, does its Kubernetes fit, may this user do what the plan does, and is anybody's Strimzi there?
-//! Reads only.
+//! Preflight of an existing cluster (`--context`), instead of `preflight` and `cluster`: whether it responds, whether
+//! its Kubernetes version is supported, whether this user has the permissions that the plan needs, and whether
+//! somebody else's Strimzi is installed. Reads only.
 
 use std::cell::OnceCell;
 
@@ -24,7 +24,7 @@ use crate::manifest::render::Preset;
 use crate::names::KubernetesVersion;
 use crate::quickstart::context::Reached;
 
-/// What the plan does in the whole cluster: verb and resource.
+/// Permissions that the plan needs in the whole cluster: verb and resource.
 const EVERYWHERE: [(&str, &str); 8] = [
     ("get", "namespaces"),
     ("create", "namespaces"),
@@ -35,7 +35,7 @@ const EVERYWHERE: [(&str, &str); 8] = [
     ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
     ("list", "nodes"),
 ];
-/// What it does in its namespace.
+/// Permissions that it needs in its namespace.
 const IN_NAMESPACE: [(&str, &str); 17] = [
     ("create", "serviceaccounts"),
     ("create", "configmaps"),
@@ -56,7 +56,7 @@ const IN_NAMESPACE: [(&str, &str); 17] = [
     ("create", "kafkatopics.kafka.strimzi.io"),
 ];
 
-/// Of these what only an installation of Strimzi needs.
+/// Those of them that are needed only to install Strimzi.
 const OF_STRIMZI: [&str; 6] = [
     "customresourcedefinitions.apiextensions.k8s.io",
     "clusterroles.rbac.authorization.k8s.io",
@@ -135,7 +135,7 @@ async fn kubernetes(cx: &Context) -> Result<String> {
     let version: Value =
         serde_json::from_str(&cx.kubectl.raw("/version").await.map_err(failed)?).unwrap_or_default();
     let said = version.pointer("/gitVersion").and_then(Value::as_str).unwrap_or_default();
-    // Providers add to it: `v1.33.5-gke.1080000`, `v1.33.5-eks-3025e55`.
+    // Providers append a suffix: `v1.33.5-gke.1080000`, `v1.33.5-eks-3025e55`.
     let bare = said.split(['-', '+']).next().unwrap_or_default().trim_start_matches('v').to_owned();
     let release = cx.choice.release;
     match bare.parse::<KubernetesVersion>() {
@@ -150,7 +150,7 @@ async fn kubernetes(cx: &Context) -> Result<String> {
 async fn allowed(cx: &Context) -> Result<()> {
     let everywhere = EVERYWHERE.iter().map(|(verb, what)| (*verb, *what, None));
     let here = IN_NAMESPACE.iter().map(|(verb, what)| (*verb, *what, Some(cx.namespace())));
-    // Strimzi itself is installed only where it is not there yet.
+    // Strimzi itself is installed only if the cluster does not have it yet.
     let installs = cx.existing_operator().is_none();
     let asked = everywhere.chain(here).filter(|(_, what, _)| installs || !OF_STRIMZI.contains(what));
     let asked = asked.map(|(verb, what, namespace)| async move {
@@ -189,7 +189,7 @@ async fn operators(cx: &Context) -> Result<Vec<Value>> {
 async fn strimzi(cx: &Context) -> Result<()> {
     let text = |o: &Value, at: &str| o.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     if cx.existing_operator().is_some() {
-        // It is used as it is: nothing of it is applied.
+        // It is used unchanged: none of its objects are applied.
         return Ok(());
     }
     let operators = operators(cx).await?;
@@ -216,8 +216,8 @@ async fn strimzi(cx: &Context) -> Result<()> {
     ))
 }
 
-/// Refuse if no volumes would be provisioned for a new Kafka cluster: its claims name no storage class, and without a default
-/// one they wait for ever. What cannot be read is left to the claims.
+/// Refuse if no volumes would be provisioned for a new Kafka cluster: its claims name no storage class, and without a
+/// default class they stay pending forever. If the storage classes cannot be read, this is not checked.
 async fn volumes(cx: &Context) -> Result<()> {
     if cx.preset() == Preset::Ephemeral {
         return Ok(());
@@ -233,7 +233,7 @@ async fn volumes(cx: &Context) -> Result<()> {
     Err(Box::new(refusals::no_class(&cx.target, &named, refusals::up(cx))))
 }
 
-/// Whether there are volume claims of the Kafka already.
+/// Whether the Kafka cluster already has volume claims.
 async fn has_volumes(cx: &Context) -> bool {
     let path = format!(
         "/api/v1/namespaces/{}/persistentvolumeclaims?labelSelector=strimzi.io%2Fcluster%3D{}",

@@ -1,5 +1,5 @@
-//! The user's own manifests in a run of `up -f`: read first, checked by the preflight ([`super::check_files`]), applied by
-//! the tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
+//! The user's own manifests in a run of `up -f`: read first, checked by the preflight ([`super::check_files`]),
+//! applied by the tasks in [`super::user_objects`] and, for the Kafka of the run, by [`super::kafka`].
 
 use std::cell::Cell;
 
@@ -45,7 +45,8 @@ pub(crate) struct UserFiles {
 }
 
 impl UserFiles {
-    /// Read the manifests of `-f`, and determine what follows from them: the release, Kafka's version and the cluster's name.
+    /// Read the manifests of `-f`, and determine what follows from them: the release, Kafka's version and the
+    /// cluster's name.
     pub(crate) async fn read(
         sources: &[String],
         fitting: bool,

@@ -1,9 +1,9 @@
 //! Loads or pulls the images of the preset before they are needed.
 //!
-//! Archives are loaded as soon as the node runs, while the control plane still boots. Without
-//! archives images are pulled ahead; when that fails the kubelet tries by itself, so it is a
-//! warning here and an error there. The kubelet alone knows the Secrets of the namespace: what
-//! needs a login is left to it.
+//! Archives are loaded as soon as the node is running, while the control plane is still starting. Without archives,
+//! images are pulled in advance; if that fails, the kubelet pulls them again, so it is only a warning, whereas an
+//! archive that cannot be loaded is an error. Only the kubelet can use the pull Secrets of the namespace: images that
+//! need a login are left to it.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ impl Task<Context> for Images {
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let archives = match &cx.settings.bundle {
-            // Unpacked while minikube makes the node.
+            // Unpacked while minikube creates the node.
             Some(bundle) => unbundle::archives(cx, bundle).await?,
             None => cx.settings.image_archives.iter().map(|a| (name(a), a.clone())).collect(),
         };
@@ -130,7 +130,7 @@ impl Task<Context> for Images {
     }
 }
 
-/// How the kubelet pulls them, where they need a login: minikube cannot give one to the node's runtime.
+/// How the kubelet pulls the images if they need a login: minikube cannot pass one to the node's runtime.
 fn by_kubelet(cx: &Context) -> Option<String> {
     let secrets = cx.settings.pull_secret_names();
     let pulled = cx.settings.image_archives.is_empty() && cx.settings.bundle.is_none();
@@ -138,15 +138,15 @@ fn by_kubelet(cx: &Context) -> Option<String> {
         .then(|| format!("the kubelet pulls them with the Secret {}", secrets.join(", ")))
 }
 
-/// Whether a node holds an image. The kubelet lists its images again only after 30 s and more, and the
-/// 50 largest only: what a container on that node was made of is there as well.
+/// Whether a node has an image. The kubelet reports its images again only after 30 s or more, and only the 50
+/// largest; the image of a container on that node exists as well.
 fn node_has_image(snapshot: &Snapshot, namespace: &str, node: Node<'_>, image: &ImageName) -> bool {
     let listed = node.images().any(|i| same(i, image.as_str()));
     let mut pods = snapshot.pods(namespace).filter(|p| p.node() == node.0.name());
     listed || pods.any(|p| p.containers().any(|c| c.digest().is_some() && same(c.image(), image.as_str())))
 }
 
-/// The images that the run needs. Those of an existing operator are in its own Deployment.
+/// The images that the run needs. Those of an existing operator are read from its Deployment.
 async fn wanted(cx: &Context) -> Result<Vec<ImageName>> {
     if let Some(operator) = cx.existing_operator() {
         let beside: Vec<Image> = cx.settings.with.iter().map(|name| component::of(*name).image).collect();
@@ -155,13 +155,13 @@ async fn wanted(cx: &Context) -> Result<Vec<ImageName>> {
     Ok(sources::install(cx).await?.images.clone())
 }
 
-/// That the images the preset runs are there, of which the cluster may have more.
+/// The result if the cluster has all images of the preset; it may have more.
 fn in_cluster(images: usize) -> String {
     let plural = if images == 1 { " is" } else { "s are" };
     format!("{images} image{plural} in the cluster")
 }
 
-/// An archive's name for people.
+/// An archive's name for messages.
 pub(crate) fn name(archive: &Path) -> String {
     archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -196,7 +196,7 @@ pub(crate) fn operator_image(install: &Prepared) -> Option<String> {
     image.as_str().map(str::to_owned)
 }
 
-/// Load archives, each with its name for people.
+/// Load archives, each with its name for messages.
 pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
@@ -227,7 +227,7 @@ pub(crate) async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result
     ))
 }
 
-/// minikube exits 0 for an archive it cannot use and says so on stderr only (recording 21).
+/// For an archive that it cannot use, minikube exits with 0 and reports that only on stderr (recording 21).
 async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
     let cmd = cx.minikube.image_load_cmd(archive);
     let output = cx.minikube.run_cmd(&cmd).await?;
@@ -247,30 +247,31 @@ async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
     ))
 }
 
-/// Whether a node that was stopped still has all: half a gigabyte need not go there again. The API server that
-/// could tell starts beside this. With several nodes minikube's list is that of all together, which proves nothing.
+/// Whether a restarted node still has all images, so that half a gigabyte does not have to be loaded again. The API
+/// server, which also knows that, is still starting. For several nodes, minikube lists the images of all of them
+/// together, which proves nothing.
 async fn all_kept(cx: &Context) -> Result<bool> {
     let kept = matches!(cx.machine.listed.get(), Some(Listed::Valid(profile)) if profile.nodes <= 1);
     Ok(kept && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }
 
-/// What the runtime does not have of the preset's images; `None` if it does not tell.
+/// The preset's images that the runtime does not have; `None` if its images cannot be listed.
 async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
     Ok(missing_of(cx, &wanted(cx).await?).await)
 }
 
-/// What the runtime does not have of `wanted`; `None` if it does not tell.
+/// Those of `wanted` that the runtime does not have; `None` if its images cannot be listed.
 pub(crate) async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec<String>> {
     let Ok(live) = cx.minikube.images().await else { return None };
     let missing = wanted.iter().filter(|image| !live.iter().any(|i| same(i, image.as_str())));
     Some(missing.map(ToString::to_string).collect())
 }
 
-/// What no archive held; told, because a kubelet without a registry cannot have it.
+/// The images that no archive contained; reported because the kubelet cannot pull them without a registry.
 async fn lacking(cx: &Context) -> Result<Vec<String>> {
-    // A runtime whose list cannot be read has its say when the pods start.
+    // If the runtime's images cannot be listed, a missing image is reported when its pod starts.
     let lacking = missing(cx).await?.unwrap_or_default();
-    // An operator that is not kstrim's may take them from anywhere.
+    // An operator that kstrim did not install may use images from any registry.
     let own = cx.existing_operator().is_none();
     if let Some(bundle) = cx.settings.bundle.as_ref().filter(|_| own && !lacking.is_empty()) {
         return Err(unbundle::incomplete(bundle, &lacking));
@@ -283,7 +284,7 @@ async fn lacking(cx: &Context) -> Result<Vec<String>> {
     Ok(lacking)
 }
 
-/// Pull all at once; what could not be pulled is told and given back.
+/// Pull all images at once; reports and returns those that could not be pulled.
 async fn pull(cx: &Context) -> Result<Vec<String>> {
     let images = &wanted(cx).await?;
     let names = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -310,7 +311,7 @@ async fn pull(cx: &Context) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// How long it took, or why it could not be: `: it does not exist in the registry (...)`.
+/// How long the pull took, or why it failed: `: it does not exist in the registry (...)`.
 async fn pull_one(cx: &Context, image: &ImageName) -> Result<Duration, String> {
     let output = match cx.minikube.run_cmd(&cx.minikube.image_pull_cmd(image)).await {
         Ok(output) => output,

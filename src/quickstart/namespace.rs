@@ -37,9 +37,9 @@ impl Task<Context> for Namespace {
             return Ok(Doneness::Pending(format!("the namespace {name} does not exist")));
         };
         if found.0.deleting() {
-            // What may block its deletion.
+            // These may block its deletion.
             let snapshot = cx.synced(&[ObservedKind::KafkaTopic, ObservedKind::Pod]).await;
-            // A finalizer that nobody serves would keep it for ever: told as soon as it is certain.
+            // A finalizer that no controller handles would block it forever: reported as soon as that is certain.
             self.waiter
                 .look(cx, &snapshot, |_, verdict| match &verdict.terminal {
                     Some(finding) => Readiness::Failed(Box::new(finding.clone())),
@@ -48,7 +48,7 @@ impl Task<Context> for Namespace {
                 .await?;
             return Ok(Doneness::Pending(format!("an earlier namespace {name} is still being deleted")));
         }
-        // An operator that runs in this namespace, or has it in its list, is meant to manage Kafka in it.
+        // An operator that runs in this namespace, or has it in its list, is meant to manage Kafka resources in it.
         let prepared = existing_operator::of(cx).await?.is_some_and(|operator| operator.names(name));
         if !cx.owns(found.0.json()) && !cx.settings.adopt && !prepared {
             return Ok(Doneness::Foreign(refusals::foreign(
@@ -68,13 +68,13 @@ impl Task<Context> for Namespace {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        // What the check found; it is looked at again after each wait.
+        // The first iteration uses what the check found; after each wait, the namespace is read again.
         let mut fresh = true;
         loop {
             let version = cx.store.version();
             let snapshot = cx.store.snapshot();
             match snapshot.namespace(cx.namespace()) {
-                // A namespace that is being deleted accepts no apply: wait until it is gone.
+                // A namespace that is being deleted accepts no new objects: wait until it no longer exists.
                 Some(found) if found.0.deleting() => {}
                 Some(found) => {
                     // Somebody created it in the meantime.
@@ -121,13 +121,14 @@ impl Task<Context> for Namespace {
     }
 }
 
-/// Create the namespace, with the id of an installation that is not in it yet: what was found went with an earlier one.
-/// Whether it was created: not if there is one of the name.
+/// Create the namespace, with the id of an installation that it does not contain yet: a marker that was found
+/// belonged to an earlier namespace and was deleted with it. Returns whether it was created; it is not if one with
+/// that name exists.
 async fn create(cx: &Context) -> Result<bool> {
     let installation = ownership::installation_to_create(cx).await?;
     cx.ownership.installation.replace(Some(installation.in_new_namespace()));
     let objects = cx.labelled(vec![render::namespace(&cx.target.namespace)]);
-    // Created, not applied: somebody else's of the name that came meanwhile stays theirs.
+    // Create instead of apply: a namespace that somebody else has created in the meantime is not changed.
     let created = change::create(&cx.kubectl, "/api/v1/namespaces", objects[0].value()).await;
     let created = created.map_err(|e| cx.api_failure("create the namespace", &e))?;
     Ok(created.is_some())

@@ -39,7 +39,7 @@ impl Operator {
         Self { loaded, ..Self::default() }
     }
 
-    /// An operator that kstrim did not install: waited for, and used as it is.
+    /// Wait for an operator that kstrim did not install; it is used unchanged.
     async fn existing(
         &self,
         cx: &Context,
@@ -56,7 +56,7 @@ impl Operator {
     }
 }
 
-/// The operator in the run's namespace, under whatever name.
+/// The operator in the run's namespace, whatever its name.
 fn here<'a>(cx: &Context, snapshot: &'a Snapshot) -> Option<Deployment<'a>> {
     let by_label = || snapshot.operators().find(|o| o.0.namespace() == cx.namespace());
     snapshot.deployment(cx.namespace(), OPERATOR).or_else(by_label)
@@ -75,7 +75,7 @@ impl Task<Context> for Operator {
         };
         let json = found.0.json();
         let ours = cx.owns(json);
-        // It came while this run was looking at other things.
+        // It was created after this run checked for other operators.
         if !ours {
             return Ok(Doneness::Foreign(refusals::foreign(
                 cx,
@@ -125,7 +125,7 @@ impl Task<Context> for Operator {
         if live
             .is_some_and(|d| !cx.owns(d.0.json()) || ownership::digest(d.0.json()) == Some(&install.digest))
         {
-            // Somebody else's, which the check refuses, or ours and only not available yet.
+            // Either somebody else's, which the check refuses, or ours and just not available yet.
             return Ok(());
         }
         let objects = [install.phases.cluster.clone(), install.phases.namespaced.clone()].concat();
@@ -156,8 +156,8 @@ async fn read_secret(cx: &Context, name: &str) -> Result<Option<Value>> {
     found.map_err(|e| cx.api_failure(&format!("read the Secret {name}"), &e))
 }
 
-/// Apply the Secret of a docker login, and see that those of others are there: a pod that names one
-/// which is not pulls without any login, and says nothing of it.
+/// Apply the Secret of a docker login, and check that the user's own pull Secrets exist: a pod that refers to a
+/// missing one pulls without credentials and does not report that.
 async fn secrets(cx: &Context, install: &Prepared) -> Result<()> {
     for name in &cx.settings.pull_secrets {
         let found = read_secret(cx, name.as_str()).await?;

@@ -1,5 +1,5 @@
-//! Is this machine fit, and can the live cluster take what was requested? Reads only: whatever
-//! must be refused is refused before anything is changed.
+//! Whether this machine is suitable, and whether the live cluster allows what was requested. Reads only: everything
+//! that has to be refused is refused before anything is changed.
 
 use std::cell::OnceCell;
 
@@ -18,7 +18,7 @@ use async_trait::async_trait;
 #[derive(Default)]
 pub(crate) struct Preflight {
     passed: OnceCell<String>,
-    /// What a run that only looks does not obtain.
+    /// What a run that only reads (`plan`) does not install.
     wanting: OnceCell<String>,
     /// Whether the run installs no Strimzi.
     without_install: bool,
@@ -44,7 +44,7 @@ impl Task<Context> for Preflight {
     async fn run(&self, cx: &Context) -> Result<()> {
         cx.journal.borrow().refuse_newer()?;
         let ground = Ground::of(cx, &cx.settings);
-        // Without a kubeconfig of ours there is no cluster of ours to ask.
+        // Without our kubeconfig, there is no cluster of ours to query.
         let ask = cx.journal.borrow().state.cluster_uid.is_some();
         let found = programs::check(cx, ask).await?;
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
@@ -60,7 +60,7 @@ impl Task<Context> for Preflight {
                 cx.machine_is(Reached::Api);
                 let mut live = live.map_err(|e| cx.api_failure("read the operator", &e))?;
                 if operators::find_existing(cx, &live).await?.is_some() {
-                    // It is used; kstrim installs no other one.
+                    // It is used; kstrim does not install another one.
                     live.clear();
                 }
                 live.retain(installation::by_kstrim);
@@ -82,8 +82,8 @@ impl Task<Context> for Preflight {
         }
         let _ = cx.machine.kubernetes.set(choice.kubernetes);
         let _ = cx.machine.listed.set(listed);
-        // Fetched while minikube starts; whoever needs it first waits for it. A file of the user's
-        // is read at once: what is wrong with it is told before anything is made.
+        // Fetched while minikube starts; the first task that needs it waits for it. A file that the user specified is
+        // read at once, so that its problems are reported before anything is created.
         let installs = !self.without_install && cx.existing_operator().is_none();
         if installs {
             sources::prefetch(cx);
@@ -113,7 +113,7 @@ impl Task<Context> for Preflight {
     }
 }
 
-/// Run the checks of these groups that can refuse; tell what they warn of.
+/// Run those checks of these groups that can refuse; report their warnings.
 async fn refuse(cx: &Context, ground: &Ground, groups: &[Group]) -> Result<()> {
     for group in groups {
         checks::refuse(ground, *group, |warning| {
@@ -125,7 +125,7 @@ async fn refuse(cx: &Context, ground: &Ground, groups: &[Group]) -> Result<()> {
     Ok(())
 }
 
-/// A profile without our journal may still carry our marker: ask it, if it runs.
+/// A profile without our journal may still contain our marker: check its cluster, if that is running.
 async fn marked(cx: &Context, asked: bool) -> Result<()> {
     if asked || crate::cluster::connection::connect(cx, cx.starting()).await?.is_err() {
         return Ok(());

@@ -28,7 +28,8 @@ pub(crate) struct Smoke {
 }
 
 impl Smoke {
-    /// The test of a Kafka that exists: if it does not have the topic, the test creates it, and deletes it afterwards.
+    /// The test of an existing Kafka cluster: if it does not have the topic, the test creates it, and deletes
+    /// it afterwards.
     pub(crate) fn of_existing() -> Self {
         Self { creates: true, ..Self::default() }
     }
@@ -97,7 +98,7 @@ pub(crate) async fn topic_to_create(cx: &Session, topic: &TopicName) -> Result<O
     Ok(Some(brokers::new_topic(name, &wanted)))
 }
 
-/// Ready brokers, at most three: the replicas of a topic that is made for the test.
+/// The number of ready brokers, at most three: the replicas of a topic that is created for the test.
 fn brokers_of(snapshot: &Snapshot, cx: &Session) -> u32 {
     let ready = snapshot.pods(cx.namespace()).filter(|p| p.is_broker_of(cx.cluster()) && p.ready()).count();
     u32::try_from(ready.clamp(1, 3)).unwrap_or(1)

@@ -18,8 +18,7 @@ use crate::names::{Minor, Version};
 use crate::tool::minikube_output::Listed;
 use async_trait::async_trait;
 
-/// Begin to fetch it, so that it is there when the first task needs it. A failure is kept for
-/// that task.
+/// Start to fetch it, so that it is available when the first task needs it. A failure is kept until then.
 pub(crate) fn prefetch(cx: &Context) {
     cx.install.fetching.borrow_mut().get_or_insert_with(|| {
         let emit = cx.emit.clone();
@@ -28,9 +27,9 @@ pub(crate) fn prefetch(cx: &Context) {
             None => "downloading the install manifest",
         };
         let fetching = begin(cx);
-        // Whichever task waits for it first, it is the definitions that are fetched for.
+        // Progress is attributed to the task of the definitions, whichever task waits for it first.
         Box::pin(event::in_task("crds", async move {
-            // Told from when somebody waits for it.
+            // Progress is reported as soon as a task waits for it.
             let loaded = fetching.finish(|progress| emit_progress(&emit, what, progress)).await;
             if let Ok(source::Install { warning: Some(warning), .. }) = &loaded {
                 emit.warn(warning.clone());
@@ -81,8 +80,8 @@ pub(crate) async fn install(cx: &Context) -> Result<Rc<Prepared>> {
         .cloned()
 }
 
-/// The Kubernetes to tell an operator that may not be able to read the version of the API server: the newest that its
-/// release knows. Only where it runs on one that its release does not support.
+/// The Kubernetes version to set for an operator that may not be able to parse the version of the API server: the
+/// newest that its release supports. Only if it runs on a Kubernetes version that its release does not support.
 fn untold(cx: &Context) -> Option<Minor> {
     let supported = cx.choice.release.kubernetes;
     let fits = match (cx.machine.listed.get(), cx.machine.kubernetes.get()) {
@@ -90,7 +89,7 @@ fn untold(cx: &Context) -> Option<Minor> {
             profile.kubernetes.parse::<Version>().is_ok_and(|live| supported.contains(live.minor()))
         }
         (_, Some(Some(chosen))) => supported.contains(chosen.minor()),
-        // minikube's own default, which fits.
+        // minikube's default version, which is supported.
         (_, Some(None)) => true,
         _ => false,
     };
@@ -131,7 +130,7 @@ fn prepare(cx: &Context, loaded: source::Install) -> Result<Prepared> {
     let file = cx.settings.pull_config.as_deref();
     let secret =
         file.map(|file| pull::secret(file, run.iter().map(AsRef::as_ref), &cx.target)).transpose()?;
-    // The digest is over what is applied, so that other settings are seen as a change.
+    // The digest covers the objects as they are applied, so that changed settings are detected.
     let digest = manifest::digest(&objects);
     manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
     let phases = manifest::split(objects);

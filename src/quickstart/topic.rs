@@ -1,8 +1,8 @@
 //! The topic: created in Kafka as soon as a broker is available, and its `KafkaTopic`.
 //!
-//! The topic operator starts long after the broker. So that the smoke test need not wait for it, the topic is
-//! created in Kafka first, and then gets a resource that describes it as it is. A topic that already existed in
-//! Kafka is used as it is and gets no resource: with one, kstrim would manage it, that is, change and delete it.
+//! The topic operator starts long after the broker. So that the smoke test does not have to wait for it, the topic is
+//! created in Kafka first, and then gets a resource that describes it as it is. A topic that already existed in Kafka
+//! is used as it is and gets no resource: with one, kstrim would manage it, that is, change and delete it.
 
 use std::cell::Cell;
 

@@ -111,7 +111,8 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
 /// A group of objects of one kind.
 struct Objects {
     objects: Vec<Object>,
-    /// Whether this run has applied them: a difference to the file is then the API server's normalization, not a change.
+    /// Whether this run has applied them: a difference to the file is then the API server's normalization,
+    /// not a change.
     applied: Cell<bool>,
     failing: RefCell<BTreeMap<String, Instant>>,
     /// What existed after this run applied it.
@@ -155,7 +156,8 @@ impl Objects {
         Ok(live)
     }
 
-    /// An object that was changed in the cluster. The API server computes the comparison, since it normalizes many values.
+    /// An object that was changed in the cluster. The API server computes the comparison, since it normalizes
+    /// many values.
     async fn drifted(&self, cx: &Context, live: &BTreeMap<String, Live>) -> Option<String> {
         let mine = |object: &&Object| live.get(object.name()).is_some_and(|found| cx.owns(found.json()));
         let wanted: Vec<Object> =

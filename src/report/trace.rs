@@ -2,8 +2,8 @@
 //! (<https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>), which Perfetto
 //! (<https://ui.perfetto.dev>) and `chrome://tracing` open.
 //!
-//! Times are microseconds since the run started. Those of pods and resources are the API server's and the kubelet's, which
-//! have whole seconds.
+//! Times are microseconds since the run started. Those of pods and resources are the API server's and the kubelet's,
+//! which have whole seconds.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const CLUSTER: u32 = 3;
 /// A command that a run executed.
 #[derive(Debug)]
 pub(crate) struct Command {
-    /// Its name in the picture.
+    /// Its name in the trace.
     pub title: String,
     /// As it was shown, without secrets.
     pub line: String,
@@ -65,7 +65,7 @@ impl Trace {
         trace
     }
 
-    /// An event of the run.
+    /// Add an event of the run.
     pub(crate) fn event(&mut self, line: &Line) {
         let at = line.elapsed_ms * 1000;
         match &line.event {
@@ -95,7 +95,7 @@ impl Trace {
         }
     }
 
-    /// A command starts, `elapsed` microseconds after the run; returns its row.
+    /// Record that a command starts, `elapsed` microseconds after the run started; returns its row.
     pub(crate) fn command_starts(&mut self, elapsed: u64) -> usize {
         let free = self.rows.iter().position(|until| until.is_some_and(|until| until <= elapsed));
         let row = free.unwrap_or(self.rows.len());
@@ -106,7 +106,7 @@ impl Trace {
         row
     }
 
-    /// The command of a row has ended.
+    /// Record that the command of a row has ended.
     pub(crate) fn command_ends(&mut self, row: usize, command: &Command, from: u64, to: u64) {
         self.rows[row] = Some(to);
         let row = u32::try_from(row + 1).unwrap_or(u32::MAX);
@@ -114,7 +114,7 @@ impl Trace {
         self.span(COMMANDS, row, &command.title, from, to, more);
     }
 
-    /// Pods and custom resources as they are at the end of the run.
+    /// Add pods and custom resources in their state at the end of the run.
     pub(crate) fn cluster(&mut self, snapshot: &Snapshot, namespace: &str, now: Timestamp) {
         for kind in [Kind::Kafka, Kind::KafkaTopic, Kind::Deployment] {
             for object in snapshot.all(kind).filter(|object| object.namespace() == namespace) {
@@ -127,7 +127,7 @@ impl Trace {
         }
     }
 
-    /// From its creation to its condition `Ready` or `Available`.
+    /// Add the span from a resource's creation to its condition `Ready` or `Available`.
     fn resource(&mut self, object: &Object, now: Timestamp) {
         let kind = if object.kind() == "Deployment" { "Available" } else { "Ready" };
         let ready = object.condition(kind).filter(|c| c.is_true()).and_then(|c| c.last_transition);
@@ -171,14 +171,14 @@ impl Trace {
         }
     }
 
-    /// Another row of the cluster.
+    /// Add a row of the cluster.
     fn row(&mut self, title: &str) -> u32 {
         self.objects += 1;
         self.name("thread_name", CLUSTER, self.objects, title);
         self.objects
     }
 
-    /// A span of the cluster; what ended before the run is left out.
+    /// Add a span of the cluster, unless it ended before the run.
     fn between(&mut self, row: u32, name: &str, from: Option<Timestamp>, to: Option<Timestamp>, more: Value) {
         let (Some(from), Some(to)) = (from, to) else { return };
         let at = |time: Timestamp| {

@@ -275,7 +275,7 @@ impl Looker {
         });
         let lost = match &asked {
             None => true,
-            // Another cluster's address or certificate; an answer that never came is no sign of that.
+            // Another cluster's address or certificate; a missing response does not indicate that.
             Some(Err(error)) => error.kind != ApiErrorKind::Exec,
             Some(Ok(_)) => false,
         };

@@ -196,7 +196,7 @@ fn standing(
     let Place { profile, namespace, cluster, .. } = &facts.place;
     let command = |words| scene.expect.kstrim(words).to_string();
     let missing = |reason: String| Some(Standing { reason, next: vec![command("up")] });
-    // `up` brings it back, too, but applies its own settings.
+    // `up` starts it, too, but applies its own settings.
     let rests = |reason: String, verb| {
         let next = command(if facts.ours { verb } else { "up" });
         Some(Standing { reason, next: vec![next] })

@@ -39,8 +39,8 @@ impl Files {
         Ok(items)
     }
 
-    /// Whether it is a topic or user that kstrim created for a Kafka cluster from files: the topic of a smoke test, or what
-    /// `kstrim topic create` created. `down` is refused if any other Kafka cluster of the namespace would stay.
+    /// Whether it is a topic or user that kstrim created for a Kafka cluster from files: the topic of a smoke test, or
+    /// what `kstrim topic create` created. `down` is refused if any other Kafka cluster of the namespace would stay.
     fn is_dependent(&self, item: &Item) -> bool {
         let kind = matches!(item.kind.as_str(), "KafkaTopic" | "KafkaUser");
         kind && !self.keep_data && installation::cluster_of(&item.object).is_some_and(|of| !of.is_empty())

@@ -1,15 +1,16 @@
-//! What `down` does when the cluster stays, in the order that never hangs:
+//! What `down` does if the cluster is kept, in an order in which no step waits forever:
 //!
 //! ```text
 //! files ┬─ topics ─────┬─ kafka ─ volumes ─ operator ─ crds ─ namespace
 //!       └─ components ─┘
 //! ```
-//! What `up -f` applied in addition to the Kafka is deleted first, clients before what they use. Topics, users and
-//! connectors are deleted while their operator still handles their finalizers; the Kafka before the operator that
-//! tears it down; the definitions when nothing of their kinds is left anywhere; the namespace last, so that nothing
-//! terminates inside it. Only what belongs to the installation is deleted ([`crate::cluster::installation`]); what
-//! other people have in the namespace is kept, and so then is the namespace. Each step is a
-//! [`Task`](crate::engine::task::Task) like those of `up`: a run that was interrupted is continued by the next.
+//! What `up -f` applied in addition to the Kafka resource is deleted first, clients before what they use. Topics,
+//! users and connectors are deleted while their operator still handles their finalizers; the Kafka resource before
+//! the operator that deletes its pods; the definitions when no objects of their kinds exist anywhere; the namespace
+//! last, so that it does not get stuck while it is being deleted. Only objects that belong to the installation are
+//! deleted ([`crate::cluster::installation`]); if the namespace contains other people's objects, these are kept, and
+//! so is the namespace. Each step is a [`Task`](crate::engine::task::Task) like those of `up`: the next run continues
+//! where an interrupted one ended.
 
 pub(crate) mod component;
 pub(crate) mod definitions;
@@ -40,14 +41,14 @@ use crate::kube::object::text;
 /// What the tasks of one `down` share.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
-    /// The uids of what belonged to the installation when `down` started, and of its dependents: what they own still
-    /// belongs to the installation after they are gone.
+    /// The uids of the objects that belonged to the installation when `down` started, and of their dependents:
+    /// objects that they own still belong to the installation after their owners were deleted.
     pub known: BTreeSet<String>,
 }
 
-/// The tasks that remove Strimzi and Kafka from a cluster that stays. `keep_data`: the claims, and so the namespace,
-/// stay; the topics' resources are deleted after the Kafka, since a topic operator that still serves would delete the
-/// topics, and so the data, with them.
+/// The tasks that remove Strimzi and Kafka from a cluster that is kept. `keep_data`: the claims are kept, and
+/// therefore the namespace; the topics' resources are deleted after the Kafka resource, because a topic operator that
+/// is still running would delete the topics, with their data.
 pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec<Job> {
     let scope = || scope.clone();
     let (topics_need, kafka_needs, operator_needs): (&[&str], &[&str], &[&str]) = if keep_data {
@@ -55,7 +56,7 @@ pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec
     } else {
         (&[], &["topics", "components"], &["volumes"])
     };
-    // Before everything else: clients of the Kafka, and what the operator still has to tear down.
+    // Before everything else: clients of the Kafka cluster, and resources whose deletion needs the operator.
     let files = Spec::new("files", "Your manifests", &[], 6);
     let files = Job::new(files, files::Files::new(scope(), keep_data), cx);
     let after =
@@ -81,7 +82,7 @@ pub(crate) fn tasks(cx: &Rc<Session>, scope: &Rc<Scope>, keep_data: bool) -> Vec
     jobs
 }
 
-/// The one job that deletes the profile that was seen, and everything in it.
+/// The only job if the profile is deleted: it deletes the profile that was found, and everything in it.
 pub(crate) fn profile(cx: &Rc<Session>, seen: Option<profile::Seen>) -> Vec<Job> {
     let spec = Spec::new("profile", "minikube profile", &[], 5);
     vec![Job::new(spec, profile::Profile::new(seen), cx)]
@@ -93,12 +94,12 @@ fn with_labels(path: &str, selector: &str) -> String {
     format!("{path}?labelSelector={selector}")
 }
 
-/// Where Strimzi's resources of the namespace are.
+/// The API path of Strimzi's resources in the namespace.
 fn strimzis(cx: &Session) -> String {
     format!("{}/{}/namespaces/{}", Version::GROUP, cx.api_version().as_str(), cx.namespace())
 }
 
-/// The labels of what belongs to the cluster.
+/// The labels of objects that belong to the cluster.
 fn of_cluster(cx: &Session) -> String {
     format!("strimzi.io/cluster={}", cx.cluster())
 }
@@ -108,17 +109,17 @@ pub(crate) fn name(object: &Value) -> String {
     installation::name(object).to_owned()
 }
 
-/// Whether an object was deleted and is there still.
+/// Whether an object was deleted and still exists.
 fn ends(object: &Value) -> bool {
     !text(object, "/metadata/deletionTimestamp").is_empty()
 }
 
-/// Names for a person: a few, then how many more.
+/// Names for messages: a few, then how many more.
 fn few(names: &[String]) -> String {
     event::few(names, 4)
 }
 
-/// How often a task looks whether what it deleted is gone.
+/// The time between two checks whether deleted objects still exist.
 async fn moment() {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }

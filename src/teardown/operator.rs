@@ -58,7 +58,7 @@ impl Task<Session> for Operator {
             )));
         }
         let live = live(cx).await?;
-        // Their names are very similar: the kind tells them apart.
+        // Their names are very similar: the kind distinguishes them.
         let names: Vec<String> = live
             .iter()
             .flat_map(|(path, objects)| {
@@ -127,7 +127,7 @@ async fn shared(cx: &Session) -> Result<Vec<String>> {
         cx.list(everywhere, "list what kstrim created")
     );
     let bindings = global?.into_iter().chain(bindings?);
-    // What the operator bound for a Kafka of the installation refers to accounts of this namespace.
+    // The operator's bindings for a Kafka cluster of the installation refer to service accounts of this namespace.
     let elsewhere = |b: &Value| {
         let subjects = b.get("subjects").and_then(Value::as_array);
         subjects.into_iter().flatten().any(|s| s["namespace"] != cx.namespace())

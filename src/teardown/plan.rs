@@ -1,5 +1,5 @@
-//! What `down` would delete, and what it would keep: determined before anything is done, shown in the question and
-//! in the event stream.
+//! What `down` would delete, and what it would keep: determined before anything is done, shown in the prompt and in
+//! the event stream.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

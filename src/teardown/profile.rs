@@ -14,12 +14,12 @@ use crate::failure::{Failure, Kind, Result};
 use crate::tool::machine::OnDisk;
 use crate::tool::minikube_output::{Listed, State};
 
-/// What identifies the profile as it was before the user was asked.
+/// What identifies the profile as it was before the prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Its files.
     pub disk: OnDisk,
-    /// uid of `kube-system`, where its cluster answered.
+    /// uid of `kube-system`, if its cluster responded.
     pub uid: Option<String>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Seen {
 pub(crate) struct Profile {
     /// The profile to delete; `None` if kstrim had none.
     seen: Option<Seen>,
-    /// Whether this run has started to delete it: then some of its files may be gone.
+    /// Whether this run has started to delete it: then some of its files may no longer exist.
     begun: Cell<bool>,
 }
 
@@ -37,7 +37,7 @@ impl Profile {
         Self { seen, begun: Cell::new(false) }
     }
 
-    /// Refuse to delete another profile of that name: a question may stay open for a long time.
+    /// Refuse to delete another profile of that name: the user may answer the prompt much later.
     async fn same(&self, cx: &Session) -> Result<()> {
         let now = cx.minikube.on_disk();
         let uid = match &self.seen {
@@ -61,8 +61,8 @@ impl Profile {
     }
 }
 
-/// Whether a profile is the one that was seen. `uid` is that of its cluster now, if it answers; `begun`: what is
-/// missing may have been deleted by this run.
+/// Whether a profile is the one that was seen. `uid` is that of its cluster now, if it responds; `begun`: missing
+/// files may have been deleted by this run.
 fn is_same(seen: &Seen, now: &OnDisk, uid: Option<&str>, begun: bool) -> bool {
     let same = |seen: &Option<String>, now: &Option<String>| seen == now || begun && now.is_none();
     same(&seen.disk.token, &now.token)
@@ -75,7 +75,7 @@ impl Task<Session> for Profile {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
             Listed::Absent => Doneness::Done(format!("profile {} is deleted", cx.profile())),
-            // Nobody knows who owns it; a start continues with it.
+            // Its owner is unknown; a later start continues with it.
             Listed::Broken if self.seen.is_none() => {
                 Doneness::Done(format!("no profile {} created by kstrim exists", cx.profile()))
             }
@@ -86,8 +86,8 @@ impl Task<Session> for Profile {
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
-        // With the engine out of reach `minikube delete` exits 0, says that all traces are removed
-        // and leaves the container running (recording 28): so the engine is asked first.
+        // If the engine is unreachable, `minikube delete` exits with 0, reports that all traces are removed, and
+        // leaves the container running (recording 28): so the engine is checked first.
         if let State::EngineDown(words) = cx.minikube.status().await? {
             return Err(Box::new(explain::minikube::engine_down(&words, cx.profile())));
         }
@@ -116,7 +116,7 @@ mod tests {
         let seen = Seen { disk: disk(Some("t"), Some("k")), uid: Some("u".into()) };
         for (now, uid, begun, want) in [
             (disk(Some("t"), Some("k")), Some("u"), false, true),
-            // It was stopped meanwhile.
+            // It was stopped in the meantime.
             (disk(Some("t"), Some("k")), None, false, true),
             (disk(Some("t"), Some("k")), Some("other"), false, false),
             (disk(Some("t"), Some("other")), None, false, false),
@@ -128,7 +128,7 @@ mod tests {
         ] {
             assert_eq!(is_same(&seen, &now, uid, begun), want, "{now:?} {uid:?} {begun}");
         }
-        // A start of kstrim's that had created nothing: somebody's later start has created a machine.
+        // A start by kstrim had created nothing; somebody's later start has created a machine.
         let empty = Seen { disk: OnDisk::default(), uid: None };
         assert!(!is_same(&empty, &disk(None, Some("k")), None, false));
     }

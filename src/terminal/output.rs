@@ -159,7 +159,7 @@ impl Output {
         self.push_blocking(self.styled(text.as_bytes()))
     }
 
-    /// The same, and wait until it is written: for example before a question.
+    /// The same, and wait until it is written: for example before a prompt.
     pub(crate) fn print_now(&self, text: &str) -> Result<(), Closed> {
         self.print(text)?;
         let mut state = self.queue.lock();

@@ -34,7 +34,7 @@ pub(crate) struct Info {
 pub(crate) enum Answer {
     /// It works.
     Up(Info),
-    /// It is not running, in its client's words.
+    /// It is not running; its client's message.
     Down(String),
     /// Access is denied; its client's message.
     Denied(String),

@@ -231,7 +231,8 @@ pub fn status(exit: i32, stdout: &str, stderr: &str) -> Option<State> {
     })
 }
 
-/// The names of all nodes, from `minikube status -o json`, the control plane first; `None` if a machine cannot be found.
+/// The names of all nodes, from `minikube status -o json`, the control plane first; `None` if a machine
+/// cannot be found.
 pub(crate) fn node_names(stdout: &str) -> Option<Vec<String>> {
     let text = stdout.trim();
     let all: Vec<StatusJson> = match text.starts_with('[') {

@@ -1,9 +1,9 @@
 //! What kstrim does in the nodes of a profile that it stops or pauses, through `minikube ssh`.
 //!
-//! `minikube stop` gives Kafka no time of its own: with the drivers docker and podman it stops the containers of
-//! `kube-system`, then shuts the node down (`Stop` in minikube's `pkg/drivers/kic/kic.go`), waits for 20 s (`ShutDown` in
-//! its `oci/oci.go`) and kills what is left. Clients, brokers and controllers are ended at once, though a broker needs a
-//! controller to shut down cleanly.
+//! `minikube stop` gives Kafka no time to shut down: with the drivers docker and podman it stops the containers of
+//! `kube-system`, then shuts the node down (`Stop` in minikube's `pkg/drivers/kic/kic.go`), waits for 20 s
+//! (`ShutDown` in its `oci/oci.go`) and kills the remaining processes. Clients, brokers and controllers are stopped
+//! at the same time, although a broker needs a controller to shut down cleanly.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::minikube_output;
 use crate::exec::{Cmd, Output};
 use crate::failure::Result;
 
-/// How long a container may take to end before the container runtime kills it.
+/// How long a container may take to stop before the container runtime kills it.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
 /// A node of a profile.
@@ -33,14 +33,14 @@ impl fmt::Display for Node {
     }
 }
 
-/// The stages of a shutdown, in their order.
+/// The stages of a shutdown, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// It is a client of the brokers: Kafka Connect, MirrorMaker, the bridge.
     Client,
     /// A broker, which may be a controller as well.
     Broker,
-    /// A controller without broker, or ZooKeeper: brokers need it to the end.
+    /// A controller that is not a broker, or ZooKeeper: brokers need it until they have stopped.
     Controller,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Container {
     pub id: String,
     /// Its pod.
     pub pod: String,
-    /// When it ends.
+    /// The stage in which it is stopped.
     pub stage: Stage,
 }
 
@@ -115,8 +115,8 @@ struct Status {
     exit_code: i64,
 }
 
-/// When a container is shut down, by its name and the labels that Strimzi sets on its pod. `None`: it can be killed without
-/// a loss.
+/// The stage in which a container is stopped, by its name and the labels that Strimzi sets on its pod. `None`: it can
+/// be killed without loss of data.
 fn stage(container: &str, labels: &BTreeMap<String, String>) -> Option<Stage> {
     let label = |name: &str| labels.get(name).map(String::as_str);
     match (label("strimzi.io/kind")?, container) {
@@ -128,12 +128,13 @@ fn stage(container: &str, labels: &BTreeMap<String, String>) -> Option<Stage> {
     }
 }
 
-/// Whether it is an id of the container runtime: it reaches a shell in the node.
+/// Whether it is an id of the container runtime: it is passed to a shell in the node.
 fn hexadecimal(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Strimzi's containers, from the node's pods and its running containers; `None` when these are not the outputs of crictl.
+/// Strimzi's containers, from the lists of the node's pods and running containers; `None` if these are not valid
+/// output of crictl.
 fn containers(pods: &str, running: &str) -> Option<Vec<Container>> {
     let pods: Pods = serde_json::from_str(pods.trim()).ok()?;
     let running: Containers = serde_json::from_str(running.trim()).ok()?;
@@ -156,7 +157,7 @@ fn containers(pods: &str, running: &str) -> Option<Vec<Container>> {
 }
 
 impl Minikube {
-    /// The profile's nodes, the control plane first; none where minikube cannot see one of them.
+    /// The profile's nodes, the control plane first; none if minikube cannot find the machine of one of them.
     pub(crate) async fn nodes(&self) -> Result<Vec<Node>> {
         let output = self.run(&self.status_json_cmd()).await?;
         let names = minikube_output::node_names(&output.text()).unwrap_or_default();
@@ -164,24 +165,25 @@ impl Minikube {
         Ok(names.into_iter().map(|name| Node { name, only }).collect())
     }
 
-    /// A command run in a node as root. A shell there interprets its words, so they never contain a value of the user's.
+    /// A command that runs in a node as root. A shell there interprets its words, so they must never contain the
+    /// user's values.
     pub(super) fn in_node(&self, node: &Node, words: &[&str]) -> Cmd {
         let cmd = self.cmd(&["ssh"]);
         let cmd = if node.only { cmd } else { cmd.args(["-n", &node.name]) };
         cmd.args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(60))
     }
 
-    /// Stop a node's kubelet: what ends in the node is not started again.
+    /// Stop a node's kubelet: containers that exit are not restarted.
     pub(crate) async fn stop_kubelet(&self, node: &Node) -> Result<Output> {
         self.run(&self.in_node(node, &["systemctl", "stop", "kubelet"])).await
     }
 
-    /// Start a node's kubelet, which starts again what has ended.
+    /// Start a node's kubelet, which restarts the containers that have exited.
     pub(crate) async fn start_kubelet(&self, node: &Node) -> Result<Output> {
         self.run(&self.in_node(node, &["systemctl", "start", "kubelet"])).await
     }
 
-    /// Strimzi's containers that run in a node, in the order in which they are to end.
+    /// Strimzi's running containers in a node, in the order in which they are to be stopped.
     pub(crate) async fn strimzi_containers(&self, node: &Node) -> Result<Vec<Container>> {
         let (list, ps) = (["crictl", "pods", "-o", "json"], ["crictl", "ps", "-o", "json"]);
         let (list, ps) = (self.in_node(node, &list), self.in_node(node, &ps));
@@ -192,14 +194,14 @@ impl Minikube {
         containers(&pods.text(), &running.text()).ok_or_else(|| Self::unexpected(&ps, &running))
     }
 
-    /// Have the container runtime end a container; returns when it has ended.
+    /// Let the container runtime stop a container; returns when it has exited.
     pub(crate) async fn stop_container(&self, node: &Node, container: &Container) -> Result<Output> {
         let grace = GRACE.as_secs().to_string();
         let cmd = self.in_node(node, &["crictl", "stop", "--timeout", &grace, &container.id]);
         self.run(&cmd.timeout(GRACE + Duration::from_secs(30))).await
     }
 
-    /// All containers that run in a node, and their pods; etcd's is the last.
+    /// All running containers of a node, and their pods; etcd's is the last.
     pub(crate) async fn all_containers(&self, node: &Node) -> Result<Vec<(String, PodName)>> {
         let ps = self.in_node(node, &["crictl", "ps", "-o", "json"]);
         let output = self.run(&ps).await?;
@@ -211,7 +213,7 @@ impl Minikube {
         Ok(running.into_iter().map(|container| (container.id, container.labels)).collect())
     }
 
-    /// Have the container runtime end containers one after another, each within `grace`.
+    /// Let the container runtime stop containers one after another, each within `grace`.
     pub(crate) async fn stop_containers(&self, node: &Node, ids: &[&str], grace: Duration) -> Result<Output> {
         let seconds = grace.as_secs().to_string();
         let mut words = vec!["crictl", "stop", "--timeout", &seconds];
@@ -221,7 +223,7 @@ impl Minikube {
         self.run(&self.in_node(node, &words).timeout(limit)).await
     }
 
-    /// With which code a container has ended; `None` if the container runtime does not know it any more.
+    /// The exit code of a container; `None` if the container runtime no longer has it.
     pub(crate) async fn exit_code(&self, node: &Node, container: &Container) -> Result<Option<i64>> {
         let cmd = self.in_node(node, &["crictl", "inspect", "-o", "json", &container.id]);
         let output = self.run(&cmd).await?;
@@ -235,8 +237,8 @@ impl Minikube {
         self.cmd(&["stop", "-o", "json"]).timeout(Duration::from_secs(5 * 60))
     }
 
-    /// The command that freezes all containers. By itself minikube pauses those of Kubernetes alone, so that brokers
-    /// would run on.
+    /// The command that freezes all containers. By default, minikube pauses only those of Kubernetes itself, so that
+    /// brokers would continue to run.
     pub(crate) fn pause_cmd(&self) -> Cmd {
         self.cmd(&["pause", "-A", "-o", "json"]).timeout(Duration::from_secs(2 * 60))
     }

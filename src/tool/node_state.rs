@@ -1,9 +1,10 @@
-//! The state of a cluster as files of its node: packed into an archive and copied out for a snapshot, or replaced by the
-//! contents of one.
+//! The state of a cluster as files of its node: packed into an archive and copied out for a snapshot, or replaced by
+//! the contents of one.
 //!
-//! kubeadm keeps etcd's data and the keys of service accounts below [`ROOT`] (minikube's `vmpath.GuestPersistentDir`).
-//! minikube's provisioners create volumes below [`VOLUMES`]. `emptyDir` volumes are directories of the kubelet's. Everything
-//! else in the node is created by `minikube start` from the same versions, or by the kubelet from what the API server has.
+//! kubeadm keeps etcd's data and the keys of service accounts below [`ROOT`] (minikube's
+//! `vmpath.GuestPersistentDir`). minikube's provisioners create volumes below [`VOLUMES`]. `emptyDir` volumes are
+//! directories of the kubelet's. Everything else in the node is created by `minikube start` from the same versions,
+//! or by the kubelet from what the API server has.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const KEYS: [&str; 2] = ["/var/lib/minikube/certs/sa.key", "/var/lib/minikube/ce
 pub(crate) const VOLUMES: [&str; 2] = ["/tmp/hostpath-provisioner", "/opt/local-path-provisioner"];
 /// The directory of the kubelet's pods.
 const PODS: &str = "/var/lib/kubelet/pods";
-/// The name of the directories with `emptyDir` volumes, and of those with the kubelet's notes on them.
+/// The name of the directories with `emptyDir` volumes, and of those with the kubelet's metadata about them.
 const EMPTY_DIR: &str = "kubernetes.io~empty-dir";
 /// The directory in the node for archives that are copied. Other users of the node cannot list it.
 const TRANSFER: &str = "/var/lib/kstrim";
@@ -30,7 +31,7 @@ const ARCHIVE: &str = "/var/lib/kstrim/state.tar.gz";
 /// The time limit of commands that read or write the whole state.
 const LONG: Duration = Duration::from_secs(15 * 60);
 
-/// Whether it is a plain absolute path: a shell in the node interprets it.
+/// Whether it is a plain absolute path: it is interpreted by a shell in the node.
 fn is_plain(path: &str) -> bool {
     path.starts_with('/')
         && !path.contains("/../")
@@ -100,7 +101,7 @@ impl Minikube {
             // Without a path, it would search the working directory.
             return self.run(&self.in_node(node, &["true"])).await;
         }
-        // Nothing that is mounted in them is deleted: directories of the user's machine, and volumes in memory.
+        // Mounted contents are not deleted: directories of the user's machine, and volumes in memory.
         words.extend(["-xdev", "-mindepth", "1", "-not", "-fstype", "tmpfs", "-delete"]);
         self.run(&self.in_node(node, &words).timeout(LONG)).await
     }

@@ -1,8 +1,8 @@
 //! Determines the Strimzi release that fits what the documents request.
 //!
-//! Each fact in a document (an apiVersion, a Kafka version, ZooKeeper, node pools) is a [`LocatedRequirement`] that some releases
-//! meet. A release that the user requested must meet all of them; otherwise it is kstrim's default if that does, or else the
-//! newest that does. The requirements that exclude a newer release are the reasons, as data.
+//! Each fact in a document (an apiVersion, a Kafka version, ZooKeeper, node pools) is a [`LocatedRequirement`] that
+//! some releases meet. A release that the user requested must meet all of them; otherwise it is kstrim's default if
+//! that does, or else the newest that does. The requirements that exclude a newer release are the reasons, as data.
 
 use serde_json::Value;
 

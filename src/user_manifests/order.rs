@@ -25,7 +25,7 @@ pub(crate) enum Phase {
     Clients,
     /// What needs a running client.
     Connectors,
-    /// Rebalances: the operator rejects one whose Kafka is not Ready, and looks at it again only minutes later.
+    /// Rebalances: the operator rejects one whose Kafka cluster is not Ready, and retries only minutes later.
     Rebalances,
     /// Everything else: workloads and kinds that kstrim does not know.
     Workloads,

@@ -234,7 +234,7 @@ fn a_program_connects_with_only_the_environment() {
 }
 
 #[test]
-fn users_come_by_certificate_and_by_password_which_nobody_sees() {
+fn users_connect_by_certificate_and_by_password_which_is_never_printed() {
     let mut test = ready();
     events(&mut test, ["user", "create", "app"], 0);
     events(&mut test, ["user", "create", "pass", "--authentication", "scram"], 0);
@@ -464,7 +464,7 @@ fn the_terminal_is_given_back() {
 }
 
 #[test]
-fn two_that_need_a_cluster_share_one() {
+fn two_concurrent_runs_share_a_cluster() {
     let mut test = fresh().scenario(quick);
     let running: Vec<Running> =
         (0..2).map(|_| start(&mut test, &["--isolate", "--topic", "t"], "exit 0")).collect();

@@ -90,7 +90,7 @@ fn a_start_does_not_need_the_install_manifest() {
 }
 
 #[test]
-fn stopped_again_and_started_again_is_said() {
+fn a_repeated_stop_or_start_is_reported() {
     let mut test = ready();
     let lines = events(&mut test, ["start"], 0);
     assert!(warnings(&lines).contains("already running"), "{lines:#?}");
@@ -106,7 +106,7 @@ fn stopped_again_and_started_again_is_said() {
 }
 
 #[test]
-fn status_tells_what_rests_and_since_when() {
+fn status_reports_a_stopped_or_paused_profile_and_since_when() {
     let mut test = ready();
     assert_eq!(profile(&mut test)["since"], Value::Null);
     for (down, up, state) in [("stop", "start", "stopped"), ("pause", "unpause", "paused")] {
@@ -144,7 +144,7 @@ fn a_stop_by_hand_after_a_start_by_hand_has_no_known_time() {
 }
 
 #[test]
-fn up_brings_it_back_too() {
+fn up_starts_a_stopped_profile_too() {
     for verb in ["stop", "pause"] {
         let mut test = ready();
         let before = state(&test);
@@ -183,7 +183,7 @@ fn pause_freezes_everything_and_unpause_verifies() {
 }
 
 #[test]
-fn a_machine_that_cannot_freeze_is_told_and_runs_on() {
+fn a_machine_that_cannot_freeze_is_reported_and_keeps_running() {
     let mut test = ready();
     test.change_scenario(|s| s.no_freezer = true);
     let lines = events(&mut test, ["pause"], 3);
@@ -212,7 +212,7 @@ fn a_machine_that_cannot_freeze_is_told_and_runs_on() {
 }
 
 #[test]
-fn a_broker_that_does_not_end_is_told_and_the_machine_stops() {
+fn a_broker_that_does_not_stop_is_reported_and_the_machine_stops() {
     let mut test = ready();
     test.change_scenario(|s| s.stubborn.push("dual-role".into()));
     let lines = events(&mut test, ["stop"], 0);
@@ -272,7 +272,7 @@ fn somebody_elses_profile_is_refused() {
 }
 
 #[test]
-fn what_others_have_in_it_is_named_and_asked_for() {
+fn foreign_objects_are_named_and_need_consent() {
     let mut test = ready();
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "stranger"}});
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
@@ -293,7 +293,7 @@ fn what_others_have_in_it_is_named_and_asked_for() {
 }
 
 #[test]
-fn what_does_not_exist_is_said() {
+fn a_missing_cluster_is_reported() {
     let mut test = fresh().scenario(quick);
     for verb in ["stop", "start", "pause", "unpause"] {
         let lines = events(&mut test, [verb], 3);
@@ -327,7 +327,7 @@ fn called(test: &Test, part: &str) -> bool {
 }
 
 #[test]
-fn a_stop_that_is_interrupted_lets_everything_run_on() {
+fn an_interrupted_stop_keeps_everything_running() {
     for (verb, middle, undone) in [
         ("stop", "crictl stop", "systemctl start kubelet"),
         ("stop", "stop -o json", "systemctl start kubelet"),
@@ -349,7 +349,7 @@ fn a_stop_that_is_interrupted_lets_everything_run_on() {
 }
 
 #[test]
-fn a_stop_that_is_killed_is_finished_or_taken_back() {
+fn a_killed_stop_is_completed_or_undone() {
     for (verb, then) in [("stop", "stop"), ("stop", "start"), ("stop", "up"), ("pause", "start")] {
         let mut test = ready();
         let at = if verb == "stop" { "crictl stop" } else { "pause -A" };

@@ -104,7 +104,7 @@ fn the_files_of_a_tls_user_can_be_read_by_clients() {
 }
 
 #[test]
-fn asked_twice_it_is_there_and_another_wish_is_refused() {
+fn an_existing_user_is_kept_and_other_settings_are_refused() {
     let mut test = ready();
     events(&mut test, ["user", "create", "app"], 0);
     let before = state(&test);

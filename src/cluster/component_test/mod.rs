@@ -1,5 +1,5 @@
-//! The smoke test of components: messages through Connect, through MirrorMaker 2 and through the bridge, and the metrics
-//! of the exporter and of the brokers about the topic.
+//! The smoke test of components: messages through Connect, through MirrorMaker 2 and through the bridge, and the
+//! metrics of the exporter and of the brokers about the topic.
 //!
 //! Nothing is executed in a pod: everything uses port-forwards and custom resources, which are deleted afterwards.
 

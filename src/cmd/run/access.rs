@@ -46,8 +46,8 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Ensure that the brokers advertise ports of this machine, and that these are open. `fresh`: this run created the Kafka
-    /// cluster, so its brokers may be restarted without consent.
+    /// Ensure that the brokers advertise ports of this machine, and that these are open. `fresh`: this run created
+    /// the Kafka cluster, so its brokers may be restarted without consent.
     pub(crate) async fn open(
         invocation: &Invocation,
         global: &Global,

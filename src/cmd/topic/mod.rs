@@ -127,7 +127,7 @@ fn unknown(topic: &TopicName, known: &[(Topic, Value)], living: &Living) -> Box<
     })
 }
 
-/// Delete a Strimzi resource that the user named: only the one that was read before the question.
+/// Delete a Strimzi resource that the user named: only the one that was read before the prompt.
 pub(super) async fn delete_named(living: &Living, plural: &str, object: &Value, what: &str) -> Result<()> {
     let cx = &living.cx;
     let installation = ownership::installation(cx).await?;

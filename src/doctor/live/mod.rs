@@ -109,7 +109,7 @@ fn installed(ground: &Ground) -> Option<Version> {
 }
 
 impl<'a> Live<'a> {
-    /// Read the cluster, and tell the ground what only the cluster knows: state and owner of the profile.
+    /// Read the cluster, and pass to the ground what only the cluster shows: state and owner of the profile.
     pub(crate) async fn look(ground: &'a Ground, looker: &Result<Looker>, began: Instant) -> Self {
         let found = Self::cluster(ground, looker).await;
         let existing = found.as_ref().ok().and_then(|cluster| strimzi::existing(ground, cluster)?.release());

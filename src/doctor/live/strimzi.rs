@@ -62,7 +62,7 @@ pub(super) fn existing(ground: &Ground, cluster: &Cluster) -> Option<ExistingOpe
     ExistingOperator::among(&operators, namespace, kafka, installation::by_kstrim)
 }
 
-/// The operator is available.
+/// Whether the operator is available.
 pub(crate) async fn operator(ground: &Ground, cluster: &Cluster) -> Outcome {
     if let Some(outcome) = findings(&cluster.status, "strimzi.operator") {
         return match &cluster.status.operator {

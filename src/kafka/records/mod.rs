@@ -232,7 +232,7 @@ impl Records {
         }
     }
 
-    /// None.
+    /// No records.
     pub fn none(from: i64) -> Self {
         Self::new(Bytes::new(), from, false)
     }
