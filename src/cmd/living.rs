@@ -147,7 +147,7 @@ pub(crate) async fn open_to_change(invocation: &Invocation, global: &Global) -> 
     let lock = lock(invocation).await?;
     let living = open(invocation, global).await?;
     living.cx.journal.borrow().refuse_newer()?;
-    exclude(invocation, &living.cx).await?;
+    acquire_lease(invocation, &living.cx).await?;
     if living.cx.ownership.installation.borrow().as_ref().is_some_and(Installation::is_unmarked) {
         ownership::establish(&living.cx, false).await?;
     }
