@@ -145,7 +145,7 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
 /// What can be wrong with an index.
 fn edits() -> Vec<(&'static str, Value)> {
     vec![
-        ("/schema", json!(2)),
+        ("/schema", json!(9)),
         ("/schema", json!("1")),
         ("/format", json!("tar")),
         ("/set/release", json!("../../x")),
