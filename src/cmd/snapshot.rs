@@ -300,6 +300,13 @@ async fn restored(
     };
     let plan = restore::plan(&restore, before);
     let ended = run_plan(invocation, &cx, plan, args.run.timeout).await?;
+    if cx.journal.borrow().state.restoring.is_some() {
+        let again = cx.target.again();
+        cx.emit.warn_of(
+            errors::SNAPSHOT_UNFINISHED,
+            format!("the profile cannot be used until it is restored: {again}"),
+        );
+    }
     let noted = profile_owner::after(&cx, before == Before::Nothing);
     if ended.report.failure.is_none() {
         noted?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{Action, Fault, Registry, Test};
@@ -11,6 +12,7 @@ use crate::support::{
     PROFILE, apply_foreign, events, failure, fresh, journal, kstrim, outcomes, quick, ready, same, state,
     told,
 };
+use crate::trouble::eventually;
 
 /// A cluster with a topic, messages and a user.
 fn used() -> Test {
@@ -187,6 +189,78 @@ fn a_save_that_fails_leaves_no_file_and_everything_running() {
         same(&before, &state(&test), step);
         assert_eq!(journal(&test)["suspended"], Value::Null);
     }
+}
+
+/// Hang in the first such call of minikube.
+fn hang(test: &mut Test, args: &str) {
+    let hang = Action::Hang { stdout: String::new(), stubborn: false };
+    let fault = Fault { program: "minikube".into(), args: args.into(), nth: Some(1), action: hang };
+    test.change_scenario(|s| s.faults.push(fault));
+}
+
+#[test]
+fn a_save_that_is_interrupted_or_killed_is_taken_back() {
+    for (signal, step) in
+        [(Signal::INT, "tar --create"), (Signal::TERM, " kstrim:/var/lib"), (Signal::KILL, "tar --create")]
+    {
+        let mut test = used();
+        let before = state(&test);
+        hang(&mut test, step);
+        let running = test.args(["snapshot", "save", "seeded", "--without-images"]).spawn();
+        eventually("it is in its middle", || test.calls().iter().any(|call| call.line().contains(step)));
+        running.signal(signal);
+        let run = running.wait();
+        test.change_scenario(|s| s.faults.clear());
+        if signal == Signal::KILL {
+            eventually("no child is left", || test.leftovers().is_empty());
+            assert_eq!(journal(&test)["suspended"]["state"], "saving");
+            // The kubelet is stopped, though the API server may still answer.
+            test.forget_calls();
+            kstrim(&mut test, ["start"]).expect(0);
+            let calls = test.calls();
+            assert!(calls.iter().any(|call| call.line().contains("minikube start")), "{calls:#?}");
+        } else {
+            run.expect(if signal == Signal::INT { 130 } else { 143 });
+            assert!(in_node(&test).last().is_some_and(|line| line == "systemctl start kubelet"), "{step}");
+        }
+        assert!(!stored(&test, "seeded").exists());
+        assert_eq!(journal(&test)["suspended"], Value::Null);
+        same(&before, &state(&test), step);
+        kstrim(&mut test, ["snapshot", "save", "seeded", "--without-images"]).expect(0);
+    }
+}
+
+#[test]
+fn a_restore_that_is_killed_has_to_be_repeated() {
+    let mut test = used();
+    kstrim(&mut test, ["snapshot", "save", "seeded", "--without-images"]).expect(0);
+    let saved = state(&test);
+    produce(&mut test, "after\n");
+    hang(&mut test, "tar --extract");
+    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
+    eventually("it is in its middle", || {
+        test.calls().iter().any(|call| call.line().contains("tar --extract"))
+    });
+    running.signal(Signal::KILL);
+    running.wait();
+    eventually("no child is left", || test.leftovers().is_empty());
+    test.change_scenario(|s| s.faults.clear());
+    assert_eq!(failure(&events(&mut test, ["up"], 1)), "KS-SNAPSHOT-UNFINISHED");
+    kstrim(&mut test, ["snapshot", "restore", "seeded", "--yes"]).expect(0);
+    same(&saved, &state(&test), "restore");
+    assert_eq!(messages(&mut test), "before\n");
+    // Deleting the profile is the other way out.
+    hang(&mut test, "tar --extract");
+    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
+    eventually("it is in its middle", || {
+        test.calls().iter().filter(|call| call.line().contains("tar --extract")).count() > 2
+    });
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130);
+    assert!(run.stderr.contains("cannot be used until it is restored"), "{}", run.stderr);
+    test.change_scenario(|s| s.faults.clear());
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    kstrim(&mut test, ["up"]).expect(0);
 }
 
 #[test]
