@@ -1,10 +1,10 @@
 //! The state of a cluster as files of its node: packed into an archive and copied out for a snapshot, or replaced by
 //! the contents of one.
 //!
-//! kubeadm keeps etcd's data and the keys of service accounts below [`ROOT`] (minikube's
-//! `vmpath.GuestPersistentDir`). minikube's provisioners create volumes below [`VOLUMES`]. `emptyDir` volumes are
-//! directories of the kubelet's. Everything else in the node is created by `minikube start` from the same versions,
-//! or by the kubelet from what the API server has.
+//! kubeadm keeps etcd's data and the keys of service accounts below `/var/lib/minikube` (`vmpath.GuestPersistentDir` of
+//! minikube). minikube's provisioners create volumes below [`VOLUMES`]. `emptyDir` volumes are directories of the
+//! kubelet. Everything else in the node is created by `minikube start` from the same versions, or by the kubelet from
+//! what the API server has.
 
 use std::path::Path;
 use std::time::Duration;
