@@ -64,8 +64,9 @@ pub fn main() {
     };
     let calls = place.dir.join("calls.jsonl");
     let (pid, started) = (std::process::id(), now());
-    append(&calls, &json!({"pid": pid, "at": started, "program": program, "args": args}).to_string());
+    // A test that has seen the call may rely on its fault having been counted.
     let action = faults::find(&place, &program, &args);
+    append(&calls, &json!({"pid": pid, "at": started, "program": program, "args": args}).to_string());
     let mut io = Io::new();
     let done = faults::apply(action, &mut io, |io, expire| match program.as_str() {
         "minikube" => minikube::run(&place, io, &args),
