@@ -70,7 +70,7 @@ fn a_cluster_comes_back_as_it_was_saved() {
     ground.kstrim(&["topic", "create", "snap-later"]).expect(0);
 
     // From nothing: neither the profile nor kstrim's journal of it.
-    ground.kstrim(&["down", "--yes"]).expect(0);
+    ground.kstrim(&["down", "--yes", "--delete-others"]).expect(0);
     std::fs::remove_dir_all(ground.profile_state()).expect("the state of the profile");
     let mut words = vec!["snapshot", "restore", "--file", &file, "-o", "json"];
     let args = ground.machine_flags();
