@@ -426,7 +426,7 @@ fn is_stuck(scene: &Scene<'_>, pod: Pod<'_>) -> bool {
         || pod.containers().any(|c| {
             let pull = |r: &str| matches!(r, "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName");
             let told = || super::pods::asked(pod, &c, scene).and_then(super::logs::broker).is_some();
-            c.crashes() >= 2
+            c.crashes(scene.expect.crashes_since()) >= 2
                 || c.down().is_some() && told()
                 || matches!(c.state(), State::Waiting { reason, .. } if pull(reason))
         })

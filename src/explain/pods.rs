@@ -1,5 +1,7 @@
 //! Pods that cannot start or stay up: the operator's, the brokers' and the entity operator's.
 
+use jiff::SignedDuration;
+
 use super::finding::Finding;
 use super::finding::short;
 use super::scene::{Probe, Scene};
@@ -9,6 +11,9 @@ use crate::kube::cluster::{Node, Taint};
 use crate::kube::object::Condition;
 use crate::kube::pod::{Container, Ended, Event, Pod, State};
 use crate::words;
+
+/// How long a node that was started again may take until its network and DNS work.
+const BOOT: SignedDuration = SignedDuration::from_secs(60);
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -221,7 +226,10 @@ fn crashed(
     found: &mut Vec<Finding>,
 ) {
     let (title, subject, name) = (watched.title(), watched.subject(), container.name());
-    let crashes = container.crashes();
+    let crashes = container.crashes(scene.expect.crashes_since());
+    // Pods of a node that has just been started fail until its network and DNS work.
+    let booting = scene.expect.node_started.is_some_and(|at| scene.now.duration_since(at) < BOOT);
+    let certain_after = |seconds: u64| if booting { seconds.max(20) } else { seconds };
     let proof = format!(
         "{subject} container {name} ended: {} exit code {}, restarts {}",
         end.reason,
@@ -242,7 +250,11 @@ fn crashed(
         )
         .since(end.finished);
         // A restart may fix the first such end; after a second one it will not.
-        found.push(finding.new_start(watched.pod.0.name()).certain_after(if crashes >= 2 { 0 } else { 15 }));
+        found.push(finding.new_start(watched.pod.0.name()).certain_after(certain_after(if crashes >= 2 {
+            0
+        } else {
+            15
+        })));
     }
     let log = asked(watched.pod, container, scene);
     let told = log.and_then(|l| if watched.operator { logs::operator(l) } else { logs::broker(l) });
@@ -253,7 +265,7 @@ fn crashed(
                 .lines(log.map(logs::last_lines).unwrap_or_default())
                 .since(end.finished)
                 .new_start(watched.pod.0.name())
-                .certain_after(if told.id == errors::CLUSTER_ID { 0 } else { 2 });
+                .certain_after(if told.id == errors::CLUSTER_ID { 0 } else { certain_after(2) });
         if told.id == errors::CLUSTER_ID {
             finding = super::storage::cluster_id_hints(finding, scene);
         }
@@ -288,7 +300,7 @@ fn crashed(
     // peers); after the second restart it will not.
     finding = match crashes {
         0 | 1 => finding,
-        _ if container.restarts() >= 2 => finding.certain_after(2),
+        _ if container.restarts() >= 2 => finding.certain_after(certain_after(2)),
         _ => finding.certain_after(30),
     };
     found.push(finding);

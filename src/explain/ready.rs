@@ -4,17 +4,12 @@
 //! cluster counts only together with its pods: while a broker is rolled, scaled or killed the Kafka resource has
 //! `Ready=True` all along.
 
-use jiff::SignedDuration;
-
 use crate::explain::{self, Finding, Scene, Verdict};
 use crate::kube::Snapshot;
 use crate::kube::kafka::{Kafka, KafkaNodePool, part_title};
 use crate::kube::pod::{Pod, State};
 use crate::kube::strimzi::pauses;
 use crate::words;
-
-/// The maximum difference between this machine's clock and the node's.
-const NODE_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// The state of a resource.
 #[derive(Debug, Clone)]
@@ -221,8 +216,8 @@ fn node_ids_unknown(pool: &KafkaNodePool<'_>) -> Option<String> {
 /// the last time.
 pub(crate) fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
     let container = pod.unsteady(scene.now)?;
-    let (ended, restarted) = (container.last()?.finished?, scene.expect.node_started);
-    if restarted.is_some_and(|at| ended <= at + NODE_SKEW) {
+    let ended = container.last()?.finished?;
+    if scene.expect.crashes_since().is_some_and(|since| ended <= since) {
         return None;
     }
     Some(format!(

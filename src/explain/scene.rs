@@ -86,6 +86,9 @@ impl Workload {
     }
 }
 
+/// The maximum difference between this machine's clock and the node's.
+const NODE_SKEW: SignedDuration = SignedDuration::from_secs(5);
+
 /// What is expected, and where.
 #[derive(Debug, Clone)]
 pub struct Expect {
@@ -121,6 +124,11 @@ pub struct Expect {
 }
 
 impl Expect {
+    /// Containers that ended before did not crash: kstrim restarted the node.
+    pub fn crashes_since(&self) -> Option<Timestamp> {
+        self.node_started.map(|started| started + NODE_SKEW)
+    }
+
     /// Expect the Kafka resource `cluster` and its operator in one namespace.
     pub fn kafka(namespace: impl Into<String>, cluster: impl Into<String>) -> Self {
         let namespace = namespace.into();

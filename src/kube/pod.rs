@@ -147,10 +147,13 @@ impl<'a> Container<'a> {
     }
 
     /// The number of failures in the present crash loop: 0, 1 or 2 as far as the status shows. Old restarts
-    /// do not count.
-    pub fn crashes(&self) -> u8 {
-        let Some(last) = self.last().filter(Ended::failed) else {
-            return u8::from(self.down().is_some());
+    /// do not count, nor does what ended before `since`, when somebody restarted the node.
+    pub fn crashes(&self, since: Option<Timestamp>) -> u8 {
+        let counts = |end: &Ended<'_>| {
+            end.failed() && !since.is_some_and(|since| end.finished.is_some_and(|finished| finished <= since))
+        };
+        let Some(last) = self.last().filter(counts) else {
+            return u8::from(self.down().is_some_and(|end| counts(&end)));
         };
         match self.state() {
             State::Waiting { reason: "CrashLoopBackOff", .. } => 2,
@@ -361,7 +364,7 @@ mod tests {
     fn crashes(ready: bool, state: Value, last: Value) -> u8 {
         let container =
             json!({"name": "kafka", "ready": ready, "restartCount": 7, "state": state, "lastState": last});
-        Container(&container).crashes()
+        Container(&container).crashes(None)
     }
 
     #[test]
@@ -374,7 +377,12 @@ mod tests {
         assert_eq!(crashes(false, running.clone(), soon.clone()), 1, "coming back");
         assert_eq!(crashes(false, running, old.clone()), 0);
         assert_eq!(crashes(false, now.clone(), old), 1);
-        assert_eq!(crashes(false, now, soon.clone()), 2);
+        assert_eq!(crashes(false, now.clone(), soon.clone()), 2);
+        // The node was restarted in between: only what ended after that is a failure.
+        let container = json!({"name": "kafka", "ready": false, "state": now, "lastState": soon});
+        let at = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(Container(&container).crashes(at("2026-11-22T10:00:00Z")), 1);
+        assert_eq!(Container(&container).crashes(at("2026-11-22T11:00:00Z")), 0);
         assert_eq!(crashes(false, json!({"waiting": {"reason": "CrashLoopBackOff"}}), soon), 2);
         assert_eq!(crashes(false, json!({"terminated": {"exitCode": 0}}), json!({})), 0, "ended well");
     }

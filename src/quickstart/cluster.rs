@@ -152,6 +152,8 @@ impl Task<Context> for Cluster {
                 options.extra.push(format!("--wait-timeout={AGAIN}"));
             }
         }
+        // What ends in a machine that starts again has not crashed.
+        cx.journal.borrow_mut().state.node_started = exists.then(Timestamp::now);
         start_minikube(cx, cx.minikube.start_cmd(&options), true).await?;
         wait_until_available(cx).await
     }
@@ -383,9 +385,7 @@ async fn wait_for_response(cx: &Context) -> Result<()> {
 fn record_unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     let mut journal = journal.borrow_mut();
     journal.state.start_unfinished = yes;
-    if yes {
-        journal.state.node_started = Some(Timestamp::now());
-    } else {
+    if !yes {
         journal.state.suspended = None;
     }
     journal.save()
