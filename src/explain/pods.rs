@@ -13,7 +13,7 @@ use crate::kube::pod::{Container, Ended, Event, Pod, State};
 use crate::words;
 
 /// How long a node that was started again may take until its network and DNS work.
-const BOOT: SignedDuration = SignedDuration::from_secs(60);
+const BOOT: SignedDuration = SignedDuration::from_secs(30);
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -229,7 +229,7 @@ fn crashed(
     let crashes = container.crashes(scene.expect.crashes_since());
     // Pods of a node that has just been started fail until its network and DNS work.
     let booting = scene.expect.node_started.is_some_and(|at| scene.now.duration_since(at) < BOOT);
-    let certain_after = |seconds: u64| if booting { seconds.max(20) } else { seconds };
+    let certain = |finding: Finding, seconds| if booting { finding } else { finding.certain_after(seconds) };
     let proof = format!(
         "{subject} container {name} ended: {} exit code {}, restarts {}",
         end.reason,
@@ -250,26 +250,22 @@ fn crashed(
         )
         .since(end.finished);
         // A restart may fix the first such end; after a second one it will not.
-        found.push(finding.new_start(watched.pod.0.name()).certain_after(certain_after(if crashes >= 2 {
-            0
-        } else {
-            15
-        })));
+        let after = if crashes >= 2 { 0 } else { 15 };
+        found.push(certain(finding.new_start(watched.pod.0.name()), after));
     }
     let log = asked(watched.pod, container, scene);
     let told = log.and_then(|l| if watched.operator { logs::operator(l) } else { logs::broker(l) });
     if let Some(told) = told {
-        let mut finding =
+        let finding =
             Finding::new(told.id, watched.depth(69), subject.clone(), format!("{title}: {}", told.sentence))
                 .evidence(format!("show its log: {}", told.line))
                 .lines(log.map(logs::last_lines).unwrap_or_default())
                 .since(end.finished)
-                .new_start(watched.pod.0.name())
-                .certain_after(if told.id == errors::CLUSTER_ID { 0 } else { certain_after(2) });
-        if told.id == errors::CLUSTER_ID {
-            finding = super::storage::cluster_id_hints(finding, scene);
-        }
-        found.push(finding);
+                .new_start(watched.pod.0.name());
+        found.push(match told.id == errors::CLUSTER_ID {
+            true => super::storage::cluster_id_hints(finding.certain_after(0), scene),
+            false => certain(finding, 2),
+        });
     }
     let words = log
         .and_then(logs::last_relevant_line)
@@ -300,8 +296,8 @@ fn crashed(
     // peers); after the second restart it will not.
     finding = match crashes {
         0 | 1 => finding,
-        _ if container.restarts() >= 2 => finding.certain_after(certain_after(2)),
-        _ => finding.certain_after(30),
+        _ if container.restarts() >= 2 => certain(finding, 2),
+        _ => certain(finding, 30),
     };
     found.push(finding);
 }
