@@ -150,7 +150,7 @@ impl<'a> Container<'a> {
     /// do not count, nor does what ended before `since`, when somebody restarted the node.
     pub fn crashes(&self, since: Option<Timestamp>) -> u8 {
         let counts = |end: &Ended<'_>| {
-            end.failed() && !since.is_some_and(|since| end.finished.is_some_and(|finished| finished <= since))
+            end.failed() && since.is_none_or(|since| end.finished.is_none_or(|finished| finished > since))
         };
         let Some(last) = self.last().filter(counts) else {
             return u8::from(self.down().is_some_and(|end| counts(&end)));
