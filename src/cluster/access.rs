@@ -39,7 +39,7 @@ enum Method<'a> {
 /// Determine how to connect to the brokers, once in a run. `Some`: why kstrim's client cannot connect, as a clause;
 /// the Kafka cluster itself may be healthy.
 pub(crate) async fn determine(cx: &Session, topic: &str) -> Result<Option<String>> {
-    if cx.broker_access.borrow().is_some() {
+    if cx.access.credentials.borrow().is_some() {
         return Ok(None);
     }
     let snapshot = cx.synced(&super::brokers::KINDS).await;
@@ -58,7 +58,7 @@ pub(crate) async fn determine(cx: &Session, topic: &str) -> Result<Option<String
     };
     let user = user.as_ref().map(|(how, entries)| (USER, *how, entries));
     let security = security(ca.as_deref(), user).map_err(unusable)?;
-    cx.broker_access.replace(Some((port, security)));
+    cx.access.credentials.replace(Some((port, security)));
     Ok(None)
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn creates_user(cx: &Session) -> bool {
 
 /// Delete the user of the test, if this run created it. `kubectl` must still work after an interrupt.
 pub(crate) async fn delete_test_user(cx: &Session, kubectl: &Kubectl) -> Result<()> {
-    if !cx.test_user.get() {
+    if !cx.access.test_user.get() {
         return Ok(());
     }
     let collection = ObservedKind::KafkaUser.path(cx.api_version(), Some(cx.namespace()));
@@ -80,8 +80,8 @@ pub(crate) async fn delete_test_user(cx: &Session, kubectl: &Kubectl) -> Result<
         return Ok(());
     };
     let installation = ownership::installation(cx).await?;
-    cx.broker_access.take();
-    cx.test_user.set(false);
+    cx.access.credentials.take();
+    cx.access.test_user.set(false);
     let Some(owned) = installation.owned(&collection, &user) else { return Ok(()) };
     let deleted = change::delete(kubectl, &installation, &owned).await;
     deleted.map(drop).map_err(|e| cx.api_failure("delete the user of the smoke test", &e))
@@ -149,7 +149,7 @@ async fn credentials(cx: &Session, kafka: &Kafka<'_>, how: Authentication, topic
         let what = format!("the KafkaUser {USER} in namespace {}", cx.namespace());
         return Err(super::refusals::foreign(cx, errors::FILE_FOREIGN, what, "--namespace"));
     }
-    cx.test_user.set(true);
+    cx.access.test_user.set(true);
     let applied = cx.apply(&cx.labelled(vec![wanted]), false).await;
     applied.map_err(|e| cx.api_failure("create the user of the smoke test", &e))?;
     cx.emit.progress("waiting for the credentials of the test's user", None);

@@ -68,17 +68,17 @@ pub(crate) struct Brokers {
 impl Brokers {
     /// According to the session's snapshot; [`KINDS`] must be synced.
     pub(crate) fn of(cx: &Session) -> Result<Self> {
-        if let Some((port, security)) = &*cx.broker_access.borrow() {
+        if let Some((port, security)) = &*cx.access.credentials.borrow() {
             return Self::secured(cx, *port, security.clone());
         }
-        Self::find(&cx.store.snapshot(), &cx.target, cx.forwards.clone())
+        Self::find(&cx.store.snapshot(), &cx.target, cx.access.forwards.clone())
     }
 
     /// The same through the listener with this port, which needs the credentials in `security`.
     pub(crate) fn secured(cx: &Session, port: u16, security: Security) -> Result<Self> {
         let target = &cx.target;
         let bootstrap = bootstrap(&cx.store.snapshot(), target, port)?;
-        Ok(Self { bootstrap, dial: cx.forwards.clone(), security, target: target.clone() })
+        Ok(Self { bootstrap, dial: cx.access.forwards.clone(), security, target: target.clone() })
     }
 
     /// The brokers of a target's Kafka cluster in a snapshot, with connections opened by `dial`.

@@ -43,17 +43,33 @@ pub(crate) struct Session {
     pub ownership: Rc<Ownership>,
     /// What waits have done and reported so far.
     pub waiting: Waiting,
-    /// Port-forwards to the brokers, shared by everything that connects to them.
-    pub forwards: Rc<Forwards>,
-    /// The port and the credentials that kstrim's own client uses for the brokers if no listener accepts clients
-    /// without credentials (`cluster/access.rs`).
-    pub broker_access: RefCell<Option<(u16, Security)>>,
-    /// Whether this run has created the user of the smoke test, and has to delete it.
-    pub test_user: Cell<bool>,
+    /// How kstrim's own client reaches the brokers.
+    pub access: Access,
     /// The profile's journal.
     pub journal: Rc<RefCell<JournalFile>>,
     /// Where events go.
     pub emit: Emit,
+}
+
+/// How kstrim's own client reaches the brokers.
+pub(crate) struct Access {
+    /// Port-forwards to the brokers, shared by everything that connects to them.
+    pub forwards: Rc<Forwards>,
+    /// The port and the credentials that kstrim's own client uses for the brokers if no listener accepts clients
+    /// without credentials (`cluster/access.rs`).
+    pub credentials: RefCell<Option<(u16, Security)>>,
+    /// Whether this run has created the user of the smoke test, and has to delete it.
+    pub test_user: Cell<bool>,
+}
+
+impl Access {
+    fn new(kubectl: &Rc<Kubectl>, namespace: &str) -> Self {
+        Self {
+            forwards: Forwards::new(kubectl.clone(), namespace),
+            credentials: RefCell::default(),
+            test_user: Cell::default(),
+        }
+    }
 }
 
 /// What belongs to kstrim, once it has been looked up.
@@ -162,9 +178,7 @@ impl Session {
     ) -> Self {
         let kubectl = Rc::new(kubectl);
         Self {
-            broker_access: RefCell::default(),
-            test_user: Cell::default(),
-            forwards: Forwards::new(kubectl.clone(), target.namespace.as_str()),
+            access: Access::new(&kubectl, target.namespace.as_str()),
             target,
             choice,
             minikube: Rc::new(minikube),
@@ -188,9 +202,7 @@ impl Session {
             store: View::new(self.store.served.get()),
             ownership: self.ownership.clone(),
             waiting: Waiting::since(self.waiting.began),
-            broker_access: RefCell::default(),
-            test_user: Cell::default(),
-            forwards: Forwards::new(self.kubectl.clone(), self.namespace()),
+            access: Access::new(&self.kubectl, self.namespace()),
             journal: self.journal.clone(),
             emit: self.emit.clone(),
         }
