@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::start;
 use super::state::{self, Api, Shared, succeeded};
+use super::{snapshots, start};
 use crate::bundle::write::{self, Source};
 use crate::bundle::{Kind as EntryKind, Set, Snapshot, megabytes, platform};
 use crate::cluster::journal::SuspensionState;
@@ -77,7 +77,10 @@ impl Save {
             let message = format!("the snapshot {} cannot be written", wanted.file.display());
             Box::new(Failure::new(errors::BUNDLE_UNWRITABLE, Kind::Task, message).because(e))
         };
-        crate::paths::private_dir(beside).map_err(unwritable)?;
+        if beside == snapshots::folder(cx.profile()) {
+            // A directory of the user's is used as it is.
+            crate::paths::private_dir(beside).map_err(unwritable)?;
+        }
         let folder = tempfile::Builder::new().prefix(".kstrim-snapshot").tempdir_in(beside);
         Ok(Self {
             shared: Rc::default(),

@@ -95,9 +95,13 @@ fn a_restored_cluster_is_the_one_that_was_saved() {
 fn a_deleted_profile_is_created_again_from_its_snapshot() {
     let mut test = used();
     let saved = state(&test);
-    let file = test.home().join("kafka.snapshot");
-    let path = file.display().to_string();
+    let folder = test.home().join("of-the-user");
+    fs::create_dir(&folder).expect("a directory");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let path = folder.join("kafka.snapshot").display().to_string();
     kstrim(&mut test, ["snapshot", "save", "ci", "--file", &path]).expect(0);
+    // kstrim's own directories are private; this one is not its own.
+    assert_eq!(fs::metadata(&folder).expect("it").permissions().mode() & 0o777, 0o755);
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     // Nothing else of it is left on this machine.
     fs::remove_dir_all(test.home().join(".local/state/kstrim")).expect("removed");
