@@ -14,7 +14,6 @@ use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Result};
 use crate::manifest::render::Preset;
 use crate::manifest::{Object, Phases};
-use crate::names::image::same;
 use crate::names::{ImageName, Version};
 use crate::tool::minikube_output::Listed;
 
@@ -47,17 +46,8 @@ pub(crate) struct Machine {
     pub start: Rc<RefCell<Start>>,
     /// The state of the machine.
     pub reached: watch::Sender<Reached>,
-    /// The images of the archives that are loaded.
-    pub loaded: watch::Sender<Loaded>,
-}
-
-/// Which images of the archives the node has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Loaded {
-    /// These; more are being loaded.
-    Some(Vec<ImageName>),
-    /// All.
-    All,
+    /// Whether the operator's image is in the node, if archives are loaded.
+    pub operator_image: watch::Sender<bool>,
 }
 
 /// The state of the cluster's machine.
@@ -203,15 +193,11 @@ impl Context {
         }
     }
 
-    /// Wait until the archive with this image is loaded, or all are, or the run is being stopped.
-    pub(crate) async fn image_is_loaded(&self, image: &str) {
-        let mut receiver = self.machine.loaded.subscribe();
-        let loaded = |loaded: &Loaded| match loaded {
-            Loaded::All => true,
-            Loaded::Some(images) => images.iter().any(|known| same(known.as_str(), image)),
-        };
+    /// Wait until the operator's image is loaded from its archive, or the run is being stopped.
+    pub(crate) async fn operator_image_is_loaded(&self) {
+        let mut receiver = self.machine.operator_image.subscribe();
         tokio::select! {
-            _ = receiver.wait_for(loaded) => {}
+            _ = receiver.wait_for(|loaded| *loaded) => {}
             _ = self.cancel().cancelled() => {}
         }
     }
@@ -230,7 +216,7 @@ impl Default for Machine {
             started: Cell::new(false),
             start: Rc::default(),
             reached: watch::channel(Reached::Down).0,
-            loaded: watch::channel(Loaded::Some(Vec::new())).0,
+            operator_image: watch::channel(false).0,
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::manifest::images::Image;
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
-use crate::quickstart::context::{Loaded, Prepared, Reached};
+use crate::quickstart::context::Reached;
 use crate::tool::minikube_output::Listed;
 
 /// The task.
@@ -81,7 +81,7 @@ impl Task<Context> for Images {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let found = self.look(cx).await?;
         if matches!(found, Doneness::Done(_)) {
-            cx.machine.loaded.send_replace(Loaded::All);
+            cx.machine.operator_image.send_replace(true);
         }
         Ok(found)
     }
@@ -106,7 +106,6 @@ impl Task<Context> for Images {
                 *self.left.borrow_mut() = lacking(cx).await?;
             }
         }
-        cx.machine.loaded.send_replace(Loaded::All);
         self.done.set(true);
         Ok(())
     }
@@ -167,41 +166,32 @@ pub(crate) fn name(archive: &Path) -> String {
 }
 
 /// Load archives, the one with the operator first: the operator starts while the others are loaded.
-async fn load_operator_first(cx: &Context, archives: Vec<(String, PathBuf)>) -> Result<()> {
-    let operator = operator_image(&*sources::install(cx).await?).unwrap_or_default();
-    let mut known: Vec<(Vec<ImageName>, (String, PathBuf))> = archives
-        .into_iter()
-        // An archive that cannot be read is refused when it is loaded.
-        .map(|archive| (bundle::archive::images(&archive.1).unwrap_or_default(), archive))
-        .collect();
-    let has = |images: &[ImageName]| images.iter().any(|image| same(image.as_str(), &operator));
-    known.sort_by_key(|(images, _)| !has(images));
-    let count = known.len() as u64;
-    for (done, (images, (name, archive))) in known.into_iter().enumerate() {
-        cx.emit.progress(format!("loading {name}"), Some((done as u64, count, Unit::Items)));
-        load_one(cx, &archive).await?;
-        cx.machine.loaded.send_modify(|loaded| {
-            if let Loaded::Some(known) = loaded {
-                known.extend(images);
-            }
-        });
-    }
-    Ok(())
-}
-
-/// The image of the operator in an install manifest.
-pub(crate) fn operator_image(install: &Prepared) -> Option<String> {
-    let deployment = install.phases.namespaced.iter().find(|object| object.kind() == "Deployment")?;
-    let image = deployment.get("/spec/template/spec/containers/0/image")?;
-    image.as_str().map(str::to_owned)
+async fn load_operator_first(cx: &Context, mut archives: Vec<(String, PathBuf)>) -> Result<()> {
+    let wanted = wanted(cx).await?;
+    // An archive that cannot be read is refused when it is loaded.
+    let has_operator = |archive: &Path| {
+        let images = bundle::archive::images(archive).unwrap_or_default();
+        wanted.first().is_some_and(|operator| images.iter().any(|i| same(i.as_str(), operator.as_str())))
+    };
+    archives.sort_by_cached_key(|(_, archive)| !has_operator(archive));
+    // If no archive has it, the kubelet has to pull it anyway.
+    load_each(cx, &archives, || {
+        cx.machine.operator_image.send_replace(true);
+    })
+    .await
 }
 
 /// Load archives, each with its name for messages.
 pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
+    load_each(cx, archives, || ()).await
+}
+
+async fn load_each(cx: &Context, archives: &[(String, PathBuf)], loaded: impl Fn()) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
         cx.emit.progress(format!("loading {name}"), Some(of));
         load_one(cx, archive).await?;
+        loaded();
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::context::Context;
-use super::{images, sources};
+use super::sources;
 use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::wait::Waiter;
 use crate::cluster::{operators, ownership, refusals};
@@ -111,11 +111,9 @@ impl Task<Context> for Operator {
             return Ok(());
         }
         let install = sources::install(cx).await?;
-        if self.loaded
-            && let Some(image) = images::operator_image(&install)
-        {
+        if self.loaded {
             cx.emit.progress("waiting for its image", None);
-            cx.image_is_loaded(&image).await;
+            cx.operator_image_is_loaded().await;
         }
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);
