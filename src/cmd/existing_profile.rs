@@ -5,7 +5,7 @@ use super::consent;
 use crate::cluster::connection;
 use crate::cluster::profile_owner::{self, Owner};
 use crate::cluster::session::Session;
-use crate::cluster::{api_server, lost_machine, ownership, refusals};
+use crate::cluster::{api_server, lost_machine, ownership, refusals, suspension};
 use crate::config::Target;
 use crate::errors;
 use crate::explain;
@@ -35,9 +35,19 @@ pub(super) fn of_minikube(target: &Target, verb: &str) -> Result<()> {
 /// Find the profile, and prove that kstrim created it, unless the user agreed to use it anyway (`adopt`).
 ///
 /// # Errors
+/// Those of [`find_to_restore`], and [`errors::SNAPSHOT_UNFINISHED`].
+pub(super) async fn find(cx: &Session, adopt: bool) -> Result<Found> {
+    let found = find_to_restore(cx, adopt).await?;
+    suspension::refuse_unfinished_restore(cx)?;
+    Ok(found)
+}
+
+/// The same for a run that replaces what is in it, even if it contains parts of two clusters.
+///
+/// # Errors
 /// [`errors::NO_CLUSTER`], [`errors::PROFILE_FOREIGN`], [`errors::PROFILE_UNPROVEN`], [`errors::PROFILE_GONE`],
 /// [`errors::PROFILE_HALF_MADE`], [`errors::ENGINE_CHANGED`], and minikube's.
-pub(super) async fn find(cx: &Session, adopt: bool) -> Result<Found> {
+pub(super) async fn find_to_restore(cx: &Session, adopt: bool) -> Result<Found> {
     cx.journal.borrow().refuse_newer()?;
     let listed = cx.minikube.listed().await?;
     let Listed::Valid(profile) = &listed else { return Err(absent(cx)) };

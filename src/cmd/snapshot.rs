@@ -15,7 +15,7 @@ use crate::cli::{
     SnapshotVerb,
 };
 use crate::cluster::journal::JournalFile;
-use crate::cluster::{access, profile_owner, suspension};
+use crate::cluster::{access, profile_owner};
 use crate::config::{Settings, Target};
 use crate::engine::task::Plan;
 use crate::errors;
@@ -151,7 +151,6 @@ async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
     let session = Rc::new(super::up::session(invocation, cx.choice.clone())?);
     let looked = async {
         let found = existing_profile::find(&cx, args.run.adopt).await?;
-        suspension::refuse_unfinished_restore(&cx)?;
         if found.state != State::Running || !found.answers {
             return Err(existing_profile::not_running(
                 &cx,
@@ -279,7 +278,7 @@ async fn restored(
         let listed = cx.minikube.listed().await?;
         restore.is_of_profile(&cx)?;
         let Listed::Valid(_) = &listed else { return Ok(Before::Nothing) };
-        let found = existing_profile::find(&cx, args.run.adopt).await?;
+        let found = existing_profile::find_to_restore(&cx, args.run.adopt).await?;
         restore.fits(&cx, &found.listed)?;
         agreed(&cx, &restore, args.run.yes, found.answers).await?;
         let before = match found.state {
@@ -287,11 +286,6 @@ async fn restored(
             _ => Before::Suspended,
         };
         let _ = cx.machine.listed.set(found.listed);
-        // What an interrupted restore left behind is replaced.
-        if before == Before::Suspended {
-            let mut journal = cx.journal.borrow_mut();
-            journal.state.restoring = None;
-        }
         Ok::<_, Box<Failure>>(before)
     };
     let before = tokio::select! {

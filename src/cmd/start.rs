@@ -57,7 +57,6 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
     let cx = Rc::new(super::up::context(invocation, settings, choice)?);
     let looked = async {
         let found = existing_profile::find(&cx, args.adopt).await?;
-        suspension::refuse_unfinished_restore(&cx)?;
         match (invocation.verb(), &found.state) {
             ("unpause", State::Stopped) => return Err(stopped(&cx)),
             ("start", State::Running) if found.answers => {

@@ -60,7 +60,6 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
         };
         let doing = if invocation.verb() == "stop" { "stops" } else { "pauses" };
         existing_profile::agreed(cx, doing, args.yes, &others).await?;
-        suspension::refuse_unfinished_restore(cx)?;
         if found.answers {
             // Nothing else may change the namespace now. The Lease is released here, because that is impossible once
             // the cluster is stopped.

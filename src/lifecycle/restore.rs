@@ -116,21 +116,22 @@ fn other(what: String) -> Failure {
 /// The tasks of a restore, in display order.
 pub(crate) fn plan(restore: &Rc<Restore>, before: Before) -> Plan<Context> {
     let mut plan = Plan::default();
-    let mut needs = Vec::new();
+    // A new machine takes images before its API server responds.
+    let (cluster_needs, images_need, needs): (&[_], &[_], &[_]) = match before {
+        Before::Nothing => (&["preflight"], &["preflight"], &["cluster", "images"]),
+        Before::Suspended => (&[], &["cluster"], &["images"]),
+        Before::Machine => (&[], &[], &["images"]),
+    };
     if before == Before::Nothing {
         plan.add(Spec::new("preflight", "Preflight", &[], 30), preflight::Preflight::without_install());
-        needs = vec!["preflight"];
     }
     if before != Before::Machine {
-        plan.add(Spec::new("cluster", "minikube cluster", &needs, 40), cluster::Cluster::default());
-        plan.add(Spec::new("images", "Images", &needs, 30), Images::new(restore));
-        needs = vec!["cluster", "images"];
-    } else {
-        plan.add(Spec::new("images", "Images", &[], 30), Images::new(restore));
-        needs = vec!["images"];
+        plan.add(Spec::new("cluster", "minikube cluster", cluster_needs, 40), cluster::Cluster::default());
     }
+    let images = Images { restore: restore.clone(), before, done: Cell::new(false) };
+    plan.add(Spec::new("images", "Images", images_need, 30), images);
     plan.add(
-        Spec::new("state", "Cluster state", &needs, 30),
+        Spec::new("state", "Cluster state", needs, 30),
         State { restore: restore.clone(), replaced: Cell::new(false) },
     );
     plan.add(Spec::new("api", "Kubernetes", &["state"], 10), Api(restore.shared.clone()));
@@ -141,14 +142,11 @@ pub(crate) fn plan(restore: &Rc<Restore>, before: Before) -> Plan<Context> {
 /// Loads the images that the node does not have.
 struct Images {
     restore: Rc<Restore>,
+    before: Before,
     done: Cell<bool>,
 }
 
 impl Images {
-    fn new(restore: &Rc<Restore>) -> Self {
-        Self { restore: restore.clone(), done: Cell::new(false) }
-    }
-
     fn names(&self) -> Vec<ImageName> {
         let entries = self.restore.bundle.index.of(EntryKind::Image);
         entries.flat_map(|entry| entry.images.iter().cloned()).collect()
@@ -167,8 +165,7 @@ impl Task<Context> for Images {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        // Only a machine that this run starts has to be waited for.
-        if cx.machine.listed.get().is_none_or(|listed| !matches!(listed, Listed::Valid(_))) {
+        if self.before == Before::Nothing {
             cx.machine_reaches(Reached::Up).await;
         }
         let missing = images::missing_of(cx, &self.names()).await;

@@ -57,7 +57,6 @@ pub(crate) struct Cluster {
 #[async_trait(?Send)]
 impl Task<Context> for Cluster {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
-        suspension::refuse_unfinished_restore(cx)?;
         // The result of preflight is valid until this run starts minikube.
         let untouched = matches!(*cx.machine.start.borrow(), Start::Idle);
         if untouched && matches!(cx.machine.listed.get(), Some(Listed::Absent | Listed::Broken)) {

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::{check_files, programs, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::installation;
-use crate::cluster::{operators, ownership, profile_owner};
+use crate::cluster::{operators, ownership, profile_owner, suspension};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::Result;
 use crate::quickstart::context::Reached;
@@ -53,6 +53,7 @@ impl Task<Context> for Preflight {
         let owner = profile_owner::of(cx, &listed);
         cx.ownership.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
+            suspension::refuse_unfinished_restore(cx)?;
             if matches!(api, Some(Ok(()))) {
                 let (settled, live) =
                     tokio::join!(ownership::determine(cx, cx.starting()), operators::all(cx));

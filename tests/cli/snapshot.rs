@@ -121,13 +121,42 @@ fn a_deleted_profile_is_created_again_from_its_snapshot() {
 #[test]
 fn a_stopped_profile_is_started_and_restored() {
     let mut test = used();
-    kstrim(&mut test, ["snapshot", "save", "seeded", "--without-images"]).expect(0);
+    kstrim(&mut test, ["snapshot", "save", "seeded"]).expect(0);
     produce(&mut test, "after\n");
+    // An image is missing when the machine runs again.
+    let operator = "quay.io/strimzi/operator:1.2.0";
+    test.fake("minikube", ["-p", PROFILE, "image", "rm", operator]).expect(0);
     kstrim(&mut test, ["stop"]).expect(0);
     let run = kstrim(&mut test, ["snapshot", "save", "other"]);
     assert!(run.expect(3).stderr.contains("kstrim start"), "a stopped cluster is not saved");
+    test.forget_calls();
     kstrim(&mut test, ["snapshot", "restore", "seeded", "--yes"]).expect(0);
     assert_eq!(messages(&mut test), "before\n");
+    let calls: Vec<String> = test.calls().iter().map(|call| call.line()).collect();
+    let loaded = calls.iter().any(|line| line.contains("image load"));
+    assert!(loaded && position(&calls, "image load") > position(&calls, "minikube start"), "{calls:#?}");
+    // A restore that was killed stays known, even while the machine is started for the next one.
+    kstrim(&mut test, ["stop"]).expect(0);
+    hang(&mut test, "tar --extract");
+    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
+    eventually("it is in its middle", || {
+        test.calls().iter().filter(|c| c.line().contains("tar --extract")).count() > 1
+    });
+    running.signal(Signal::KILL);
+    running.wait();
+    eventually("no child is left", || test.leftovers().is_empty());
+    test.change_scenario(|s| s.faults.clear());
+    test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
+    hang(&mut test, "image ls");
+    test.forget_calls();
+    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
+    eventually("the machine is started", || test.calls().iter().any(|call| call.line().contains("image ls")));
+    running.signal(Signal::KILL);
+    running.wait();
+    eventually("no child is left", || test.leftovers().is_empty());
+    test.change_scenario(|s| s.faults.clear());
+    assert_eq!(failure(&events(&mut test, ["start"], 1)), "KS-SNAPSHOT-UNFINISHED");
+    kstrim(&mut test, ["snapshot", "restore", "seeded", "--yes"]).expect(0);
 }
 
 #[test]
