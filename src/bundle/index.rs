@@ -160,6 +160,11 @@ impl Kind {
 }
 
 impl Snapshot {
+    /// When it was saved, for messages.
+    pub(crate) fn saved_at(&self) -> String {
+        self.saved.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// The limits of what is passed to minikube later.
     fn check(&self) -> std::result::Result<(), String> {
         let word = |text: &str| !text.is_empty() && text.len() <= 64 && path_ok(text) && !text.contains('/');

@@ -33,6 +33,13 @@ pub(crate) struct Source {
     pub executable: bool,
 }
 
+impl Source {
+    /// A file without anything special.
+    pub(crate) fn plain(kind: Kind, name: String, file: PathBuf) -> Self {
+        Self { kind, name, file, images: Vec::new(), version: None, executable: false }
+    }
+}
+
 fn source(path: &Path, why: impl std::fmt::Display) -> Box<Failure> {
     let message = format!("{} cannot be added to the bundle", path.display());
     Box::new(Failure::new(errors::BUNDLE_SOURCE, Class::Usage, message).because(why))

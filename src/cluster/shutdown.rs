@@ -8,7 +8,7 @@ use crate::errors;
 use crate::exec::Output;
 use crate::failure::{Failure, Kind, Result};
 use crate::tool::minikube::Minikube;
-use crate::tool::node::{Container, GRACE, Node, Stage};
+use crate::tool::node::{Container, GRACE, Node, Stage, last_line};
 
 /// Exit code of a killed process: the container runtime kills it when the grace period is over.
 const KILLED: i64 = 137;
@@ -57,6 +57,15 @@ pub(crate) async fn shut_down(
     }
 }
 
+/// How many containers were shut down, as a sentence.
+pub(crate) fn describe(count: usize) -> String {
+    match count {
+        0 => "Strimzi runs nothing in it".to_owned(),
+        1 => "1 container was shut down cleanly".to_owned(),
+        n => format!("{n} containers were shut down cleanly"),
+    }
+}
+
 /// Stop one container.
 async fn end(minikube: &Minikube, node: &Node, container: &Container) -> Result<()> {
     let output = minikube.stop_container(node, container).await?;
@@ -75,10 +84,7 @@ fn succeeded(output: &Output, what: impl FnOnce() -> String) -> Result<()> {
     if output.exit.success() {
         return Ok(());
     }
-    let words = output.stderr.lines().rev().map(str::trim);
-    // ssh adds a line about its command's exit status.
-    let words = words.filter(|l| !l.is_empty()).find(|l| !crate::words::SSH.matches(l)).unwrap_or_default();
-    Err(unclean(format!("{}: {words}", what())))
+    Err(unclean(format!("{}: {}", what(), last_line(output))))
 }
 
 /// The failure of a shutdown that is not clean.

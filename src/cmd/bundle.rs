@@ -175,7 +175,7 @@ async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Resu
     let published = sources::published(cx).await?;
     let file = folder.path().join("manifest.yaml");
     std::fs::write(&file, to_yaml(&published.objects)).map_err(|e| source(&file, e))?;
-    let mut sources = vec![plain(Kind::Manifest, format!("strimzi-{release}.yaml"), file)];
+    let mut sources = vec![Source::plain(Kind::Manifest, format!("strimzi-{release}.yaml"), file)];
     sources.extend(images(cx, folder.path(), talk).await?);
     if args.tools {
         sources.extend(tools(cx).await?);
@@ -199,10 +199,6 @@ async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Resu
     Ok(Work { set, sources, _folder: folder })
 }
 
-fn plain(kind: Kind, name: String, file: PathBuf) -> Source {
-    Source { kind, name, file, images: Vec::new(), version: None, executable: false }
-}
-
 /// The images that run: from the archives, or else from the cluster.
 async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<Source>> {
     let wanted = sources::install(cx).await?.images.clone();
@@ -222,7 +218,7 @@ async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<
         let stem = file.file_name().map(|n| slug(&n.to_string_lossy())).unwrap_or_default();
         let taken = |name: &str| sources.iter().any(|s| s.name == name);
         let name = if taken(&stem) { format!("{}-{stem}", sources.len()) } else { stem };
-        sources.push(Source { images, ..plain(Kind::Image, name, file) });
+        sources.push(Source { images, ..Source::plain(Kind::Image, name, file) });
     }
     let lacking: Vec<String> = wanted
         .iter()
@@ -263,7 +259,7 @@ async fn tools(cx: &Context) -> Result<Vec<Source>> {
         Ok(Source {
             version: Some(version),
             executable: true,
-            ..plain(Kind::Tool, tool.name().to_owned(), file)
+            ..Source::plain(Kind::Tool, tool.name().to_owned(), file)
         })
     };
     programs.into_iter().map(one).collect()
@@ -297,7 +293,7 @@ fn minikube_cache(kubernetes: &Version) -> Result<Vec<Source>> {
                 folders.push(path);
             } else if kind.is_file() && for_version(&name, kubernetes) {
                 let executable = name.starts_with("linux/") || name.starts_with("darwin/");
-                sources.push(Source { executable, ..plain(Kind::MinikubeCache, name, entry.path()) });
+                sources.push(Source { executable, ..Source::plain(Kind::MinikubeCache, name, entry.path()) });
             }
         }
     }

@@ -1,25 +1,72 @@
-//! What `kstrim stop`, `pause`, `start` and `unpause` share: they work on a minikube profile that exists and that
+//! What `kstrim stop`, `pause`, `start`, `unpause` and `snapshot` share: they work on a minikube profile that exists and that
 //! kstrim created.
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use super::consent;
+use super::invocation::{Ended, Invocation};
+use crate::catalogue::{self, Choice, Partial};
 use crate::cluster::connection;
 use crate::cluster::profile_owner::{self, Owner};
 use crate::cluster::session::Session;
-use crate::cluster::{api_server, lost_machine, ownership, refusals, suspension};
+use crate::cluster::{access, api_server, lost_machine, ownership, refusals, suspension};
 use crate::config::Target;
+use crate::engine::task::Job;
 use crate::errors;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
-use crate::tool::minikube_output::{Listed, State};
+use crate::names::Version;
+use crate::quickstart;
+use crate::quickstart::context::Context;
+use crate::tool::minikube_output::{Listed, Profile, State};
 
 /// A profile that may be used.
 pub(super) struct Found {
     /// What minikube has stored about it.
-    pub listed: Listed,
+    pub profile: Profile,
     /// The state of its machine.
     pub state: State,
     /// Whether its API server responds, so that its contents can be listed.
     pub answers: bool,
+}
+
+/// The release of the last `up`, which the explanations of failures depend on, or the default one. Kafka itself is not
+/// changed.
+pub(super) fn choice(release: Option<Version>) -> Result<Choice> {
+    catalogue::resolve(&Partial { release, ..Partial::default() })
+        .or_else(|_| catalogue::resolve(&Partial::default()))
+}
+
+/// Run jobs that end with a verified Kafka, and release what they have acquired.
+///
+/// # Errors
+/// The journal cannot be written; a task's failure is in the report.
+pub(super) async fn run(
+    invocation: &Invocation,
+    cx: &Rc<Context>,
+    jobs: Vec<Job>,
+    timeout: Option<Duration>,
+) -> Result<Ended> {
+    {
+        let mut journal = cx.journal.borrow_mut();
+        journal.state.run_id.clone_from(&invocation.run_id);
+        journal.save()?;
+    }
+    let report = invocation.run(jobs, cx.journal.clone(), timeout).await;
+    let noted = profile_owner::after(cx, cx.machine.started.get());
+    let next = report.failure.is_none().then(|| quickstart::next::next(cx, &cx.settings.topic));
+    cx.stop_observing();
+    let detached = Rc::new(invocation.runner.detached());
+    // A run that ended before the smoke test, or in it.
+    if let Err(failure) = access::delete_test_user(cx, &cx.kubectl.with_runner(detached)).await {
+        cx.emit.warn(failure.to_string());
+    }
+    invocation.release(cx).await;
+    if report.failure.is_none() {
+        noted?;
+    }
+    Ok(Ended { report, next })
 }
 
 /// Refuse `--context`: kstrim does not stop or start the machines of such a cluster.
@@ -77,7 +124,7 @@ pub(super) async fn find_to_restore(cx: &Session, adopt: bool) -> Result<Found> 
             if !addressed || cx.journal.borrow().state.never_whole {
                 return Err(half_made(cx));
             }
-            Ok(Found { listed, state, answers })
+            Ok(Found { profile: profile.clone(), state, answers })
         }
     }
 }

@@ -9,22 +9,17 @@ use serde::Serialize;
 use super::invocation::{Ended, Invocation};
 use super::{consent, down_profile, existing_profile, living};
 use crate::bundle::{Bundle, Snapshot, megabytes};
-use crate::catalogue::{self, Choice, Partial};
 use crate::cli::{
-    Format, Global, OutputMode, SnapshotDelete, SnapshotList, SnapshotRestore, SnapshotRun, SnapshotSave,
-    SnapshotVerb,
+    Format, Global, OutputMode, SnapshotDelete, SnapshotList, SnapshotRestore, SnapshotSave, SnapshotVerb,
 };
 use crate::cluster::journal::JournalFile;
-use crate::cluster::{access, profile_owner};
 use crate::config::{Settings, Target};
-use crate::engine::task::Plan;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::lifecycle::restore::{self, Before, Restore};
 use crate::lifecycle::save::{self, Save, Wanted};
 use crate::lifecycle::snapshots;
 use crate::names::{KubernetesVersion, Version};
-use crate::quickstart;
 use crate::quickstart::context::Context;
 use crate::terminal;
 use crate::terminal::table::Table;
@@ -95,7 +90,7 @@ fn table(rows: &[Row]) -> String {
     let shown = |version: &Option<Version>| version.as_ref().map_or("-".to_owned(), ToString::to_string);
     for row in rows {
         let saved = match (&row.snapshot, &row.problem) {
-            (Some(snapshot), _) => snapshot.saved.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            (Some(snapshot), _) => snapshot.saved_at(),
             (None, Some(problem)) => problem.clone(),
             (None, None) => "it is no snapshot".to_owned(),
         };
@@ -134,17 +129,11 @@ fn delete(global: &Global, args: &SnapshotDelete) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The release of the last `up`, which the explanations of failures depend on.
-fn choice(release: Option<Version>) -> Result<Choice> {
-    catalogue::resolve(&Partial { release, ..Partial::default() })
-        .or_else(|_| catalogue::resolve(&Partial::default()))
-}
-
 async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
     let _lock = invocation.lock()?;
     let target = invocation.target();
     let journal = JournalFile::open(&invocation.paths.journal(), target.profile.as_str())?;
-    let choice = choice(journal.state.release.and_then(|release| release.parse().ok()))?;
+    let choice = existing_profile::choice(journal.state.release.and_then(|release| release.parse().ok()))?;
     let mut settings = Settings::for_existing(target, &args.run.topic);
     settings.adopt = args.run.adopt;
     let cx = Rc::new(super::up::context(invocation, settings, choice)?);
@@ -162,13 +151,13 @@ async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
             force: args.force,
             images: !args.without_images,
         };
-        let save = Save::prepare(&cx, &found.listed, wanted).await?;
+        let save = Save::prepare(&cx, &found.profile, wanted).await?;
         let others = down_profile::look(&cx, true).await?.others();
         existing_profile::agreed(&cx, "restarts", args.run.yes, &others).await?;
         // Nothing else may change the namespace now. The Lease is released, so that it is not part of the snapshot.
         living::acquire_lease(invocation, &session).await?;
         invocation.release_held().await;
-        let _ = cx.machine.listed.set(found.listed);
+        let _ = cx.machine.listed.set(Listed::Valid(found.profile));
         Ok::<_, Box<Failure>>(Rc::new(save))
     };
     let save = tokio::select! {
@@ -176,37 +165,12 @@ async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
         _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let plan = save::plan(&save);
-    let shared = save.shared.clone();
-    let ended = run_plan(invocation, &cx, plan, args.run.timeout).await?;
+    invocation.started(Some(&cx.choice.release.version.to_string()), plan.infos());
+    let ended = existing_profile::run(invocation, &cx, plan.jobs(&cx), args.run.timeout).await?;
     if ended.report.failure.is_some() {
-        shared.undo(&cx, Rc::new(invocation.runner.detached())).await;
+        save.shared.undo(&cx, Rc::new(invocation.runner.detached())).await;
     }
     Ok(ended)
-}
-
-/// Run the tasks of a plan, and release what they have acquired.
-async fn run_plan(
-    invocation: &Invocation,
-    cx: &Rc<Context>,
-    plan: Plan<Context>,
-    timeout: Option<std::time::Duration>,
-) -> Result<Ended> {
-    invocation.started(Some(&cx.choice.release.version.to_string()), plan.infos());
-    {
-        let mut journal = cx.journal.borrow_mut();
-        journal.state.run_id.clone_from(&invocation.run_id);
-        journal.save()?;
-    }
-    let report = invocation.run(plan.jobs(cx), cx.journal.clone(), timeout).await;
-    let next = report.failure.is_none().then(|| quickstart::next::next(cx, &cx.settings.topic));
-    cx.stop_observing();
-    let detached = Rc::new(invocation.runner.detached());
-    // A run that ended before the smoke test, or in it.
-    if let Err(failure) = access::delete_test_user(cx, &cx.kubectl.with_runner(detached)).await {
-        cx.emit.warn(failure.to_string());
-    }
-    invocation.release(cx).await;
-    Ok(Ended { report, next })
 }
 
 async fn restore(global: &Global, args: &SnapshotRestore) -> Result<ExitCode> {
@@ -232,22 +196,17 @@ async fn restore(global: &Global, args: &SnapshotRestore) -> Result<ExitCode> {
         global.namespace.clone_from(&restore.snapshot().namespace);
         global.cluster.clone_from(&restore.snapshot().cluster);
     }
-    let settings = settings(&global, &args.run, args, &restore)?;
+    let settings = settings(&global, args, &restore)?;
     let invocation = Invocation::begin(&global, "snapshot", args.run.output);
     let ended = restored(&invocation, settings, args, Rc::new(restore)).await;
     Ok(invocation.finish_with_evidence(ended, !args.run.no_diagnose).await)
 }
 
 /// The settings of a profile that is created for the snapshot.
-fn settings(
-    global: &Global,
-    run: &SnapshotRun,
-    args: &SnapshotRestore,
-    restore: &Restore,
-) -> Result<Settings> {
+fn settings(global: &Global, args: &SnapshotRestore, restore: &Restore) -> Result<Settings> {
     let (set, snapshot) = (&restore.bundle().index.set, restore.snapshot());
-    let mut settings = Settings::for_existing(&Target::from(global), &run.topic);
-    settings.adopt = run.adopt;
+    let mut settings = Settings::for_existing(&Target::from(global), &args.run.topic);
+    settings.adopt = args.run.adopt;
     settings.release = Some(set.release.clone());
     let kubernetes = set.kubernetes.as_ref().map(|version| version.to_string().parse::<KubernetesVersion>());
     settings.kubernetes = kubernetes.transpose().map_err(|error| {
@@ -271,7 +230,7 @@ async fn restored(
     restore: Rc<Restore>,
 ) -> Result<Ended> {
     let _lock = invocation.lock()?;
-    let choice = choice(settings.release.clone())?;
+    let choice = existing_profile::choice(settings.release.clone())?;
     let cx = Rc::new(super::up::context_to_create(invocation, settings, choice)?);
     let looked = async {
         cx.journal.borrow().refuse_newer()?;
@@ -279,13 +238,13 @@ async fn restored(
         restore.is_of_profile(&cx)?;
         let Listed::Valid(_) = &listed else { return Ok(Before::Nothing) };
         let found = existing_profile::find_to_restore(&cx, args.run.adopt).await?;
-        restore.fits(&cx, &found.listed)?;
+        restore.fits(&cx, &found.profile)?;
         agreed(&cx, &restore, args.run.yes, found.answers).await?;
         let before = match found.state {
             State::Running | State::Partial => Before::Machine,
             _ => Before::Suspended,
         };
-        let _ = cx.machine.listed.set(found.listed);
+        let _ = cx.machine.listed.set(Listed::Valid(found.profile));
         Ok::<_, Box<Failure>>(before)
     };
     let before = tokio::select! {
@@ -293,17 +252,14 @@ async fn restored(
         _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let plan = restore::plan(&restore, before);
-    let ended = run_plan(invocation, &cx, plan, args.run.timeout).await?;
+    invocation.started(Some(&cx.choice.release.version.to_string()), plan.infos());
+    let ended = existing_profile::run(invocation, &cx, plan.jobs(&cx), args.run.timeout).await?;
     if cx.journal.borrow().state.restoring.is_some() {
         let again = cx.target.again();
         cx.emit.warn_of(
             errors::SNAPSHOT_UNFINISHED,
             format!("the profile cannot be used until it is restored: {again}"),
         );
-    }
-    let noted = profile_owner::after(&cx, before == Before::Nothing);
-    if ended.report.failure.is_none() {
-        noted?;
     }
     Ok(ended)
 }
@@ -313,7 +269,7 @@ async fn agreed(cx: &Context, restore: &Restore, yes: bool, answers: bool) -> Re
     let what = format!(
         "Everything in the minikube profile {} is replaced by the snapshot saved {}",
         cx.profile(),
-        restore.snapshot().saved.strftime("%Y-%m-%d %H:%M:%S UTC")
+        restore.snapshot().saved_at()
     );
     if yes {
         return Ok(());

@@ -6,17 +6,15 @@ use std::rc::Rc;
 
 use super::existing_profile;
 use super::invocation::{Ended, Invocation};
-use crate::catalogue::{self, Partial};
 use crate::cli::{Global, Restart};
 use crate::cluster::journal::JournalFile;
-use crate::cluster::{access, profile_owner, suspension};
+use crate::cluster::suspension;
 use crate::config::{Settings, Target};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::lifecycle;
-use crate::quickstart;
 use crate::quickstart::context::Context;
-use crate::tool::minikube_output::State;
+use crate::tool::minikube_output::{Listed, State};
 
 /// Start the profile.
 ///
@@ -50,10 +48,7 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
     invocation.started(None, plan.infos());
     let _lock = invocation.lock()?;
     let journal = JournalFile::open(&invocation.paths.journal(), settings.target.profile.as_str())?;
-    // The release of the last `up`, which the explanations of failures depend on. Kafka itself is not changed.
-    let release = journal.state.release.and_then(|release| release.parse().ok());
-    let choice = catalogue::resolve(&Partial { release, ..Partial::default() })
-        .or_else(|_| catalogue::resolve(&Partial::default()))?;
+    let choice = existing_profile::choice(journal.state.release.and_then(|release| release.parse().ok()))?;
     let cx = Rc::new(super::up::context(invocation, settings, choice)?);
     let looked = async {
         let found = existing_profile::find(&cx, args.adopt).await?;
@@ -64,33 +59,18 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
             }
             _ => {}
         }
-        let _ = cx.machine.listed.set(found.listed);
+        let _ = cx.machine.listed.set(Listed::Valid(found.profile));
         Ok::<_, Box<Failure>>(())
     };
     tokio::select! {
         looked = looked => looked?,
         _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     }
-    {
-        let mut journal = cx.journal.borrow_mut();
-        journal.state.run_id.clone_from(&invocation.run_id);
-        journal.save()?;
-    }
-    let report = invocation.run(plan.jobs(&cx), cx.journal.clone(), args.timeout).await;
-    let noted = profile_owner::after(&cx, cx.machine.started.get());
-    let next = report.failure.is_none().then(|| quickstart::next::next(&cx, &cx.settings.topic));
-    cx.stop_observing();
-    let detached = Rc::new(invocation.runner.detached());
-    // A run that ended before the smoke test, or in it.
-    if let Err(failure) = access::delete_test_user(&cx, &cx.kubectl.with_runner(detached)).await {
-        cx.emit.warn(failure.to_string());
-    }
-    invocation.release(&cx).await;
-    if report.failure.is_none() {
-        noted?;
+    let ended = existing_profile::run(invocation, &cx, plan.jobs(&cx), args.timeout).await?;
+    if ended.report.failure.is_none() {
         suspension::record(&cx, None)?;
     }
-    Ok(Ended { report, next })
+    Ok(ended)
 }
 
 fn stopped(cx: &Context) -> Box<Failure> {

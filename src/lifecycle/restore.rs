@@ -10,14 +10,14 @@ use super::start;
 use super::state::{self, Api, Shared, succeeded};
 use crate::bundle::{Bundle, Kind as EntryKind, Snapshot};
 use crate::command_line::CommandLine;
+use crate::download::background::Fetching;
 use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::ImageName;
-use crate::paths::cache_dir;
 use crate::quickstart::context::{Context, Reached};
 use crate::quickstart::{cluster, images, preflight, unbundle};
-use crate::tool::minikube_output::Listed;
+use crate::tool::minikube_output::Profile;
 
 /// The snapshot that is restored.
 pub(crate) struct Restore {
@@ -44,16 +44,16 @@ impl Restore {
     /// [`errors::SNAPSHOT_OTHER`]: it is not a snapshot, or it is one of another platform.
     pub(crate) fn new(bundle: Bundle) -> Result<Self> {
         let origin = bundle.path.display().to_string();
-        let other = |what: String| Failure::new(errors::SNAPSHOT_OTHER, Kind::Usage, what);
         let Some(snapshot) = bundle.index.snapshot.clone() else {
-            let failure = other(format!("{origin} is a bundle without the state of a cluster"));
+            let failure = other(Kind::Usage, format!("{origin} is a bundle without the state of a cluster"));
             let up = CommandLine::new("kstrim up --bundle").arg(&origin);
             return Err(Box::new(failure.hint(format!("create a cluster from it: {up}"))));
         };
         let (saved, here) = (&bundle.index.set.platform, crate::bundle::platform());
         let architecture = |platform: &str| platform.rsplit('-').next().unwrap_or_default().to_owned();
         if architecture(saved) != architecture(&here) {
-            let failure = other(format!("the snapshot {origin} is from another kind of machine"));
+            let failure =
+                other(Kind::Usage, format!("the snapshot {origin} is from another kind of machine"));
             let why = format!("its images are for {saved}, and this machine is {here}");
             return Err(Box::new(failure.because(why)));
         }
@@ -79,7 +79,7 @@ impl Restore {
         if profile != saved {
             let again = cx.target.again().with("--profile", saved);
             return Err(Box::new(
-                other(format!("the snapshot is of the profile {saved}, not {profile}"))
+                other(Kind::Prerequisite, format!("the snapshot is of the profile {saved}, not {profile}"))
                     .because("the node has the name of the profile, and the snapshot contains it")
                     .hint(format!("restore it as that profile: {again}")),
             ));
@@ -91,26 +91,23 @@ impl Restore {
     ///
     /// # Errors
     /// [`errors::SNAPSHOT_OTHER`].
-    pub(crate) fn fits(&self, cx: &Context, listed: &Listed) -> Result<()> {
-        let profile = cx.profile();
-        let Listed::Valid(found) = listed else { return Ok(()) };
-        let wanted = self.bundle.index.set.kubernetes.as_ref().map(ToString::to_string).unwrap_or_default();
-        if found.kubernetes != wanted {
+    pub(crate) fn fits(&self, cx: &Context, found: &Profile) -> Result<()> {
+        let wanted = self.bundle.index.set.kubernetes.as_ref().map(ToString::to_string);
+        if let Some(wanted) = wanted.filter(|wanted| found.kubernetes != *wanted) {
+            let (profile, has) = (cx.profile(), &found.kubernetes);
+            let what = format!("the profile {profile} has Kubernetes {has}, the snapshot {wanted}");
             return Err(Box::new(
-                other(format!(
-                    "the profile {profile} has Kubernetes {}, the snapshot {wanted}",
-                    found.kubernetes
-                ))
-                .hint(format!("delete the profile first: {}", cx.target.kstrim("down")))
-                .hint(format!("then restore it: {}", cx.target.again())),
+                other(Kind::Prerequisite, what)
+                    .hint(format!("delete the profile first: {}", cx.target.kstrim("down")))
+                    .hint(format!("then restore it: {}", cx.target.again())),
             ));
         }
         Ok(())
     }
 }
 
-fn other(what: String) -> Failure {
-    Failure::new(errors::SNAPSHOT_OTHER, Kind::Prerequisite, what)
+fn other(kind: Kind, what: String) -> Failure {
+    Failure::new(errors::SNAPSHOT_OTHER, kind, what)
 }
 
 /// The tasks of a restore, in display order.
@@ -188,7 +185,7 @@ struct State {
 impl Task<Context> for State {
     async fn check(&self, _: &Context) -> Result<Doneness> {
         Ok(match self.replaced.get() {
-            true => Doneness::Done(format!("as saved {}", self.restore.snapshot.saved)),
+            true => Doneness::Done(format!("as saved {}", self.restore.snapshot.saved_at())),
             false => Doneness::Pending("replacing etcd's data and the volumes".into()),
         })
     }
@@ -201,20 +198,17 @@ impl Task<Context> for State {
         cx.start_result()?;
         let Restore { bundle, snapshot, shared } = &*self.restore;
         let node = state::only_node(cx).await?;
-        let entry = bundle.index.of(EntryKind::State).next().cloned();
-        let Some(entry) = entry else { return Ok(()) };
+        let Some(entry) = bundle.index.of(EntryKind::State).next().cloned() else { return Ok(()) };
         // Unpacked and verified before anything is stopped.
-        let (from, wanted) = (bundle.clone(), entry.clone());
-        let unpacking = crate::download::background::Fetching::begin(move |progress| {
-            unbundle::cached(&from, &wanted, progress)
-        });
+        let from = bundle.clone();
+        let unpacking = Fetching::begin(move |progress| unbundle::cached(&from, &entry, progress));
         let file = unpacking.finish(|_| ()).await?;
         cx.emit.progress("copying the state into the node", None);
         let copied = cx.minikube.copy_state_in(&node, &file).await?;
+        // A second copy is not needed.
+        let _ = std::fs::remove_file(&file);
         succeeded(cx, &copied, "copy the state of the snapshot")?;
         succeeded(cx, &cx.minikube.test_state(&node).await?, "read the state of the snapshot")?;
-        // A second copy is not needed.
-        let _ = std::fs::remove_file(bundle.cached(&entry, &cache_dir()));
         {
             let mut journal = cx.journal.borrow_mut();
             journal.state.restoring = Some(std::path::absolute(&bundle.path).unwrap_or(bundle.path.clone()));

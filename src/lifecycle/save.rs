@@ -4,8 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,6 +15,8 @@ use crate::bundle::{Kind as EntryKind, Set, Snapshot, megabytes, platform};
 use crate::cluster::journal::SuspensionState;
 use crate::cluster::session::Session;
 use crate::cluster::{shutdown, suspension};
+use crate::download::Progress;
+use crate::download::background::Fetching;
 use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
 use crate::event::Unit;
@@ -26,8 +26,8 @@ use crate::kube::object::text;
 use crate::kube::{Kind as ObservedKind, Object};
 use crate::names::ImageName;
 use crate::quickstart::context::Context;
-use crate::quickstart::images;
-use crate::tool::minikube_output::{Listed, Profile};
+use crate::quickstart::{images, unbundle};
+use crate::tool::minikube_output::Profile;
 use crate::tool::node_state::{ETCD, VOLUMES};
 
 /// What is saved, and where.
@@ -50,6 +50,8 @@ pub(crate) struct Save {
     /// The images of the pods.
     names: Vec<ImageName>,
     saved: RefCell<Vec<Source>>,
+    /// The archive with the state, once it is on this machine.
+    archive: RefCell<Option<PathBuf>>,
     folder: tempfile::TempDir,
 }
 
@@ -59,7 +61,7 @@ impl Save {
     /// # Errors
     /// [`errors::SNAPSHOT_NODES`], [`errors::SNAPSHOT_VOLUME`], [`errors::BUNDLE_EXISTS`], [`errors::NO_CLUSTER`],
     /// and those of the API server.
-    pub(crate) async fn prepare(cx: &Session, listed: &Listed, wanted: Wanted) -> Result<Self> {
+    pub(crate) async fn prepare(cx: &Session, profile: &Profile, wanted: Wanted) -> Result<Self> {
         if !wanted.force && wanted.file.exists() {
             let message = format!("{} already exists", wanted.file.display());
             return Err(Box::new(
@@ -67,7 +69,6 @@ impl Save {
                     .hint(format!("replace it: {}", cx.target.again().flag("--force"))),
             ));
         }
-        let Listed::Valid(profile) = listed else { return Err(unnamed(cx)) };
         state::only_node(cx).await?;
         volumes(cx).await?;
         let (set, snapshot) = describe(cx, profile).await?;
@@ -88,15 +89,11 @@ impl Save {
             snapshot,
             names,
             saved: RefCell::default(),
+            archive: RefCell::default(),
             folder: folder.map_err(unwritable)?,
             wanted,
         })
     }
-}
-
-fn unnamed(cx: &Session) -> Box<Failure> {
-    let message = format!("there is no minikube profile {}", cx.profile());
-    Box::new(Failure::new(errors::NO_CLUSTER, Kind::Prerequisite, message))
 }
 
 /// Refuse volumes that are not directories of minikube's provisioners: they would be missing in the snapshot.
@@ -129,13 +126,10 @@ async fn describe(cx: &Session, profile: &Profile) -> Result<(Set, Snapshot)> {
         format!("{}/{}", ObservedKind::Kafka.path(cx.api_version(), Some(cx.namespace())), cx.cluster());
     let kafka = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure(doing, &e))?;
     let kafka = kafka.map(Object::new).ok_or_else(|| start::no_kafka(cx))?;
-    let system = cx.kubectl.find("/api/v1/namespaces/kube-system").await;
-    let system = system.map_err(|e| cx.api_failure("read the cluster's identity", &e))?.unwrap_or_default();
-    let kubernetes = profile.kubernetes.parse().map_err(|_| unnamed(cx))?;
     let set = Set {
         release: cx.choice.release.version.clone(),
         kafka: Kafka(&kafka).target_version().unwrap_or_else(|| cx.choice.kafka.clone()),
-        kubernetes: Some(kubernetes),
+        kubernetes: profile.kubernetes.parse().ok(),
         preset: "snapshot".to_owned(),
         image_registry: None,
         platform: platform(),
@@ -145,7 +139,8 @@ async fn describe(cx: &Session, profile: &Profile) -> Result<(Set, Snapshot)> {
         profile: cx.target.profile.clone(),
         namespace: cx.target.namespace.clone(),
         cluster: cx.target.cluster.clone(),
-        cluster_uid: text(&system, "/metadata/uid").to_owned(),
+        // The run has just read it.
+        cluster_uid: cx.journal.borrow().state.cluster_uid.clone().unwrap_or_default(),
         driver: profile.driver.clone(),
         runtime: profile.runtime.clone(),
         memory_mb: profile.memory_mb,
@@ -212,14 +207,7 @@ impl Task<Context> for Images {
             let name = format!("{number}.tar");
             let file = self.save.folder.path().join(&name);
             images::save(cx, image, &file).await?;
-            saved.push(Source {
-                kind: EntryKind::Image,
-                name,
-                file,
-                images: vec![image.clone()],
-                version: None,
-                executable: false,
-            });
+            saved.push(Source { images: vec![image.clone()], ..Source::plain(EntryKind::Image, name, file) });
         }
         *self.save.saved.borrow_mut() = saved;
         self.done.set(true);
@@ -250,11 +238,7 @@ impl Task<Context> for Shutdown {
         let count = shutdown::shut_down(&cx.minikube, nodes, |what| cx.emit.progress(what, None)).await?;
         cx.emit.progress("stopping everything else", None);
         state::stop_containers(cx, &node, true).await?;
-        let what = match count {
-            1 => "1 container was shut down cleanly".to_owned(),
-            n => format!("{n} containers were shut down cleanly"),
-        };
-        *self.ended.borrow_mut() = Some(what);
+        *self.ended.borrow_mut() = Some(shutdown::describe(count));
         Ok(())
     }
 }
@@ -265,7 +249,7 @@ struct State(Rc<Save>);
 #[async_trait(?Send)]
 impl Task<Context> for State {
     async fn check(&self, _: &Context) -> Result<Doneness> {
-        let archive = self.0.shared.archive.borrow();
+        let archive = self.0.archive.borrow();
         let size = archive.as_ref().and_then(|file| file.metadata().ok()).map(|m| m.len());
         Ok(match size {
             Some(size) => Doneness::Done(format!("{} are packed", megabytes(size))),
@@ -285,7 +269,7 @@ impl Task<Context> for State {
         let file = self.0.folder.path().join("state.tar.gz");
         let copied = cx.minikube.copy_state_out(&node, &file).await?;
         succeeded(cx, &copied, "copy the state of the cluster")?;
-        *self.0.shared.archive.borrow_mut() = Some(file);
+        *self.0.archive.borrow_mut() = Some(file);
         Ok(())
     }
 }
@@ -306,45 +290,26 @@ impl Task<Context> for SnapshotFile {
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
-        let Save { wanted, set, snapshot, shared, saved, .. } = &*self.save;
-        let Some(file) = shared.archive.borrow().clone() else { return Ok(()) };
-        let state = Source {
-            kind: EntryKind::State,
-            name: "state.tar.gz".to_owned(),
-            file,
-            images: Vec::new(),
-            version: None,
-            executable: false,
-        };
-        let mut sources = vec![state];
+        let Save { wanted, set, snapshot, saved, archive, .. } = &*self.save;
+        let Some(state) = archive.borrow().clone() else { return Ok(()) };
+        let mut sources = vec![Source::plain(EntryKind::State, "state.tar.gz".to_owned(), state)];
         sources.extend(saved.borrow().iter().cloned());
+        let size =
+            sources.iter().filter_map(|source| source.file.metadata().ok()).map(|meta| meta.len()).sum();
         let (to, force, set, snapshot) = (wanted.file.clone(), wanted.force, set.clone(), snapshot.clone());
-        let stop = Stop::default();
-        let stopped = stop.0.clone();
-        let writing = tokio::task::spawn_blocking(move || {
-            write::write(&to, set, Some(snapshot), &sources, force, &mut |_| !stopped.load(Ordering::Relaxed))
+        let writing = Fetching::begin(move |progress| {
+            let step = &mut unbundle::step(size, progress);
+            let written = write::write(&to, set, Some(snapshot), &sources, force, step)?;
+            let stopped = "writing the snapshot was stopped";
+            written.ok_or_else(|| Box::new(Failure::new(errors::INTERRUPTED, Kind::Interrupted, stopped)))
         });
-        let index = writing.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?;
-        if index.is_none() {
-            return Err(Box::new(Failure::new(
-                errors::INTERRUPTED,
-                Kind::Interrupted,
-                "writing the snapshot was stopped",
-            )));
-        }
+        let show = |progress: Progress| {
+            let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
+            cx.emit.progress("writing the file", of);
+        };
+        writing.finish(show).await?;
         let size = wanted.file.metadata().map_or(0, |meta| meta.len());
-        cx.emit.progress(format!("{} written", megabytes(size)), None);
         *self.written.borrow_mut() = Some(format!("{} ({})", wanted.file.display(), megabytes(size)));
         Ok(())
-    }
-}
-
-/// Stops the thread that writes when the task is dropped.
-#[derive(Default)]
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }

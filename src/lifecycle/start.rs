@@ -114,7 +114,8 @@ impl Task<Context> for Brokers {
 /// after the API server responds again.
 fn stale(cx: &Context, snapshot: &Snapshot) -> Option<String> {
     let began = cx.waiting.began;
-    if !cx.machine.started.get() || Timestamp::now().duration_since(began) > STALE {
+    let restarted = cx.journal.borrow().state.node_started.is_some_and(|at| at >= began);
+    if !restarted || Timestamp::now().duration_since(began) > STALE {
         return None;
     }
     let since = began - SKEW;

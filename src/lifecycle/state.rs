@@ -1,7 +1,6 @@
 //! Stopping everything in a node and starting it again, for a snapshot.
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::object::text;
 use crate::quickstart::context::{Context, Reached};
 use crate::tool::minikube;
-use crate::tool::node::{Node, PodName};
+use crate::tool::node::{Node, PodName, last_line};
 
 /// How long a container may take to stop. Kafka has already been shut down ([`shutdown`]); nothing else keeps
 /// data in memory.
@@ -37,8 +36,6 @@ const RENEWAL: Duration = Duration::from_secs(90);
 pub(crate) struct Shared {
     /// The node whose kubelet is stopped.
     pub(super) stopped: RefCell<Option<Node>>,
-    /// The archive with the state on this machine.
-    pub(super) archive: RefCell<Option<PathBuf>>,
     /// The uid of the restored cluster.
     pub(super) cluster_uid: RefCell<Option<String>>,
     /// Whether the kubelet was started again.
@@ -84,13 +81,10 @@ pub(super) fn succeeded(cx: &Session, output: &Output, doing: &str) -> Result<()
     if output.exit.success() {
         return Ok(());
     }
-    let lines = output.stderr.lines().chain(std::str::from_utf8(&output.stdout).unwrap_or_default().lines());
-    let words: Vec<&str> =
-        lines.map(str::trim).filter(|l| !l.is_empty() && !crate::words::SSH.matches(l)).collect();
     let message = format!("cannot {doing} in the node of the profile {}", cx.profile());
     Err(Box::new(
         Failure::new(errors::SNAPSHOT_NODE, Kind::Task, message)
-            .because(words.last().copied().unwrap_or_default())
+            .because(last_line(output))
             .hint(format!("look into it: {}", cx.target.minikube("ssh"))),
     ))
 }
@@ -172,8 +166,6 @@ impl Task<Context> for Api {
         }
         cx.forget_observed();
         cx.machine_is(Reached::Api);
-        // Everything that runs now was started by this run.
-        cx.machine.started.set(true);
         ownership::determine(cx, false).await?;
         Ok(Doneness::Done("Kubernetes is running".into()))
     }

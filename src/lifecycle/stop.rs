@@ -115,9 +115,7 @@ impl Task<Session> for Brokers {
         }
         suspension::record(cx, Some(SuspensionState::Stopping.now()))?;
         let what = match self.shut_down(cx).await {
-            Ok(0) => "Strimzi runs nothing in it".to_owned(),
-            Ok(1) => "1 container was shut down cleanly".to_owned(),
-            Ok(n) => format!("{n} containers were shut down cleanly"),
+            Ok(count) => shutdown::describe(count),
             Err(failure) if cx.ownership.cancel.reason().is_some() => return Err(failure),
             Err(failure) => {
                 let causes = failure.causes.join(": ");

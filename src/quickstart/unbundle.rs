@@ -24,7 +24,7 @@ pub(crate) fn cached(bundle: &Bundle, entry: &Entry, progress: OnProgress<'_>) -
 }
 
 /// Converts a bundle's steps into progress of `size` bytes.
-fn step<'a>(size: u64, progress: OnProgress<'a>) -> impl FnMut(u64) -> bool + 'a {
+pub(crate) fn step<'a>(size: u64, progress: OnProgress<'a>) -> impl FnMut(u64) -> bool + 'a {
     let mut done = 0;
     move |bytes| {
         done += bytes;

@@ -115,6 +115,16 @@ struct Status {
     exit_code: i64,
 }
 
+/// What a command in a node reports last: its last line on stderr, or else on stdout, without the line that ssh adds
+/// about its exit status.
+pub(crate) fn last_line(output: &Output) -> String {
+    let last = |text: &str| {
+        let mut lines = text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+        lines.find(|line| !crate::words::SSH.matches(line)).map(str::to_owned)
+    };
+    last(&output.stderr).or_else(|| last(&output.text())).unwrap_or_default()
+}
+
 /// The stage in which a container is stopped, by its name and the labels that Strimzi sets on its pod. `None`: it can
 /// be killed without loss of data.
 fn stage(container: &str, labels: &BTreeMap<String, String>) -> Option<Stage> {

@@ -56,9 +56,13 @@ impl Minikube {
         Ok(paths)
     }
 
+    async fn make_transfer(&self, node: &Node) -> Result<Output> {
+        self.run(&self.in_node(node, &["install", "-d", "-m", "0711", TRANSFER])).await
+    }
+
     /// Pack directories and files of a node into an archive in the node. Nothing may write to them.
     pub(crate) async fn pack_state(&self, node: &Node, paths: &[String]) -> Result<Output> {
-        let made = self.run(&self.in_node(node, &["install", "-d", "-m", "0711", TRANSFER])).await?;
+        let made = self.make_transfer(node).await?;
         if !made.exit.success() {
             return Ok(made);
         }
@@ -76,7 +80,7 @@ impl Minikube {
 
     /// Copy a file of this machine into the node as the archive of [`Minikube::unpack_state`].
     pub(crate) async fn copy_state_in(&self, node: &Node, file: &Path) -> Result<Output> {
-        let made = self.run(&self.in_node(node, &["install", "-d", "-m", "0711", TRANSFER])).await?;
+        let made = self.make_transfer(node).await?;
         if !made.exit.success() {
             return Ok(made);
         }
