@@ -48,6 +48,6 @@ fi
 sh "$(dirname "$0")/report.sh" "$dir/up.jsonl" "$code"
 if [ "$code" -eq 0 ] && [ -n "$snapshot" ] && [ ! -f "$snapshot" ]; then
     mkdir -p "$(dirname "$snapshot")"
-    kstrim snapshot save action --file "$snapshot" --yes || fail 'the snapshot for the cache could not be saved'
+    kstrim snapshot save --file "$snapshot" --yes || fail 'the snapshot for the cache could not be saved'
 fi
 exit "$code"

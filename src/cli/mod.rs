@@ -41,7 +41,7 @@ pub(crate) use logs::{Component, LogFormat, Logs, Tail};
 pub(crate) use look_inside::{Diff, Env, Kubectl, Part, Render, ShellName};
 pub(crate) use run::{NeededTopic, Run};
 pub(crate) use snapshot::{
-    Snapshot, SnapshotDelete, SnapshotList, SnapshotRestore, SnapshotSave, SnapshotVerb,
+    Snapshot, SnapshotDelete, SnapshotList, SnapshotPlace, SnapshotRestore, SnapshotSave, SnapshotVerb,
 };
 pub(crate) use start_stop::{Halt, Restart};
 pub(crate) use stream::{Consume, Isolation, Produce, Summary};

@@ -1,12 +1,12 @@
 //! `kstrim snapshot`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Format, OutputMode, duration};
-use crate::names::{SnapshotName, TopicName, machine};
+use super::Format;
+use super::start_stop::VerifiedRun;
+use crate::names::{SnapshotName, machine};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -18,7 +18,7 @@ const SAVE_EXAMPLES: &str = "\
 Examples:
   kstrim snapshot save seeded
   kstrim snapshot save seeded --without-images --force      quicker, for this profile only
-  kstrim snapshot save ci --file kafka.snapshot             a file to copy to another machine
+  kstrim snapshot save --file kafka.snapshot                a file to copy to another machine
 
 Exit codes: as `kstrim up`";
 
@@ -60,47 +60,35 @@ pub enum SnapshotVerb {
     Delete(SnapshotDelete),
 }
 
-/// How a save or a restore runs.
+/// Which snapshot.
 #[derive(Debug, Clone, Args)]
-pub struct SnapshotRun {
-    /// Topic for the smoke test
-    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
-    pub topic: TopicName,
-    /// Do not ask for confirmation
-    #[arg(long, short = 'y')]
-    pub yes: bool,
-    /// Use the profile even if nothing proves that kstrim created it
-    #[arg(long)]
-    pub adopt: bool,
-    /// Output format
-    #[arg(long, short = 'o', value_enum, default_value_t, env = "KSTRIM_OUTPUT")]
-    pub output: OutputMode,
-    /// Time limit for the whole run: 10m, 90s
-    #[arg(long, env = "KSTRIM_TIMEOUT", value_parser = duration, value_name = "DURATION")]
-    pub timeout: Option<Duration>,
-    /// Do not collect evidence after a failure (kstrim diagnose)
-    #[arg(long, env = "KSTRIM_NO_DIAGNOSE")]
-    pub no_diagnose: bool,
+pub struct SnapshotPlace {
+    /// The name of the snapshot
+    #[arg(value_name = "NAME", required_unless_present = "file", conflicts_with = "file")]
+    pub name: Option<SnapshotName>,
+    /// A file instead of a name
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// `kstrim snapshot save`
 #[derive(Debug, Clone, Args)]
 pub struct SnapshotSave {
-    /// The name of the snapshot
-    #[arg(value_name = "NAME")]
-    pub name: SnapshotName,
-    /// Write this file instead of one in kstrim's data directory
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub place: SnapshotPlace,
     /// Do not include the images: the snapshot can then be restored where they are, or can be pulled
     #[arg(long)]
     pub without_images: bool,
-    /// Replace an existing snapshot of that name
+    /// Replace an existing snapshot
     #[arg(long)]
     pub force: bool,
+    /// Do not ask for confirmation if it affects what others created in the profile
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub run: SnapshotRun,
+    pub run: VerifiedRun,
 }
 
 /// `kstrim snapshot list`
@@ -114,12 +102,9 @@ pub struct SnapshotList {
 /// `kstrim snapshot restore`
 #[derive(Debug, Clone, Args)]
 pub struct SnapshotRestore {
-    /// The name of the snapshot
-    #[arg(value_name = "NAME", required_unless_present = "file", conflicts_with = "file")]
-    pub name: Option<SnapshotName>,
-    /// Restore this file
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub place: SnapshotPlace,
     /// minikube driver of a new profile; otherwise that of the snapshot
     #[arg(long, env = "KSTRIM_DRIVER", value_parser = machine::driver, value_name = "NAME")]
     pub driver: Option<String>,
@@ -132,9 +117,12 @@ pub struct SnapshotRestore {
     /// Argument to pass to `minikube start`; repeatable
     #[arg(long, allow_hyphen_values = true, value_parser = machine::minikube_arg, value_name = "ARG")]
     pub minikube_arg: Vec<String>,
+    /// Do not ask for confirmation
+    #[arg(long, short = 'y')]
+    pub yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub run: SnapshotRun,
+    pub run: VerifiedRun,
 }
 
 /// `kstrim snapshot delete`

@@ -57,12 +57,20 @@ pub struct Halt {
 /// `kstrim start` and `kstrim unpause`
 #[derive(Debug, Clone, Args)]
 pub struct Restart {
-    /// Topic for the smoke test
-    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
-    pub topic: TopicName,
     /// Argument to pass to `minikube start`; repeatable
     #[arg(long, allow_hyphen_values = true, value_parser = machine::minikube_arg, value_name = "ARG")]
     pub minikube_arg: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub run: VerifiedRun,
+}
+
+/// The flags of a run on an existing profile that ends with a verified Kafka.
+#[derive(Debug, Clone, Args)]
+pub struct VerifiedRun {
+    /// Topic for the smoke test
+    #[arg(long, env = "KSTRIM_TOPIC", default_value = "my-topic", value_name = "NAME")]
+    pub topic: TopicName,
     /// Use the profile even if nothing proves that kstrim created it
     #[arg(long)]
     pub adopt: bool,

@@ -70,9 +70,13 @@ fn shown(bundle: &Bundle, args: &BundleFile, verified: Option<bool>) -> String {
 fn text(data: &Shown<'_>) -> String {
     let set = &data.index.set;
     let kubernetes = set.kubernetes.as_ref().map_or("any supported version".to_owned(), ToString::to_string);
+    let what = match &data.index.snapshot {
+        Some(snapshot) => format!("the profile {} as saved {}", snapshot.profile, snapshot.saved_at()),
+        None => format!("preset {}", set.preset),
+    };
     let mut out = format!(
-        "Strimzi {}, Kafka {}, preset {}, Kubernetes {kubernetes}, for {}\n",
-        set.release, set.kafka, set.preset, set.platform
+        "Strimzi {}, Kafka {}, {what}, Kubernetes {kubernetes}, for {}\n",
+        set.release, set.kafka, set.platform
     );
     if let Some(registry) = &set.image_registry {
         out.push_str(&format!("images by their names in {registry}\n"));

@@ -10,7 +10,8 @@ use super::invocation::{Ended, Invocation};
 use super::{consent, down_profile, existing_profile, living};
 use crate::bundle::{Bundle, Snapshot, megabytes};
 use crate::cli::{
-    Format, Global, OutputMode, SnapshotDelete, SnapshotList, SnapshotRestore, SnapshotSave, SnapshotVerb,
+    Format, Global, OutputMode, SnapshotDelete, SnapshotList, SnapshotPlace, SnapshotRestore, SnapshotSave,
+    SnapshotVerb,
 };
 use crate::cluster::journal::JournalFile;
 use crate::config::{Settings, Target};
@@ -129,6 +130,15 @@ fn delete(global: &Global, args: &SnapshotDelete) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file of a snapshot of this profile.
+fn file(place: &SnapshotPlace, profile: &str) -> PathBuf {
+    match (&place.file, &place.name) {
+        (Some(file), _) => file.clone(),
+        (None, Some(name)) => snapshots::file(profile, name),
+        (None, None) => unreachable!("the command line requires one of them"),
+    }
+}
+
 async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
     let _lock = invocation.lock()?;
     let target = invocation.target();
@@ -146,14 +156,11 @@ async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
                 "only the state of a running cluster can be saved",
             ));
         }
-        let wanted = Wanted {
-            file: args.file.clone().unwrap_or_else(|| snapshots::file(cx.profile(), &args.name)),
-            force: args.force,
-            images: !args.without_images,
-        };
+        let wanted =
+            Wanted { file: file(&args.place, cx.profile()), force: args.force, images: !args.without_images };
         let save = Save::prepare(&cx, &found.profile, wanted).await?;
         let others = down_profile::look(&cx, true).await?.others();
-        existing_profile::agreed(&cx, "restarts", args.run.yes, &others).await?;
+        existing_profile::agreed(&cx, "restarts", args.yes, &others).await?;
         // Nothing else may change the namespace now. The Lease is released, so that it is not part of the snapshot.
         living::acquire_lease(invocation, &session).await?;
         invocation.release_held().await;
@@ -175,19 +182,11 @@ async fn save(invocation: &Invocation, args: &SnapshotSave) -> Result<Ended> {
 
 async fn restore(global: &Global, args: &SnapshotRestore) -> Result<ExitCode> {
     let mut global = global.clone();
-    let file = match (&args.file, &args.name) {
-        (Some(file), _) => file.clone(),
-        (None, Some(name)) => {
-            let file = snapshots::file(global.profile.as_str(), name);
-            if !file.exists() {
-                let list = Target::from(&global).kstrim("snapshot list").to_string();
-                return Err(snapshots::missing(global.profile.as_str(), name, list));
-            }
-            file
-        }
-        // The command line requires at least one of them.
-        (None, None) => PathBuf::new(),
-    };
+    let file = file(&args.place, global.profile.as_str());
+    if let Some(name) = args.place.name.as_ref().filter(|_| !file.exists()) {
+        let list = Target::from(&global).kstrim("snapshot list").to_string();
+        return Err(snapshots::missing(global.profile.as_str(), name, list));
+    }
     let restore = Restore::new(Bundle::open(&file)?)?;
     // If the snapshot has a Kafka cluster with another name than the default, that one is meant.
     let named = |flag| global.given.contains(&flag);
@@ -239,7 +238,7 @@ async fn restored(
         let Listed::Valid(_) = &listed else { return Ok(Before::Nothing) };
         let found = existing_profile::find_to_restore(&cx, args.run.adopt).await?;
         restore.fits(&cx, &found.profile)?;
-        agreed(&cx, &restore, args.run.yes, found.answers).await?;
+        agreed(&cx, &restore, args.yes, found.answers).await?;
         let before = match found.state {
             State::Running | State::Partial => Before::Machine,
             _ => Before::Suspended,

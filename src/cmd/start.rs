@@ -35,12 +35,12 @@ pub(crate) async fn unpause(global: &Global, args: &Restart) -> Result<ExitCode>
 async fn run(global: &Global, args: &Restart, verb: &'static str) -> Result<ExitCode> {
     let target = Target::from(global);
     existing_profile::of_minikube(&target, verb)?;
-    let mut settings = Settings::for_existing(&target, &args.topic);
+    let mut settings = Settings::for_existing(&target, &args.run.topic);
     settings.minikube_args.clone_from(&args.minikube_arg);
-    settings.adopt = args.adopt;
-    let invocation = Invocation::begin(global, verb, args.output);
+    settings.adopt = args.run.adopt;
+    let invocation = Invocation::begin(global, verb, args.run.output);
     let ended = restarted(&invocation, settings, args).await;
-    Ok(invocation.finish_with_evidence(ended, !args.no_diagnose).await)
+    Ok(invocation.finish_with_evidence(ended, !args.run.no_diagnose).await)
 }
 
 async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) -> Result<Ended> {
@@ -51,7 +51,7 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
     let choice = existing_profile::choice(journal.state.release.and_then(|release| release.parse().ok()))?;
     let cx = Rc::new(super::up::context(invocation, settings, choice)?);
     let looked = async {
-        let found = existing_profile::find(&cx, args.adopt).await?;
+        let found = existing_profile::find(&cx, args.run.adopt).await?;
         match (invocation.verb(), &found.state) {
             ("unpause", State::Stopped) => return Err(stopped(&cx)),
             ("start", State::Running) if found.answers => {
@@ -66,7 +66,7 @@ async fn restarted(invocation: &Invocation, settings: Settings, args: &Restart) 
         looked = looked => looked?,
         _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     }
-    let ended = existing_profile::run(invocation, &cx, plan.jobs(&cx), args.timeout).await?;
+    let ended = existing_profile::run(invocation, &cx, plan.jobs(&cx), args.run.timeout).await?;
     if ended.report.failure.is_none() {
         suspension::record(&cx, None)?;
     }

@@ -12,9 +12,11 @@ use crate::support::{
     PROFILE, apply_foreign, events, failure, fresh, journal, kstrim, outcomes, quick, ready, same, state,
     told,
 };
-use crate::trouble::eventually;
+use crate::trouble::signal_in;
 
-/// A cluster with a topic, messages and a user.
+const RESTORE: [&str; 4] = ["snapshot", "restore", "seeded", "--yes"];
+
+/// A cluster with a topic and a message.
 fn used() -> Test {
     let mut test = ready();
     kstrim(&mut test, ["topic", "create", "orders", "--partitions", "3"]).expect(0);
@@ -99,7 +101,9 @@ fn a_deleted_profile_is_created_again_from_its_snapshot() {
     fs::create_dir(&folder).expect("a directory");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("its mode");
     let path = folder.join("kafka.snapshot").display().to_string();
-    kstrim(&mut test, ["snapshot", "save", "ci", "--file", &path]).expect(0);
+    kstrim(&mut test, ["snapshot", "save", "--file", &path]).expect(0);
+    let shown = kstrim(&mut test, ["bundle", "verify", &path]).expect(0).stdout;
+    assert!(shown.contains("the profile kstrim as saved 20") && shown.contains("unchanged"), "{shown}");
     // kstrim's own directories are private; this one is not its own.
     assert_eq!(fs::metadata(&folder).expect("it").permissions().mode() & 0o777, 0o755);
     kstrim(&mut test, ["down", "--yes"]).expect(0);
@@ -137,24 +141,9 @@ fn a_stopped_profile_is_started_and_restored() {
     assert!(loaded && position(&calls, "image load") > position(&calls, "minikube start"), "{calls:#?}");
     // A restore that was killed stays known, even while the machine is started for the next one.
     kstrim(&mut test, ["stop"]).expect(0);
-    hang(&mut test, "tar --extract");
-    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
-    eventually("it is in its middle", || {
-        test.calls().iter().filter(|c| c.line().contains("tar --extract")).count() > 1
-    });
-    running.signal(Signal::KILL);
-    running.wait();
-    eventually("no child is left", || test.leftovers().is_empty());
-    test.change_scenario(|s| s.faults.clear());
+    signal_in(&mut test, &RESTORE, "tar --extract", Signal::KILL);
     test.fake("minikube", ["stop", "-p", PROFILE]).expect(0);
-    hang(&mut test, "image ls");
-    test.forget_calls();
-    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
-    eventually("the machine is started", || test.calls().iter().any(|call| call.line().contains("image ls")));
-    running.signal(Signal::KILL);
-    running.wait();
-    eventually("no child is left", || test.leftovers().is_empty());
-    test.change_scenario(|s| s.faults.clear());
+    signal_in(&mut test, &RESTORE, "image ls", Signal::KILL);
     assert_eq!(failure(&events(&mut test, ["start"], 1)), "KS-SNAPSHOT-UNFINISHED");
     kstrim(&mut test, ["snapshot", "restore", "seeded", "--yes"]).expect(0);
 }
@@ -224,13 +213,6 @@ fn a_save_that_fails_leaves_no_file_and_everything_running() {
     }
 }
 
-/// Hang in the first such call of minikube.
-fn hang(test: &mut Test, args: &str) {
-    let hang = Action::Hang { stdout: String::new(), stubborn: false };
-    let fault = Fault { program: "minikube".into(), args: args.into(), nth: Some(1), action: hang };
-    test.change_scenario(|s| s.faults.push(fault));
-}
-
 #[test]
 fn a_save_that_is_interrupted_or_killed_is_taken_back() {
     for (signal, step) in
@@ -238,14 +220,9 @@ fn a_save_that_is_interrupted_or_killed_is_taken_back() {
     {
         let mut test = used();
         let before = state(&test);
-        hang(&mut test, step);
-        let running = test.args(["snapshot", "save", "seeded", "--without-images"]).spawn();
-        eventually("it is in its middle", || test.calls().iter().any(|call| call.line().contains(step)));
-        running.signal(signal);
-        let run = running.wait();
-        test.change_scenario(|s| s.faults.clear());
+        let save = ["snapshot", "save", "seeded", "--without-images"];
+        let run = signal_in(&mut test, &save, step, signal);
         if signal == Signal::KILL {
-            eventually("no child is left", || test.leftovers().is_empty());
             assert_eq!(journal(&test)["suspended"]["state"], "saving");
             // The kubelet is stopped, though the API server may still answer.
             test.forget_calls();
@@ -269,29 +246,14 @@ fn a_restore_that_is_killed_has_to_be_repeated() {
     kstrim(&mut test, ["snapshot", "save", "seeded", "--without-images"]).expect(0);
     let saved = state(&test);
     produce(&mut test, "after\n");
-    hang(&mut test, "tar --extract");
-    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
-    eventually("it is in its middle", || {
-        test.calls().iter().any(|call| call.line().contains("tar --extract"))
-    });
-    running.signal(Signal::KILL);
-    running.wait();
-    eventually("no child is left", || test.leftovers().is_empty());
-    test.change_scenario(|s| s.faults.clear());
+    signal_in(&mut test, &RESTORE, "tar --extract", Signal::KILL);
     assert_eq!(failure(&events(&mut test, ["up"], 1)), "KS-SNAPSHOT-UNFINISHED");
     kstrim(&mut test, ["snapshot", "restore", "seeded", "--yes"]).expect(0);
     same(&saved, &state(&test), "restore");
     assert_eq!(messages(&mut test), "before\n");
     // Deleting the profile is the other way out.
-    hang(&mut test, "tar --extract");
-    let running = test.args(["snapshot", "restore", "seeded", "--yes"]).spawn();
-    eventually("it is in its middle", || {
-        test.calls().iter().filter(|call| call.line().contains("tar --extract")).count() > 2
-    });
-    running.signal(Signal::INT);
-    let run = running.wait().expect(130);
+    let run = signal_in(&mut test, &RESTORE, "tar --extract", Signal::INT).expect(130);
     assert!(run.stderr.contains("cannot be used until it is restored"), "{}", run.stderr);
-    test.change_scenario(|s| s.faults.clear());
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     kstrim(&mut test, ["up"]).expect(0);
 }

@@ -9,7 +9,7 @@ use crate::support::{
     KEEP, PROFILE, apply_foreign, events, failure, fresh, journal, kstrim, outcomes, quick, ready, same,
     state, told, written,
 };
-use crate::trouble::eventually;
+use crate::trouble::signal_in;
 
 /// The calls that change something in the profile's machine, without the flags that all have.
 fn halting(test: &Test) -> Vec<String> {
@@ -315,17 +315,6 @@ fn a_missing_cluster_is_reported() {
     assert_eq!(failure(&events(&mut test, ["start"], 1)), "KS-PROFILE-GONE");
 }
 
-/// Hang in the first such call of minikube.
-fn hang(test: &mut Test, args: &str) {
-    let hang = Action::Hang { stdout: String::new(), stubborn: false };
-    let fault = Fault { program: "minikube".into(), args: args.into(), nth: Some(1), action: hang };
-    test.change_scenario(|s| s.faults.push(fault));
-}
-
-fn called(test: &Test, part: &str) -> bool {
-    test.calls().iter().any(|call| call.line().contains(part))
-}
-
 #[test]
 fn an_interrupted_stop_keeps_everything_running() {
     for (verb, middle, undone) in [
@@ -334,15 +323,9 @@ fn an_interrupted_stop_keeps_everything_running() {
         ("pause", "pause -A", "unpause -A"),
     ] {
         let mut test = ready();
-        hang(&mut test, middle);
-        test.forget_calls();
-        let running = test.args([verb, "-o", "json"]).spawn();
-        eventually("it is in its middle", || called(&test, middle));
-        running.signal(Signal::INT);
-        let run = running.wait().expect(130);
+        let run = signal_in(&mut test, &[verb, "-o", "json"], middle, Signal::INT).expect(130);
         assert!(run.stdout.contains("run the same command again"), "{}", run.stdout);
         assert!(halting(&test).iter().any(|line| line == undone), "{middle}: {:#?}", halting(&test));
-        test.change_scenario(|s| s.faults.clear());
         kstrim(&mut test, ["smoke-test"]).expect(0);
         kstrim(&mut test, [verb]).expect(0);
     }
@@ -353,15 +336,8 @@ fn a_killed_stop_is_completed_or_undone() {
     for (verb, then) in [("stop", "stop"), ("stop", "start"), ("stop", "up"), ("pause", "start")] {
         let mut test = ready();
         let at = if verb == "stop" { "crictl stop" } else { "pause -A" };
-        hang(&mut test, at);
-        test.forget_calls();
-        let running = test.args([verb]).spawn();
-        eventually("it is in its middle", || called(&test, at));
-        running.signal(Signal::KILL);
-        running.wait();
-        eventually("no child is left", || test.leftovers().is_empty());
+        signal_in(&mut test, &[verb], at, Signal::KILL);
         assert!(journal(&test)["suspended"]["state"].as_str().is_some_and(|how| how.ends_with("ing")));
-        test.change_scenario(|s| s.faults.clear());
         test.forget_calls();
         kstrim(&mut test, [then]).expect(0);
         if then == "stop" {

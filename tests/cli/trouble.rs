@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Run, Test};
+use crate::harness::{Action, Fault, Run, Test};
 
 /// A small manifest of our own: the stand-in cluster needs no schemas, and parses it quickly.
 const MANIFEST: &str = include_str!("../fixtures/install.yaml");
@@ -71,5 +72,23 @@ pub fn up_fails(test: &mut Test, args: &[&str], id: &str, code: i32) -> Run {
 pub fn up_succeeds(test: &mut Test, args: &[&str]) -> Run {
     let run = test.args(["up", "-o", "json"].iter().chain(args)).run().expect(0);
     clean(test, &run);
+    run
+}
+
+/// Run kstrim, and send it a signal while it is in the first call of minikube that contains `part`, which would never
+/// end. Nothing hangs afterwards.
+pub fn signal_in(test: &mut Test, words: &[&str], part: &str, signal: Signal) -> Run {
+    let hang = Action::Hang { stdout: String::new(), stubborn: false };
+    let fault = Fault { program: "minikube".into(), args: part.into(), nth: Some(1), action: hang };
+    test.change_scenario(|s| s.faults.push(fault));
+    test.forget_calls();
+    let running = test.args(words.iter().copied()).spawn();
+    eventually("it is in its middle", || test.calls().iter().any(|call| call.line().contains(part)));
+    running.signal(signal);
+    let run = running.wait();
+    if signal == Signal::KILL {
+        eventually("no child is left", || test.leftovers().is_empty());
+    }
+    test.change_scenario(|s| s.faults.clear());
     run
 }

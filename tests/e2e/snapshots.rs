@@ -47,7 +47,7 @@ fn a_cluster_comes_back_as_it_was_saved() {
     ground.kubectl(&["create", "configmap", "snap-theirs", "-n", "default", "--from-literal=a=b"]);
     let file = ground.home_file("kafka.snapshot");
     let _ = std::fs::remove_file(&file);
-    let saved = ground.kstrim(&["snapshot", "save", "all", "--file", &file, "--yes", "-o", "json"]).expect(0);
+    let saved = ground.kstrim(&["snapshot", "save", "--file", &file, "--yes", "-o", "json"]).expect(0);
     println!("save took {:?}", saved.took);
     saved.events().verified(10);
     assert!(saved.events().task("images").1.contains("images are saved"), "{saved}");
