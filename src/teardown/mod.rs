@@ -44,6 +44,8 @@ pub(crate) struct Scope {
     /// The uids of the objects that belonged to the installation when `down` started, and of their dependents:
     /// objects that they own still belong to the installation after their owners were deleted.
     pub known: BTreeSet<String>,
+    /// Whether the namespace is kept, as far as that was known when `down` started.
+    pub namespace_stays: bool,
 }
 
 /// The tasks that remove Strimzi and Kafka from a cluster that is kept. `keep_data`: the claims are kept, and

@@ -71,6 +71,10 @@ impl Task<Session> for Operator {
         }
         let pods = self.orphans.dependents(cx, cx.list(&pods_path(cx), "list what kstrim created").await?);
         let Some(pod) = pods.first() else {
+            let left = self.orphans.sweep_namespace(cx).await?;
+            if !left.is_empty() {
+                return Ok(Doneness::Pending(format!("still exist: {}", few(&left))));
+            }
             existing_operator::remember(cx, false)?;
             return Ok(Doneness::Done("no operator of kstrim's is left".into()));
         };

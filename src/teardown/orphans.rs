@@ -3,6 +3,7 @@
 //! all kinds.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Scope, ends, few, name, with_labels};
+use crate::cluster::installation::{Owned, owners, uid};
+use crate::cluster::inventory::{Class, Inventory, Item};
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
 use crate::failure::Result;
@@ -26,8 +29,8 @@ const KINDS: [&str; 4] = [
     "/api/v1/namespaces/{ns}/pods",
 ];
 
-/// The remaining pods, and what would re-create them. Other remaining objects do nothing and are deleted with their
-/// namespace.
+/// The remaining pods, and what would re-create them. Other remaining objects do nothing; they are deleted with their
+/// namespace, or swept last if it is kept.
 pub(crate) struct Orphans {
     scope: Rc<Scope>,
     since: Cell<Option<Instant>>,
@@ -47,13 +50,52 @@ impl Orphans {
         objects.into_iter().filter(mine).collect()
     }
 
+    /// Sweep what remains in a namespace that is kept, when neither the operator nor pods exist any more: Secrets with
+    /// keys, Services, permissions. Without the definitions, which are deleted next, the garbage collector no longer
+    /// recognizes that their owners are gone. Claims are left to whoever decides about the data. Returns what remains.
+    pub(crate) async fn sweep_namespace(&self, cx: &Session) -> Result<Vec<String>> {
+        if !self.scope.namespace_stays {
+            return Ok(Vec::new());
+        }
+        let installation = ownership::installation(cx).await?;
+        let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
+        let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
+        let living: BTreeSet<&str> = inventory.items.iter().map(|i| uid(&i.object)).collect();
+        let orphan = |i: &&Item| {
+            i.kind != "PersistentVolumeClaim" && !owners(&i.object).any(|owner| living.contains(owner))
+        };
+        let owned = |i: &Item| installation.dependent(&i.collection, &i.object, &self.scope.known);
+        let left: Vec<&Item> = inventory.of_class(Class::Dependent).filter(orphan).collect();
+        // The operator's leader election has no owner.
+        let (leases, collected): (Vec<&Item>, Vec<&Item>) = left
+            .into_iter()
+            .filter(|i| i.kind == "Lease" || owners(&i.object).next().is_some())
+            .partition(|i| i.kind == "Lease");
+        let names = |items: &[&Item]| -> Vec<String> {
+            items.iter().map(|i| format!("{} {}", i.kind, i.name())).collect()
+        };
+        let mut deleted: Vec<Owned> = leases.iter().copied().filter_map(owned).collect();
+        if self.is_due(collected.iter().all(|i| i.deleting())) {
+            let collector = "Kubernetes' garbage collector is late";
+            cx.emit.warn(format!("{collector}; kstrim deletes what is left: {}", few(&names(&collected))));
+            deleted.extend(collected.iter().copied().filter_map(owned));
+        }
+        ownership::delete(cx, "what is left in the namespace", deleted).await?;
+        Ok([names(&leases), names(&collected)].concat())
+    }
+
+    /// Whether the garbage collector had its time. `nothing`: there is nothing to delete.
+    fn is_due(&self, nothing: bool) -> bool {
+        let since = self.since.get().unwrap_or_else(Instant::now);
+        self.since.set(Some(since));
+        !nothing && since.elapsed() >= COLLECTED_WITHIN
+    }
+
     /// Called while `pods` exist although their resource no longer does: deletes them and their owners, all of which
     /// have the labels `selector`, after the garbage collector had time to do it.
     pub(crate) async fn sweep(&self, cx: &Session, selector: &str, pods: &[Value]) -> Result<()> {
-        let since = self.since.get().unwrap_or_else(Instant::now);
-        self.since.set(Some(since));
         let pods: Vec<String> = pods.iter().filter(|pod| !ends(pod)).map(name).collect();
-        if pods.is_empty() || since.elapsed() < COLLECTED_WITHIN {
+        if !self.is_due(pods.is_empty()) {
             return Ok(());
         }
         let collector = "Kubernetes' garbage collector does not delete the pods";

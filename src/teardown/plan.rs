@@ -103,6 +103,7 @@ pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
         Some(_) if !keep_data || ephemeral || !claims_deleted.is_empty() => topics(cx).await,
         _ => None,
     };
+    let namespace_stays = !objects.iter().any(|object| object.kind == "Namespace");
     let deletion = Deletion {
         namespace: cx.namespace().to_owned(),
         context: cx.target.context.as_ref().map(ToString::to_string),
@@ -112,7 +113,8 @@ pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
         kept: by_kind(inventory.of_class(Class::Foreign)),
         unknown: inventory.unknown.clone(),
     };
-    Ok(Plan { scope: Rc::new(Scope { known: inventory.uids() }), deletion, ephemeral, claims_deleted })
+    let scope = Rc::new(Scope { known: inventory.uids(), namespace_stays });
+    Ok(Plan { scope, deletion, ephemeral, claims_deleted })
 }
 
 /// Whether a Kafka cluster or one of its node pools stores its data in the pods.

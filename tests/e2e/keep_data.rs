@@ -19,6 +19,14 @@ fn messages_are_there_for_the_next_up() {
     let kafkas = ground.kstrim(&["kubectl", "--", "get", "kafka", "-n", "kafka"]);
     assert!(kafkas.code() != 0 || kafkas.stdout.is_empty(), "{kafkas}");
 
+    // The namespace is kept, with nothing in it but the data: no keys, no Services.
+    let left =
+        ["get", "secrets,services,configmaps,serviceaccounts,leases,pods", "-n", "kafka", "-o", "name"];
+    let left = ground.kubectl(&left);
+    let expected = ["configmap/kube-root-ca.crt", "configmap/kstrim-installation", "serviceaccount/default"];
+    let others: Vec<&str> = left.lines().filter(|line| !expected.contains(line)).collect();
+    assert!(others.is_empty(), "{others:?}");
+
     ground.up_succeeds(&[]).events().verified(10);
     assert_eq!(claims(), volumes, "the new Kafka cluster has other volumes");
     assert_eq!(messages(&ground), before);

@@ -84,17 +84,15 @@ def reconcile_cruise_control(kube: Kube, cluster: Cluster, pools: list[NodePool]
         | metrics.rules(kube, cluster.namespace, spec)))
     resources.reconcile_certificate(kube, cluster, f"{component.full_name}-certs", component.full_name,
                                     "cruise-control", component="cruise-control")
-    if kube.get("Secret", cluster.namespace, f"{component.full_name}-api") is None:
-        kube.apply(resources.secret(cluster, f"{component.full_name}-api", {
-            "rebalance-operator.password": "played", "healthcheck.password": "played",
-            "cruise-control.authFile": "rebalance-operator: played,ADMIN\nhealthcheck: played,USER\n"},
-            "cruise-control"))
+    resources.reconcile_generated_secret(kube, cluster, f"{component.full_name}-api", {
+        "rebalance-operator.password": "played", "healthcheck.password": "played",
+        "cruise-control.authFile": "rebalance-operator: played,ADMIN\nhealthcheck: played,USER\n"},
+        "cruise-control")
     # The topic operator changes the replicas of topics through Cruise Control.
-    if entity.has_topic_operator(cluster) \
-            and kube.get("Secret", cluster.namespace, entity.api_secret_name(cluster)) is None:
-        kube.apply(resources.secret(cluster, entity.api_secret_name(cluster), {
+    if entity.has_topic_operator(cluster):
+        resources.reconcile_generated_secret(kube, cluster, entity.api_secret_name(cluster), {
             "topic-operator.apiAdminName": "topic-operator", "topic-operator.apiAdminPassword": "played"},
-            "cruise-control"))
+            "cruise-control")
     kube.apply(component.service(component.full_name, ports[:1]))
     kube.apply(component.disruption_budget({"maxUnavailable": 1}))
 

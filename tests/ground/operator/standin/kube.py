@@ -148,6 +148,15 @@ class Kube:
         return self.request("PATCH", self.url(obj["kind"], meta["namespace"], meta["name"]), obj,
                             "application/apply-patch+yaml", {"fieldManager": FIELD_MANAGER, "force": "true"})
 
+    def set_owners(self, obj: Object, owners: list[Object]) -> None:
+        """Replace the owners of an existing object, as Strimzi's operator does when it reconciles one.
+
+        What an earlier resource of the same name left behind would otherwise be deleted by the garbage collector.
+        """
+        meta = obj["metadata"]
+        if [owner["uid"] for owner in meta.get("ownerReferences") or []] != [owner["uid"] for owner in owners]:
+            self.merge_patch(obj["kind"], meta["namespace"], meta["name"], {"metadata": {"ownerReferences": owners}})
+
     def merge_patch(self, kind: str, namespace: str, name: str, patch: Object) -> Object:
         return self.request("PATCH", self.url(kind, namespace, name), patch, "application/merge-patch+json")
 

@@ -208,6 +208,16 @@ def secret(cluster: Cluster, name: str, data: dict[str, str | bytes], component:
     return obj
 
 
+def reconcile_generated_secret(kube: Kube, cluster: Cluster, name: str, data: dict[str, str | bytes],
+                               component: str) -> None:
+    """Create a Secret with generated data if it does not exist."""
+    found = kube.get("Secret", cluster.namespace, name)
+    if found is not None:
+        kube.set_owners(found, [owner_reference(cluster.kafka)])
+    else:
+        kube.apply(secret(cluster, name, data, component))
+
+
 def reconcile_authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
     """Create the Secrets of the cluster CA and of the clients CA if they do not exist."""
     for kind in ("cluster", "clients"):
@@ -215,6 +225,8 @@ def reconcile_authorities(kube: Kube, cluster: Cluster, prefix: str) -> None:
         cert_secret = kube.get("Secret", cluster.namespace, f"{base}-cert")
         key_secret = kube.get("Secret", cluster.namespace, base)
         if cert_secret and key_secret:
+            for found in (cert_secret, key_secret):
+                kube.set_owners(found, [owner_reference(cluster.kafka)])
             cert, key = certs.decode(cert_secret["data"]["ca.crt"]), certs.decode(key_secret["data"]["ca.key"])
         else:
             log.info("InternalCa:676", f"{prefix}Generating CA with subject=Subject(organizationName='io.strimzi', "
@@ -243,6 +255,7 @@ def reconcile_certificate(kube: Kube, cluster: Cluster, name: str, common_name: 
     found = kube.get("Secret", cluster.namespace, name)
     names = ",".join(hosts or [])
     if found is not None and (found["metadata"].get("annotations") or {}).get(NAMES_ANNOTATION) == names:
+        kube.set_owners(found, [owner_reference(cluster.kafka)])
         return
     cert, key = certs.sign_certificate(common_name, cluster.ca_cert, cluster.ca_key, hosts or [])
     new_secret = secret(cluster, name, {f"{stem}.crt": cert, f"{stem}.key": key, "server.pem": key + cert,

@@ -87,6 +87,7 @@ class UserOperator(Worker):
         name, password = user["metadata"]["name"], certs.generate_password()
         found = self.kube.get("Secret", self.namespace, secret)
         if found is not None:
+            self.kube.set_owners(found, [owner_reference(user)])
             if kind == "scram-sha-512":
                 kafka_users.reconcile_password(self.admin, name, certs.decode(found["data"]["password"]))
             return
