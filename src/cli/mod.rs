@@ -51,7 +51,7 @@ pub(crate) use trust::Trust;
 pub(crate) use upgrade::Upgrade;
 pub(crate) use user::{Authentication, User, UserCreate, UserDelete, UserList, UserShow, UserVerb};
 pub(crate) use versions::{Resolve, Versions, VersionsVerb};
-pub(crate) use what::{PresetName, What};
+pub(crate) use what::{BrokerJvm, PresetName, What};
 
 use duration::duration;
 use examples::{

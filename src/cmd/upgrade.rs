@@ -180,7 +180,8 @@ fn choice(
         Mode::Kraft if found.state.mode() == Mode::Zookeeper => PresetName::Migrated,
         _ => found.shape.preset,
     });
-    settings.stock = !found.shape.tuned;
+    settings.stock = found.shape.tuning.is_none();
+    settings.broker_jvm = found.shape.tuning.unwrap_or_default();
     settings.mirror.clone_from(&args.mirror);
     settings.offline = args.offline;
     settings.image_registry.clone_from(&found.registry);

@@ -37,7 +37,7 @@ pub enum Class {
 }
 
 /// The class of every setting. A missing one is treated as [`Class::Place`], and a test fails.
-const CLASSES: [(&str, Class); 34] = [
+const CLASSES: [(&str, Class); 35] = [
     ("profile", Class::Target),
     ("context", Class::Place),
     ("namespace", Class::Target),
@@ -48,6 +48,7 @@ const CLASSES: [(&str, Class); 34] = [
     ("topic", Class::What),
     ("with", Class::What),
     ("storage", Class::What),
+    ("broker-jvm", Class::What),
     ("stock", Class::What),
     ("allow-unsupported", Class::What),
     ("filename", Class::Place),

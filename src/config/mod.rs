@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::bundle::Bundle;
-pub(crate) use crate::cli::PresetName;
+pub(crate) use crate::cli::{BrokerJvm, PresetName};
 use crate::cli::{Global, What};
 use crate::command_line::{Aim, CommandLine};
 use crate::errors;
@@ -132,6 +132,8 @@ pub(crate) struct Settings {
     pub mirrored: Option<TopicName>,
     /// Size of each broker's volume, a Kubernetes quantity.
     pub storage: StorageSize,
+    /// How the JVMs of the brokers run, unless Strimzi's own settings are kept.
+    pub broker_jvm: BrokerJvm,
     /// Whether Strimzi's own settings are kept.
     pub stock: bool,
     /// Whether foreign objects are accepted.
@@ -188,6 +190,7 @@ impl Settings {
             with: once(&what.with),
             mirrored: None,
             storage: what.storage.clone(),
+            broker_jvm: what.broker_jvm,
             stock: what.stock,
             adopt: what.adopt,
             release: what.release.clone(),
@@ -299,6 +302,7 @@ impl Settings {
             mirrored: None,
             storage: default_storage(),
             allow_unsupported: false,
+            broker_jvm: BrokerJvm::default(),
             stock: false,
             adopt: false,
             release: None,
@@ -321,6 +325,11 @@ impl Settings {
             pull_config: None,
             tool_digests: None,
         }
+    }
+
+    /// The laptop tuning, unless Strimzi's own settings are kept.
+    pub(crate) fn tuning(&self) -> Option<BrokerJvm> {
+        (!self.stock).then_some(self.broker_jvm)
     }
 
     /// The pull secrets of pods; the last one is the one that kstrim creates from a docker login.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Object;
 use crate::catalogue::{Mode, Release, broker};
-use crate::config::PresetName;
+use crate::config::{BrokerJvm, PresetName};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::names::{ClusterName, DnsLabel, StorageSize, TopicName, Version};
@@ -178,8 +178,8 @@ pub struct RenderInput<'a> {
     pub namespace: &'a DnsLabel,
     /// The cluster's name.
     pub cluster: &'a ClusterName,
-    /// Whether to tune for a laptop ([`tuned`] says how).
-    pub tuning: bool,
+    /// Tune for a laptop ([`tuned`] says how), with the options of the brokers' JVMs.
+    pub tuning: Option<BrokerJvm>,
     /// The size of each volume. minikube's host path volumes reserve nothing.
     pub storage: &'a StorageSize,
     /// The storage class of the volumes; `None` for the cluster's default.
@@ -254,8 +254,8 @@ fn cluster(input: &RenderInput<'_>) -> Object {
     if !input.preset.topic_operator(release) {
         kafka.remove(&["spec", "entityOperator", "topicOperator"]);
     }
-    if input.tuning {
-        tune(&mut kafka, zookeeper);
+    if let Some(broker_jvm) = input.tuning {
+        tune(&mut kafka, zookeeper, broker_jvm);
     }
     kafka
 }
@@ -293,13 +293,17 @@ fn plain_storage(input: &RenderInput<'_>) -> Value {
     storage
 }
 
-fn tune(kafka: &mut Object, zookeeper: bool) {
+fn tune(kafka: &mut Object, zookeeper: bool, broker_jvm: BrokerJvm) {
     let probe = fragment(include_str!("../../templates/quick-probe.yaml"));
     let operator = fragment(include_str!("../../templates/quick-operator.yaml"));
     if zookeeper {
         kafka.set(&["spec", "zookeeper", "readinessProbe"], probe.clone());
     }
     kafka.set(&["spec", "kafka", "readinessProbe"], probe);
+    if broker_jvm == BrokerJvm::QuickStart {
+        let options = fragment(include_str!("../../templates/quick-broker.yaml"));
+        kafka.set(&["spec", "kafka", "jvmOptions"], options);
+    }
     for name in ["topicOperator", "userOperator"] {
         if kafka.get(&format!("/spec/entityOperator/{name}")).is_some() {
             kafka.set(&["spec", "entityOperator", name], operator.clone());
@@ -313,13 +317,18 @@ fn tune(kafka: &mut Object, zookeeper: bool) {
 }
 
 /// What the tuning for a laptop changes in the Kafka resource, one sentence each, for `kstrim plan`.
-pub(crate) fn tuned() -> Vec<String> {
-    vec![
+pub(crate) fn tuned(broker_jvm: BrokerJvm) -> Vec<String> {
+    let mut all = vec![
         "Kafka readiness probe: after 1 s, then every 2 s (Strimzi's default: 15 s, 10 s)".to_owned(),
         "entity operator readiness probes, and the topic operator's startup probe: after 1 s, then every 2 s \
          (Strimzi's default: 10 s, 10 s)".to_owned(),
         format!("entity operator JVM options: {}", super::tune::QUICK_JVM),
-    ]
+    ];
+    if broker_jvm == BrokerJvm::QuickStart {
+        let options = super::tune::QUICK_JVM;
+        all.push(format!("broker JVM options: {options} (Kafka's own: --broker-jvm throughput)"));
+    }
+    all
 }
 
 /// The KafkaTopic.

@@ -3,14 +3,14 @@ use crate::catalogue::{find, releases};
 use crate::errors;
 use crate::manifest::to_yaml;
 
-fn render(release: &Release, preset: Preset, tuning: bool) -> Result<Vec<Object>> {
+fn render(release: &Release, preset: Preset, tuned: bool) -> Result<Vec<Object>> {
     kafka(&RenderInput {
         release,
         kafka: &release.default_kafka,
         preset,
         namespace: &"kafka".parse().unwrap(),
         cluster: &"my-cluster".parse().unwrap(),
-        tuning,
+        tuning: tuned.then_some(BrokerJvm::QuickStart),
         storage: &"100Gi".parse().unwrap(),
         storage_class: None,
     })
@@ -80,11 +80,12 @@ fn topics_name_their_cluster() {
 }
 
 #[test]
-fn tuning_touches_nothing_but_probes_and_the_operators_jvm() {
+fn tuning_touches_nothing_but_probes_and_jvms() {
     let release = find(&"1.2.0".parse().unwrap()).unwrap();
     let mut tuned = render(release, Preset::Single, true).unwrap();
     let kafka = tuned.last_mut().unwrap();
     kafka.remove(&["spec", "kafka", "readinessProbe"]);
+    kafka.remove(&["spec", "kafka", "jvmOptions"]);
     for name in ["topicOperator", "userOperator"] {
         kafka.set(&["spec", "entityOperator", name], json!({}));
     }

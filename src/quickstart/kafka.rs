@@ -154,8 +154,8 @@ impl Task<Context> for Kafka {
         let names: Vec<String> = wanted(cx)?.iter().map(|o| format!("{}/{}", o.kind(), o.name())).collect();
         let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];
         lines.extend(user_objects::fitted(cx, |object| names.contains(&object.replacen(' ', "/", 1))));
-        if !cx.settings.stock && !cx.kafka_is_from_files() {
-            lines.extend(render::tuned().iter().map(|t| format!("# laptop tuning: {t}")));
+        if let Some(broker_jvm) = cx.settings.tuning().filter(|_| !cx.kafka_is_from_files()) {
+            lines.extend(render::tuned(broker_jvm).iter().map(|t| format!("# laptop tuning: {t}")));
         }
         Ok(lines)
     }
@@ -196,7 +196,7 @@ fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
         cluster: &cx.target.cluster,
         storage: &cx.settings.storage,
         storage_class: nodes::storage_class(cx),
-        tuning: !cx.settings.stock,
+        tuning: cx.settings.tuning(),
     })
 }
 

@@ -145,7 +145,7 @@ fn before(cx: &Context, kafka: &Value) -> Option<Vec<Object>> {
         storage: &cx.settings.storage,
         // Storage does not change (`shape::merge_over_live`).
         storage_class: None,
-        tuning: !cx.settings.stock,
+        tuning: cx.settings.tuning(),
     })
     .ok()
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::catalogue::Mode;
-use crate::config::PresetName;
+use crate::config::{BrokerJvm, PresetName};
 use crate::manifest::Object;
 use crate::manifest::render::Preset;
 use crate::names::StorageSize;
@@ -16,8 +16,8 @@ pub(crate) struct Shape {
     pub preset: PresetName,
     /// Size of each volume, if one is specified.
     pub storage: Option<StorageSize>,
-    /// Whether it includes kstrim's laptop tuning.
-    pub tuned: bool,
+    /// kstrim's laptop tuning, if it has it.
+    pub tuning: Option<BrokerJvm>,
 }
 
 impl Shape {
@@ -42,7 +42,12 @@ impl Shape {
         Self {
             preset,
             storage: size.and_then(Value::as_str).and_then(|size| size.parse().ok()),
-            tuned: kafka.pointer("/spec/kafka/readinessProbe").is_some(),
+            tuning: kafka.pointer("/spec/kafka/readinessProbe").map(|_| {
+                match kafka.pointer("/spec/kafka/jvmOptions/-XX/TieredStopAtLevel") {
+                    Some(_) => BrokerJvm::QuickStart,
+                    None => BrokerJvm::Throughput,
+                }
+            }),
         }
     }
 }
@@ -127,7 +132,11 @@ mod tests {
         let shape = |pools: &[Value]| Shape::of(&kafka, pools, Mode::Kraft);
         let single = shape(&[pool("dual-role", claim.clone()), pool("broker", claim.clone())]);
         assert_eq!(single.preset, PresetName::Single, "scaled, with a pool of brokers beside");
-        assert_eq!((single.storage.unwrap().as_str(), single.tuned), ("5Gi", true));
+        assert_eq!((single.storage.unwrap().as_str(), single.tuning), ("5Gi", Some(BrokerJvm::Throughput)));
+        let quick = json!({"spec": {"kafka": {"readinessProbe": {},
+            "jvmOptions": {"-XX": {"TieredStopAtLevel": "1", "UseSerialGC": "true"}}}}});
+        let quick = Shape::of(&quick, &[pool("dual-role", claim.clone())], Mode::Kraft);
+        assert_eq!(quick.tuning, Some(BrokerJvm::QuickStart));
         let broker = pool("broker", claim.clone());
         assert_eq!(shape(&[pool("controller", claim.clone()), broker]).preset, PresetName::Ha);
         let migrated = shape(&[pool("controller", volume("ephemeral")), pool("kafka", claim)]);
@@ -137,8 +146,8 @@ mod tests {
         let old = json!({"spec": {"kafka": {"storage": {"type": "persistent-claim", "size": "1Gi"}}}});
         let old = Shape::of(&old, &[], Mode::Zookeeper);
         assert_eq!(
-            (old.preset, old.storage.unwrap().as_str(), old.tuned),
-            (PresetName::Zookeeper, "1Gi", false)
+            (old.preset, old.storage.unwrap().as_str(), old.tuning),
+            (PresetName::Zookeeper, "1Gi", None)
         );
     }
 }

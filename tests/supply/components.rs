@@ -35,7 +35,7 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
             preset: Preset::default_for(release),
             namespace: &namespace,
             cluster: &cluster,
-            tuning,
+            tuning: tuning.then(Default::default),
             storage: &storage,
             storage_class: None,
         })

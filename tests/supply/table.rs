@@ -19,7 +19,7 @@ pub fn renderings(release: &Release, preset: Preset) -> Vec<Vec<Object>> {
                 preset,
                 namespace: &namespace,
                 cluster: &cluster,
-                tuning,
+                tuning: tuning.then(Default::default),
                 storage: &storage,
                 storage_class: None,
             };

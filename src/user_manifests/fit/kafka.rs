@@ -3,12 +3,15 @@
 use serde_json::Value;
 
 use super::{
-    BROKERS, CONTROLLERS, CRUISE_CONTROL, Edit, Fit, LISTENER, RACK, REPLICAS, REPLICATION, STORAGE_CLASS,
-    STORAGE_SIZE, cluster_of, fields, has_role, like, number, size,
+    BROKERS, CONTROLLERS, CRUISE_CONTROL, Edit, Fit, LISTENER, RACK, REBALANCE, REPLICAS, REPLICATION,
+    STORAGE_CLASS, STORAGE_SIZE, cluster_of, fields, has_role, like, number, size,
 };
 use crate::catalogue::broker;
 use crate::names::Version;
 use crate::user_manifests::document::{Document, below};
+
+/// The annotation of a node pool that chooses the ids of its next nodes.
+const NODE_IDS: &str = "/metadata/annotations/strimzi.io~1next-node-ids";
 
 /// Replication settings of the newest Kafka, which are set if the manifest does not.
 const UNKNOWN: Version = Version::new(u32::MAX, 0, 0);
@@ -58,6 +61,18 @@ pub(super) fn replicas(documents: &mut [Document], fit: &mut Fit<'_>) {
             let most = if brokers >= 3 { 3 } else { 1 };
             edit_number(&mut edit, "/spec/zookeeper/replicas", most, &CONTROLLERS);
         }
+        // The operator numbers nodes from 0 on, unless an annotation says otherwise.
+        let of_cluster: Vec<&Document> = documents
+            .iter()
+            .filter(|document| match document.object.kind() {
+                "KafkaNodePool" => cluster_of(&document.object) == Some(&name),
+                "Kafka" => document.object.name() == name,
+                _ => false,
+            })
+            .collect();
+        if !of_cluster.iter().any(|document| document.object.get(NODE_IDS).is_some()) {
+            fit.nodes.insert(name.clone(), nodes(of_cluster));
+        }
         fit.clusters.insert(name, brokers.max(1));
     }
 }
@@ -71,7 +86,7 @@ fn edit_number(edit: &mut Edit<'_, '_>, pointer: &str, most: u64, rule: &super::
 }
 
 /// Brokers, controllers and ZooKeeper nodes of all documents.
-pub(super) fn nodes(documents: &[Document]) -> u64 {
+pub(super) fn nodes<'d>(documents: impl IntoIterator<Item = &'d Document>) -> u64 {
     let count = |document: &Document| {
         let at = |pointer: &str| document.object.get(pointer).and_then(number).unwrap_or(0);
         match document.object.kind() {
@@ -80,25 +95,33 @@ pub(super) fn nodes(documents: &[Document]) -> u64 {
             _ => 0,
         }
     };
-    documents.iter().map(count).fold(0, u64::saturating_add)
+    documents.into_iter().map(count).fold(0, u64::saturating_add)
 }
 
 /// Whether a document is kept.
 pub(super) fn is_kept(document: &Document, fit: &mut Fit<'_>) -> bool {
     let object = &document.object;
-    let alone = object.kind() == "KafkaRebalance" && fit.brokers(cluster_of(object)) == 1;
-    if alone {
+    if object.kind() != "KafkaRebalance" {
+        return true;
+    }
+    let cluster = cluster_of(object);
+    let alone = fit.brokers(cluster) == 1;
+    let nodes = cluster.and_then(|cluster| fit.nodes.get(cluster)).copied().unwrap_or(u64::MAX);
+    let named = object.get("/spec/brokers").and_then(Value::as_array).into_iter().flatten();
+    let absent = named.filter_map(number).any(|id| id >= nodes);
+    let (left_out, rule) = (alone || absent, if alone { CRUISE_CONTROL } else { REBALANCE });
+    if left_out {
         fit.changes.push(super::Change {
             object: object.to_string(),
             origin: document.origin.clone(),
             path: String::new(),
             from: object.value().clone(),
             to: Value::Null,
-            rule: CRUISE_CONTROL.name,
-            reason: CRUISE_CONTROL.reason,
+            rule: rule.name,
+            reason: rule.reason,
         });
     }
-    !alone
+    !left_out
 }
 
 /// One document.

@@ -74,6 +74,8 @@ rules! {
         "a topic cannot have more replicas than there are brokers";
     CRUISE_CONTROL: "cruise-control", "`spec.cruiseControl`, `KafkaRebalance`", "removed if there is one broker",
         "Cruise Control needs at least two brokers";
+    REBALANCE: "rebalance", "a `KafkaRebalance` with `spec.brokers`", "left out if it names a broker that is left out",
+        "Cruise Control rejects a proposal for a broker that does not exist";
     MEMORY: "memory", "`resources.requests.memory`, `resources.limits.memory`",
         "at most an equal part of half the memory for brokers and controllers, 1Gi for Connect, MirrorMaker and Cruise Control, \
          512Mi for all others",
@@ -144,7 +146,13 @@ pub(crate) struct Change {
 /// The changed documents, and the changes, in the order of the documents.
 pub(crate) fn fit(documents: &[Document], limits: &Limits) -> Result<(Vec<Document>, Vec<Change>)> {
     let mut fitted = documents.to_vec();
-    let mut fit = Fit { limits, changes: Vec::new(), problems: Vec::new(), clusters: BTreeMap::new() };
+    let mut fit = Fit {
+        limits,
+        changes: Vec::new(),
+        problems: Vec::new(),
+        clusters: BTreeMap::new(),
+        nodes: BTreeMap::new(),
+    };
     let secrets: Vec<String> = documents
         .iter()
         .filter(|document| matches!(document.object.kind(), "Secret" | "SealedSecret" | "ExternalSecret"))
@@ -178,6 +186,8 @@ struct Fit<'a> {
     problems: Vec<Problem>,
     /// The number of brokers of each cluster, after the change.
     clusters: BTreeMap<String, u64>,
+    /// The number of nodes of each cluster whose nodes are numbered from 0 on, after the change.
+    nodes: BTreeMap<String, u64>,
 }
 
 impl Fit<'_> {

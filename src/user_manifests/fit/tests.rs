@@ -132,6 +132,33 @@ metadata: {name: data}
 spec: {storageClassName: gp3, volumeName: v, resources: {requests: {storage: 1Ti}}}
 "#;
 
+/// As in Strimzi's examples: brokers 3 and 4 are those that three brokers are extended by.
+#[test]
+fn a_rebalance_of_brokers_that_are_left_out_is_left_out() {
+    let text = |annotation: &str| {
+        format!(
+            "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {{name: c}}\nspec: {{kafka: {{}}, cruiseControl: {{}}}}\n---\n\
+             apiVersion: kafka.strimzi.io/v1\nkind: KafkaNodePool\nmetadata: {{name: p, labels: {{strimzi.io/cluster: c}}{annotation}}}\n\
+             spec: {{replicas: 5, roles: [broker, controller], storage: {{type: ephemeral}}}}\n---\n\
+             apiVersion: kafka.strimzi.io/v1\nkind: KafkaRebalance\nmetadata: {{name: absent, labels: {{strimzi.io/cluster: c}}}}\n\
+             spec: {{mode: add-brokers, brokers: [3, 4]}}\n---\n\
+             apiVersion: kafka.strimzi.io/v1\nkind: KafkaRebalance\nmetadata: {{name: there, labels: {{strimzi.io/cluster: c}}}}\n\
+             spec: {{mode: remove-brokers, brokers: [1]}}\n"
+        )
+    };
+    let limits = Limits { brokers: 2, ..limits() };
+    let left = |text: &str| {
+        let (documents, changes) = fitted_to(text, &limits);
+        let rebalances = documents.iter().filter(|d| d.object.kind() == "KafkaRebalance");
+        let names: Vec<String> = rebalances.map(|d| d.object.name().to_owned()).collect();
+        (names, changes.iter().filter(|change| change.rule == "rebalance").count())
+    };
+    assert_eq!(left(&text("")), (vec!["there".to_owned()], 1));
+    // Its ids are chosen by an annotation.
+    let chosen = ", annotations: {strimzi.io/next-node-ids: \"[1, 3]\"}";
+    assert_eq!(left(&text(chosen)), (vec!["absent".to_owned(), "there".to_owned()], 0));
+}
+
 #[test]
 fn production_fits_a_laptop() {
     let (documents, changes) = fitted(PRODUCTION);
@@ -201,7 +228,8 @@ fn production_fits_a_laptop() {
         Some(&json!({"resources": {"requests": {"storage": "10Gi"}}}))
     );
     // Only the cluster knows which kinds it serves: the tasks apply that rule.
-    for rule in RULES.iter().filter(|rule| **rule != MONITORING) {
+    // With one broker, all rebalances are left out.
+    for rule in RULES.iter().filter(|rule| ![MONITORING, REBALANCE].contains(rule)) {
         assert!(!by(&changes, rule).is_empty(), "no change by the rule {}", rule.name);
     }
     let change = changes.iter().find(|change| change.path == "spec.kafka.rack").expect("a change");

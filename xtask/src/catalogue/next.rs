@@ -219,6 +219,7 @@ fn rendering(release: &Release, objects: &[Object], found: &mut Findings<'_>) {
     for (preset, tuning) in presets.flat_map(|preset| [(preset, true), (preset, false)]) {
         let kafka = &release.default_kafka;
         let (namespace, cluster, storage) = (&namespace, &cluster, &storage);
+        let tuning = tuning.then(Default::default);
         let input =
             RenderInput { release, kafka, preset, namespace, cluster, tuning, storage, storage_class: None };
         for object in render::kafka(&input).unwrap_or_default() {
