@@ -46,8 +46,19 @@ pub(crate) struct Machine {
     pub start: Rc<RefCell<Start>>,
     /// The state of the machine.
     pub reached: watch::Sender<Reached>,
-    /// Whether the operator's image is in the node, if archives are loaded.
-    pub operator_image: watch::Sender<bool>,
+    /// Which images are in the node, if archives are loaded.
+    pub loaded: watch::Sender<Loaded>,
+}
+
+/// Which of the run's images are in the node, if archives are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loaded {
+    /// None, or unknown.
+    None,
+    /// The operator's.
+    Operator,
+    /// Those of the operator, of Kafka and of the requested components. Other archives may still be loading.
+    Wanted,
 }
 
 /// The state of the cluster's machine.
@@ -193,11 +204,11 @@ impl Context {
         }
     }
 
-    /// Wait until the operator's image is loaded from its archive, or the run is being stopped.
-    pub(crate) async fn operator_image_is_loaded(&self) {
-        let mut receiver = self.machine.operator_image.subscribe();
+    /// Wait until these images are loaded from their archives, or the run is being stopped.
+    pub(crate) async fn images_are_loaded(&self, images: Loaded) {
+        let mut receiver = self.machine.loaded.subscribe();
         tokio::select! {
-            _ = receiver.wait_for(|loaded| *loaded) => {}
+            _ = receiver.wait_for(|loaded| *loaded >= images) => {}
             _ = self.cancel().cancelled() => {}
         }
     }
@@ -216,7 +227,7 @@ impl Default for Machine {
             started: Cell::new(false),
             start: Rc::default(),
             reached: watch::channel(Reached::Down).0,
-            operator_image: watch::channel(false).0,
+            loaded: watch::channel(Loaded::None).0,
         }
     }
 }

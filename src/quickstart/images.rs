@@ -28,7 +28,7 @@ use crate::manifest::images::Image;
 use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
-use crate::quickstart::context::Reached;
+use crate::quickstart::context::{Loaded, Reached};
 use crate::tool::minikube_output::Listed;
 
 /// The task.
@@ -81,7 +81,7 @@ impl Task<Context> for Images {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let found = self.look(cx).await?;
         if matches!(found, Doneness::Done(_)) {
-            cx.machine.operator_image.send_replace(true);
+            cx.machine.loaded.send_replace(Loaded::Wanted);
         }
         Ok(found)
     }
@@ -101,9 +101,8 @@ impl Task<Context> for Images {
             nodes::joined(cx).await?;
             let count = archives.len();
             if !all_kept(cx).await? {
-                load_operator_first(cx, archives).await?;
+                *self.left.borrow_mut() = load_wanted_first(cx, archives).await?;
                 self.loaded.set(Some(count));
-                *self.left.borrow_mut() = lacking(cx).await?;
             }
         }
         self.done.set(true);
@@ -165,33 +164,50 @@ pub(crate) fn name(archive: &Path) -> String {
     archive.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Load archives, the one with the operator first: the operator starts while the others are loaded.
-async fn load_operator_first(cx: &Context, mut archives: Vec<(String, PathBuf)>) -> Result<()> {
+/// Load archives: first the one with the operator, which starts while the others are loaded, then those that Kafka
+/// and the components need, then the rest. Returns the images that no archive contains.
+async fn load_wanted_first(cx: &Context, mut archives: Vec<(String, PathBuf)>) -> Result<Vec<String>> {
     let wanted = wanted(cx).await?;
-    // An archive that cannot be read is refused when it is loaded.
-    let has_operator = |archive: &Path| {
-        let images = bundle::archive::images(archive).unwrap_or_default();
-        wanted.first().is_some_and(|operator| images.iter().any(|i| same(i.as_str(), operator.as_str())))
+    // The operator is the first image. Loading an archive that cannot be read reports that.
+    let rank = |archive: &Path| {
+        let Ok(images) = bundle::archive::images(archive) else { return 1 };
+        let has = |image: &ImageName| images.iter().any(|i| same(i.as_str(), image.as_str()));
+        wanted.iter().position(has).map_or(2, |position| position.min(1))
     };
-    archives.sort_by_cached_key(|(_, archive)| !has_operator(archive));
-    // If no archive has it, the kubelet has to pull it anyway.
-    load_each(cx, &archives, || {
-        cx.machine.operator_image.send_replace(true);
-    })
-    .await
+    archives.sort_by_cached_key(|(_, archive)| rank(archive));
+    let needed = archives.iter().take_while(|(_, archive)| rank(archive) < 2).count();
+    let mut lacking = Vec::new();
+    for (done, (name, archive)) in archives.iter().enumerate() {
+        if done == needed {
+            lacking = all_loaded(cx).await?;
+        }
+        let of = (done as u64, archives.len() as u64, Unit::Items);
+        cx.emit.progress(format!("loading {name}"), Some(of));
+        load_one(cx, archive).await?;
+        if done == 0 {
+            // If no archive has it, the kubelet has to pull it anyway.
+            cx.machine.loaded.send_replace(Loaded::Operator);
+        }
+    }
+    if needed == archives.len() {
+        lacking = all_loaded(cx).await?;
+    }
+    Ok(lacking)
+}
+
+/// The archives with the run's images are loaded. Returns the images that none of them contained.
+async fn all_loaded(cx: &Context) -> Result<Vec<String>> {
+    let lacking = lacking(cx).await?;
+    cx.machine.loaded.send_replace(Loaded::Wanted);
+    Ok(lacking)
 }
 
 /// Load archives, each with its name for messages.
 pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
-    load_each(cx, archives, || ()).await
-}
-
-async fn load_each(cx: &Context, archives: &[(String, PathBuf)], loaded: impl Fn()) -> Result<()> {
     for (done, (name, archive)) in archives.iter().enumerate() {
         let of = (done as u64, archives.len() as u64, Unit::Items);
         cx.emit.progress(format!("loading {name}"), Some(of));
         load_one(cx, archive).await?;
-        loaded();
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::context::Context;
+use super::context::{Context, Loaded};
 use super::{components as beside, nodes, user_objects};
 use crate::catalogue::Mode;
 use crate::cluster::wait::Waiter;
@@ -47,11 +47,20 @@ pub(crate) const KINDS: [ObservedKind; 8] = [
 /// The task.
 pub(crate) struct Kafka {
     waiter: Waiter,
+    /// Whether its images come from archives that another task loads.
+    loaded: bool,
 }
 
 impl Default for Kafka {
     fn default() -> Self {
-        Self { waiter: Waiter::new(Scope::Kafka, "Kafka cannot start") }
+        Self { waiter: Waiter::new(Scope::Kafka, "Kafka cannot start"), loaded: false }
+    }
+}
+
+impl Kafka {
+    /// For a plan in which `images` loads the images from archives, if `loaded`.
+    pub(crate) fn with_images(loaded: bool) -> Self {
+        Self { loaded, ..Self::default() }
     }
 }
 
@@ -135,6 +144,11 @@ impl Task<Context> for Kafka {
             return Ok(());
         }
         nodes::joined(cx).await?;
+        if self.loaded {
+            // The kubelet would try to pull a missing image, and wait before it tries again.
+            cx.emit.progress("waiting for its images", None);
+            cx.images_are_loaded(Loaded::Wanted).await;
+        }
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };
         if let Some(live) = &live {
             warn_of_changes(cx, &snapshot, live, &wanted);

@@ -65,19 +65,20 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
     plan.add(Spec::new("crds", "Custom resource definitions", &["namespace"], 5), crds::Crds::default());
     let needs = ["namespace", "crds"];
     plan.add(Spec::new("operator", "Strimzi operator", &needs, 10), operator::Operator::with_image(archives));
-    let needs: &[&str] = if archives { &["namespace", "crds", "images"] } else { &needs };
     let cluster = settings.target.cluster.as_str();
     let groups = files.map(|files| user_objects::groups(files, cluster)).unwrap_or_default();
     let before =
         groups.iter().filter(|group| group.phase == Phase::Foundations).map(|group| group.id.as_str());
     let kafka_needs: Vec<&str> = needs.iter().copied().chain(before).collect();
-    plan.add(Spec::new("kafka", "Kafka brokers", &kafka_needs, 15), kafka::Kafka::default());
+    plan.add(Spec::new("kafka", "Kafka brokers", &kafka_needs, 15), kafka::Kafka::with_images(archives));
     // A topic in the manifests is created as described there: the task of the run's topic waits for it.
     let theirs = files.is_some_and(|files| files.has_topic(cluster, settings.topic.as_str()));
     let topics = groups.iter().filter(|group| theirs && group.kind() == "KafkaTopic");
     let topics: Vec<String> = topics.map(|group| group.id.clone()).collect();
     let own = match files {
-        Some(files) => user_objects::add(&mut plan, groups, files.needs_authenticator(cluster), prune),
+        Some(files) => {
+            user_objects::add(&mut plan, groups, files.needs_authenticator(cluster), archives, prune)
+        }
         None => Vec::new(),
     };
     let topic_needs: Vec<&str> = ["kafka"].into_iter().chain(topics.iter().map(String::as_str)).collect();
@@ -85,6 +86,7 @@ pub(crate) fn plan(settings: &Settings, files: Option<&UserFiles>, prune: bool) 
     plan.add(Spec::new("smoke", "Smoke test", &["topic"], 3), smoke::Smoke::default());
     for name in &settings.with {
         let title = component::of(*name).title;
+        // Their images are among those that Kafka waits for.
         plan.add(Spec::new(name.as_str(), title, &["kafka"], 10), components::ComponentTask::new(*name));
     }
     let mut ready = vec!["operator", "smoke"];

@@ -5,7 +5,7 @@ use crate::errors;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::context::Context;
+use super::context::{Context, Loaded};
 use super::sources;
 use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::wait::Waiter;
@@ -113,7 +113,7 @@ impl Task<Context> for Operator {
         let install = sources::install(cx).await?;
         if self.loaded {
             cx.emit.progress("waiting for its image", None);
-            cx.operator_image_is_loaded().await;
+            cx.images_are_loaded(Loaded::Operator).await;
         }
         let snapshot = cx.store.snapshot();
         let live = here(cx, &snapshot);

@@ -66,7 +66,13 @@ pub(crate) fn groups(files: &UserFiles, cluster: &str) -> Vec<Group> {
 
 /// Add the tasks of the groups, and the task that deletes what is no longer in the files, to a plan that has the
 /// tasks `namespace`, `crds` and `kafka`; returns their ids. `early`: workloads do not wait for the brokers.
-pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, prune: bool) -> Vec<String> {
+pub(crate) fn add(
+    plan: &mut Plan<Context>,
+    groups: Vec<Group>,
+    early: bool,
+    archives: bool,
+    prune: bool,
+) -> Vec<String> {
     let named: Vec<(Phase, String)> = groups.iter().map(|group| (group.phase, group.id.clone())).collect();
     let of = |phases: &[Phase]| -> Vec<String> {
         named.iter().filter(|(phase, _)| phases.contains(phase)).map(|(_, id)| id.clone()).collect()
@@ -93,6 +99,10 @@ pub(crate) fn add(plan: &mut Plan<Context>, groups: Vec<Group>, early: bool, pru
             // A connector may read from a workload such as a database, so no group waits for everything else.
             Phase::Workloads => of(&[Phase::Foundations]),
         });
+        // What has pods may use an image of any archive.
+        if archives && matches!(phase, Phase::Clusters | Phase::Workloads | Phase::Clients) {
+            needs.push("images".into());
+        }
         // Within a phase in the order of the table: a binding needs its role, a Kafka cluster its node pools.
         let ordered = matches!(phase, Phase::Foundations | Phase::Clusters);
         let earlier =

@@ -14,7 +14,7 @@ pub const OPERATOR_IMAGE: &str = "quay.io/strimzi/operator:1.2.0";
 pub const KAFKA_IMAGE: &str = "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1";
 
 /// An archive as `docker save` writes it.
-fn archive(test: &Test, name: &str, image: &str) {
+pub fn archive(test: &Test, name: &str, image: &str) {
     archive_of(test, name, image, "{}");
 }
 

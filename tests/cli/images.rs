@@ -1,12 +1,15 @@
 //! Images: pulled in advance, from another registry, with a login.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Registry, Test};
+use crate::bundle;
+use crate::harness::{Action, Call, Registry, Test};
 use crate::support::{
     OPERATOR, PROFILE, events, failure, fresh, journal, kstrim, kubectl, kubectl_words, outcomes, quick,
     ready, told,
 };
+use crate::trouble::eventually;
 
 /// A login that must not appear anywhere. `bWU6czNjcjN0LXA0c3M=` is `me:s3cr3t-p4ss` in base64.
 const CONFIG: &str = r#"{"auths": {"r.example:5000": {"auth": "bWU6czNjcjN0LXA0c3M="},
@@ -99,6 +102,33 @@ fn archives_that_were_loaded_are_counted() {
     assert_eq!(ended(&lines), "3 image archives loaded");
     let lines = test.args([&up[..], &["-o", "json"]].concat()).run().expect(0).json_lines();
     assert_eq!(ended(&lines), "2 images are in the cluster", "those that the preset runs");
+}
+
+/// The operator's is loaded first, then Kafka's; neither waits for one that nothing of this run uses.
+#[test]
+fn kafka_does_not_wait_for_other_archives() {
+    let hang = Action::Hang { stdout: String::new(), stubborn: false };
+    let mut test = fresh().scenario(quick).fault("minikube", "bridge.tar", Some(1), hang);
+    bundle::archives(&test);
+    bundle::archive(&test, "bridge.tar", "quay.io/strimzi/kafka-bridge:1.1.0");
+    let mut up = vec!["up", "-o", "json"];
+    for archive in ["bridge.tar", "kafka.tar", "operator.tar"] {
+        up.extend(["--image-archive", archive]);
+    }
+    let running = test.args(up).spawn();
+    let log = test.home().join(".local/state/kstrim/profiles/kstrim/up.events.jsonl");
+    eventually("a message is verified", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("\"type\":\"smoke\""))
+    });
+    let calls = test.calls();
+    let lines = calls.iter().map(Call::line).filter(|line| line.contains("image load"));
+    let loaded = ["operator.tar", "kafka.tar", "bridge.tar"];
+    let order: Vec<_> = lines.map(|line| loaded.iter().position(|archive| line.contains(archive))).collect();
+    assert_eq!(order, [Some(0), Some(1), Some(2)]);
+    running.signal(Signal::INT);
+    let run = running.wait().expect(130);
+    let end = run.json_lines().into_iter().find(|l| l["type"] == "task_finished" && l["task"] == "images");
+    assert_ne!(end.expect("its end")["outcome"], "done");
 }
 
 #[test]
