@@ -8,6 +8,7 @@
 use serde_json::Value;
 
 use super::document::Document;
+use super::references::is_template;
 use crate::kube::object::{Object as Live, text};
 use crate::manifest::Object;
 
@@ -166,7 +167,8 @@ pub(crate) fn state(object: &Object, live: Option<&Live>) -> State {
     let json = live.json();
     // It is not reconciled on purpose.
     let unmanaged = object.kind() == "KafkaTopic" && live.annotation("strimzi.io/managed") == Some("false");
-    if unmanaged || object.get("/spec/paused") == Some(&Value::Bool(true)) {
+    let template = object.kind() == "KafkaRebalance" && is_template(object);
+    if unmanaged || template || object.get("/spec/paused") == Some(&Value::Bool(true)) {
         return State::Ready;
     }
     match readiness(object.group(), object.kind()) {

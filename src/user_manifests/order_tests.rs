@@ -102,6 +102,17 @@ fn a_rebalance_is_ready_with_its_proposal_or_when_it_is_done() {
     assert!(matches!(with("", "NotReady"), State::Failed(_)));
 }
 
+/// The operator does not reconcile it, so it never has a status.
+#[test]
+fn a_template_of_rebalances_is_ready_when_it_exists() {
+    let annotations = json!({"strimzi.io/rebalance-template": "true"});
+    let live = json!({"metadata": {"name": "x", "generation": 1, "annotations": annotations}});
+    let template = Object::new(json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaRebalance",
+        "metadata": {"name": "x", "annotations": annotations}, "spec": {}}))
+    .expect("an object");
+    assert_eq!(state(&template, Some(&Live::new(live))), State::Ready);
+}
+
 #[test]
 fn workloads_are_available_and_jobs_complete() {
     let deployment = |observed: u32, updated: u32, available: u32| {

@@ -106,6 +106,12 @@ pub(crate) fn cluster_of(object: &Object) -> Option<&str> {
     object.get(&label_pointer()).and_then(Value::as_str)
 }
 
+/// Whether a KafkaRebalance is a template for automatic rebalances.
+pub(super) fn is_template(rebalance: &Object) -> bool {
+    let annotation = "/metadata/annotations/strimzi.io~1rebalance-template";
+    rebalance.get(annotation).is_some_and(|value| *value == "true" || *value == true)
+}
+
 fn label_pointer() -> String {
     below("/metadata/labels", CLUSTER_LABEL)
 }
@@ -160,6 +166,8 @@ impl<'a> Set<'a> {
             "KafkaTopic" => self.topic(document, problems),
             "KafkaUser" => self.user(document, problems),
             "KafkaConnector" => self.connector(document, problems),
+            // Cruise Control takes its goals from a template; the operator does not reconcile it.
+            "KafkaRebalance" if is_template(&document.object) => {}
             "KafkaRebalance" => {
                 if let Some(cluster) = self.cluster(document, problems)
                     && !cluster.cruise_control

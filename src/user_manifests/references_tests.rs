@@ -93,6 +93,10 @@ fn a_consistent_set_has_no_problems() {
             .replace("name: x", "name: second"),
         resource("KafkaConnector", "connect", "{config: {secretName: none}}"),
         resource("KafkaRebalance", "orders", "{}"),
+        // Strimzi's own examples of templates have no label.
+        "apiVersion: kafka.strimzi.io/v1\nkind: KafkaRebalance\nmetadata:\n  name: template\n  annotations: \
+         {strimzi.io/rebalance-template: 'true'}\nspec: {}\n"
+            .to_owned(),
         deployment.to_owned(),
     ]
     .join("---\n");
