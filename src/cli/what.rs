@@ -30,7 +30,7 @@ pub enum PresetName {
 /// How the JVMs of the brokers run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub enum BrokerJvm {
-    /// Starts in two thirds of the time: the C1 compiler and the serial garbage collector
+    /// Less CPU time to start: the C1 compiler and the serial garbage collector
     #[default]
     QuickStart,
     /// Kafka's own options, for a cluster under load
