@@ -7,6 +7,7 @@ use futures_util::stream;
 use serde_json::Value;
 
 use super::installation::{Installation, id_of, label, name, owners, uid};
+use super::operators;
 use crate::event;
 use crate::kube::kubectl::Kubectl;
 use crate::kube::{ApiError, ApiErrorKind};
@@ -234,9 +235,10 @@ fn classify(items: &mut [Item], installation: &Installation, known: &BTreeSet<St
         items.iter().filter(|i| class(i)).map(|i| (i.kind.clone(), i.name().to_owned())).collect()
     };
     let services = with(&|i| i.kind == "Service" && i.class != Class::Foreign);
-    let other_operator = items.iter().any(|i| {
-        i.kind == "Deployment" && i.name() == "strimzi-cluster-operator" && i.class == Class::Foreign
-    });
+    // OLM names the Deployment after its version.
+    let other_operator = items
+        .iter()
+        .any(|i| i.kind == "Deployment" && i.class == Class::Foreign && operators::is_operator(&i.object));
     let claims = claims(items);
     let kafkas = with(&|i| i.kind == "Kafka" && i.class == Class::Owned);
     for item in items.iter_mut().filter(|item| item.class == Class::Foreign) {
@@ -419,6 +421,17 @@ mod tests {
         for ((what, class), wanted) in found.iter().zip(wanted) {
             assert_eq!(*class, wanted, "{what}");
         }
+    }
+
+    #[test]
+    fn the_lease_of_an_operator_of_others_is_theirs() {
+        let lease = || item("Lease", "strimzi-cluster-operator", json!({}), json!({}));
+        let labels = json!({"labels": {"strimzi.io/kind": "cluster-operator"}});
+        let theirs = item("Deployment", "strimzi-cluster-operator-v1.2.0", labels, json!({}));
+        let found = classes(vec![theirs, lease()]);
+        assert_eq!(found[1].1, Class::Foreign);
+        let app = item("Deployment", "app", json!({}), json!({}));
+        assert_eq!(classes(vec![app, lease()])[1].1, Class::Dependent);
     }
 
     #[test]
