@@ -206,6 +206,7 @@ impl Context {
 
     /// Wait until these images are loaded from their archives, or the run is being stopped.
     pub(crate) async fn images_are_loaded(&self, images: Loaded) {
+        self.emit.progress("waiting for its images", None);
         let mut receiver = self.machine.loaded.subscribe();
         tokio::select! {
             _ = receiver.wait_for(|loaded| *loaded >= images) => {}

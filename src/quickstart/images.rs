@@ -166,7 +166,7 @@ pub(crate) fn name(archive: &Path) -> String {
 
 /// Load archives: first the one with the operator, which starts while the others are loaded, then those that Kafka
 /// and the components need, then the rest. Returns the images that no archive contains.
-async fn load_wanted_first(cx: &Context, mut archives: Vec<(String, PathBuf)>) -> Result<Vec<String>> {
+async fn load_wanted_first(cx: &Context, archives: Vec<(String, PathBuf)>) -> Result<Vec<String>> {
     let wanted = wanted(cx).await?;
     // The operator is the first image. Loading an archive that cannot be read reports that.
     let rank = |archive: &Path| {
@@ -174,42 +174,36 @@ async fn load_wanted_first(cx: &Context, mut archives: Vec<(String, PathBuf)>) -
         let has = |image: &ImageName| images.iter().any(|i| same(i.as_str(), image.as_str()));
         wanted.iter().position(has).map_or(2, |position| position.min(1))
     };
-    archives.sort_by_cached_key(|(_, archive)| rank(archive));
-    let needed = archives.iter().take_while(|(_, archive)| rank(archive) < 2).count();
-    let mut lacking = Vec::new();
-    for (done, (name, archive)) in archives.iter().enumerate() {
-        if done == needed {
-            lacking = all_loaded(cx).await?;
-        }
-        let of = (done as u64, archives.len() as u64, Unit::Items);
-        cx.emit.progress(format!("loading {name}"), Some(of));
-        load_one(cx, archive).await?;
-        if done == 0 {
-            // If no archive has it, the kubelet has to pull it anyway.
-            cx.machine.loaded.send_replace(Loaded::Operator);
-        }
+    let mut ranked: Vec<_> = archives.into_iter().map(|archive| (rank(&archive.1), archive)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let needed = ranked.iter().filter(|(rank, _)| *rank < 2).count();
+    let archives: Vec<_> = ranked.into_iter().map(|(_, archive)| archive).collect();
+    for at in 0..needed {
+        load_one_of(cx, &archives, at).await?;
+        // If no archive has the operator's image, the kubelet has to pull it anyway.
+        cx.machine.loaded.send_replace(Loaded::Operator);
     }
-    if needed == archives.len() {
-        lacking = all_loaded(cx).await?;
-    }
-    Ok(lacking)
-}
-
-/// The archives with the run's images are loaded. Returns the images that none of them contained.
-async fn all_loaded(cx: &Context) -> Result<Vec<String>> {
     let lacking = lacking(cx).await?;
     cx.machine.loaded.send_replace(Loaded::Wanted);
+    for at in needed..archives.len() {
+        load_one_of(cx, &archives, at).await?;
+    }
     Ok(lacking)
 }
 
 /// Load archives, each with its name for messages.
 pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
-    for (done, (name, archive)) in archives.iter().enumerate() {
-        let of = (done as u64, archives.len() as u64, Unit::Items);
-        cx.emit.progress(format!("loading {name}"), Some(of));
-        load_one(cx, archive).await?;
+    for at in 0..archives.len() {
+        load_one_of(cx, archives, at).await?;
     }
     Ok(())
+}
+
+async fn load_one_of(cx: &Context, archives: &[(String, PathBuf)], at: usize) -> Result<()> {
+    let (name, archive) = &archives[at];
+    let of = (at as u64, archives.len() as u64, Unit::Items);
+    cx.emit.progress(format!("loading {name}"), Some(of));
+    load_one(cx, archive).await
 }
 
 /// Save an image of the cluster as an archive.

@@ -146,7 +146,6 @@ impl Task<Context> for Kafka {
         nodes::joined(cx).await?;
         if self.loaded {
             // The kubelet would try to pull a missing image, and wait before it tries again.
-            cx.emit.progress("waiting for its images", None);
             cx.images_are_loaded(Loaded::Wanted).await;
         }
         let kept = if live.is_none() { kept_volumes(cx, &settled_volumes(cx).await)? } else { None };

@@ -112,7 +112,6 @@ impl Task<Context> for Operator {
         }
         let install = sources::install(cx).await?;
         if self.loaded {
-            cx.emit.progress("waiting for its image", None);
             cx.images_are_loaded(Loaded::Operator).await;
         }
         let snapshot = cx.store.snapshot();

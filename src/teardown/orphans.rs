@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Scope, ends, few, name, with_labels};
-use crate::cluster::installation::{Owned, owners, uid};
+use crate::cluster::installation::{owners, uid};
 use crate::cluster::inventory::{Class, Inventory, Item};
 use crate::cluster::ownership;
 use crate::cluster::session::Session;
@@ -50,7 +50,7 @@ impl Orphans {
         objects.into_iter().filter(mine).collect()
     }
 
-    /// Sweep what remains in a namespace that is kept, when neither the operator nor pods exist any more: Secrets with
+    /// Delete what remains in a namespace that is kept, when neither the operator nor pods exist any more: Secrets with
     /// keys, Services, permissions. Without the definitions, which are deleted next, the garbage collector no longer
     /// recognizes that their owners are gone. Claims are left to whoever decides about the data. Returns what remains.
     pub(crate) async fn sweep_namespace(&self, cx: &Session) -> Result<Vec<String>> {
@@ -61,41 +61,26 @@ impl Orphans {
         let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
         let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
         let living: BTreeSet<&str> = inventory.items.iter().map(|i| uid(&i.object)).collect();
-        let orphan = |i: &&Item| {
-            i.kind != "PersistentVolumeClaim" && !owners(&i.object).any(|owner| living.contains(owner))
-        };
-        let owned = |i: &Item| installation.dependent(&i.collection, &i.object, &self.scope.known);
-        let left: Vec<&Item> = inventory.of_class(Class::Dependent).filter(orphan).collect();
         // The operator's leader election has no owner.
-        let (leases, collected): (Vec<&Item>, Vec<&Item>) = left
-            .into_iter()
-            .filter(|i| i.kind == "Lease" || owners(&i.object).next().is_some())
-            .partition(|i| i.kind == "Lease");
-        let names = |items: &[&Item]| -> Vec<String> {
-            items.iter().map(|i| format!("{} {}", i.kind, i.name())).collect()
+        let orphan = |i: &&Item| {
+            let mut owners = owners(&i.object).peekable();
+            let owned = i.kind == "Lease" || owners.peek().is_some();
+            owned && i.kind != "PersistentVolumeClaim" && !owners.any(|owner| living.contains(owner))
         };
-        let mut deleted: Vec<Owned> = leases.iter().copied().filter_map(owned).collect();
-        if self.is_due(collected.iter().all(|i| i.deleting())) {
-            let collector = "Kubernetes' garbage collector is late";
-            cx.emit.warn(format!("{collector}; kstrim deletes what is left: {}", few(&names(&collected))));
-            deleted.extend(collected.iter().copied().filter_map(owned));
-        }
-        ownership::delete(cx, "what is left in the namespace", deleted).await?;
-        Ok([names(&leases), names(&collected)].concat())
-    }
-
-    /// Whether the garbage collector had its time. `nothing`: there is nothing to delete.
-    fn is_due(&self, nothing: bool) -> bool {
-        let since = self.since.get().unwrap_or_else(Instant::now);
-        self.since.set(Some(since));
-        !nothing && since.elapsed() >= COLLECTED_WITHIN
+        let left: Vec<&Item> = inventory.of_class(Class::Dependent).filter(orphan).collect();
+        let going = left.iter().filter(|i| !i.deleting());
+        let going = going.filter_map(|i| installation.dependent(&i.collection, &i.object, &self.scope.known));
+        ownership::delete(cx, "what is left in the namespace", going.collect()).await?;
+        Ok(left.iter().map(|i| format!("{} {}", i.kind, i.name())).collect())
     }
 
     /// Called while `pods` exist although their resource no longer does: deletes them and their owners, all of which
     /// have the labels `selector`, after the garbage collector had time to do it.
     pub(crate) async fn sweep(&self, cx: &Session, selector: &str, pods: &[Value]) -> Result<()> {
+        let since = self.since.get().unwrap_or_else(Instant::now);
+        self.since.set(Some(since));
         let pods: Vec<String> = pods.iter().filter(|pod| !ends(pod)).map(name).collect();
-        if !self.is_due(pods.is_empty()) {
+        if pods.is_empty() || since.elapsed() < COLLECTED_WITHIN {
             return Ok(());
         }
         let collector = "Kubernetes' garbage collector does not delete the pods";

@@ -109,7 +109,7 @@ pub(crate) fn cluster_of(object: &Object) -> Option<&str> {
 /// Whether a KafkaRebalance is a template for automatic rebalances.
 pub(super) fn is_template(rebalance: &Object) -> bool {
     let annotation = "/metadata/annotations/strimzi.io~1rebalance-template";
-    rebalance.get(annotation).is_some_and(|value| *value == "true" || *value == true)
+    rebalance.get(annotation).is_some_and(|value| *value == "true")
 }
 
 fn label_pointer() -> String {
