@@ -21,6 +21,7 @@ fn disk(token: Option<&str>, key: Option<&str>) -> OnDisk {
         driver: "docker".into(),
         addressed: true,
         key: key.map(Into::into),
+        dns_domain: None,
     }
 }
 

@@ -72,6 +72,22 @@ pub fn tune_operator(deployment: &mut Object) -> Result<Vec<String>> {
     Ok(tuned)
 }
 
+/// The variable with the DNS domain of Kubernetes' services.
+const DNS_DOMAIN: &str = "KUBERNETES_SERVICE_DNS_DOMAIN";
+
+/// Set the DNS domain of the cluster's services, unless the Deployment has it. Without it, the operator's start script
+/// looks it up first (`getent hosts kubernetes.default` in `cluster_operator_run.sh`, releases 0.30.0 to 1.2.0), which
+/// also queries the name server outside the cluster: two seconds if that does not respond, for example offline.
+/// Returns what was changed, a sentence.
+pub fn set_dns_domain(deployment: &mut Object, domain: &str) -> Result<Option<String>> {
+    let container = container(deployment)?;
+    if env(container, DNS_DOMAIN).is_some() {
+        return Ok(None);
+    }
+    set_env(container, DNS_DOMAIN, domain);
+    Ok(Some(format!("operator {DNS_DOMAIN}: {domain}, so that it does not have to look it up")))
+}
+
 /// The variable with the Kubernetes version; if it is set, the operator does not query the API server for it.
 const KUBERNETES: &str = "STRIMZI_KUBERNETES_VERSION";
 
@@ -184,6 +200,15 @@ mod tests {
         );
         assert_eq!(container["env"][2], json!({"name": "JAVA_OPTS", "value": QUICK_JVM}));
         assert!(tune_operator(&mut object).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_dns_domain_in_the_manifest_is_kept() {
+        let mut object = deployment();
+        assert!(set_dns_domain(&mut object, "cluster.local").unwrap().is_some());
+        assert_eq!(set_dns_domain(&mut object, "other.test").unwrap(), None);
+        let env = object.get("/spec/template/spec/containers/0/env/2").unwrap();
+        assert_eq!(*env, json!({"name": DNS_DOMAIN, "value": "cluster.local"}));
     }
 
     #[test]

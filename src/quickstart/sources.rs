@@ -104,6 +104,9 @@ fn prepare(cx: &Context, loaded: source::Install) -> Result<Prepared> {
     let operator = tune::operator(&mut objects)?;
     if !cx.settings.stock {
         tuned.extend(tune::tune_operator(operator)?);
+        if let Some(domain) = cx.minikube.dns_domain(&cx.settings.minikube_args) {
+            tuned.extend(tune::set_dns_domain(operator, &domain)?);
+        }
     }
     let mut from = Vec::new();
     if let Some(registry) = &cx.settings.image_registry {

@@ -28,6 +28,8 @@ pub(crate) struct OnDisk {
     pub driver: String,
     /// Whether its control plane has an address: without one, nothing ever ran in it.
     pub addressed: bool,
+    /// The DNS domain of its services (`minikube start --dns-domain`), `cluster.local`.
+    pub dns_domain: Option<String>,
     /// Digest of the machine's public key.
     pub key: Option<String>,
 }
@@ -41,6 +43,15 @@ struct Config {
     driver: String,
     #[serde(rename = "Nodes")]
     nodes: Option<Vec<Node>>,
+    #[serde(rename = "KubernetesConfig")]
+    kubernetes: Kubernetes,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Kubernetes {
+    #[serde(rename = "DNSDomain")]
+    dns_domain: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -62,6 +73,7 @@ pub(crate) fn read(home: &Path, profile: &str) -> OnDisk {
         token: Some(known.uuid).filter(|uuid| !uuid.is_empty()),
         driver: known.driver,
         addressed: known.nodes.iter().flatten().next().is_some_and(|node| !node.ip.is_empty()),
+        dns_domain: Some(known.kubernetes.dns_domain).filter(|domain| !domain.is_empty()),
         key: key.filter(|bytes| !bytes.is_empty()).map(|bytes| digest(&bytes)),
     }
 }
@@ -96,10 +108,15 @@ mod tests {
         let begun = read(home, "p");
         assert!(begun.configured && !begun.addressed && begun.key.is_none());
         assert_eq!((begun.token.as_deref(), begun.driver.as_str()), (Some("a-b"), "docker"));
-        write("profiles/p/config.json", r#"{"UUID":"","Driver":"docker","Nodes":[{"IP":"192.168.49.2"}]}"#);
+        write(
+            "profiles/p/config.json",
+            r#"{"UUID":"","Driver":"docker","Nodes":[{"IP":"192.168.49.2"}],
+            "KubernetesConfig":{"DNSDomain":"kafka.test"}}"#,
+        );
         write("machines/p/id_rsa.pub", "ssh-rsa AAAA one\n");
         let made = read(home, "p");
         assert!(made.addressed && made.token.is_none());
+        assert_eq!((begun.dns_domain, made.dns_domain.as_deref()), (None, Some("kafka.test")));
         write("machines/p/id_rsa.pub", "ssh-rsa AAAA two\n");
         assert_ne!(made.key, read(home, "p").key, "another machine has another key");
         // A truncated file is a configuration without information.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::arguments::flag_value;
 use super::engine::Engine;
 use super::exec_failure;
 use super::machine::{self, OnDisk};
@@ -153,6 +154,23 @@ impl Minikube {
     /// The profile's files on this disk.
     pub(crate) fn on_disk(&self) -> OnDisk {
         if self.is_none() { OnDisk::default() } else { machine::read(&home(), &self.profile) }
+    }
+
+    /// The DNS domain of the profile's services: as minikube stored it, otherwise as a `minikube start` with these
+    /// arguments sets it (`pkg/minikube/constants`: `ClusterDNSDomain`). `None` if there is no minikube, or if it is no
+    /// domain.
+    pub(crate) fn dns_domain(&self, arguments: &[String]) -> Option<String> {
+        if self.is_none() {
+            return None;
+        }
+        let given = || {
+            flag_value(arguments, "dns-domain")
+                .or_else(|| by_variable("dns-domain", |name| std::env::var(name).ok()))
+                .unwrap_or_else(|| "cluster.local".to_owned())
+        };
+        let domain = self.on_disk().dns_domain.unwrap_or_else(given);
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+        (!domain.is_empty() && domain.chars().all(valid)).then_some(domain)
     }
 
     /// When the profile's configuration was last written, which every `minikube start` does.
