@@ -66,6 +66,9 @@ pub(crate) struct ProfileState {
     /// By namespace: the id of the installation that this kstrim creates there. Written before any object gets it.
     #[serde(default)]
     pub installations: BTreeMap<String, String>,
+    /// By namespace: the Kafka cluster that `up` created or found last, which commands use if none is specified.
+    #[serde(default)]
+    pub clusters: BTreeMap<String, String>,
     /// Namespaces in which kstrim's own operator was last found: the next `up` does not need to look for another
     /// operator before it resolves its settings.
     #[serde(default)]
@@ -181,6 +184,7 @@ impl JournalFile {
             never_whole: false,
             cluster_uid: None,
             installations: BTreeMap::new(),
+            clusters: BTreeMap::new(),
             own_operators: BTreeSet::new(),
             creating_topic: None,
             removing: BTreeMap::new(),
@@ -188,6 +192,15 @@ impl JournalFile {
             tasks: Entries::default(),
         };
         Self { path: path.into(), state, read_only: false }
+    }
+
+    /// Record the Kafka cluster of a namespace, for commands that specify none.
+    pub(crate) fn remember_cluster(&mut self, namespace: &str, cluster: &str) -> Result<()> {
+        if self.state.clusters.get(namespace).map(String::as_str) == Some(cluster) {
+            return Ok(());
+        }
+        self.state.clusters.insert(namespace.to_owned(), cluster.to_owned());
+        self.save()
     }
 
     /// Read the journal at `path`, or create an empty one for `profile`.

@@ -12,8 +12,8 @@ use super::session::Session;
 use crate::cluster::journal::{JournalFile, Made, On, ProfileState};
 use crate::failure::Result;
 use crate::tool::engine::Answer;
-use crate::tool::machine::OnDisk;
-use crate::tool::minikube::Minikube;
+use crate::tool::machine::{self, OnDisk};
+use crate::tool::minikube::{self, Minikube};
 use crate::tool::minikube_output::Listed;
 
 /// How often the files of a profile that is being created are checked.
@@ -239,6 +239,13 @@ pub(crate) fn after(cx: &Session, started: bool) -> Result<()> {
     journal.save()
 }
 
+/// Whether the profile of a journal exists on this machine, and nothing shows that somebody has created it again.
+pub(crate) fn is_still_there(journal: &ProfileState) -> bool {
+    let disk = machine::read(&minikube::home(), &journal.profile);
+    let recreated = journal.made.as_ref().is_some_and(|made| same_token(made, &disk) == Some(false));
+    disk.configured && !recreated
+}
+
 /// There is no profile: whatever the journal recorded about one is obsolete.
 pub(crate) fn forget(journal: &mut ProfileState) {
     journal.cluster_uid = None;
@@ -249,6 +256,7 @@ pub(crate) fn forget(journal: &mut ProfileState) {
     journal.suspended = None;
     journal.node_started = None;
     journal.restoring = None;
+    journal.clusters.clear();
 }
 
 /// The container engine that a driver currently uses; `None` if there is none, or it does not respond.

@@ -121,6 +121,12 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
         invocation.release(&cx).await;
         let _ = std::fs::remove_file(invocation.paths.kubeconfig());
     }
+    if report.failure.is_none() && matches!(extent, Extent::Resources | Extent::ResourcesButData) {
+        let mut journal = cx.journal.borrow_mut();
+        if journal.state.clusters.remove(cx.namespace()).is_some() {
+            journal.save()?;
+        }
+    }
     if report.failure.is_none() && matches!(extent, Extent::Nothing | Extent::Profile) {
         // Everything else about the profile can be deleted; the lock file is kept because this run holds the lock.
         cx.journal.borrow().remove()?;
@@ -219,16 +225,22 @@ async fn refuse_other_kafkas(cx: &Session, keep_data: bool) -> Result<()> {
             failure.hint(format!("keep its data: {}", target.again().with("--cluster", name))),
         ));
     }
-    let failure = Failure::new(
-        errors::KAFKA_FOREIGN,
-        Kind::Foreign,
-        format!(
-            "nothing was deleted: the Kafka cluster {name} in namespace {} is not the one that kstrim \
-             created",
+    let message = match other.is_some_and(|k| cx.owns(k)) {
+        true => format!("nothing was deleted: the namespace also has kstrim's Kafka cluster {name}"),
+        false => format!(
+            "nothing was deleted: kstrim did not create the Kafka cluster {name} in namespace {}",
             cx.namespace()
         ),
-    )
-    .because("it would be left without an operator");
+    };
+    let failure = Failure::new(errors::KAFKA_FOREIGN, Kind::Foreign, message)
+        .because("it would be left without an operator");
+    let mut besides = found.iter().filter(|k| teardown::name(k) != name);
+    if besides.all(|k| cx.owns(k) && is_of_files("Kafka", k)) {
+        let both = target.again().with("--cluster", name);
+        return Err(Box::new(
+            failure.hint(format!("delete it together with those of your manifests: {both}")),
+        ));
+    }
     Err(Box::new(failure.hint(format!(
         "if it is not needed, delete it first: {}",
         target.kubectl("delete kafkas.kafka.strimzi.io").arg(name).arg("-n").arg(cx.namespace())

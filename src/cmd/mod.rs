@@ -60,12 +60,15 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command, Global, OutputMode};
+use crate::cluster::journal::JournalFile;
 use crate::cluster::profile_owner;
 use crate::command_line::{CommandLine, TARGET};
+use crate::config::Target;
 use crate::config::files::Layers;
 use crate::event::FailureInfo;
 use crate::exec::supervise;
 use crate::failure::{Failure, Kind, Result};
+use crate::paths::{ProfilePaths, state_dir};
 use crate::report::failure_block;
 use crate::terminal::output;
 use crate::terminal::style::Look;
@@ -184,6 +187,9 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
     if !anywhere && global.context.is_some() {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
     }
+    if !anywhere {
+        remember_cluster(&mut global, matches, layers);
+    }
     match cli.command {
         Command::Completions { shell } => Ok(completions::run(shell)),
         Command::Explain(args) => explain::run(&args),
@@ -223,6 +229,24 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         Command::Plan(args) => block_on(plan::run(&global, &args)),
         Command::Diff(args) => block_on(diff::run(&global, &args)),
         Command::Render(args) => block_on(render::run(&global, &args)),
+    }
+}
+
+/// If no Kafka cluster was specified, use the one of the last `up` in the namespace.
+fn remember_cluster(global: &mut Global, matches: &ArgMatches, layers: &Layers) {
+    let specified = deepest(matches).value_source("cluster") != Some(ValueSource::DefaultValue);
+    if specified || layers.get("cluster").is_some() {
+        return;
+    }
+    let target = Target::from(&*global);
+    let journal = ProfilePaths::new(state_dir(), target.profile.as_str()).journal();
+    // A journal that cannot be read is reported by the command.
+    let Ok(journal) = JournalFile::open(&journal, target.profile.as_str()) else { return };
+    let last = journal.state.clusters.get(target.namespace.as_str()).and_then(|name| name.parse().ok());
+    if let Some(cluster) = last
+        && (target.context.is_some() || profile_owner::is_still_there(&journal.state))
+    {
+        global.cluster = cluster;
     }
 }
 

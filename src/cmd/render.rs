@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::manifest::to_yaml;
 use crate::manifest::{Object, render};
 use crate::quickstart::context::Context;
+use crate::quickstart::files::UserFiles;
 use crate::quickstart::{components as beside, kafka, sources, topic};
 use crate::user_manifests::order::Phase;
 
@@ -53,6 +55,9 @@ async fn parts(cx: &Context, only: Option<Part>) -> Result<Vec<(&'static str, Ve
             ));
         }
     }
+    if let Some(files) = &cx.files {
+        files.check_schema(cx).await?;
+    }
     let (before, after) = files(cx);
     if wants(Part::Files) {
         parts.push(("files-before-kafka", before));
@@ -65,7 +70,8 @@ async fn parts(cx: &Context, only: Option<Part>) -> Result<Vec<(&'static str, Ve
     if wants(Part::Files) {
         parts.push(("files-after-kafka", after));
     }
-    if wants(Part::Topic) {
+    let described = |files: &Rc<UserFiles>| files.has_topic(cx.cluster(), cx.settings.topic.as_str());
+    if wants(Part::Topic) && !cx.files.as_ref().is_some_and(described) {
         parts.push(("topic", cx.labelled(topic::wanted(cx))));
     }
     if wants(Part::Components) {

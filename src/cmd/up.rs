@@ -9,7 +9,7 @@ use super::existing;
 use super::invocation::{Ended, Invocation};
 use crate::catalogue::Choice;
 pub(crate) use crate::checks::versions::choose;
-use crate::cli::{Global, Up, What};
+use crate::cli::{Global, OutputMode, Up, What};
 use crate::cluster::session::Session;
 use crate::cluster::{access, lost_machine, profile_owner, refusals};
 use crate::config::{Settings, Target};
@@ -35,7 +35,16 @@ const PROMPT: Duration = Duration::from_secs(2);
 /// # Errors
 /// What is wrong with the command line; other failures are reported as events.
 pub(crate) async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
-    let Wanted { global, settings, choice, files } = wanted(global, &args.what).await?;
+    let wanted = match wanted(global, &args.what).await {
+        // Who reads the events learns from them what is wrong with the manifests.
+        Err(failure) if args.output == OutputMode::Json => {
+            let invocation = Invocation::begin(global, "up", args.output);
+            invocation.started(None, Vec::new());
+            return Ok(invocation.finish(Err(failure)));
+        }
+        wanted => wanted?,
+    };
+    let Wanted { global, settings, choice, files } = wanted;
     let global = &global;
     if let Some(context) = settings.target.context.as_ref().filter(|_| args.recreate) {
         let message = "--recreate is for minikube profiles; it cannot be used with --context";
@@ -113,12 +122,19 @@ async fn read(
         [] => None,
         sources => {
             // Kustomizations are built with kubectl, which does not connect to a cluster for that.
-            let kubectl = toolbox::on_path(Tool::Kubectl).unwrap_or_else(|_| "kubectl".into());
             let paths = ProfilePaths::new(state_dir(), settings.target.profile.as_str());
+            let (kubectl, missing) = match Toolbox::open().program(Tool::Kubectl, &paths) {
+                Ok(program) => (program, None),
+                Err(missing) => ("kubectl".into(), Some(missing)),
+            };
             let runner = Rc::new(System::new(Cancel::default(), false));
             let kubectl =
                 Kubectl::new(kubectl, &paths.kubeconfig(), settings.target.profile.as_str(), runner);
-            Some(Rc::new(UserFiles::read(sources, what.fit, &kubectl, &mut global, settings).await?))
+            let files = UserFiles::read(sources, what.fit, &kubectl, &mut global, settings).await;
+            Some(Rc::new(files.map_err(|failure| match missing {
+                Some(missing) if failure.id == errors::TOOL_BROKEN => missing,
+                _ => failure,
+            })?))
         }
     };
     if files.is_none() && what.fit {
@@ -188,6 +204,7 @@ pub(crate) async fn run_jobs(
     // If the run failed, a journal that cannot be written is not the cause.
     if report.failure.is_none() {
         noted?;
+        cx.journal.borrow_mut().remember_cluster(cx.namespace(), cx.cluster())?;
     }
     Ok(Ended { report, next })
 }

@@ -2,6 +2,7 @@
 //! is created first, with the settings of the one that was saved.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_trait::async_trait;
@@ -227,6 +228,8 @@ impl Task<Context> for State {
             journal.state.release = Some(bundle.index.set.release.to_string());
             // The ids of the installations are those in the snapshot.
             journal.state.installations.clear();
+            journal.state.clusters =
+                BTreeMap::from([(snapshot.namespace.to_string(), snapshot.cluster.to_string())]);
             journal.state.creating_topic = None;
             journal.state.removing.clear();
             journal.save()?;

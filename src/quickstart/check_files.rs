@@ -8,6 +8,7 @@ use super::context::Context;
 use super::files::UserFiles;
 use super::user_objects::collection;
 use super::{kafka, sources};
+use crate::catalogue::Release;
 use crate::cluster::existing_operator::ExistingOperator;
 use crate::cluster::installation::{self, MARKER};
 use crate::cluster::operator_refusals::other_label;
@@ -19,11 +20,11 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::kube::object::text;
 use crate::manifest::label::is_of_files;
-use crate::manifest::{Object, Phases};
+use crate::manifest::{self, Object, Phases};
 use crate::tool::minikube_output::Listed;
 use crate::user_manifests::document::Document;
 use crate::user_manifests::references::{self, Cluster, Existing};
-use crate::user_manifests::{problem, schema, scope};
+use crate::user_manifests::{built_in, problem, schema, scope};
 
 /// Refuse manifests that do not match the release, each other, or the objects in the namespace, before anything is
 /// changed. `answers`: whether there is a cluster that responds.
@@ -46,22 +47,26 @@ async fn compare(cx: &Context, files: &UserFiles, answers: bool) -> Result<()> {
     files.check(cx, &Phases { crds, ..Phases::default() }, answers).await
 }
 
-/// The task that compares the manifests with the cluster once it is running, if the preflight could not query it
-/// because the profile was stopped.
+/// The task that checks the manifests with the cluster once it is running, if the preflight could not: because the
+/// profile was stopped, or did not exist.
 pub(crate) struct CheckFiles;
 
 #[async_trait(?Send)]
 impl Task<Context> for CheckFiles {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
-        let checked = cx.files.as_ref().is_none_or(|files| files.references_checked.get());
-        Ok(match checked {
-            true => Doneness::Done("what they refer to exists".into()),
-            false => Doneness::Pending("the cluster was stopped".into()),
+        let Some(files) = &cx.files else { return Ok(Doneness::Done("there are none".into())) };
+        Ok(match (files.references_checked.get(), files.accepted.get()) {
+            (true, true) => Doneness::Done("what they refer to exists".into()),
+            (true, false) => Doneness::Pending("the API server has not checked them".into()),
+            (false, _) => Doneness::Pending("the cluster was stopped".into()),
         })
     }
 
     async fn run(&self, cx: &Context) -> Result<()> {
         let Some(files) = &cx.files else { return Ok(()) };
+        if files.references_checked.get() {
+            return files.dry_run(cx).await;
+        }
         compare(cx, files, true).await
     }
 
@@ -118,10 +123,7 @@ impl UserFiles {
             let failure = Failure::new(errors::FILE_SCOPE, Kind::Usage, message);
             return Err(Box::new(failure.hint("leave it out, or give it another name")));
         }
-        let problems = schema::Definitions::new(release, definitions).check(&self.given.documents);
-        if let Some(failure) = problem::failure(&problems) {
-            return Err(failure);
-        }
+        self.check_definitions(release, definitions)?;
         let mut existing = Existing::default();
         if answers {
             self.check_served(cx).await?;
@@ -131,7 +133,7 @@ impl UserFiles {
             return Ok(());
         } else {
             // The cluster will be a new one.
-            let new = |document: &&Document| !scope::is_built_in(document.object.group());
+            let new = |document: &&Document| !built_in::is_served(&document.object);
             let unserved = self.needed().filter(new).map(scope::unserved).collect::<Vec<_>>();
             problem::failure(&unserved).map_or(Ok(()), Err)?;
         }
@@ -146,7 +148,61 @@ impl UserFiles {
         let problems = references::check(&self.fitted.documents, &existing, cx.namespace(), release);
         problem::failure(&problems).map_or(Ok(()), Err)?;
         self.references_checked.set(true);
+        if answers { self.dry_run(cx).await } else { Ok(()) }
+    }
+
+    /// Refuse what does not match the definitions of the release, without a cluster.
+    pub(crate) async fn check_schema(&self, cx: &Context) -> Result<()> {
+        self.check_definitions(cx.choice.release, &sources::install(cx).await?.phases.crds)
+    }
+
+    fn check_definitions(&self, release: &Release, definitions: &[Object]) -> Result<()> {
+        let problems = schema::Definitions::new(release, definitions).check(&self.given.documents);
+        problem::failure(&problems).map_or(Ok(()), Err)
+    }
+
+    /// Refuse objects of Kubernetes' own and other kinds that the API server rejects, before anything is created.
+    /// Those of Strimzi were checked against the definitions, which the run may have yet to install.
+    async fn dry_run(&self, cx: &Context) -> Result<()> {
+        let documents: Vec<&Document> = self.needed().filter(|d| !schema::is_strimzi(&d.object)).collect();
+        // As long as the namespace does not exist, they are checked in another one: the rules are the same.
+        let path = format!("/api/v1/namespaces/{}", cx.namespace());
+        let found = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the namespace", &e))?;
+        let placed = |document: &Document| {
+            let mut object = self.placed(&document.object);
+            if found.is_none() {
+                object.set(&["metadata", "namespace"], "default");
+            }
+            object
+        };
+        let all: Vec<Object> = documents.iter().map(|document| placed(document)).collect();
+        let rejected = async |objects: &[Object]| {
+            let error = cx.kubectl.would_apply(&manifest::to_yaml(objects), false).await.err()?;
+            let failure = cx.api_failure("check the manifests", &error);
+            // Anything else, such as a conflict with another client, is reported when the object is applied.
+            (failure.id == errors::RESOURCE_INVALID).then_some(failure)
+        };
+        if !all.is_empty() && rejected(&all).await.is_some() {
+            let mut problems = Vec::new();
+            for (document, object) in documents.iter().zip(&all).take(problem::LISTED) {
+                if let Some(failure) = rejected(std::slice::from_ref(object)).await
+                    && !self.is_foreign(cx, object).await?
+                {
+                    problems.push(scope::rejected(document, &failure.causes));
+                }
+            }
+            problem::failure(&problems).map_or(Ok(()), Err)?;
+        }
+        self.accepted.set(true);
         Ok(())
+    }
+
+    /// Whether somebody else has an object of this name: then it is not changed, and the task of its kind says so.
+    async fn is_foreign(&self, cx: &Context, object: &Object) -> Result<bool> {
+        let path =
+            format!("{}/{}", collection(cx, object.api_version(), object.kind()).await?, object.name());
+        let found = cx.kubectl.find(&path).await.map_err(|e| cx.api_failure("read the object", &e))?;
+        Ok(found.is_some_and(|live| !cx.owns(&live)))
     }
 
     /// The documents without those that `--fit` leaves out where their kind is not served.

@@ -42,6 +42,8 @@ pub(crate) struct UserFiles {
     namespace: DnsLabel,
     /// Whether they were compared with the objects in the namespace.
     pub(super) references_checked: Cell<bool>,
+    /// Whether the API server was asked whether it would accept them.
+    pub(super) accepted: Cell<bool>,
 }
 
 impl UserFiles {
@@ -102,6 +104,7 @@ impl UserFiles {
             reasons: chosen.sentences(),
             namespace,
             references_checked: Cell::default(),
+            accepted: Cell::default(),
         })
     }
 
@@ -185,7 +188,7 @@ impl UserFiles {
 
     /// The object in the namespace of the run, with the label by which a later run finds objects that were removed
     /// from the files.
-    fn placed(&self, object: &Object) -> Object {
+    pub(super) fn placed(&self, object: &Object) -> Object {
         let mut object = object.clone();
         // Fields that an export (`kubectl get -o yaml`) contains from its cluster.
         if let Some(value) = object.get_mut("") {

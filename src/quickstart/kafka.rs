@@ -155,6 +155,7 @@ impl Task<Context> for Kafka {
         self.waiter.changed_now();
         beside::rules(cx).await?;
         apply(cx, wanted, live.as_ref().map(|k| k.0.json()), kept).await?;
+        cx.journal.borrow_mut().remember_cluster(cx.namespace(), cx.cluster())?;
         self.waiter.changed_now();
         Ok(())
     }
@@ -234,12 +235,20 @@ fn taken(snapshot: &Snapshot, cx: &Context, wanted: &[Object]) -> Option<Box<Fai
         .find(|(_, owner)| *owner != cx.cluster())?;
     let message =
         format!("the node pool {pool} in namespace {} belongs to the Kafka cluster {owner}", cx.namespace());
+    let failure = Failure::new(errors::POOL_TAKEN, Kind::Foreign, message).because(format!(
+        "a namespace can have only one node pool of a given name, and {} needs one named {pool}",
+        cx.cluster()
+    ));
+    if cx.kafka_is_from_files() {
+        let other = cx.target.kstrim("down --keep-cluster").with("--cluster", owner);
+        return Some(Box::new(
+            failure
+                .hint("give the node pool another name in the manifests")
+                .hint(format!("or delete the Kafka cluster {owner} with its data first: {other}")),
+        ));
+    }
     Some(Box::new(
-        Failure::new(errors::POOL_TAKEN, Kind::Foreign, message)
-            .because(format!(
-                "a namespace can have only one node pool of a given name, and {} needs one named {pool}",
-                cx.cluster()
-            ))
+        failure
             .hint(format!("use the existing Kafka cluster: {}", refusals::up(cx).with("--cluster", owner)))
             .hint(format!("or another namespace: {}", refusals::up(cx).with("--namespace", cx.cluster()))),
     ))

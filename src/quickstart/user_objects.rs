@@ -27,6 +27,8 @@ use crate::user_manifests::{fit, scope};
 /// The snapshot's kinds that explain why a workload is not ready.
 const KINDS: [ObservedKind; 4] =
     [ObservedKind::Pod, ObservedKind::Event, ObservedKind::Deployment, ObservedKind::Node];
+/// How many objects that are no longer in the files are named.
+const NAMED: usize = 20;
 /// How long an object may report a failure before that ends the wait: a connector fails until its topic exists.
 const FAILING: Duration = Duration::from_secs(90);
 
@@ -456,17 +458,16 @@ impl Task<Context> for Pruned {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let stale = stale(cx).await?;
         let names: Vec<String> =
-            stale.iter().map(|item| format!("{} {}", item.kind, item.name())).take(5).collect();
+            stale.iter().map(|item| format!("{} {}", item.kind, item.name())).take(NAMED).collect();
+        let rest = stale.len().saturating_sub(NAMED);
+        let names = names.join(", ") + &if rest == 0 { String::new() } else { format!(" and {rest} more") };
         Ok(match (stale.len(), self.prune) {
             (0, _) => Doneness::Done("everything that was applied is in your files".into()),
-            (_, true) => Doneness::Pending(format!("to be deleted: {}", names.join(", "))),
+            (_, true) => Doneness::Pending(format!("to be deleted: {names}")),
             (count, false) => {
                 if !self.told.replace(true) {
                     let delete = refusals::up(cx).arg("--prune");
-                    cx.emit.warn(format!(
-                        "no longer in your files: {}; to delete them: {delete}",
-                        names.join(", ")
-                    ));
+                    cx.emit.warn(format!("no longer in your files: {names}; to delete them: {delete}"));
                 }
                 Doneness::Done(format!("{count} no longer in your files, kept"))
             }

@@ -34,11 +34,13 @@
 //!   What exists in the namespace must be passed in as [`references::Existing`].
 //! - **Rules in CEL are not evaluated.** The API server does that; a server-side dry run comes before the first apply.
 
+pub(crate) mod built_in;
 pub(crate) mod choose;
 pub(crate) mod document;
 pub(crate) mod fit;
 mod kustomize;
 mod named;
+mod object_names;
 pub(crate) mod order;
 mod parse;
 pub(crate) mod problem;
@@ -47,6 +49,7 @@ pub(crate) mod references;
 mod replaced;
 pub(crate) mod schema;
 pub(crate) mod scope;
+mod string_maps;
 pub(crate) mod supply;
 #[cfg(test)]
 mod test_support;

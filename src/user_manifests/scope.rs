@@ -7,13 +7,15 @@
 
 use std::collections::HashMap;
 
+use super::built_in;
 use super::document::Document;
+use super::object_names;
 use super::problem::Problem;
-use super::schema;
+use super::string_maps;
 use crate::errors;
 
 /// Cluster-scoped kinds by API group, and why each is refused.
-const CLUSTER_SCOPED: [(&str, &str, &str); 26] = [
+const CLUSTER_SCOPED: [(&str, &str, &str); 33] = [
     ("", "Namespace", "kstrim creates the namespace itself"),
     ("", "Node", "nodes belong to the Kubernetes cluster"),
     ("", "PersistentVolume", "volumes belong to the Kubernetes cluster; a PersistentVolumeClaim is accepted"),
@@ -44,6 +46,13 @@ const CLUSTER_SCOPED: [(&str, &str, &str); 26] = [
     ("storage.k8s.io", "CSINode", "drivers belong to the Kubernetes cluster"),
     ("storage.k8s.io", "VolumeAttachment", "volumes belong to the Kubernetes cluster"),
     ("storage.k8s.io", "VolumeAttributesClass", "storage classes belong to the Kubernetes cluster"),
+    ("snapshot.storage.k8s.io", "VolumeSnapshotClass", "storage classes belong to the Kubernetes cluster"),
+    ("snapshot.storage.k8s.io", "VolumeSnapshotContent", "volumes belong to the Kubernetes cluster"),
+    ("networking.k8s.io", "ServiceCIDR", "addresses belong to the Kubernetes cluster"),
+    ("networking.k8s.io", "IPAddress", "addresses belong to the Kubernetes cluster"),
+    ("gateway.networking.k8s.io", "GatewayClass", "gateways' controllers belong to the Kubernetes cluster"),
+    ("resource.k8s.io", "DeviceClass", "devices belong to the Kubernetes cluster"),
+    ("certificates.k8s.io", "ClusterTrustBundle", "certificates in it are trusted in all namespaces"),
     ("scheduling.k8s.io", "PriorityClass", "it decides which pods of others are evicted"),
     ("node.k8s.io", "RuntimeClass", "runtimes belong to the Kubernetes cluster"),
     ("networking.k8s.io", "IngressClass", "ingress controllers belong to the Kubernetes cluster"),
@@ -65,6 +74,8 @@ pub(crate) fn check(documents: &[Document], namespace: &str) -> Vec<Problem> {
     let mut problems: Vec<Problem> =
         documents.iter().filter_map(|document| check_document(document, namespace)).collect();
     problems.extend(duplicates(documents, namespace));
+    problems.extend(object_names::colliding_topics(documents));
+    problems.extend(documents.iter().flat_map(string_maps::check));
     problems
 }
 
@@ -74,23 +85,24 @@ pub(crate) fn is_optional(group: &str) -> bool {
     group == "monitoring.coreos.com"
 }
 
-/// Whether a new cluster serves a group: Kubernetes' own groups, and Strimzi's.
-pub(crate) fn is_built_in(group: &str) -> bool {
-    // Kubernetes reserves `*.k8s.io` for itself and its projects; minikube's addons install some of them.
-    !group.contains('.') || group.ends_with(".k8s.io") || schema::is_strimzi_group(group)
-}
-
 /// The problem of an object whose kind the cluster does not serve.
 pub(crate) fn unserved(document: &Document) -> Problem {
     let object = &document.object;
     let what = format!("is of a kind that the cluster does not serve: {}", object.api_version());
-    let hint = match is_optional(object.group()) {
-        true => "install its definition first, or leave it out: --fit".to_owned(),
-        false => {
+    let hint = match (built_in::current(object), is_optional(object.group())) {
+        (Some(current), _) => format!("use apiVersion: {current}"),
+        (None, true) => "install its definition first, or leave it out: --fit".to_owned(),
+        (None, false) => {
             format!("install its definition and its controller first, or remove {object} from the files")
         }
     };
     Problem::field(errors::KIND_MISSING, document, "", what).hint(hint)
+}
+
+/// The problem of an object that the API server rejects, with its reasons.
+pub(crate) fn rejected(document: &Document, causes: &[String]) -> Problem {
+    let what = format!("is rejected by the API server: {}", causes.join(": "));
+    Problem::field(errors::RESOURCE_INVALID, document, "", what)
 }
 
 /// Duplicates in this namespace: one object specifies it, the other does not.
@@ -141,6 +153,9 @@ fn check_document(document: &Document, namespace: &str) -> Option<Problem> {
             Problem::field(errors::FILE_SCOPE, document, "", what)
                 .hint(format!("remove {object} from the files")),
         );
+    }
+    if let Some(problem) = object_names::check(document) {
+        return Some(problem);
     }
     let other = object.namespace().filter(|given| !given.is_empty() && *given != namespace)?;
     let what = format!("is {other}, but everything is installed into {namespace}");

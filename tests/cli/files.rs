@@ -64,6 +64,11 @@ fn warnings(lines: &[Value]) -> String {
     all.collect::<Vec<_>>().join("\n")
 }
 
+/// The failure of the last event.
+fn info(lines: &[Value]) -> Value {
+    lines.last().map(|line| line["failure"].clone()).unwrap_or_default()
+}
+
 fn object(test: &Test, key: &str) -> Value {
     test.object(PROFILE, key)
 }
@@ -121,6 +126,124 @@ fn a_directory_is_applied_changed_pruned_and_deleted() {
     kstrim(&mut test, ["down", "--cluster", "orders", "--keep-cluster", "--yes"]).expect(0);
     // The marker of the profile stays with the profile.
     assert_eq!(ours(&test), ["configmaps/kube-system/kstrim"]);
+}
+
+#[test]
+fn commands_use_the_kafka_cluster_of_the_last_up() {
+    let mut test = whole();
+    events(&mut test, ["up", "-f", "app"], 0);
+    // Neither of them creates a Kafka cluster of a preset.
+    let said = kstrim(&mut test, ["status", "-o", "json"]).expect(0).stdout;
+    assert!(said.contains("\"orders\"") && !said.contains("my-cluster"), "{said}");
+    kstrim(&mut test, ["topic", "list"]).expect(0);
+    events(&mut test, ["up"], 0);
+    assert!(object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster").is_null());
+    // What is specified counts.
+    let other = kstrim(&mut test, ["topic", "list", "--cluster", "my-cluster"]);
+    assert!(other.code() != 0 && other.stderr.contains("my-cluster"), "{}", other.stderr);
+    // After it was deleted, the next one is the preset's again.
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    events(&mut test, ["up"], 0);
+    assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster").is_null());
+}
+
+#[test]
+fn a_profile_that_somebody_created_again_starts_with_the_default_cluster() {
+    let mut test = whole();
+    events(&mut test, ["up", "-f", "app"], 0);
+    test.fake("minikube", ["delete", "-p", PROFILE]).expect(0);
+    events(&mut test, ["up"], 0);
+    assert!(!object(&test, "kafkas.kafka.strimzi.io/kafka/my-cluster").is_null());
+    assert!(object(&test, "kafkas.kafka.strimzi.io/kafka/orders").is_null());
+}
+
+#[test]
+fn what_the_api_server_rejects_is_found_before_anything_is_created() {
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: seed}\n\
+               spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n";
+    let mut test = whole();
+    test.write("app/job.yaml", format!("# A job.\n{job}"));
+    let refused = ("jobs".to_owned(), "Invalid".to_owned(), "spec.template: Invalid value".to_owned());
+    test.change_scenario(|s| s.refused_writes.push(refused));
+    let lines = events(&mut test, ["up", "-f", "app"], 2);
+    let failed = info(&lines);
+    assert_eq!(failed["id"], "KS-RESOURCE-INVALID", "{failed}");
+    assert!(
+        failed["message"].as_str().is_some_and(|m| m.starts_with("app/job.yaml:2: Job seed")),
+        "{failed}"
+    );
+    assert!(object(&test, "namespaces/kafka").is_null(), "nothing was created");
+}
+
+#[test]
+fn invalid_manifests_are_reported_as_events() {
+    let mut test = whole();
+    test.write("app/kafka.yaml", "kind: [");
+    let lines = events(&mut test, ["up", "-f", "app"], 2);
+    assert_eq!(info(&lines)["id"], "KS-FILE-YAML");
+    let out = test.work().join("run.jsonl");
+    test.write("kstrim.yaml", "filename: [app]\n");
+    kstrim(&mut test, ["trust"]).expect(0);
+    kstrim(&mut test, ["run", "--yes", "--events", "run.jsonl", "--", "true"]).expect(2);
+    let text = std::fs::read_to_string(out).expect("the events");
+    assert!(text.contains("KS-FILE-YAML") && text.contains("run_finished"), "{text}");
+}
+
+#[test]
+fn kinds_that_a_new_cluster_does_not_serve_are_refused() {
+    let mut test = whole();
+    let text = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {}\n";
+    test.write("app/budget.yaml", text);
+    let plan = kstrim(&mut test, ["plan", "-f", "app"]).expect(2);
+    assert!(plan.stderr.contains("KS-KIND-MISSING"), "{}", plan.stderr);
+    assert!(
+        plan.stderr.contains("app/budget.yaml:1") && plan.stderr.contains("policy/v1\n"),
+        "{}",
+        plan.stderr
+    );
+}
+
+#[test]
+fn a_renamed_kafka_cluster_has_its_node_pool_renamed_too() {
+    let mut test = whole();
+    events(&mut test, ["up", "-f", "app"], 0);
+    test.write("app/kafka.yaml", KAFKA.replace("orders", "orders2"));
+    test.write("app/topics.yaml", topic("orders").replace("cluster: orders", "cluster: orders2"));
+    let failed = info(&events(&mut test, ["up", "-f", "app"], 5));
+    assert_eq!(failed["id"], "KS-POOL-TAKEN");
+    let hints = failed["hints"].to_string();
+    assert!(hints.contains("another name in the manifests"), "{hints}");
+    assert!(hints.contains("kstrim down --keep-cluster --cluster orders"), "{hints}");
+    // Nothing was created for it: commands still use the one that exists.
+    kstrim(&mut test, ["topic", "list"]).expect(0);
+    kstrim(&mut test, ["down", "--keep-cluster", "--cluster", "orders", "--yes"]).expect(0);
+    events(&mut test, ["up", "-f", "app"], 0);
+}
+
+#[test]
+fn all_objects_that_left_the_files_are_counted() {
+    let configs = |count: usize| -> String {
+        (0..count)
+            .map(|n| format!("{}---\n", CONFIG.replace("name: app", &format!("name: app-{n}"))))
+            .collect()
+    };
+    let mut test = whole();
+    test.write("app/many.yaml", configs(25));
+    events(&mut test, ["up", "-f", "app"], 0);
+    test.write("app/many.yaml", configs(1));
+    let warned = warnings(&events(&mut test, ["up", "-f", "app"], 0));
+    assert!(warned.contains(" and 4 more; to delete them"), "{warned}");
+}
+
+#[test]
+fn a_rendered_topic_is_the_one_of_the_files() {
+    let mut test = whole();
+    test.write("app/topics.yaml", format!("{}---\n{}", topic("orders"), topic("my-topic")));
+    let text = kstrim(&mut test, ["render", "-f", "app"]).expect(0).stdout;
+    assert_eq!(text.matches("name: my-topic").count(), 1, "{text}");
+    test.write("app/kafka.yaml", KAFKA.replace("entityOperator:", "entityOperatr:"));
+    let run = kstrim(&mut test, ["render", "-f", "app"]).expect(2);
+    assert!(run.stdout.is_empty() && run.stderr.contains("KS-FILE-SCHEMA"), "{}", run.stderr);
 }
 
 #[test]

@@ -91,7 +91,15 @@ pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode
     // The user's own manifests contain the cluster's name.
     let wanted = match up.what.filename.is_empty() {
         true => None,
-        false => Some(up::wanted(global, &up.what).await?),
+        false => match up::wanted(global, &up.what).await {
+            Err(failure) if args.events.is_some() => {
+                let invocation =
+                    Invocation::begin_with(global, "run", args.output.into(), EventLog::none(), events);
+                invocation.started(None, Vec::new());
+                return Ok(invocation.finish(Err(failure)));
+            }
+            wanted => Some(wanted?),
+        },
     };
     let global = &wanted.as_ref().map_or_else(|| global.clone(), |wanted| wanted.global.clone());
     let paths = crate::paths::ProfilePaths::new(crate::paths::state_dir(), global.profile.as_str());

@@ -147,6 +147,11 @@ pub(super) fn fit_document(edit: &mut Edit<'_, '_>) {
             internal_topics(edit);
         }
         "Deployment" | "StatefulSet" => edit_number(edit, "/spec/replicas", 1, &REPLICAS),
+        // It would scale its workload back.
+        "HorizontalPodAutoscaler" => {
+            edit_number(edit, "/spec/minReplicas", 1, &REPLICAS);
+            edit_number(edit, "/spec/maxReplicas", 1, &REPLICAS);
+        }
         _ => {}
     }
 }

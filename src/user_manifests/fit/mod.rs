@@ -11,7 +11,7 @@ mod kafka;
 mod pods;
 mod size;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -67,7 +67,8 @@ rules! {
         "each broker is a JVM with a heap of its own";
     CONTROLLERS: "controllers", "`spec.replicas` of a `KafkaNodePool` with the role `controller` only; `spec.zookeeper.replicas`",
         "3 if there are three brokers, else 1", "one machine is lost as a whole: a quorum adds nothing";
-    REPLICAS: "replicas", "`spec.replicas` of `KafkaConnect`, `KafkaMirrorMaker2`, `KafkaBridge`, `Deployment` and `StatefulSet`",
+    REPLICAS: "replicas", "`spec.replicas` of `KafkaConnect`, `KafkaMirrorMaker2`, `KafkaBridge`, `Deployment` and `StatefulSet`; \
+         `minReplicas` and `maxReplicas` of a `HorizontalPodAutoscaler`",
         "1", "one machine is lost as a whole: further replicas add nothing";
     REPLICATION: "replication", "`spec.kafka.config`, `KafkaTopic`, and the internal topics of Connect and MirrorMaker 2: replication \
          factors and `min.insync.replicas`", "at most the number of brokers; set if Kafka's default is more than that",
@@ -167,12 +168,12 @@ pub(crate) fn fit(documents: &[Document], limits: &Limits) -> Result<(Vec<Docume
     }
     fitted.retain(|document| kafka::is_kept(document, &mut fit));
     pods::total(&fitted, &mut fit);
-    let position = |change: &Change| {
-        documents
-            .iter()
-            .position(|d| d.object.to_string() == change.object && d.origin.file == change.origin.file)
-    };
-    fit.changes.sort_by_key(position);
+    let mut positions = HashMap::new();
+    for (position, document) in documents.iter().enumerate() {
+        positions.entry((document.object.to_string(), &document.origin.file)).or_insert(position);
+    }
+    fit.changes
+        .sort_by_cached_key(|change| positions.get(&(change.object.clone(), &change.origin.file)).copied());
     match problem::failure(&fit.problems) {
         None => Ok((fitted, fit.changes)),
         Some(failure) => Err(failure),

@@ -132,6 +132,16 @@ metadata: {name: data}
 spec: {storageClassName: gp3, volumeName: v, resources: {requests: {storage: 1Ti}}}
 "#;
 
+#[test]
+fn an_autoscaler_keeps_its_workload_at_one_replica() {
+    let text = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: a}\n\
+                spec: {minReplicas: 5, maxReplicas: 9, scaleTargetRef: {kind: Deployment, name: app}}\n";
+    let (documents, changes) = fitted(text);
+    let spec = documents[0].object.get("/spec").expect("a spec");
+    assert_eq!((&spec["minReplicas"], &spec["maxReplicas"]), (&json!(1), &json!(1)));
+    assert!(changes.len() == 2 && changes.iter().all(|change| change.rule == REPLICAS.name));
+}
+
 /// As in Strimzi's examples: brokers 3 and 4 are those that three brokers are extended by.
 #[test]
 fn a_rebalance_of_brokers_that_are_left_out_is_left_out() {
