@@ -279,6 +279,7 @@ impl UserFiles {
         let pools: Vec<Object> = pools.into_iter().filter_map(|json| typed(json, "KafkaNodePool")).collect();
         for kafka in kafkas.into_iter().filter_map(|json| typed(json, "Kafka")) {
             if self.has_kafka(kafka.name()) {
+                existing.deployed.insert(kafka.name().to_owned());
                 continue;
             }
             let own: Vec<&Object> =

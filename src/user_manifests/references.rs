@@ -25,6 +25,8 @@ const MOST: usize = 200;
 pub(crate) struct Existing {
     /// Kafka clusters, such as that of the preset.
     pub(crate) kafkas: Vec<Cluster>,
+    /// The names of the documents' Kafka clusters that exist already.
+    pub(crate) deployed: BTreeSet<String>,
     /// Other objects: kind and name.
     pub(crate) objects: BTreeSet<(String, String)>,
 }
@@ -168,19 +170,73 @@ impl<'a> Set<'a> {
             "KafkaConnector" => self.connector(document, problems),
             // Cruise Control takes its goals from a template; the operator does not reconcile it.
             "KafkaRebalance" if is_template(&document.object) => {}
-            "KafkaRebalance" => {
-                if let Some(cluster) = self.cluster(document, problems)
-                    && !cluster.cruise_control
-                {
-                    let what =
-                        format!("needs Cruise Control, which the Kafka {} does not have", cluster.name);
-                    problems.push(wrong(document, "", what).hint("add spec.cruiseControl: {} to the Kafka"));
-                }
-            }
+            "KafkaRebalance" => self.rebalance(document, problems),
             "KafkaConnect" | "KafkaBridge" | "KafkaMirrorMaker2" => self.client(document, problems),
             _ => {}
         }
         self.objects(document, problems);
+    }
+
+    fn rebalance(&self, document: &Document, problems: &mut Vec<Problem>) {
+        let Some(cluster) = self.cluster(document, problems) else { return };
+        if !cluster.cruise_control {
+            let what = format!("needs Cruise Control, which the Kafka {} does not have", cluster.name);
+            problems.push(wrong(document, "", what).hint("add spec.cruiseControl: {} to the Kafka"));
+        }
+        let Some(count) = self.numbered(&cluster.name) else { return };
+        let node = |pointer: String| {
+            let id = document.object.get(&pointer)?.as_u64().filter(|id| *id >= count)?;
+            let last = count.saturating_sub(1);
+            Some(wrong(
+                document,
+                &pointer,
+                format!("is {id}, but the nodes of {} are 0 to {last}", cluster.name),
+            ))
+        };
+        let length =
+            |pointer: &str| document.object.get(pointer).and_then(Value::as_array).map_or(0, Vec::len);
+        problems.extend((0..length("/spec/brokers")).filter_map(|at| node(format!("/spec/brokers/{at}"))));
+        for at in 0..length("/spec/moveReplicasOffVolumes") {
+            let entry = format!("/spec/moveReplicasOffVolumes/{at}");
+            problems.extend(node(format!("{entry}/brokerId")));
+            let volumes = format!("{entry}/volumeIds");
+            for at in 0..length(&volumes) {
+                let pointer = format!("{volumes}/{at}");
+                let id = document.object.get(&pointer).and_then(Value::as_u64);
+                if let Some(id) = id.filter(|id| !self.has_volume(&cluster.name, *id)) {
+                    let what = format!("is {id}, but no node pool of {} has such a volume", cluster.name);
+                    problems.push(wrong(document, &pointer, what));
+                }
+            }
+        }
+    }
+
+    /// The number of nodes of a cluster of the documents whose ids are known: those of a new one, which start at 0
+    /// unless an annotation of a node pool says otherwise.
+    fn numbered(&self, cluster: &str) -> Option<u64> {
+        let mut pools = self.pools_of(cluster).peekable();
+        pools.peek()?;
+        let of_pool = |pool: &Object| {
+            let assigned = pool.get("/metadata/annotations/strimzi.io~1next-node-ids").is_some();
+            pool.get("/spec/replicas").and_then(Value::as_u64).filter(|_| !assigned)
+        };
+        let sum = pools.try_fold(0, |sum: u64, pool| Some(sum.saturating_add(of_pool(pool)?)));
+        sum.filter(|_| !self.existing.deployed.contains(cluster))
+    }
+
+    /// Whether a node pool of a cluster has a volume with this id.
+    fn has_volume(&self, cluster: &str, id: u64) -> bool {
+        let has = |pool: &Object| {
+            let volumes = pool.get("/spec/storage/volumes").and_then(Value::as_array);
+            volumes.into_iter().flatten().any(|volume| volume["id"] == id)
+        };
+        self.pools_of(cluster).any(has)
+    }
+
+    /// The node pools of a cluster among the documents.
+    fn pools_of(&self, cluster: &str) -> impl Iterator<Item = &'a Object> {
+        let objects = self.documents.iter().map(|document| &document.object);
+        objects.filter(move |o| o.kind() == "KafkaNodePool" && cluster_of(o) == Some(cluster))
     }
 
     /// The Kafka cluster in a document's label.
@@ -234,12 +290,7 @@ impl<'a> Set<'a> {
         {
             return;
         }
-        let pools: Vec<&Object> = self
-            .documents
-            .iter()
-            .map(|d| &d.object)
-            .filter(|object| object.kind() == "KafkaNodePool" && cluster_of(object) == Some(kafka.name()))
-            .collect();
+        let pools: Vec<&Object> = self.pools_of(kafka.name()).collect();
         let missing: Vec<&str> = ["broker", "controller"]
             .into_iter()
             .filter(|role| !pools.iter().any(|p| has_role(p, role)))

@@ -35,7 +35,7 @@ spec: {replicas: 3, roles: [controller]}
 apiVersion: kafka.strimzi.io/v1
 kind: KafkaNodePool
 metadata: {name: brokers, labels: {strimzi.io/cluster: orders}}
-spec: {replicas: 3, roles: [broker], storage: {type: jbod}}
+spec: {replicas: 3, roles: [broker], storage: {type: jbod, volumes: [{id: 0, type: ephemeral}]}}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -209,6 +209,28 @@ fn each_contradiction_is_found() {
 }
 
 #[test]
+fn a_rebalance_names_brokers_and_volumes_of_a_new_cluster() {
+    let rebalance = |spec: &str| resource("KafkaRebalance", "orders", spec);
+    let told = |spec: &str| problems(&rebalance(spec)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(told("{mode: remove-brokers, brokers: [5]}").is_empty());
+    let found = told("{mode: add-brokers, brokers: [5, 6]}");
+    assert!(
+        found.len() == 1 && found[0].ends_with("spec.brokers[1] is 6, but the nodes of orders are 0 to 5"),
+        "{found:?}"
+    );
+    let disks = |spec: &str| told(&format!("{{mode: remove-disks, moveReplicasOffVolumes: [{spec}]}}"));
+    assert!(disks("{brokerId: 0, volumeIds: [0]}").is_empty());
+    let found = disks("{brokerId: 7, volumeIds: [5]}");
+    assert!(
+        found.len() == 2 && found[1].ends_with("is 5, but no node pool of orders has such a volume"),
+        "{found:?}"
+    );
+    // A cluster that exists may have nodes with other ids.
+    let existing = Existing { deployed: ["orders".to_owned()].into(), ..Existing::default() };
+    assert_eq!(problems_with(&rebalance("{brokers: [9]}"), &existing), []);
+}
+
+#[test]
 fn positions_are_exact() {
     let text = "apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopic\nmetadata:\n  name: x\n  labels:\n    \
                 strimzi.io/cluster: order\n";
@@ -221,6 +243,7 @@ fn positions_are_exact() {
 #[test]
 fn existing_objects_are_considered() {
     let existing = Existing {
+        deployed: BTreeSet::new(),
         kafkas: vec![Cluster {
             name: "my-cluster".into(),
             brokers: Some(1),
