@@ -14,7 +14,7 @@
 //! anywhere (`../base`).
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
@@ -96,8 +96,23 @@ fn known_in(holds: Holds) -> &'static [&'static str] {
 }
 
 /// The path of the kustomization's file in a directory.
-pub(super) fn file_in(directory: &Path) -> Option<PathBuf> {
-    NAMES.iter().map(|name| directory.join(name)).find(|file| file.is_file())
+///
+/// # Errors
+/// A file of such a name that cannot be read, for example a symbolic link to a file that does not exist. Without it,
+/// the directory would look as if it had no kustomization, and the parts of that would be applied as they are.
+pub(super) fn file_in(directory: &Path) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
+    for file in NAMES.iter().map(|name| directory.join(name)) {
+        match fs::metadata(&file) {
+            Ok(meta) if meta.is_file() => return Ok(Some(file)),
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return Err((file, io::Error::other("it is not a regular file"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !file.is_symlink() => {}
+            Err(error) if file.is_symlink() => return Err((file, error)),
+            // The directory cannot be searched: whether it has the file is not known.
+            Err(error) => return Err((directory.to_owned(), error)),
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a file is a kustomization, by its name.
@@ -205,7 +220,7 @@ impl Checked {
         let unreadable =
             |e: std::io::Error| wrong(format!("cannot read the kustomization {shown}")).because(e);
         let root = directory.canonicalize().map_err(unreadable)?;
-        let Some(file) = file_in(directory) else {
+        let Some(file) = file_in(directory).map_err(|(_, e)| unreadable(e))? else {
             return Err(wrong(format!("{shown} has no kustomization.yaml")));
         };
         if NAMES.iter().filter(|name| directory.join(name).is_file()).count() > 1 {

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -118,7 +119,9 @@ impl Reader {
         }
         let meta = fs::metadata(path).map_err(|e| unreadable(&name, &e))?;
         if meta.is_dir() {
-            if kustomize::file_in(path).is_some() {
+            let kustomization =
+                kustomize::file_in(path).map_err(|(file, e)| unreadable(&file.display().to_string(), &e))?;
+            if kustomization.is_some() {
                 let built = kustomize::build(path, kubectl).await?;
                 return self.bytes(&name, &built, true);
             }
@@ -147,7 +150,7 @@ impl Reader {
     fn file(&mut self, path: &Path) -> Result<()> {
         let name = path.display().to_string();
         let mut bytes = Vec::new();
-        let file = fs::File::open(path).map_err(|e| unreadable(&name, &e))?;
+        let file = open(path).map_err(|e| unreadable(&name, &e))?;
         file.take(self.left + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&name, &e))?;
         self.bytes(&name, &bytes, false)
     }
@@ -270,22 +273,44 @@ fn failed(origin: &Origin, fault: &Fault) -> Box<Failure> {
     Box::new(failure)
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> Box<Failure> {
-    let name = if name == "-" { "standard input" } else { name };
-    Box::new(
-        Failure::new(errors::FILE_UNREADABLE, Kind::Usage, format!("cannot read {name}"))
-            .because(error)
+fn unreadable(name: &str, error: &io::Error) -> Box<Failure> {
+    let shown = if name == "-" { "standard input" } else { name };
+    let failure =
+        Failure::new(errors::FILE_UNREADABLE, Kind::Usage, format!("cannot read {shown}")).because(error);
+    Box::new(match fs::read_link(name) {
+        Ok(target) if name != "-" => failure
+            .because(format!("it is a symbolic link to {}", target.display()))
+            .hint("correct the link, or remove it"),
+        _ => failure
             .hint("specify a file, a directory, a directory with a kustomization, or - for standard input"),
-    )
+    })
 }
 
+/// Open a file to read it. Opening a named pipe waits until another process opens it to write, so only those are
+/// read that the shell has opened for this command: `-f <(helm template CHART)` is `-f /dev/fd/63`.
+fn open(path: &Path) -> io::Result<fs::File> {
+    let meta = fs::metadata(path)?;
+    let passed = path.starts_with("/dev") || path.starts_with("/proc");
+    if meta.file_type().is_fifo() && !passed {
+        return Err(io::Error::other("it is a named pipe, not a file"));
+    }
+    match meta.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => fs::File::open(path),
+    }
+}
+
+/// The files of a directory that kubectl reads. Whatever kubectl fails to open must not be skipped, such as a
+/// symbolic link to a file that does not exist: its objects would be deleted with `--prune`.
 fn manifests_in(directory: &Path) -> Result<Vec<PathBuf>> {
-    let name = directory.display().to_string();
+    let failed = |path: &Path, error: &io::Error| unreadable(&path.display().to_string(), error);
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(|e| unreadable(&name, &e))? {
-        let path = entry.map_err(|e| unreadable(&name, &e))?.path();
+    for entry in fs::read_dir(directory).map_err(|e| failed(directory, &e))? {
+        let entry = entry.map_err(|e| failed(directory, &e))?;
+        let path = entry.path();
         let known = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json");
-        if known && path.is_file() {
+        // The type of the entry itself: a symbolic link is not followed here.
+        if known && !entry.file_type().map_err(|e| failed(&path, &e))?.is_dir() {
             files.push(path);
         }
     }

@@ -112,6 +112,58 @@ fn nothing_to_read_is_an_error() {
     refused("", errors::FILE_EMPTY);
 }
 
+/// What kubectl fails to open must not be skipped: `--prune` would delete its objects.
+#[test]
+fn files_that_cannot_be_opened_are_errors() {
+    let link = |to: &str, name: &str| {
+        let directory = directory(&[("a.yaml", &config_map("a"))]);
+        let path = directory.path().join(name);
+        std::os::unix::fs::symlink(to, &path).expect("a link");
+        let failure = with(&[&directory.path().display().to_string()], Prints("", 0), b"").expect_err(name);
+        assert_eq!(failure.id, errors::FILE_UNREADABLE, "{failure:?}");
+        assert_eq!(failure.message, format!("cannot read {}", path.display()));
+        failure.causes
+    };
+    let causes = link("../real/t.yaml", "t.yaml");
+    assert_eq!(causes, ["No such file or directory (os error 2)", "it is a symbolic link to ../real/t.yaml"]);
+    assert_eq!(link("t.yml", "t.yml").len(), 2);
+    assert_eq!(link("/", "t.json")[0], "is a directory");
+    // A kustomization, too: its parts must not be applied as they are.
+    assert_eq!(link("nowhere", "kustomization.yaml").len(), 2);
+    assert_eq!(link("Kustomization", "Kustomization").len(), 2);
+
+    // A directory is no file, whatever its name.
+    let inner = directory(&[("a.yaml", &config_map("a")), ("b.yaml/c.yaml", &config_map("c"))]);
+    let all = with(&[&inner.path().display().to_string()], Prints("", 0), b"").expect("one document");
+    assert_eq!(names(&all), ["a"]);
+    // A link to a file is followed.
+    std::os::unix::fs::symlink("b.yaml/c.yaml", inner.path().join("d.yaml")).expect("a link");
+    let all = with(&[&inner.path().display().to_string()], Prints("", 0), b"").expect("two documents");
+    assert_eq!(names(&all), ["a", "c"]);
+}
+
+/// Opening a named pipe waits for a writer; those of the shell (`<(command)`) have one.
+#[test]
+fn named_pipes_are_not_read() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    let directory = directory(&[]);
+    let path = directory.path().join("a.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    for source in [path.display(), directory.path().display()] {
+        let failure = with(&[&source.to_string()], Prints("", 0), b"").expect_err("a named pipe");
+        assert_eq!(failure.id, errors::FILE_UNREADABLE);
+        assert!(failure.causes[0].contains("named pipe"), "{failure:?}");
+    }
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(config_map("a").as_bytes()).expect("written");
+    drop(writer);
+    let passed = format!("/dev/fd/{}", reader.as_raw_fd());
+    assert_eq!(names(&with(&[&passed], Prints("", 0), b"").expect("one document")), ["a"]);
+}
+
 #[test]
 fn lists_are_split() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n---\n\
