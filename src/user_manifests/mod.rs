@@ -47,6 +47,7 @@ pub(crate) mod references;
 mod replaced;
 pub(crate) mod schema;
 pub(crate) mod scope;
+mod shown;
 pub(crate) mod supply;
 #[cfg(test)]
 mod test_support;
