@@ -47,6 +47,7 @@ pub(crate) mod references;
 mod replaced;
 pub(crate) mod schema;
 pub(crate) mod scope;
+mod secret;
 mod shown;
 pub(crate) mod supply;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::document::{Document, Lines, Origin};
 use super::kustomize;
 use super::parse::{self, Fault};
 use super::problem::{self, Problem};
+use super::secret;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
@@ -216,7 +217,7 @@ impl Reader {
             Err(why) => self.wrong(at, &why),
             Ok(object) => {
                 let document = Document { object, origin: at, lines };
-                self.problems.extend(secret(&document));
+                self.problems.extend(secret::check(&document));
                 self.documents.push(document);
             }
         }
@@ -374,33 +375,6 @@ fn template(origin: &Origin) -> Box<Failure> {
         .because("it contains template actions ({{ ... }}), which only Helm can evaluate")
         .hint("render the chart first: helm template CHART | kstrim up -f -"),
     )
-}
-
-/// The entries of a Secret that are not base64 to the API server, which allows line breaks.
-fn secret(document: &Document) -> Vec<Problem> {
-    let object = &document.object;
-    if object.kind() != "Secret" || object.api_version() != "v1" {
-        return Vec::new();
-    }
-    let entries = object.get("/data").and_then(Value::as_object).into_iter().flatten();
-    let is_base64 = |value: &Value| match value {
-        Value::Null => true,
-        Value::String(text) => {
-            use base64::Engine as _;
-            let text: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-            base64::engine::general_purpose::STANDARD.decode(text).is_ok()
-        }
-        _ => false,
-    };
-    entries
-        .filter(|(_, value)| !is_base64(value))
-        .take(problem::LISTED)
-        .map(|(key, _)| {
-            let pointer = super::document::below("/data", key);
-            Problem::field(errors::FILE_OBJECT, document, &pointer, "is not base64")
-                .hint("write text that is not encoded into stringData instead of data")
-        })
-        .collect()
 }
 
 fn duplicates(documents: &[Document], problems: &mut Vec<Problem>) {
