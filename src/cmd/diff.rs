@@ -22,6 +22,17 @@ use crate::quickstart::user_objects::{collection, is_left_out, stale};
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Exit code if there are differences, as in `kubectl diff` and `diff`.
 const DIFFERENT: u8 = 1;
+/// Exit code of a failure whose code is otherwise [`DIFFERENT`]. That of no other kind of failure.
+const FAILED: u8 = 8;
+
+/// The exit code of a failure. Those of `kubectl diff` are above 1, too, so that a script that tests for differences
+/// does not take a failure for one.
+pub(crate) const fn exit_code(kind: Kind) -> u8 {
+    match kind.exit_code() {
+        DIFFERENT => FAILED,
+        code => code,
+    }
+}
 
 /// Print the difference between the cluster and the manifests; reads only.
 pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
@@ -161,6 +172,16 @@ fn cover(secret: &mut Value, old: Option<&Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_failure_has_the_exit_code_of_differences() {
+        let kinds =
+            [Kind::Task, Kind::Usage, Kind::Prerequisite, Kind::Timeout, Kind::Foreign, Kind::Interrupted];
+        for kind in kinds {
+            assert!(exit_code(kind) > DIFFERENT, "{kind:?}");
+            assert_ne!(kind.exit_code(), FAILED, "{kind:?}");
+        }
+    }
 
     #[test]
     fn secrets_are_compared_and_not_shown() {

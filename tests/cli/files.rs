@@ -329,6 +329,12 @@ fn a_diff_shows_what_the_next_up_changes_and_nothing_secret() {
     let run = kstrim(&mut test, ["diff", "-f", "app"]);
     assert!(run.code() == 0 && run.stdout.is_empty(), "{}{}", run.stdout, run.stderr);
     kstrim(&mut test, ["diff"]).expect(2);
+
+    // 1 says that there are differences: a failure has another code.
+    let denied = "configmaps \"{name}\" is forbidden: User \"app\" cannot patch resource \"configmaps\"";
+    test.change_scenario(|s| s.refused_writes.push(("configmaps".into(), "Forbidden".into(), denied.into())));
+    let run = kstrim(&mut test, ["diff", "-f", "app"]).expect(8);
+    assert!(run.stdout.is_empty() && run.stderr.contains("KS-API-FORBIDDEN"), "{}{}", run.stdout, run.stderr);
 }
 
 #[test]
