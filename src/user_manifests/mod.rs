@@ -14,7 +14,7 @@
 //! have the right types. `fit` changes the documents, so references are checked before it *or* after it: a
 //! replication factor above the number of brokers is an error without `--fit`, and `--fit` lowers it.
 //!
-//! - [`read`]: sources to [`Document`]s; [`parse`] is the YAML reader, [`kustomize`] keeps kustomize from the network.
+//! - [`read`]: sources to [`Document`]s; [`parse`] is the YAML reader, [`json`] the JSON reader, [`kustomize`] keeps kustomize from the network.
 //! - [`scope`]: what may be applied at all, and in which namespace.
 //! - [`choose`]: the Strimzi release that fits, and why.
 //! - [`schema`]: strict validation by the release's definitions; [`replaced`]: what replaces fields of earlier releases.
@@ -37,6 +37,7 @@
 pub(crate) mod choose;
 pub(crate) mod document;
 pub(crate) mod fit;
+mod json;
 mod kustomize;
 mod named;
 pub(crate) mod order;
