@@ -51,6 +51,7 @@ pub(crate) mod scope;
 mod secret;
 mod shown;
 pub(crate) mod supply;
+mod template;
 #[cfg(test)]
 mod test_support;
 

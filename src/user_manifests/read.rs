@@ -9,9 +9,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -20,6 +18,7 @@ use super::kustomize;
 use super::parse::{self, Fault};
 use super::problem::{self, Problem};
 use super::secret;
+use super::template;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
@@ -126,6 +125,9 @@ impl Reader {
                 let built = kustomize::build(path, kubectl).await?;
                 return self.bytes(&name, &built, true);
             }
+            if let Some(failure) = template::chart(path) {
+                return Err(failure);
+            }
             let files = manifests_in(path)?;
             if files.is_empty() {
                 let message = format!("{name} contains no *.yaml, *.yml or *.json file");
@@ -168,9 +170,9 @@ impl Reader {
         self.left = left;
         let text = text(bytes).map_err(|fault| failed(&origin(fault.line), &fault))?;
         let most = DOCUMENT_LIMIT.saturating_sub(self.documents.len());
-        let parsed = parse::parse(text, most).map_err(|fault| match template_line(text) {
-            Some(line) if !fault.too_large => template(&origin(line)),
-            _ => failed(&origin(fault.line), &fault),
+        let parsed = parse::parse(text, most).map_err(|fault| match template::cause(text, &fault, most) {
+            Some(line) => template::failure(&origin(line)),
+            None => failed(&origin(fault.line), &fault),
         })?;
         for document in parsed {
             self.document(document.value, document.lines, &origin)?;
@@ -205,8 +207,8 @@ impl Reader {
             }
             return Ok(());
         }
-        if let Some(line) = template_in(&value, &lines) {
-            return Err(template(&origin(line)));
+        if let Some(line) = template::in_value(&value, &lines) {
+            return Err(template::failure(&origin(line)));
         }
         let generated = value.pointer("/metadata/generateName").is_some();
         match Object::new(value) {
@@ -317,64 +319,6 @@ fn manifests_in(directory: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
-}
-
-/// A template action of a Helm chart. Prometheus' templates (`{{ $labels.pod }}`) are in quotes, so they are valid
-/// YAML.
-static ACTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"\{\{-?\s*(/\*|\$|\.|\(|(if|else|end|range|with|define|template|include|block|toYaml|tpl|default|required|quote|printf)\b)",
-    )
-    .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
-});
-
-/// Objects that occur only in charts.
-static CHART: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\{\{[^}]*\.(Values|Release|Chart|Capabilities)\b")
-        .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
-});
-
-/// The first line with a template action in a text that is not YAML.
-fn template_line(text: &str) -> Option<usize> {
-    text.lines().position(|line| ACTION.is_match(line)).map(|at| at + 1)
-}
-
-/// The line of a value that occurs only in charts, in a text that happens to be YAML. The values of a ConfigMap or
-/// Secret may contain templates of any kind.
-fn template_in(value: &Value, lines: &Lines) -> Option<usize> {
-    fn walk(value: &Value, lines: &Lines, pointer: &str) -> Option<usize> {
-        match value {
-            Value::String(text) => CHART.is_match(text).then(|| lines.of(pointer).map_or(1, Lines::line)),
-            Value::Array(items) => {
-                items.iter().enumerate().find_map(|(at, item)| walk(item, lines, &format!("{pointer}/{at}")))
-            }
-            Value::Object(map) => map.iter().find_map(|(key, value)| {
-                let below = super::document::below(pointer, key);
-                if CHART.is_match(key) {
-                    return Some(lines.of(&below).map_or(1, Lines::line));
-                }
-                walk(value, lines, &below)
-            }),
-            _ => None,
-        }
-    }
-    let map = value.as_object()?;
-    let content = ["data", "stringData", "binaryData"];
-    map.iter()
-        .filter(|(key, _)| !content.contains(&key.as_str()))
-        .find_map(|(key, value)| walk(value, lines, &super::document::below("", key)))
-}
-
-fn template(origin: &Origin) -> Box<Failure> {
-    Box::new(
-        Failure::new(
-            errors::FILE_TEMPLATE,
-            Kind::Usage,
-            format!("{origin}: this is a Helm template, not YAML"),
-        )
-        .because("it contains template actions ({{ ... }}), which only Helm can evaluate")
-        .hint("render the chart first: helm template CHART | kstrim up -f -"),
-    )
 }
 
 fn duplicates(documents: &[Document], problems: &mut Vec<Problem>) {

@@ -227,6 +227,42 @@ fn helm_templates_are_recognized() {
     assert_eq!(names(&from_stdin(alerts).expect("no template")), ["a", "b"]);
 }
 
+/// Rules of Prometheus contain templates that are valid YAML: what is wrong elsewhere is the fault.
+#[test]
+fn templates_in_text_are_not_the_fault() {
+    let rules = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\nspec:\n  text: |\n    \
+                 {{ $labels.pod }} is down\n    {{ if .x }}\n---\n";
+    for (broken, line) in [
+        ("kind: A\na: 1\na: 2\n", 11),
+        ("kind: A\nb:\n\tc: 1\n", 11),
+        ("kind: A\nb: [1, 2\nc: 3\n", 11),
+        ("kind: A\nb: \"{{ $value }}\"\nb: 2\n", 11),
+        ("kind: A\n\"{{ $value }}\": 2\n\"{{ $value }}\": 2\n", 11),
+    ] {
+        let failure = refused(format!("{rules}{broken}"), errors::FILE_YAML);
+        assert!(failure.message.starts_with(&format!("standard input:{line}: ")), "{broken}: {failure:?}");
+    }
+    for (template, line) in [
+        ("kind: A\nname: {{ .Values.name }}\n", 10),
+        ("kind: A\n{{- if .Values.x }}\nb: 1\n{{- else }}\nb: 2\n{{- end }}\n", 10),
+        ("kind: A\n{{- /* a comment\n  of two lines */}}\nb: {{ include \"x\" . }}\n", 10),
+        ("kind: A\nb: 1\nc: \"{{ .Values.x | default \"y\" }}\"\n", 11),
+    ] {
+        let failure = refused(format!("{rules}{template}"), errors::FILE_TEMPLATE);
+        assert!(failure.message.starts_with(&format!("standard input:{line}: ")), "{template}: {failure:?}");
+    }
+}
+
+#[test]
+fn a_chart_is_recognized() {
+    let chart =
+        directory(&[("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"), ("values.yaml", "a: 1\n")]);
+    let path = chart.path().display().to_string();
+    let failure = with(&[&path], Prints("", 0), b"").expect_err("a chart");
+    assert_eq!(failure.id, errors::FILE_TEMPLATE);
+    assert_eq!(failure.hints, [format!("render it first: helm template {path} | kstrim up -f -")]);
+}
+
 #[test]
 fn limits_hold_for_all_sources_together() {
     let start = Instant::now();
