@@ -132,10 +132,33 @@ pub(super) async fn build(directory: &Path, kubectl: &Kubectl) -> Result<Vec<u8>
     }
     let message = format!("kubectl cannot build the kustomization {}", directory.display());
     Err(Box::new(
-        Failure::new(errors::FILE_KUSTOMIZE, Kind::Usage, message).because(output.last_stderr_line()).hint(
+        Failure::new(errors::FILE_KUSTOMIZE, Kind::Usage, message).because(complaint(&output.stderr)).hint(
             format!("run the command yourself to see its output: {}", kubectl.kustomize_cmd(directory)),
         ),
     ))
+}
+
+/// Maximum number of lines of kubectl's message.
+const LINES: usize = 20;
+
+/// kubectl's error message. It has several lines if it quotes others: after `error:`, or in the form in which kubectl
+/// logs an error, `E1130 04:59:13.902701 1 run.go:72] "command failed" err=<`, where a line `>` ends it.
+fn complaint(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let logged = |line: &&str| line.ends_with(" err=<");
+    let first = lines.iter().rposition(|line| line.starts_with("error: ") || logged(line));
+    match (first.map(|first| &lines[first..]), &lines[..]) {
+        (Some([first, message @ ..]), _) if logged(first) => {
+            let end = message.iter().position(|line| *line == ">").unwrap_or(message.len());
+            message[..end.min(LINES)].join(" ")
+        }
+        (Some(message), _) => message[..message.len().min(LINES)].join(" "),
+        (None, [.., last]) => {
+            let quoted = last.split_once(" err=").and_then(|(_, quoted)| serde_json::from_str(quoted).ok());
+            quoted.unwrap_or_else(|| (*last).to_owned())
+        }
+        (None, []) => String::new(),
+    }
 }
 
 /// Check that the kustomization and everything that it uses are local files.

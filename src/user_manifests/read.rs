@@ -13,16 +13,18 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::document::{Document, Lines, Origin};
+use super::document::{Document, Lines, Origin, below};
 use super::kustomize;
 use super::parse::{self, Fault};
-use super::problem::{self, Problem};
+use super::problem::{self, IN_QUOTES, Problem};
 use super::secret;
+use super::shown::shown;
 use super::template;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::manifest::Object;
+use crate::manifest::object::ReadAs;
 
 /// Maximum size of all sources: 16 MiB.
 pub(crate) const SIZE_LIMIT: u64 = 16 << 20;
@@ -53,7 +55,7 @@ pub(crate) async fn read(
     kubectl: &Kubectl,
     stdin: &mut (dyn AsyncRead + Unpin),
 ) -> Result<Vec<Document>> {
-    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader { left: SIZE_LIMIT, count: 0, documents: Vec::new(), problems: Vec::new() };
     let mut read_stdin = false;
     for source in sources {
         match source {
@@ -76,7 +78,7 @@ pub(crate) async fn read(
 
 /// The documents of a text.
 pub(crate) fn from_text(file: &str, text: &str) -> Result<Vec<Document>> {
-    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader { left: SIZE_LIMIT, count: 0, documents: Vec::new(), problems: Vec::new() };
     reader.bytes(file, text.as_bytes(), false)?;
     reader.finish()
 }
@@ -103,6 +105,8 @@ impl Reader {
 
 struct Reader {
     left: u64,
+    /// Documents and items of Lists so far, including those with problems.
+    count: usize,
     documents: Vec<Document>,
     problems: Vec<Problem>,
 }
@@ -169,7 +173,7 @@ impl Reader {
         };
         self.left = left;
         let text = text(bytes).map_err(|fault| failed(&origin(fault.line), &fault))?;
-        let most = DOCUMENT_LIMIT.saturating_sub(self.documents.len());
+        let most = DOCUMENT_LIMIT.saturating_sub(self.count);
         let parsed = parse::parse(text, most).map_err(|fault| match template::cause(text, &fault, most) {
             Some(line) => template::failure(&origin(line)),
             None => failed(&origin(fault.line), &fault),
@@ -186,8 +190,7 @@ impl Reader {
         if value.is_null() {
             return Ok(());
         }
-        // The number of problems is limited, too.
-        if self.documents.len() + self.problems.len() >= DOCUMENT_LIMIT {
+        if self.count >= DOCUMENT_LIMIT {
             let why = format!("more than {DOCUMENT_LIMIT} documents");
             return Err(failed(&at, &Fault { line: at.line, why, too_large: true }));
         }
@@ -197,7 +200,8 @@ impl Reader {
                 Some(Value::Array(items)) => items,
                 None | Some(Value::Null) => Vec::new(),
                 Some(_) => {
-                    self.wrong(at, "is a List whose items are not a sequence");
+                    self.count += 1;
+                    self.wrong(at, "is a List whose items are not a sequence", None);
                     return Ok(());
                 }
             };
@@ -207,6 +211,7 @@ impl Reader {
             }
             return Ok(());
         }
+        self.count += 1;
         if let Some(line) = template::in_value(&value, &lines) {
             return Err(template::failure(&origin(line)));
         }
@@ -215,27 +220,58 @@ impl Reader {
             Err(_) if generated => self.wrong(
                 at,
                 "has metadata.generateName instead of metadata.name: each run would create another object",
+                None,
             ),
-            Err(why) => self.wrong(at, &why),
+            Err(wrong) => {
+                let line = lines.of(wrong.pointer).map_or(at.line, Lines::line).max(at.line);
+                let hint = (wrong.read_as == Some(ReadAs::Boolean)).then_some(BOOLEANS);
+                self.wrong(Origin { line, ..at }, &wrong.to_string(), hint);
+            }
             Ok(object) => {
                 let document = Document { object, origin: at, lines };
                 self.problems.extend(secret::check(&document));
+                self.problems.extend(texts(&document));
                 self.documents.push(document);
             }
         }
         Ok(())
     }
 
-    fn wrong(&mut self, origin: Origin, why: &str) {
+    fn wrong(&mut self, origin: Origin, why: &str, hint: Option<&str>) {
         let message = format!("the document is not a Kubernetes object: it {why}");
         self.problems.push(Problem {
             id: errors::FILE_OBJECT,
             origin,
             pointer: String::new(),
             message,
-            hint: None,
+            hint: hint.map(str::to_owned),
         });
     }
+}
+
+/// As kubectl reads YAML.
+const BOOLEANS: &str = "without quotes, y, n, yes, no, on, off, true and false are booleans";
+
+/// Labels and annotations that are not text.
+fn texts(document: &Document) -> Vec<Problem> {
+    let of = |field: &'static str| {
+        let entries = document.object.get(field).and_then(Value::as_object).into_iter().flatten();
+        entries.map(move |(key, value)| (below(field, key), value))
+    };
+    ["/metadata/labels", "/metadata/annotations"]
+        .into_iter()
+        .flat_map(of)
+        .filter(|(_, value)| !value.is_string() && !value.is_null())
+        .take(problem::LISTED)
+        .map(|(pointer, value)| {
+            let what = format!("must be a string, but is {}", shown(document, &pointer, value));
+            let problem = Problem::field(errors::FILE_OBJECT, document, &pointer, what);
+            match value {
+                Value::Bool(_) | Value::Number(_) => problem.hint(IN_QUOTES),
+                _ => problem,
+            }
+        })
+        .collect()
 }
 
 /// `List` and the lists that `kubectl get -o yaml` or an API prints: `KafkaTopicList`.

@@ -227,6 +227,53 @@ fn helm_templates_are_recognized() {
     assert_eq!(names(&from_stdin(alerts).expect("no template")), ["a", "b"]);
 }
 
+/// To kubectl, `n` is false and `123` a number.
+#[test]
+fn words_that_need_quotes_are_reported_with_their_line() {
+    for (metadata, line, words, hint) in [
+        (
+            "  name: n",
+            4,
+            "has a metadata.name that is read as the boolean false: write it in quotes",
+            "y, n, yes",
+        ),
+        ("  name: 123", 4, "has a metadata.name that is read as the number 123: write it in quotes", ""),
+        ("  name: a\n  namespace: 5", 5, "has a metadata.namespace that is read as the number 5", ""),
+        ("  name: a\n  labels: [a]", 5, "has a metadata.labels that is a sequence, not a mapping", ""),
+        (
+            "  name: a\n  labels:\n    a: b\n    c: yes",
+            7,
+            "metadata.labels.c must be a string, but is true",
+            "quotes",
+        ),
+        (
+            "  name: a\n  annotations:\n    c: {}",
+            6,
+            "metadata.annotations.c must be a string, but is a mapping",
+            "",
+        ),
+        (
+            "  name: a\n  annotations:\n    token: 720",
+            6,
+            "annotations.token must be a string, but is a number",
+            "quotes",
+        ),
+    ] {
+        let failure =
+            refused(format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n{metadata}\n"), errors::FILE_OBJECT);
+        assert!(failure.message.starts_with(&format!("standard input:{line}: ")), "{metadata}: {failure:?}");
+        assert!(failure.message.contains(words), "{failure:?}");
+        assert!(
+            failure.hints.iter().any(|h| !hint.is_empty() && h.contains(hint)) || hint.is_empty(),
+            "{failure:?}"
+        );
+    }
+    assert_eq!(
+        from_stdin(format!("{}  labels: {{a:}}\n", config_map("a"))).expect("null is allowed").len(),
+        1
+    );
+}
+
 /// Rules of Prometheus contain templates that are valid YAML: what is wrong elsewhere is the fault.
 #[test]
 fn templates_in_text_are_not_the_fault() {
@@ -277,6 +324,10 @@ fn limits_hold_for_all_sources_together() {
     refused(keys, errors::FILE_OBJECT);
     let numbers = format!("apiVersion: v1\nkind: List\nitems:\n{}", "- 1\n".repeat(300_000));
     refused(numbers, errors::FILE_TOO_LARGE);
+    // Problems are not documents.
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: sNUMBER}\ndata: {a: b}\n";
+    let secrets: String = (0..4_999).map(|at| secret.replace("NUMBER", &at.to_string())).collect();
+    assert!(refused(secrets, errors::FILE_OBJECT).message.contains("4999 problems"));
     let fine: String = (0..4_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();
     assert_eq!(from_stdin(fine).expect("as many as allowed").len(), 4000);
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());

@@ -13,7 +13,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::document::{Document, below, dotted};
-use super::problem::Problem;
+use super::problem::{IN_QUOTES, Problem};
 use super::replaced;
 use super::shown::{is_secret, shown};
 use crate::catalogue::Release;
@@ -221,7 +221,7 @@ impl Walk<'_, '_> {
                 format!("must be {expected}, but is {}", self.shown(value, pointer)),
             );
             if expected == "a string" && !value.is_object() && !value.is_array() {
-                problem = problem.hint("write values that look like numbers or true and false in quotes");
+                problem = problem.hint(IN_QUOTES);
             }
             self.add(problem);
             return;

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use serde_json::Value;
 
 use super::document::{Document, below};
-use super::problem::{LISTED, Problem};
+use super::problem::{IN_QUOTES, LISTED, Problem};
 use super::schema::nearest;
 use crate::errors;
 
@@ -35,12 +35,7 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
             "is not base64",
             "write text that is not encoded into stringData instead of data",
         ),
-        (
-            "/stringData",
-            (|_| true) as fn(&str) -> bool,
-            "is not a string",
-            "write values that look like numbers or true and false in quotes",
-        ),
+        ("/stringData", (|_| true) as fn(&str) -> bool, "is not a string", IN_QUOTES),
     ] {
         let entries = match object.get(field) {
             None | Some(Value::Null) => continue,
