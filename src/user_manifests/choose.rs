@@ -192,13 +192,13 @@ pub(crate) fn choose(
             (true, _) => Ok(Chosen { release, kafka, reasons: Vec::new() }),
             (false, Some(newest)) => Err(Box::new(unfit(requested, release, &requirements, newest))),
             // Another release would not fit either.
-            (false, None) => Err(Box::new(contradiction(&requirements))),
+            (false, None) => Err(Box::new(contradiction(&requirements, Some(requested)))),
         };
     }
     if fits(default) {
         return Ok(Chosen { release: default, kafka, reasons: Vec::new() });
     }
-    let Some(release) = newest else { return Err(Box::new(contradiction(&requirements))) };
+    let Some(release) = newest else { return Err(Box::new(contradiction(&requirements, None))) };
     let reasons =
         requirements.into_iter().filter(|requirement| !requirement.requirement.fits(default)).collect();
     Ok(Chosen { release, kafka, reasons })
@@ -248,7 +248,11 @@ fn explained(failure: Failure, unmet: &[&LocatedRequirement]) -> Failure {
 const LISTED: usize = 10;
 
 /// The smallest set of requirements that no release meets: one, two, or all.
-fn contradiction(requirements: &[LocatedRequirement]) -> Failure {
+fn contradiction(requirements: &[LocatedRequirement], requested: Option<&Requested>) -> Failure {
+    let flag = match requested {
+        Some(Requested::Manifests(_)) => "Strimzi",
+        Some(Requested::Release(_)) | None => "--release",
+    };
     let together = |some: &[&LocatedRequirement]| {
         releases().iter().any(|r| some.iter().all(|requirement| requirement.requirement.fits(r)))
     };
@@ -287,9 +291,7 @@ fn contradiction(requirements: &[LocatedRequirement]) -> Failure {
                 };
                 let all = side.releases();
                 match all.iter().rev().find(fits).or(all.last()) {
-                    Some(near) => {
-                        failure.hint(format!("for {}: --release {}", side.requirement, near.version))
-                    }
+                    Some(near) => failure.hint(format!("for {}: {flag} {}", side.requirement, near.version)),
                     None => failure,
                 }
             })

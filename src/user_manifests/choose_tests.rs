@@ -144,6 +144,12 @@ fn what_no_release_has_is_reported_with_what_to_write_instead() {
             assert!(failure.hints.iter().all(|hint| !hint.contains("leave --release")), "{failure:?}");
         }
     }
+    let given = Requested::Manifests("1.2.0".parse().expect("a version"));
+    let failure = choose(&documents(&zookeeper), Some(&given), release("1.2.0")).expect_err("none fits");
+    assert_eq!(
+        failure.hints[1..],
+        ["for Kafka in kafka.strimzi.io/v1: Strimzi 1.2.0", "for Kafka with ZooKeeper: Strimzi 0.45.2"]
+    );
     // A release that has ZooKeeper does not have v1: both are named.
     assert_eq!(refused(&zookeeper, Some("1.2.0")).causes.len(), 2);
     let old = kafka("v1beta2", "  kafka: {}\n  zookeeper: {replicas: 1}\n");
