@@ -103,6 +103,15 @@ fn a_directory_is_applied_changed_pruned_and_deleted() {
     events(&mut test, ["up", "-f", "app"], 0);
     assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
 
+    // A file that cannot be opened is no file that was removed: nothing is deleted.
+    std::fs::remove_file(test.work().join("app/topics.yaml")).expect("removed");
+    std::os::unix::fs::symlink("../elsewhere/topics.yaml", test.work().join("app/topics.yaml"))
+        .expect("a link");
+    let run = kstrim(&mut test, ["up", "-f", "app", "--prune"]).expect(2);
+    assert!(run.stderr.contains("KS-FILE-UNREADABLE"), "{}", run.stderr);
+    assert!(topics(&test).iter().any(|name| name == "invoices"), "{:?}", topics(&test));
+    std::fs::remove_file(test.work().join("app/topics.yaml")).expect("removed");
+
     // What was removed from the files is kept and named, and deleted on request.
     test.write("app/topics.yaml", topic("orders"));
     let lines = events(&mut test, ["up", "-f", "app"], 0);
