@@ -300,7 +300,8 @@ pub enum Command {
     Plan(Plan),
     /// Show the difference between the cluster and your manifests
     ///
-    /// The API server computes what each object would be. Exit code 0: no difference; 1: there are differences.
+    /// The API server computes what each object would be. Exit code 0: no difference; 1: there are differences; above 1:
+    /// a failure.
     #[command(after_help = "Examples:\n  kstrim diff -f kafka/\n  kstrim diff -f kafka/ --fit")]
     Diff(Diff),
     /// Print the manifests that `up` applies

@@ -22,6 +22,17 @@ use crate::quickstart::user_objects::{collection, is_left_out, stale};
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Exit code if there are differences, as in `kubectl diff` and `diff`.
 const DIFFERENT: u8 = 1;
+/// Exit code of a failure whose code is otherwise [`DIFFERENT`]. That of no other kind of failure.
+const FAILED: u8 = 8;
+
+/// The exit code of a failure. Those of `kubectl diff` are above 1, too, so that a script that tests for differences
+/// does not take a failure for one.
+pub(crate) const fn exit_code(kind: Kind) -> u8 {
+    match kind.exit_code() {
+        DIFFERENT => FAILED,
+        code => code,
+    }
+}
 
 /// Print the difference between the cluster and the manifests; reads only.
 pub(crate) async fn run(global: &Global, args: &Diff) -> Result<ExitCode> {
@@ -128,19 +139,34 @@ fn masked(kind: &str, mut before: Value, mut after: Value) -> (Value, Value) {
             metadata.remove("annotations");
         }
     }
-    for part in ["data", "stringData"] {
-        let old = before.get(part).cloned().unwrap_or_default();
-        let cover = |object: &mut Value, side: &str| {
-            for (key, value) in object.get_mut(part).and_then(Value::as_object_mut).into_iter().flatten() {
-                let word =
-                    if side == "before" || old.get(key) == Some(value) { "***" } else { "*** (changed)" };
-                *value = json!(word);
-            }
-        };
-        cover(&mut after, "after");
-        cover(&mut before, "before");
-    }
+    let old = before.clone();
+    cover(&mut before, None);
+    cover(&mut after, Some(&old));
     (before, after)
+}
+
+/// The fields of a Secret that contain no secret.
+const OPEN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
+
+/// Replace the values of a Secret, whatever fields it has. `old` is the Secret to compare with.
+fn cover(secret: &mut Value, old: Option<&Value>) {
+    let word = |old: Option<Option<&Value>>, value: &Value| match old {
+        Some(old) if old != Some(value) => json!("*** (changed)"),
+        _ => json!("***"),
+    };
+    let fields = secret.as_object_mut().into_iter().flatten();
+    for (name, field) in fields.filter(|(name, _)| !OPEN.contains(&name.as_str())) {
+        let old = old.map(|old| old.get(name));
+        match field {
+            // The keys are shown.
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    *value = word(old.map(|old| old.and_then(|old| old.get(key))), value);
+                }
+            }
+            field => *field = word(old, field),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -148,11 +174,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_failure_has_the_exit_code_of_differences() {
+        let kinds =
+            [Kind::Task, Kind::Usage, Kind::Prerequisite, Kind::Timeout, Kind::Foreign, Kind::Interrupted];
+        for kind in kinds {
+            assert!(exit_code(kind) > DIFFERENT, "{kind:?}");
+            assert_ne!(kind.exit_code(), FAILED, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn secrets_are_compared_and_not_shown() {
         let secret = |value: &str| json!({"kind": "Secret", "data": {"a": value, "b": "same"}});
         let (before, after) = masked("Secret", secret("one"), secret("two"));
         assert_eq!(before["data"], json!({"a": "***", "b": "***"}));
         assert_eq!(after["data"], json!({"a": "*** (changed)", "b": "***"}));
+    }
+
+    #[test]
+    fn secrets_with_other_fields_are_not_shown_either() {
+        let secret = |value: &str| {
+            json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": value, "stringData": [value],
+                "stringdata": {"a": value, "b": {"c": value}, "d": 1}, "note": value, "immutable": true})
+        };
+        let (before, after) = masked("Secret", secret("hunter2"), secret("hunter3"));
+        assert!(!format!("{before}{after}").contains("hunter"), "{before} {after}");
+        assert_eq!(after["stringdata"], json!({"a": "*** (changed)", "b": "*** (changed)", "d": "***"}));
+        assert_eq!((&after["data"], &after["type"]), (&json!("*** (changed)"), &json!("Opaque")));
+        let (_, created) = masked("Secret", Value::Null, secret("hunter2"));
+        assert!(!created.to_string().contains("hunter"), "{created}");
     }
 
     #[test]

@@ -99,7 +99,9 @@ pub fn main() -> ExitCode {
             };
             // If stdout is closed, the help text is not printed, and that is not an error.
             return match error.print() {
-                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => output_failed(code, &e),
+                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                    output_failed(code, &e, Kind::exit_code)
+                }
                 _ => code,
             };
         }
@@ -109,11 +111,15 @@ pub fn main() -> ExitCode {
         Err(_) if matches!(cli.command, Command::Trust(_)) => Ok(Layers::default()),
         layers => layers,
     };
+    let code_of = match cli.command {
+        Command::Diff(_) => diff::exit_code,
+        _ => Kind::exit_code,
+    };
     let code = match layers.and_then(|layers| run(cli, &matches, &layers)) {
         Ok(code) => code,
         Err(failure) => {
             complain_of(&failure);
-            ExitCode::from(failure.kind.exit_code())
+            ExitCode::from(code_of(failure.kind))
         }
     };
     // The output could not be printed because of the signal, regardless of the command's result.
@@ -121,18 +127,20 @@ pub fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     match output::broken() {
-        Some(error) => output_failed(code, &error),
+        Some(error) => output_failed(code, &error, code_of),
         None => code,
     }
 }
 
 /// Report that the output is incomplete: if it was redirected to a file, the user would take the file for complete.
-fn output_failed(code: ExitCode, error: &std::io::Error) -> ExitCode {
+fn output_failed(code: ExitCode, error: &std::io::Error, code_of: fn(Kind) -> u8) -> ExitCode {
     let failure =
         Failure::new(errors::OUTPUT_INCOMPLETE, Kind::Task, "not everything could be written to stdout")
             .because(error)
             .hint("free disk space, or write it elsewhere");
-    let code = if code == ExitCode::SUCCESS { ExitCode::from(failure.kind.exit_code()) } else { code };
+    // To `diff`, 1 is a result that was to be printed.
+    let result = code == ExitCode::SUCCESS || code == ExitCode::from(Kind::Task.exit_code());
+    let code = if result { ExitCode::from(code_of(failure.kind)) } else { code };
     complain_of(&failure);
     output::finish().map_or(code, ExitCode::from)
 }

@@ -159,7 +159,7 @@ fn push(origin: &str, document: usize, value: Value, objects: &mut Vec<Object>) 
             _ => Err(no_object(origin, document, "is a List without items")),
         };
     }
-    let object = Object::new(value).map_err(|why| no_object(origin, document, &why))?;
+    let object = Object::new(value).map_err(|why| no_object(origin, document, &why.to_string()))?;
     objects.push(object);
     Ok(())
 }

@@ -94,7 +94,7 @@ pub(crate) fn secret<'a>(
         "metadata": {"name": PULL_SECRET, "namespace": target.namespace.as_str()},
         "data": {KEY: content},
     });
-    Object::new(object).map_err(failed)
+    Object::new(object).map_err(|why| failed(why.to_string()))
 }
 
 /// Whether a key of `auths` belongs to a registry: a host, or its URL, possibly with a path.

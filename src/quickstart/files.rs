@@ -15,11 +15,12 @@ use crate::manifest::label::FILES;
 use crate::manifest::recognise;
 use crate::names::{DnsLabel, memory_mb};
 use crate::user_manifests::UserManifests;
+use crate::user_manifests::choose::{self, Requested};
 use crate::user_manifests::fit::{self, Change, Limits};
 use crate::user_manifests::order::{self, Phase};
 use crate::user_manifests::read::{self, Source};
 use crate::user_manifests::references::{self, Cluster};
-use crate::user_manifests::{choose, problem, scope};
+use crate::user_manifests::{problem, scope};
 
 /// Size of a volume with `--fit`: 1 GiB.
 const FIT_STORAGE: u64 = 1 << 30;
@@ -62,8 +63,11 @@ impl UserFiles {
         if let Some(failure) = problem::failure(&scope::check(&documents, namespace.as_str())) {
             return Err(failure);
         }
-        let given = || recognise::given(settings.manifests.as_deref()).map(|release| release.version.clone());
-        let requested = settings.release.clone().or_else(given);
+        let given = || recognise::given(settings.manifests.as_deref());
+        let requested = match &settings.release {
+            Some(version) => Some(Requested::Release(version.clone())),
+            None => given().map(|release| Requested::Manifests(release.version.clone())),
+        };
         let default = catalogue::resolve(&Partial::default())?.release;
         let chosen = choose::choose(&documents, requested.as_ref(), default)?;
         settings.release = Some(chosen.release.version.clone());

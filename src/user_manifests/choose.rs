@@ -7,7 +7,9 @@
 use serde_json::Value;
 
 use super::document::{Document, Origin, dotted};
-use super::schema::is_strimzi;
+use super::replaced;
+use super::schema::{is_strimzi, nearest};
+use crate::catalogue::served::KINDS;
 use crate::catalogue::{self, Release, releases};
 use crate::command_line::CommandLine;
 use crate::errors;
@@ -58,6 +60,25 @@ impl Requirement {
                 release.schema.metadata_version
                     && release.kafka.iter().any(|kafka| kafka.version.minor() >= *minor)
             }
+        }
+    }
+
+    /// What to write instead, if it is misspelt, or if later releases have something else.
+    fn instead(&self) -> Option<String> {
+        const ZOOKEEPER: &str = "/spec/zookeeper";
+        match self {
+            Requirement::Served { kind, .. } => {
+                let instead = replaced::kind_instead(kind).map(str::to_owned);
+                instead.or_else(|| match KINDS.contains(&kind.as_str()) {
+                    true => None,
+                    false => nearest(kind, KINDS.into_iter()).map(|near| format!("did you mean {near}?")),
+                })
+            }
+            Requirement::Zookeeper => {
+                let instead = replaced::instead("Kafka", ZOOKEEPER)?;
+                Some(format!("{}: {instead}", dotted(ZOOKEEPER)))
+            }
+            Requirement::Kafka(_) | Requirement::Kraft { .. } | Requirement::Metadata(_) => None,
         }
     }
 }
@@ -124,13 +145,30 @@ impl Chosen {
     }
 }
 
+/// The release that the user requested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Requested {
+    /// With `--release`.
+    Release(Version),
+    /// With `--manifests`: its install manifest.
+    Manifests(Version),
+}
+
+impl Requested {
+    fn version(&self) -> &Version {
+        match self {
+            Requested::Release(version) | Requested::Manifests(version) => version,
+        }
+    }
+}
+
 /// Choose the release for the documents. `default` is the one that kstrim installs otherwise.
 ///
 /// # Errors
 /// `KS-FILE-RELEASE`, with the places that contradict each other or the requested release.
 pub(crate) fn choose(
     documents: &[Document],
-    requested: Option<&Version>,
+    requested: Option<&Requested>,
     default: &'static Release,
 ) -> Result<Chosen> {
     let requirements = requirements(documents)?;
@@ -141,7 +179,8 @@ pub(crate) fn choose(
     let fits =
         |release: &Release| requirements.iter().all(|requirement| requirement.requirement.fits(release));
     let newest = releases().iter().rev().find(|release| fits(release));
-    if let Some(version) = requested {
+    if let Some(requested) = requested {
+        let version = requested.version();
         let Some(release) = catalogue::find(version) else {
             let message = format!("unknown Strimzi release {version}");
             return Err(Box::new(
@@ -149,45 +188,81 @@ pub(crate) fn choose(
                     .hint(format!("list all releases: {}", CommandLine::new("kstrim versions"))),
             ));
         };
-        return match fits(release) {
-            true => Ok(Chosen { release, kafka, reasons: Vec::new() }),
-            false => Err(Box::new(unfit(release, &requirements, newest))),
+        return match (fits(release), newest) {
+            (true, _) => Ok(Chosen { release, kafka, reasons: Vec::new() }),
+            (false, Some(newest)) => Err(Box::new(unfit(requested, release, &requirements, newest))),
+            // Another release would not fit either.
+            (false, None) => Err(Box::new(contradiction(&requirements, Some(requested)))),
         };
     }
     if fits(default) {
         return Ok(Chosen { release: default, kafka, reasons: Vec::new() });
     }
-    let Some(release) = newest else { return Err(Box::new(contradiction(&requirements))) };
+    let Some(release) = newest else { return Err(Box::new(contradiction(&requirements, None))) };
     let reasons =
         requirements.into_iter().filter(|requirement| !requirement.requirement.fits(default)).collect();
     Ok(Chosen { release, kafka, reasons })
 }
 
-fn unfit(release: &Release, requirements: &[LocatedRequirement], newest: Option<&Release>) -> Failure {
-    let message = format!("the manifests do not fit the requested Strimzi {}", release.version);
+fn unfit(
+    requested: &Requested,
+    release: &Release,
+    requirements: &[LocatedRequirement],
+    newest: &Release,
+) -> Failure {
+    let (version, newest) = (&release.version, &newest.version);
+    let (what, hint) = match requested {
+        Requested::Release(_) => (
+            format!("the requested Strimzi {version}"),
+            format!("the newest release that fits: --release {newest}"),
+        ),
+        Requested::Manifests(_) => (
+            format!("Strimzi {version}, whose install manifest is specified with --manifests"),
+            format!(
+                "the newest release that fits is Strimzi {newest}: specify its install manifest, or omit --manifests"
+            ),
+        ),
+    };
+    let message = format!("the manifests do not fit {what}");
     let failure = Failure::new(errors::FILE_RELEASE, Kind::Usage, message);
-    let unmet = requirements.iter().filter(|requirement| !requirement.requirement.fits(release)).take(LISTED);
-    let failure = unmet.fold(failure, |failure, requirement| failure.because(requirement.sentence()));
-    match newest {
-        Some(newest) => failure.hint(format!("the newest release that fits: --release {}", newest.version)),
-        None => failure
-            .hint("no release fits all manifests: leave --release out to see which contradict each other"),
-    }
+    let unmet: Vec<&LocatedRequirement> = requirements
+        .iter()
+        .filter(|requirement| !requirement.requirement.fits(release))
+        .take(LISTED)
+        .collect();
+    explained(failure, &unmet).hint(hint)
+}
+
+/// Add requirements that are not met: a sentence each, and what to write instead.
+fn explained(failure: Failure, unmet: &[&LocatedRequirement]) -> Failure {
+    let failure = unmet.iter().fold(failure, |failure, requirement| failure.because(requirement.sentence()));
+    unmet.iter().filter_map(|requirement| requirement.requirement.instead()).fold(failure, |failure, hint| {
+        match failure.hints.contains(&hint) {
+            true => failure,
+            false => failure.hint(hint),
+        }
+    })
 }
 
 /// Maximum number of requirements in one message.
 const LISTED: usize = 10;
 
 /// The smallest set of requirements that no release meets: one, two, or all.
-fn contradiction(requirements: &[LocatedRequirement]) -> Failure {
+fn contradiction(requirements: &[LocatedRequirement], requested: Option<&Requested>) -> Failure {
+    let flag = match requested {
+        Some(Requested::Manifests(_)) => "Strimzi",
+        Some(Requested::Release(_)) | None => "--release",
+    };
     let together = |some: &[&LocatedRequirement]| {
         releases().iter().any(|r| some.iter().all(|requirement| requirement.requirement.fits(r)))
     };
     let message = "no Strimzi release fits these manifests";
     let failure = Failure::new(errors::FILE_RELEASE, Kind::Usage, message);
     if let Some(alone) = requirements.iter().find(|requirement| !together(&[requirement])) {
-        let failure = failure.because(alone.sentence());
+        let failure = explained(failure, &[alone]);
         return match &alone.requirement {
+            // The hint says what to write instead.
+            _ if !failure.hints.is_empty() => failure,
             Requirement::Kafka(version) => {
                 nearest_kafka(version).into_iter().fold(failure, |failure, near| {
                     failure.hint(format!("nearest: Kafka {} (Strimzi {})", near.1, near.0.version))
@@ -204,7 +279,7 @@ fn contradiction(requirements: &[LocatedRequirement]) -> Failure {
     });
     match pair {
         Some([one, other]) => {
-            let failure = failure.because(one.sentence()).because(other.sentence());
+            let failure = explained(failure, &[one, other]);
             [one, other].iter().fold(failure, |failure, side| {
                 let others: Vec<&LocatedRequirement> = requirements
                     .iter()
@@ -216,17 +291,12 @@ fn contradiction(requirements: &[LocatedRequirement]) -> Failure {
                 };
                 let all = side.releases();
                 match all.iter().rev().find(fits).or(all.last()) {
-                    Some(near) => {
-                        failure.hint(format!("for {}: --release {}", side.requirement, near.version))
-                    }
+                    Some(near) => failure.hint(format!("for {}: {flag} {}", side.requirement, near.version)),
                     None => failure,
                 }
             })
         }
-        None => requirements
-            .iter()
-            .take(LISTED)
-            .fold(failure, |failure, requirement| failure.because(requirement.sentence())),
+        None => explained(failure, &requirements.iter().take(LISTED).collect::<Vec<_>>()),
     }
 }
 

@@ -7,7 +7,7 @@ fn chosen(text: &str) -> Chosen {
 }
 
 fn refused(text: &str, requested: Option<&str>) -> Box<Failure> {
-    let requested = requested.map(|text| text.parse::<Version>().expect("a version"));
+    let requested = requested.map(|text| Requested::Release(text.parse().expect("a version")));
     let failure =
         choose(&documents(text), requested.as_ref(), release("1.2.0")).expect_err("a contradiction");
     assert_eq!(failure.id, errors::FILE_RELEASE);
@@ -111,13 +111,53 @@ fn a_requirement_that_no_release_meets_is_reported_alone() {
 #[test]
 fn a_requested_release_must_fit() {
     let text = kafka("v1", "  kafka: {version: 4.1.1}\n");
-    let requested: Version = "0.50.0".parse().expect("a version");
+    let requested = Requested::Release("0.50.0".parse().expect("a version"));
     let chosen = choose(&documents(&text), Some(&requested), release("1.2.0")).expect("it fits");
-    assert_eq!(chosen.release.version, requested);
+    assert_eq!(&chosen.release.version, requested.version());
     let failure = refused(&text, Some("0.45.2"));
     assert_eq!(failure.causes.len(), 3, "{failure:?}");
     assert_eq!(failure.hints, ["the newest release that fits: --release 1.0.1"]);
     refused(&text, Some("0.1.0"));
+    // The release of --manifests is not changed with --release.
+    let given = Requested::Manifests("0.45.2".parse().expect("a version"));
+    let failure = choose(&documents(&text), Some(&given), release("1.2.0")).expect_err("it does not fit");
+    assert!(
+        failure.message.contains("--manifests") && failure.hints[0].contains("Strimzi 1.0.1"),
+        "{failure:?}"
+    );
+    assert!(!failure.hints[0].contains("--release"), "{failure:?}");
+}
+
+/// The schema check, which has these hints, too, needs a release: here, none fits.
+#[test]
+fn what_no_release_has_is_reported_with_what_to_write_instead() {
+    let kind = |kind: &str| format!("apiVersion: kafka.strimzi.io/v1\nkind: {kind}\nmetadata: {{name: t}}\n");
+    let zookeeper = kafka("v1", "  kafka: {}\n  zookeeper: {replicas: 1}\n");
+    for (text, hint) in [
+        (kind("KafkaTopics"), "did you mean KafkaTopic?"),
+        (kind("KafkaMirrorMaker"), "MirrorMaker 1 is no longer supported: use KafkaMirrorMaker2"),
+        (zookeeper.clone(), "spec.zookeeper: remove it: Kafka keeps its metadata itself since Strimzi 0.46"),
+    ] {
+        for requested in [None, Some("1.2.0"), Some("0.45.2")] {
+            let failure = refused(&text, requested);
+            assert!(failure.hints[0].starts_with(hint), "{failure:?}");
+            assert!(failure.hints.iter().all(|hint| !hint.contains("leave --release")), "{failure:?}");
+        }
+    }
+    let given = Requested::Manifests("1.2.0".parse().expect("a version"));
+    let failure = choose(&documents(&zookeeper), Some(&given), release("1.2.0")).expect_err("none fits");
+    assert_eq!(
+        failure.hints[1..],
+        ["for Kafka in kafka.strimzi.io/v1: Strimzi 1.2.0", "for Kafka with ZooKeeper: Strimzi 0.45.2"]
+    );
+    // A release that has ZooKeeper does not have v1: both are named.
+    assert_eq!(refused(&zookeeper, Some("1.2.0")).causes.len(), 2);
+    let old = kafka("v1beta2", "  kafka: {}\n  zookeeper: {replicas: 1}\n");
+    let failure = refused(&old, Some("0.51.0"));
+    assert!(failure.hints[0].starts_with("spec.zookeeper: remove it"), "{failure:?}");
+    // The kind is right, and the version is not.
+    let failure = refused(&kind("KafkaTopic").replace("/v1", "/v7"), None);
+    assert!(failure.hints[0].contains("kstrim versions"), "{failure:?}");
 }
 
 #[test]

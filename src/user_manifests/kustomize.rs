@@ -14,7 +14,7 @@
 //! anywhere (`../base`).
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
@@ -96,8 +96,23 @@ fn known_in(holds: Holds) -> &'static [&'static str] {
 }
 
 /// The path of the kustomization's file in a directory.
-pub(super) fn file_in(directory: &Path) -> Option<PathBuf> {
-    NAMES.iter().map(|name| directory.join(name)).find(|file| file.is_file())
+///
+/// # Errors
+/// A file of such a name that cannot be read, for example a symbolic link to a file that does not exist. Without it,
+/// the directory would look as if it had no kustomization, and the parts of that would be applied as they are.
+pub(super) fn file_in(directory: &Path) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
+    for file in NAMES.iter().map(|name| directory.join(name)) {
+        match fs::metadata(&file) {
+            Ok(meta) if meta.is_file() => return Ok(Some(file)),
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => return Err((file, io::Error::other("it is not a regular file"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !file.is_symlink() => {}
+            Err(error) if file.is_symlink() => return Err((file, error)),
+            // The directory cannot be searched: whether it has the file is not known.
+            Err(error) => return Err((directory.to_owned(), error)),
+        }
+    }
+    Ok(None)
 }
 
 /// Whether a file is a kustomization, by its name.
@@ -117,10 +132,33 @@ pub(super) async fn build(directory: &Path, kubectl: &Kubectl) -> Result<Vec<u8>
     }
     let message = format!("kubectl cannot build the kustomization {}", directory.display());
     Err(Box::new(
-        Failure::new(errors::FILE_KUSTOMIZE, Kind::Usage, message).because(output.last_stderr_line()).hint(
+        Failure::new(errors::FILE_KUSTOMIZE, Kind::Usage, message).because(complaint(&output.stderr)).hint(
             format!("run the command yourself to see its output: {}", kubectl.kustomize_cmd(directory)),
         ),
     ))
+}
+
+/// Maximum number of lines of kubectl's message.
+const LINES: usize = 20;
+
+/// kubectl's error message. It has several lines if it quotes others: after `error:`, or in the form in which kubectl
+/// logs an error, `E1130 04:59:13.902701 1 run.go:72] "command failed" err=<`, where a line `>` ends it.
+fn complaint(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let logged = |line: &&str| line.ends_with(" err=<");
+    let first = lines.iter().rposition(|line| line.starts_with("error: ") || logged(line));
+    match (first.map(|first| &lines[first..]), &lines[..]) {
+        (Some([first, message @ ..]), _) if logged(first) => {
+            let end = message.iter().position(|line| *line == ">").unwrap_or(message.len());
+            message[..end.min(LINES)].join(" ")
+        }
+        (Some(message), _) => message[..message.len().min(LINES)].join(" "),
+        (None, [.., last]) => {
+            let quoted = last.split_once(" err=").and_then(|(_, quoted)| serde_json::from_str(quoted).ok());
+            quoted.unwrap_or_else(|| (*last).to_owned())
+        }
+        (None, []) => String::new(),
+    }
 }
 
 /// Check that the kustomization and everything that it uses are local files.
@@ -205,7 +243,7 @@ impl Checked {
         let unreadable =
             |e: std::io::Error| wrong(format!("cannot read the kustomization {shown}")).because(e);
         let root = directory.canonicalize().map_err(unreadable)?;
-        let Some(file) = file_in(directory) else {
+        let Some(file) = file_in(directory).map_err(|(_, e)| unreadable(e))? else {
             return Err(wrong(format!("{shown} has no kustomization.yaml")));
         };
         if NAMES.iter().filter(|name| directory.join(name).is_file()).count() > 1 {

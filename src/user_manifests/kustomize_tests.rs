@@ -109,3 +109,15 @@ fn files_of_a_base_are_checked_too() {
     let all = tree(&[("kustomization.yaml", "a: [\n")]);
     assert!(check(all.path()).expect_err("no YAML").message.contains("not valid YAML"));
 }
+
+#[test]
+fn the_message_of_kubectl_may_have_several_lines() {
+    let logged = "I1130 04:59:13 1 x.go:1] starting\nE1130 04:59:13.902701   22501 run.go:72] \"command failed\" err=<\n\t                  accumulating resources: MalformedYAMLError\n\tin File: a.yaml\n >\n";
+    assert_eq!(complaint(logged), "accumulating resources: MalformedYAMLError in File: a.yaml");
+    let quoted =
+        "E1130 04:59:13.987532   22522 run.go:72] \"command failed\" err=\"no resource matches \\\"a\\\"\"\n";
+    assert_eq!(complaint(quoted), "no resource matches \"a\"");
+    assert_eq!(complaint("# a warning\nerror: it fails:\n  x\n  >\n\n"), "error: it fails: x >");
+    assert_eq!(complaint("kubectl: not found\n"), "kubectl: not found");
+    assert_eq!(complaint(""), "");
+}

@@ -14,7 +14,7 @@
 //! have the right types. `fit` changes the documents, so references are checked before it *or* after it: a
 //! replication factor above the number of brokers is an error without `--fit`, and `--fit` lowers it.
 //!
-//! - [`read`]: sources to [`Document`]s; [`parse`] is the YAML reader, [`kustomize`] keeps kustomize from the network.
+//! - [`read`]: sources to [`Document`]s; [`parse`] is the YAML reader, [`json`] the JSON reader, [`kustomize`] keeps kustomize from the network.
 //! - [`scope`]: what may be applied at all, and in which namespace.
 //! - [`choose`]: the Strimzi release that fits, and why.
 //! - [`schema`]: strict validation by the release's definitions; [`replaced`]: what replaces fields of earlier releases.
@@ -38,6 +38,7 @@ pub(crate) mod built_in;
 pub(crate) mod choose;
 pub(crate) mod document;
 pub(crate) mod fit;
+mod json;
 mod kustomize;
 mod named;
 mod object_names;
@@ -49,8 +50,11 @@ pub(crate) mod references;
 mod replaced;
 pub(crate) mod schema;
 pub(crate) mod scope;
+mod secret;
+mod shown;
 mod string_maps;
 pub(crate) mod supply;
+mod template;
 #[cfg(test)]
 mod test_support;
 

@@ -1,4 +1,4 @@
-//! Reads YAML text into documents, with the line of every field.
+//! Reads YAML or JSON text into documents, with the line of every field.
 //!
 //! The values are those that kubectl reads: words without quotes follow YAML 1.1 as in Go
 //! ([`crate::manifest::plain`]), merge keys (`<<`) are merged, and what kubectl rejects is rejected: duplicate keys,
@@ -11,6 +11,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 use serde_json::{Map, Value};
 
 use super::document::Lines;
+use super::json;
 use crate::manifest::load::{OPEN_BRACKETS, too_deep};
 use crate::manifest::plain::by_kubectl;
 
@@ -41,7 +42,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(line: usize, why: impl Into<String>) -> Self {
+    pub(super) fn new(line: usize, why: impl Into<String>) -> Self {
         Self { line, why: why.into(), too_large: false }
     }
 
@@ -80,7 +81,7 @@ pub(super) fn parse(text: &str, most: usize) -> Result<Vec<Parsed>, Fault> {
     if let Some(line) = too_deep(text.as_bytes()) {
         return Err(Fault::too_large(line, format!("more than {OPEN_BRACKETS} brackets are open")));
     }
-    let mut builder = Builder {
+    let builder = Builder {
         stack: Vec::new(),
         anchors: HashMap::new(),
         budget: GROWTH,
@@ -88,12 +89,14 @@ pub(super) fn parse(text: &str, most: usize) -> Result<Vec<Parsed>, Fault> {
         most,
         line: 1,
     };
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| invalid(text, &error))?;
-        builder.line = span.start.line().max(1);
-        builder.event(event)?;
+    if !json::is_meant(text) {
+        return builder.yaml(text);
     }
-    Ok(builder.done)
+    match json::Events::new(text) {
+        Ok(events) => builder.json(events),
+        // What looks like JSON may be YAML that JSON does not allow. If it is neither, JSON's error is reported.
+        Err(fault) => builder.yaml(text).map_err(|other| if other.too_large { other } else { fault }),
+    }
 }
 
 fn invalid(text: &str, error: &ScanError) -> Fault {
@@ -108,6 +111,27 @@ fn invalid(text: &str, error: &ScanError) -> Fault {
 }
 
 impl Builder {
+    fn yaml(mut self, text: &str) -> Result<Vec<Parsed>, Fault> {
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| invalid(text, &error))?;
+            self.line = span.start.line().max(1);
+            self.event(event)?;
+        }
+        Ok(self.done)
+    }
+
+    fn json(mut self, events: json::Events<'_>) -> Result<Vec<Parsed>, Fault> {
+        for event in events {
+            let (event, line) = event?;
+            self.line = line;
+            if self.stack.is_empty() {
+                self.event(Event::DocumentStart(false))?;
+            }
+            self.event(event)?;
+        }
+        Ok(self.done)
+    }
+
     fn event(&mut self, event: Event<'_>) -> Result<(), Fault> {
         match event {
             Event::DocumentStart(_) => {

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use serde::Serialize as _;
 use serde_json::json;
 
 use super::*;
@@ -86,9 +87,39 @@ fn errors_have_their_line() {
     }
 }
 
+/// Tabs, surrogate pairs, long keys and several objects are valid in JSON only.
 #[test]
-fn json_with_tabs_is_yaml() {
-    assert_eq!(single_value("{\n\t\"a\": 1,\n\t\"b\": [\n\t\ttrue\n\t]\n}\n"), json!({"a": 1, "b": [true]}));
+fn json_is_read_as_kubectl_does() {
+    let text = "{\n\t\"a\": 1,\n\t\"b\": {\n\t\t\"c\": [\n\t\t\ttrue,\n\t\t\tnull,\n\t\t\t-1.5e2]\n\t},\n\t\
+                \"d\": \"x\\ty\\/z \\ud83d\\ude00 \\\"{[,:\\\\\"\n}\n";
+    assert_eq!(
+        single_value(text),
+        json!({"a": 1, "b": {"c": [true, null, -150.0]}, "d": "x\ty/z \u{1f600} \"{[,:\\"})
+    );
+    let long = "k".repeat(3000);
+    assert_eq!(single_value(&format!("{{\"{long}\": {{}}}}"))[&long], json!({}));
+    assert_eq!(single_value("{\"<<\": {\"a\": 1}}"), json!({"<<": {"a": 1}}));
+
+    let several = "\n{\"a\": 1}\n{\n\t\"b\":\n\t2}{\"c\": [{\"d\": 3}]}\n";
+    let all = parse(several, 10).expect("three documents");
+    let values: Vec<&Value> = all.iter().map(|parsed| &parsed.value).collect();
+    assert_eq!(values, [&json!({"a": 1}), &json!({"b": 2}), &json!({"c": [{"d": 3}]})]);
+    let line = |at: usize, pointer: &str| all[at].lines.of(pointer).map(Lines::line);
+    assert_eq!((all[0].lines.line(), all[1].lines.line()), (2, 3));
+    assert_eq!((line(1, "/b"), line(2, "/c/0/d")), (Some(4), Some(5)));
+    assert!(parse(several, 2).expect_err("too many").too_large);
+
+    // YAML that looks like JSON is still read; what is neither has JSON's error.
+    assert_eq!(single_value("{\"a\": 1, # a comment\n}"), json!({"a": 1}));
+    for (text, line) in [
+        ("{\n\t\"a\": 1\n\t\"b\": 2\n}\n", 3),
+        ("{\"a\": 1}\n{\"b\": ", 2),
+        ("{\"a\": 1,\n \"a\": 2}", 2),
+        ("{\"a\":\n \"\\ud83d\"}", 2),
+    ] {
+        let fault = fault(text);
+        assert!(fault.line == line && !fault.why.contains("tab"), "{text}: {fault:?}");
+    }
 }
 
 #[test]
@@ -118,6 +149,23 @@ proptest! {
     #[test]
     fn yaml_like_text_does_not_panic(text in "([a-c&*!<>|\"'\\[\\]{}:?,#%@~ \n\t-]|: |- |\n  |---\n|<<: |&a |\\*a ){0,80}") {
         let _ = parse(&text, 10);
+    }
+
+    #[test]
+    fn json_like_text_does_not_panic(text in "\\{\"[a-c&*!<>|\"'\\[\\]{}:?,#%@~ \n\t\\\\-]{0,60}") {
+        let _ = parse(&text, 10);
+    }
+
+    #[test]
+    fn json_is_read_as_it_is_written(value in values()) {
+        let value = json!({"value": value});
+        let mut tabs = Vec::new();
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut tabs, formatter)).expect("JSON");
+        for text in [value.to_string(), String::from_utf8(tabs).expect("UTF-8")] {
+            let all = parse(&text, 10).expect("valid JSON");
+            prop_assert_eq!(&all[0].value, &value, "{}", text);
+        }
     }
 
     /// The other reader of this crate, which uses another parser, reads the same.

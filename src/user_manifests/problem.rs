@@ -6,6 +6,9 @@ use crate::failure::{Failure, Id, Kind};
 /// The maximum number of problems that are listed, followed by the number of the others.
 pub(crate) const LISTED: usize = 30;
 
+/// The hint for a word that is not text without quotes.
+pub(super) const IN_QUOTES: &str = "write values that look like numbers or true and false in quotes";
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {

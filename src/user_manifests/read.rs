@@ -6,22 +6,25 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::document::{Document, Lines, Origin};
+use super::document::{Document, Lines, Origin, below};
 use super::kustomize;
 use super::parse::{self, Fault};
-use super::problem::{self, Problem};
+use super::problem::{self, IN_QUOTES, Problem};
+use super::secret;
+use super::shown::shown;
+use super::template;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::kubectl::Kubectl;
 use crate::manifest::Object;
+use crate::manifest::object::ReadAs;
 
 /// Maximum size of all sources: 16 MiB.
 pub(crate) const SIZE_LIMIT: u64 = 16 << 20;
@@ -52,7 +55,7 @@ pub(crate) async fn read(
     kubectl: &Kubectl,
     stdin: &mut (dyn AsyncRead + Unpin),
 ) -> Result<Vec<Document>> {
-    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader { left: SIZE_LIMIT, count: 0, documents: Vec::new(), problems: Vec::new() };
     let mut read_stdin = false;
     for source in sources {
         match source {
@@ -75,7 +78,7 @@ pub(crate) async fn read(
 
 /// The documents of a text.
 pub(crate) fn from_text(file: &str, text: &str) -> Result<Vec<Document>> {
-    let mut reader = Reader { left: SIZE_LIMIT, documents: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader { left: SIZE_LIMIT, count: 0, documents: Vec::new(), problems: Vec::new() };
     reader.bytes(file, text.as_bytes(), false)?;
     reader.finish()
 }
@@ -102,6 +105,8 @@ impl Reader {
 
 struct Reader {
     left: u64,
+    /// Documents and items of Lists so far, including those with problems.
+    count: usize,
     documents: Vec<Document>,
     problems: Vec<Problem>,
 }
@@ -118,9 +123,14 @@ impl Reader {
         }
         let meta = fs::metadata(path).map_err(|e| unreadable(&name, &e))?;
         if meta.is_dir() {
-            if kustomize::file_in(path).is_some() {
+            let kustomization =
+                kustomize::file_in(path).map_err(|(file, e)| unreadable(&file.display().to_string(), &e))?;
+            if kustomization.is_some() {
                 let built = kustomize::build(path, kubectl).await?;
                 return self.bytes(&name, &built, true);
+            }
+            if let Some(failure) = template::chart(path) {
+                return Err(failure);
             }
             let files = manifests_in(path)?;
             if files.is_empty() {
@@ -147,7 +157,7 @@ impl Reader {
     fn file(&mut self, path: &Path) -> Result<()> {
         let name = path.display().to_string();
         let mut bytes = Vec::new();
-        let file = fs::File::open(path).map_err(|e| unreadable(&name, &e))?;
+        let file = open(path).map_err(|e| unreadable(&name, &e))?;
         file.take(self.left + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&name, &e))?;
         self.bytes(&name, &bytes, false)
     }
@@ -163,10 +173,10 @@ impl Reader {
         };
         self.left = left;
         let text = text(bytes).map_err(|fault| failed(&origin(fault.line), &fault))?;
-        let most = DOCUMENT_LIMIT.saturating_sub(self.documents.len());
-        let parsed = parse::parse(text, most).map_err(|fault| match template_line(text) {
-            Some(line) if !fault.too_large => template(&origin(line)),
-            _ => failed(&origin(fault.line), &fault),
+        let most = DOCUMENT_LIMIT.saturating_sub(self.count);
+        let parsed = parse::parse(text, most).map_err(|fault| match template::cause(text, &fault, most) {
+            Some(line) => template::failure(&origin(line)),
+            None => failed(&origin(fault.line), &fault),
         })?;
         for document in parsed {
             self.document(document.value, document.lines, &origin)?;
@@ -180,8 +190,7 @@ impl Reader {
         if value.is_null() {
             return Ok(());
         }
-        // The number of problems is limited, too.
-        if self.documents.len() + self.problems.len() >= DOCUMENT_LIMIT {
+        if self.count >= DOCUMENT_LIMIT {
             let why = format!("more than {DOCUMENT_LIMIT} documents");
             return Err(failed(&at, &Fault { line: at.line, why, too_large: true }));
         }
@@ -191,7 +200,8 @@ impl Reader {
                 Some(Value::Array(items)) => items,
                 None | Some(Value::Null) => Vec::new(),
                 Some(_) => {
-                    self.wrong(at, "is a List whose items are not a sequence");
+                    self.count += 1;
+                    self.wrong(at, "is a List whose items are not a sequence", None);
                     return Ok(());
                 }
             };
@@ -201,35 +211,67 @@ impl Reader {
             }
             return Ok(());
         }
-        if let Some(line) = template_in(&value, &lines) {
-            return Err(template(&origin(line)));
+        self.count += 1;
+        if let Some(line) = template::in_value(&value, &lines) {
+            return Err(template::failure(&origin(line)));
         }
         let generated = value.pointer("/metadata/generateName").is_some();
         match Object::new(value) {
             Err(_) if generated => self.wrong(
                 at,
                 "has metadata.generateName instead of metadata.name: each run would create another object",
+                None,
             ),
-            Err(why) => self.wrong(at, &why),
+            Err(wrong) => {
+                let line = lines.of(wrong.pointer).map_or(at.line, Lines::line).max(at.line);
+                let hint = (wrong.read_as == Some(ReadAs::Boolean)).then_some(BOOLEANS);
+                self.wrong(Origin { line, ..at }, &wrong.to_string(), hint);
+            }
             Ok(object) => {
                 let document = Document { object, origin: at, lines };
-                self.problems.extend(secret(&document));
+                self.problems.extend(secret::check(&document));
+                self.problems.extend(texts(&document));
                 self.documents.push(document);
             }
         }
         Ok(())
     }
 
-    fn wrong(&mut self, origin: Origin, why: &str) {
+    fn wrong(&mut self, origin: Origin, why: &str, hint: Option<&str>) {
         let message = format!("the document is not a Kubernetes object: it {why}");
         self.problems.push(Problem {
             id: errors::FILE_OBJECT,
             origin,
             pointer: String::new(),
             message,
-            hint: None,
+            hint: hint.map(str::to_owned),
         });
     }
+}
+
+/// As kubectl reads YAML.
+const BOOLEANS: &str = "without quotes, y, n, yes, no, on, off, true and false are booleans";
+
+/// Labels and annotations that are not text.
+fn texts(document: &Document) -> Vec<Problem> {
+    let of = |field: &'static str| {
+        let entries = document.object.get(field).and_then(Value::as_object).into_iter().flatten();
+        entries.map(move |(key, value)| (below(field, key), value))
+    };
+    ["/metadata/labels", "/metadata/annotations"]
+        .into_iter()
+        .flat_map(of)
+        .filter(|(_, value)| !value.is_string() && !value.is_null())
+        .take(problem::LISTED)
+        .map(|(pointer, value)| {
+            let what = format!("must be a string, but is {}", shown(document, &pointer, value));
+            let problem = Problem::field(errors::FILE_OBJECT, document, &pointer, what);
+            match value {
+                Value::Bool(_) | Value::Number(_) => problem.hint(IN_QUOTES),
+                _ => problem,
+            }
+        })
+        .collect()
 }
 
 /// `List` and the lists that `kubectl get -o yaml` or an API prints: `KafkaTopicList`.
@@ -270,112 +312,49 @@ fn failed(origin: &Origin, fault: &Fault) -> Box<Failure> {
     Box::new(failure)
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> Box<Failure> {
-    let name = if name == "-" { "standard input" } else { name };
-    Box::new(
-        Failure::new(errors::FILE_UNREADABLE, Kind::Usage, format!("cannot read {name}"))
-            .because(error)
+fn unreadable(name: &str, error: &io::Error) -> Box<Failure> {
+    let shown = if name == "-" { "standard input" } else { name };
+    let failure =
+        Failure::new(errors::FILE_UNREADABLE, Kind::Usage, format!("cannot read {shown}")).because(error);
+    Box::new(match fs::read_link(name) {
+        Ok(target) if name != "-" => failure
+            .because(format!("it is a symbolic link to {}", target.display()))
+            .hint("correct the link, or remove it"),
+        _ => failure
             .hint("specify a file, a directory, a directory with a kustomization, or - for standard input"),
-    )
+    })
 }
 
+/// Open a file to read it. Opening a named pipe waits until another process opens it to write, so only those are
+/// read that the shell has opened for this command: `-f <(helm template CHART)` is `-f /dev/fd/63`.
+fn open(path: &Path) -> io::Result<fs::File> {
+    let meta = fs::metadata(path)?;
+    let passed = path.starts_with("/dev") || path.starts_with("/proc");
+    if meta.file_type().is_fifo() && !passed {
+        return Err(io::Error::other("it is a named pipe, not a file"));
+    }
+    match meta.is_dir() {
+        true => Err(io::ErrorKind::IsADirectory.into()),
+        false => fs::File::open(path),
+    }
+}
+
+/// The files of a directory that kubectl reads. Whatever kubectl fails to open must not be skipped, such as a
+/// symbolic link to a file that does not exist: its objects would be deleted with `--prune`.
 fn manifests_in(directory: &Path) -> Result<Vec<PathBuf>> {
-    let name = directory.display().to_string();
+    let failed = |path: &Path, error: &io::Error| unreadable(&path.display().to_string(), error);
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(|e| unreadable(&name, &e))? {
-        let path = entry.map_err(|e| unreadable(&name, &e))?.path();
+    for entry in fs::read_dir(directory).map_err(|e| failed(directory, &e))? {
+        let entry = entry.map_err(|e| failed(directory, &e))?;
+        let path = entry.path();
         let known = path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json");
-        if known && path.is_file() {
+        // The type of the entry itself: a symbolic link is not followed here.
+        if known && !entry.file_type().map_err(|e| failed(&path, &e))?.is_dir() {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
-}
-
-/// A template action of a Helm chart. Prometheus' templates (`{{ $labels.pod }}`) are in quotes, so they are valid
-/// YAML.
-static ACTION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"\{\{-?\s*(/\*|\$|\.|\(|(if|else|end|range|with|define|template|include|block|toYaml|tpl|default|required|quote|printf)\b)",
-    )
-    .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
-});
-
-/// Objects that occur only in charts.
-static CHART: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\{\{[^}]*\.(Values|Release|Chart|Capabilities)\b")
-        .unwrap_or_else(|e| unreachable!("the expression is fixed: {e}"))
-});
-
-/// The first line with a template action in a text that is not YAML.
-fn template_line(text: &str) -> Option<usize> {
-    text.lines().position(|line| ACTION.is_match(line)).map(|at| at + 1)
-}
-
-/// The line of a value that occurs only in charts, in a text that happens to be YAML. The values of a ConfigMap or
-/// Secret may contain templates of any kind.
-fn template_in(value: &Value, lines: &Lines) -> Option<usize> {
-    fn walk(value: &Value, lines: &Lines, pointer: &str) -> Option<usize> {
-        match value {
-            Value::String(text) => CHART.is_match(text).then(|| lines.of(pointer).map_or(1, Lines::line)),
-            Value::Array(items) => {
-                items.iter().enumerate().find_map(|(at, item)| walk(item, lines, &format!("{pointer}/{at}")))
-            }
-            Value::Object(map) => map.iter().find_map(|(key, value)| {
-                let below = super::document::below(pointer, key);
-                if CHART.is_match(key) {
-                    return Some(lines.of(&below).map_or(1, Lines::line));
-                }
-                walk(value, lines, &below)
-            }),
-            _ => None,
-        }
-    }
-    let map = value.as_object()?;
-    let content = ["data", "stringData", "binaryData"];
-    map.iter()
-        .filter(|(key, _)| !content.contains(&key.as_str()))
-        .find_map(|(key, value)| walk(value, lines, &super::document::below("", key)))
-}
-
-fn template(origin: &Origin) -> Box<Failure> {
-    Box::new(
-        Failure::new(
-            errors::FILE_TEMPLATE,
-            Kind::Usage,
-            format!("{origin}: this is a Helm template, not YAML"),
-        )
-        .because("it contains template actions ({{ ... }}), which only Helm can evaluate")
-        .hint("render the chart first: helm template CHART | kstrim up -f -"),
-    )
-}
-
-/// The entries of a Secret that are not base64 to the API server, which allows line breaks.
-fn secret(document: &Document) -> Vec<Problem> {
-    let object = &document.object;
-    if object.kind() != "Secret" || object.api_version() != "v1" {
-        return Vec::new();
-    }
-    let entries = object.get("/data").and_then(Value::as_object).into_iter().flatten();
-    let is_base64 = |value: &Value| match value {
-        Value::Null => true,
-        Value::String(text) => {
-            use base64::Engine as _;
-            let text: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
-            base64::engine::general_purpose::STANDARD.decode(text).is_ok()
-        }
-        _ => false,
-    };
-    entries
-        .filter(|(_, value)| !is_base64(value))
-        .take(problem::LISTED)
-        .map(|(key, _)| {
-            let pointer = super::document::below("/data", key);
-            Problem::field(errors::FILE_OBJECT, document, &pointer, "is not base64")
-                .hint("write text that is not encoded into stringData instead of data")
-        })
-        .collect()
 }
 
 fn duplicates(documents: &[Document], problems: &mut Vec<Problem>) {

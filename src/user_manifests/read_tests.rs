@@ -112,6 +112,58 @@ fn nothing_to_read_is_an_error() {
     refused("", errors::FILE_EMPTY);
 }
 
+/// What kubectl fails to open must not be skipped: `--prune` would delete its objects.
+#[test]
+fn files_that_cannot_be_opened_are_errors() {
+    let link = |to: &str, name: &str| {
+        let directory = directory(&[("a.yaml", &config_map("a"))]);
+        let path = directory.path().join(name);
+        std::os::unix::fs::symlink(to, &path).expect("a link");
+        let failure = with(&[&directory.path().display().to_string()], Prints("", 0), b"").expect_err(name);
+        assert_eq!(failure.id, errors::FILE_UNREADABLE, "{failure:?}");
+        assert_eq!(failure.message, format!("cannot read {}", path.display()));
+        failure.causes
+    };
+    let causes = link("../real/t.yaml", "t.yaml");
+    assert_eq!(causes, ["No such file or directory (os error 2)", "it is a symbolic link to ../real/t.yaml"]);
+    assert_eq!(link("t.yml", "t.yml").len(), 2);
+    assert_eq!(link("/", "t.json")[0], "is a directory");
+    // A kustomization, too: its parts must not be applied as they are.
+    assert_eq!(link("nowhere", "kustomization.yaml").len(), 2);
+    assert_eq!(link("Kustomization", "Kustomization").len(), 2);
+
+    // A directory is no file, whatever its name.
+    let inner = directory(&[("a.yaml", &config_map("a")), ("b.yaml/c.yaml", &config_map("c"))]);
+    let all = with(&[&inner.path().display().to_string()], Prints("", 0), b"").expect("one document");
+    assert_eq!(names(&all), ["a"]);
+    // A link to a file is followed.
+    std::os::unix::fs::symlink("b.yaml/c.yaml", inner.path().join("d.yaml")).expect("a link");
+    let all = with(&[&inner.path().display().to_string()], Prints("", 0), b"").expect("two documents");
+    assert_eq!(names(&all), ["a", "c"]);
+}
+
+/// Opening a named pipe waits for a writer; those of the shell (`<(command)`) have one.
+#[test]
+fn named_pipes_are_not_read() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    let directory = directory(&[]);
+    let path = directory.path().join("a.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    for source in [path.display(), directory.path().display()] {
+        let failure = with(&[&source.to_string()], Prints("", 0), b"").expect_err("a named pipe");
+        assert_eq!(failure.id, errors::FILE_UNREADABLE);
+        assert!(failure.causes[0].contains("named pipe"), "{failure:?}");
+    }
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(config_map("a").as_bytes()).expect("written");
+    drop(writer);
+    let passed = format!("/dev/fd/{}", reader.as_raw_fd());
+    assert_eq!(names(&with(&[&passed], Prints("", 0), b"").expect("one document")), ["a"]);
+}
+
 #[test]
 fn lists_are_split() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n---\n\
@@ -175,6 +227,89 @@ fn helm_templates_are_recognized() {
     assert_eq!(names(&from_stdin(alerts).expect("no template")), ["a", "b"]);
 }
 
+/// To kubectl, `n` is false and `123` a number.
+#[test]
+fn words_that_need_quotes_are_reported_with_their_line() {
+    for (metadata, line, words, hint) in [
+        (
+            "  name: n",
+            4,
+            "has a metadata.name that is read as the boolean false: write it in quotes",
+            "y, n, yes",
+        ),
+        ("  name: 123", 4, "has a metadata.name that is read as the number 123: write it in quotes", ""),
+        ("  name: a\n  namespace: 5", 5, "has a metadata.namespace that is read as the number 5", ""),
+        ("  name: a\n  labels: [a]", 5, "has a metadata.labels that is a sequence, not a mapping", ""),
+        (
+            "  name: a\n  labels:\n    a: b\n    c: yes",
+            7,
+            "metadata.labels.c must be a string, but is true",
+            "quotes",
+        ),
+        (
+            "  name: a\n  annotations:\n    c: {}",
+            6,
+            "metadata.annotations.c must be a string, but is a mapping",
+            "",
+        ),
+        (
+            "  name: a\n  annotations:\n    token: 720",
+            6,
+            "annotations.token must be a string, but is a number",
+            "quotes",
+        ),
+    ] {
+        let failure =
+            refused(format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n{metadata}\n"), errors::FILE_OBJECT);
+        assert!(failure.message.starts_with(&format!("standard input:{line}: ")), "{metadata}: {failure:?}");
+        assert!(failure.message.contains(words), "{failure:?}");
+        assert!(
+            failure.hints.iter().any(|h| !hint.is_empty() && h.contains(hint)) || hint.is_empty(),
+            "{failure:?}"
+        );
+    }
+    assert_eq!(
+        from_stdin(format!("{}  labels: {{a:}}\n", config_map("a"))).expect("null is allowed").len(),
+        1
+    );
+}
+
+/// Rules of Prometheus contain templates that are valid YAML: what is wrong elsewhere is the fault.
+#[test]
+fn templates_in_text_are_not_the_fault() {
+    let rules = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: a}\nspec:\n  text: |\n    \
+                 {{ $labels.pod }} is down\n    {{ if .x }}\n---\n";
+    for (broken, line) in [
+        ("kind: A\na: 1\na: 2\n", 11),
+        ("kind: A\nb:\n\tc: 1\n", 11),
+        ("kind: A\nb: [1, 2\nc: 3\n", 11),
+        ("kind: A\nb: \"{{ $value }}\"\nb: 2\n", 11),
+        ("kind: A\n\"{{ $value }}\": 2\n\"{{ $value }}\": 2\n", 11),
+    ] {
+        let failure = refused(format!("{rules}{broken}"), errors::FILE_YAML);
+        assert!(failure.message.starts_with(&format!("standard input:{line}: ")), "{broken}: {failure:?}");
+    }
+    for (template, line) in [
+        ("kind: A\nname: {{ .Values.name }}\n", 10),
+        ("kind: A\n{{- if .Values.x }}\nb: 1\n{{- else }}\nb: 2\n{{- end }}\n", 10),
+        ("kind: A\n{{- /* a comment\n  of two lines */}}\nb: {{ include \"x\" . }}\n", 10),
+        ("kind: A\nb: 1\nc: \"{{ .Values.x | default \"y\" }}\"\n", 11),
+    ] {
+        let failure = refused(format!("{rules}{template}"), errors::FILE_TEMPLATE);
+        assert!(failure.message.starts_with(&format!("standard input:{line}: ")), "{template}: {failure:?}");
+    }
+}
+
+#[test]
+fn a_chart_is_recognized() {
+    let chart =
+        directory(&[("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"), ("values.yaml", "a: 1\n")]);
+    let path = chart.path().display().to_string();
+    let failure = with(&[&path], Prints("", 0), b"").expect_err("a chart");
+    assert_eq!(failure.id, errors::FILE_TEMPLATE);
+    assert_eq!(failure.hints, [format!("render it first: helm template {path} | kstrim up -f -")]);
+}
+
 #[test]
 fn limits_hold_for_all_sources_together() {
     let start = Instant::now();
@@ -189,6 +324,10 @@ fn limits_hold_for_all_sources_together() {
     refused(keys, errors::FILE_OBJECT);
     let numbers = format!("apiVersion: v1\nkind: List\nitems:\n{}", "- 1\n".repeat(300_000));
     refused(numbers, errors::FILE_TOO_LARGE);
+    // Problems are not documents.
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: sNUMBER}\ndata: {a: b}\n";
+    let secrets: String = (0..4_999).map(|at| secret.replace("NUMBER", &at.to_string())).collect();
+    assert!(refused(secrets, errors::FILE_OBJECT).message.contains("4999 problems"));
     let fine: String = (0..4_000).map(|at| format!("---\n{}", config_map(&format!("a{at}")))).collect();
     assert_eq!(from_stdin(fine).expect("as many as allowed").len(), 4000);
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());

@@ -13,8 +13,9 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::document::{Document, below, dotted};
-use super::problem::Problem;
+use super::problem::{IN_QUOTES, Problem};
 use super::replaced;
+use super::shown::{is_secret, shown};
 use crate::catalogue::Release;
 use crate::errors;
 use crate::manifest::Object;
@@ -148,6 +149,18 @@ impl Walk<'_, '_> {
         self.add(Problem::field(errors::FILE_SCHEMA, self.document, pointer, what));
     }
 
+    fn shown(&self, value: &Value, pointer: &str) -> String {
+        shown(self.document, pointer, value)
+    }
+
+    /// `, but is "x"`; empty if the value could be a secret, because its type says nothing about a limit.
+    fn but_is(&self, value: &Value, pointer: &str) -> String {
+        match is_secret(self.document, pointer) {
+            true => String::new(),
+            false => format!(", but is {}", self.shown(value, pointer)),
+        }
+    }
+
     fn add(&mut self, problem: Problem) {
         if self.problems.len() < MOST {
             self.problems.push(problem);
@@ -186,7 +199,8 @@ impl Walk<'_, '_> {
         }
         if schema["x-kubernetes-int-or-string"] == true {
             if !(value.is_string() || value.is_i64() || value.is_u64()) {
-                self.wrong(pointer, format!("must be an integer or a string, but is {}", shown(value)));
+                let found = self.shown(value, pointer);
+                self.wrong(pointer, format!("must be an integer or a string, but is {found}"));
             }
             self.limits(value, schema, pointer);
             return;
@@ -204,10 +218,10 @@ impl Walk<'_, '_> {
                 errors::FILE_SCHEMA,
                 self.document,
                 pointer,
-                format!("must be {expected}, but is {}", shown(value)),
+                format!("must be {expected}, but is {}", self.shown(value, pointer)),
             );
             if expected == "a string" && !value.is_object() && !value.is_array() {
-                problem = problem.hint("write values that look like numbers or true and false in quotes");
+                problem = problem.hint(IN_QUOTES);
             }
             self.add(problem);
             return;
@@ -236,10 +250,8 @@ impl Walk<'_, '_> {
         if let Some(choices) = schema.get("anyOf").and_then(Value::as_array)
             && !choices.iter().any(|choice| matches(value, choice))
         {
-            self.wrong(
-                pointer,
-                format!("fits none of the forms that the definition allows: {}", shown(value)),
-            );
+            let found = self.shown(value, pointer);
+            self.wrong(pointer, format!("fits none of the forms that the definition allows: {found}"));
         }
     }
 
@@ -271,11 +283,12 @@ impl Walk<'_, '_> {
                 errors::FILE_SCHEMA,
                 self.document,
                 pointer,
-                format!("must be one of {}, but is {}", names.join(", "), shown(value)),
+                format!("must be one of {}{}", names.join(", "), self.but_is(value, pointer)),
             );
             let near = value.as_str().and_then(|text| nearest(text, names.iter().map(String::as_str)));
-            if let Some(near) = near {
-                problem = problem.hint(format!("did you mean {near} instead of {}?", shown(value)));
+            if let Some(near) = near.filter(|_| !is_secret(self.document, pointer)) {
+                let found = self.shown(value, pointer);
+                problem = problem.hint(format!("did you mean {near} instead of {found}?"));
             }
             self.add(problem);
         }
@@ -284,17 +297,17 @@ impl Walk<'_, '_> {
             Value::Number(number) => {
                 let number = number.as_f64().unwrap_or_default();
                 if let Some(least) = limit("minimum").filter(|least| number < *least) {
-                    self.wrong(pointer, format!("must be at least {least}, but is {value}"));
+                    self.wrong(pointer, format!("must be at least {least}{}", self.but_is(value, pointer)));
                 }
                 if let Some(most) = limit("maximum").filter(|most| number > *most) {
-                    self.wrong(pointer, format!("must be at most {most}, but is {value}"));
+                    self.wrong(pointer, format!("must be at most {most}{}", self.but_is(value, pointer)));
                 }
             }
             Value::String(text) => {
                 if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
                     && !self.definitions.matches_pattern(pattern, text)
                 {
-                    self.wrong(pointer, format!("must match {pattern}, but is {}", shown(value)));
+                    self.wrong(pointer, format!("must match {pattern}{}", self.but_is(value, pointer)));
                 }
                 self.length(
                     text.chars().count(),
@@ -344,19 +357,6 @@ fn belongs_to(value: &Value, expected: &str) -> bool {
         "integer" => value.is_i64() || value.is_u64(),
         "number" => value.is_number(),
         _ => true,
-    }
-}
-
-/// A value for error messages: shortened, and only the type of a collection.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "a mapping".to_owned(),
-        Value::Array(_) => "a sequence".to_owned(),
-        Value::Null => "empty".to_owned(),
-        Value::String(text) if text.chars().count() > 60 => {
-            format!("{:?}...", text.chars().take(60).collect::<String>())
-        }
-        other => other.to_string(),
     }
 }
 

@@ -35,6 +35,11 @@ spec:
                   brokers: {type: integer, minimum: 1, maximum: 9}
                   share: {type: number}
                   wait: {type: boolean}
+                  password: {type: object, properties: {valueFrom: {type: object}}}
+                  passwordSecret: {type: object, properties: {secretName: {type: string}}}
+                  pin: {type: object, properties: {accessToken: {type: integer, maximum: 9}, token: {enum: [aa]}}}
+                  authorization: {type: object, properties: {type: {type: string, enum: [simple]}}}
+                  variables: {type: array, items: {type: object, properties: {name: {type: string}, value: {type: string}}}}
                   size: {x-kubernetes-int-or-string: true, anyOf: [{type: integer}, {type: string}], pattern: "^[0-9]+(Gi)?$"}
                   listeners:
                     type: array
@@ -121,6 +126,34 @@ fn each_problem_has_its_line_and_a_hint() {
             Some(hint) => assert!(problem.hint.as_ref().is_some_and(|h| h.contains(hint)), "{problem:?}"),
             None => assert_eq!(problem.hint, None, "{problem:?}"),
         }
+    }
+}
+
+/// Messages are printed and logged.
+#[test]
+fn values_that_could_be_secret_are_not_shown() {
+    for (fields, message) in [
+        ("password: hunter2", "password must be a mapping, but is a string"),
+        ("password: {valueFrom: hunter2}", "password.valueFrom must be a mapping, but is a string"),
+        ("passwordSecret: 72072", "passwordSecret must be a mapping, but is a number"),
+        ("pin: {accessToken: 72072}", "pin.accessToken must be at most 9"),
+        ("pin: {token: hunter2}", "pin.token must be one of aa"),
+        ("pin: {token: ab}", "pin.token must be one of aa"),
+        (
+            "variables: [{name: DB_PASSWORD, value: 72072}]",
+            "variables[0].value must be a string, but is a number",
+        ),
+        // A secret that has another name is recognized by its form.
+        ("wait: ghp_hunter2hunter2hunter2", "wait must be a boolean, but is \"REDACTED\""),
+        // Names that contain such words and are not secret.
+        ("variables: [{name: PORT, value: 80}]", "variables[0].value must be a string, but is 80"),
+        ("authorization: {type: simpl}", "authorization.type must be one of simple, but is \"simpl\""),
+    ] {
+        let problems = kafka(&format!("    {fields}\n"));
+        let [problem] = &problems[..] else { panic!("{fields}: {problems:?}") };
+        assert_eq!(problem.message, format!("Kafka c: spec.kafka.{message}"), "{fields}");
+        let hint = problem.hint.clone().unwrap_or_default();
+        assert!(!hint.contains("hunter2") && !hint.contains("ab"), "{problem:?}");
     }
 }
 

@@ -108,6 +108,15 @@ fn a_directory_is_applied_changed_pruned_and_deleted() {
     events(&mut test, ["up", "-f", "app"], 0);
     assert_eq!(object(&test, "configmaps/kafka/app")["data"]["greeting"], "good morning");
 
+    // A file that cannot be opened is no file that was removed: nothing is deleted.
+    std::fs::remove_file(test.work().join("app/topics.yaml")).expect("removed");
+    std::os::unix::fs::symlink("../elsewhere/topics.yaml", test.work().join("app/topics.yaml"))
+        .expect("a link");
+    let run = kstrim(&mut test, ["up", "-f", "app", "--prune"]).expect(2);
+    assert!(run.stderr.contains("KS-FILE-UNREADABLE"), "{}", run.stderr);
+    assert!(topics(&test).iter().any(|name| name == "invoices"), "{:?}", topics(&test));
+    std::fs::remove_file(test.work().join("app/topics.yaml")).expect("removed");
+
     // What was removed from the files is kept and named, and deleted on request.
     test.write("app/topics.yaml", topic("orders"));
     let lines = events(&mut test, ["up", "-f", "app"], 0);
@@ -452,6 +461,12 @@ fn a_diff_shows_what_the_next_up_changes_and_nothing_secret() {
     let run = kstrim(&mut test, ["diff", "-f", "app"]);
     assert!(run.code() == 0 && run.stdout.is_empty(), "{}{}", run.stdout, run.stderr);
     kstrim(&mut test, ["diff"]).expect(2);
+
+    // 1 says that there are differences: a failure has another code.
+    let denied = "configmaps \"{name}\" is forbidden: User \"app\" cannot patch resource \"configmaps\"";
+    test.change_scenario(|s| s.refused_writes.push(("configmaps".into(), "Forbidden".into(), denied.into())));
+    let run = kstrim(&mut test, ["diff", "-f", "app"]).expect(8);
+    assert!(run.stdout.is_empty() && run.stderr.contains("KS-API-FORBIDDEN"), "{}{}", run.stdout, run.stderr);
 }
 
 #[test]
