@@ -20,6 +20,9 @@ use crate::manifest::render::CLUSTER_LABEL;
 /// The approximate maximum number of problems that are collected.
 const MOST: usize = 200;
 
+/// Node pools with more replicas are not numbered.
+const MOST_NODES: u64 = 1000;
+
 /// Objects that the namespace has, or will have, in addition to the documents.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Existing {
@@ -183,15 +186,12 @@ impl<'a> Set<'a> {
             let what = format!("needs Cruise Control, which the Kafka {} does not have", cluster.name);
             problems.push(wrong(document, "", what).hint("add spec.cruiseControl: {} to the Kafka"));
         }
-        let Some(count) = self.numbered(&cluster.name) else { return };
+        let Some(ids) = self.broker_ids(&cluster.name) else { return };
         let node = |pointer: String| {
-            let id = document.object.get(&pointer)?.as_u64().filter(|id| *id >= count)?;
-            let last = count.saturating_sub(1);
-            Some(wrong(
-                document,
-                &pointer,
-                format!("is {id}, but the nodes of {} are 0 to {last}", cluster.name),
-            ))
+            let id = document.object.get(&pointer)?.as_u64().filter(|id| !ids.contains(id))?;
+            let all: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let what = format!("is {id}, but the brokers of {} are {}", cluster.name, all.join(", "));
+            Some(wrong(document, &pointer, what))
         };
         let length =
             |pointer: &str| document.object.get(pointer).and_then(Value::as_array).map_or(0, Vec::len);
@@ -204,33 +204,53 @@ impl<'a> Set<'a> {
                 let pointer = format!("{volumes}/{at}");
                 let id = document.object.get(&pointer).and_then(Value::as_u64);
                 if let Some(id) = id.filter(|id| !self.has_volume(&cluster.name, *id)) {
-                    let what = format!("is {id}, but no node pool of {} has such a volume", cluster.name);
+                    let what = format!("is {id}, but the brokers of {} have no such volume", cluster.name);
                     problems.push(wrong(document, &pointer, what));
                 }
             }
         }
     }
 
-    /// The number of nodes of a cluster of the documents whose ids are known: those of a new one, which start at 0
-    /// unless an annotation of a node pool says otherwise.
-    fn numbered(&self, cluster: &str) -> Option<u64> {
-        let mut pools = self.pools_of(cluster).peekable();
-        pools.peek()?;
-        let of_pool = |pool: &Object| {
-            let assigned = pool.get("/metadata/annotations/strimzi.io~1next-node-ids").is_some();
-            pool.get("/spec/replicas").and_then(Value::as_u64).filter(|_| !assigned)
-        };
-        let sum = pools.try_fold(0, |sum: u64, pool| Some(sum.saturating_add(of_pool(pool)?)));
-        sum.filter(|_| !self.existing.deployed.contains(cluster))
+    /// The ids of a cluster's brokers, if they are known: those of a new cluster start at 0, in the order in which the
+    /// API server lists the node pools (`NodeIdAssignor`), unless an annotation of a node pool says otherwise.
+    fn broker_ids(&self, cluster: &str) -> Option<BTreeSet<u64>> {
+        if self.existing.deployed.contains(cluster) {
+            return None;
+        }
+        let mut pools: Vec<&Object> = self.pools_of(cluster).collect();
+        if pools.is_empty() {
+            let replicas = self.kafka_of(cluster)?.get("/spec/kafka/replicas").and_then(Value::as_u64);
+            return replicas.filter(|n| *n <= MOST_NODES).map(|replicas| (0..replicas).collect());
+        }
+        pools.sort_by_key(|pool| pool.name());
+        let (mut next, mut ids) = (0, BTreeSet::new());
+        for pool in pools {
+            if pool.get("/metadata/annotations/strimzi.io~1next-node-ids").is_some() {
+                return None;
+            }
+            let replicas = pool.get("/spec/replicas").and_then(Value::as_u64).filter(|n| *n <= MOST_NODES)?;
+            if has_role(pool, "broker") {
+                ids.extend(next..next + replicas);
+            }
+            next += replicas;
+        }
+        Some(ids)
     }
 
-    /// Whether a node pool of a cluster has a volume with this id.
+    /// Whether brokers of a cluster have a volume with this id.
     fn has_volume(&self, cluster: &str, id: u64) -> bool {
-        let has = |pool: &Object| {
-            let volumes = pool.get("/spec/storage/volumes").and_then(Value::as_array);
+        let has = |object: &Object, pointer: &str| {
+            let volumes = object.get(pointer).and_then(Value::as_array);
             volumes.into_iter().flatten().any(|volume| volume["id"] == id)
         };
-        self.pools_of(cluster).any(has)
+        self.pools_of(cluster).any(|pool| has(pool, "/spec/storage/volumes"))
+            || self.kafka_of(cluster).is_some_and(|kafka| has(kafka, "/spec/kafka/storage/volumes"))
+    }
+
+    /// The Kafka of this name among the documents.
+    fn kafka_of(&self, cluster: &str) -> Option<&'a Object> {
+        let mut objects = self.documents.iter().map(|document| &document.object);
+        objects.find(|object| object.kind() == "Kafka" && object.name() == cluster)
     }
 
     /// The node pools of a cluster among the documents.

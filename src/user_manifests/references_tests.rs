@@ -212,17 +212,17 @@ fn each_contradiction_is_found() {
 fn a_rebalance_names_brokers_and_volumes_of_a_new_cluster() {
     let rebalance = |spec: &str| resource("KafkaRebalance", "orders", spec);
     let told = |spec: &str| problems(&rebalance(spec)).iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(told("{mode: remove-brokers, brokers: [5]}").is_empty());
-    let found = told("{mode: add-brokers, brokers: [5, 6]}");
+    assert!(told("{mode: remove-brokers, brokers: [2]}").is_empty());
+    let found = told("{mode: add-brokers, brokers: [2, 3]}");
     assert!(
-        found.len() == 1 && found[0].ends_with("spec.brokers[1] is 6, but the nodes of orders are 0 to 5"),
+        found.len() == 1 && found[0].ends_with("spec.brokers[1] is 3, but the brokers of orders are 0, 1, 2"),
         "{found:?}"
     );
     let disks = |spec: &str| told(&format!("{{mode: remove-disks, moveReplicasOffVolumes: [{spec}]}}"));
     assert!(disks("{brokerId: 0, volumeIds: [0]}").is_empty());
     let found = disks("{brokerId: 7, volumeIds: [5]}");
     assert!(
-        found.len() == 2 && found[1].ends_with("is 5, but no node pool of orders has such a volume"),
+        found.len() == 2 && found[1].ends_with("is 5, but the brokers of orders have no such volume"),
         "{found:?}"
     );
     // A cluster that exists may have nodes with other ids.

@@ -8,7 +8,7 @@ use crate::errors;
 pub(super) fn check(document: &Document) -> Vec<Problem> {
     let object = &document.object;
     let mut problems = Vec::new();
-    if object.group() != "" || object.kind() != "ConfigMap" {
+    if !object.group().is_empty() || object.kind() != "ConfigMap" {
         return problems;
     }
     for map in ["/data", "/binaryData"] {

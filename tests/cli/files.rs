@@ -193,7 +193,7 @@ fn invalid_manifests_are_reported_as_events() {
     let out = test.work().join("run.jsonl");
     test.write("kstrim.yaml", "filename: [app]\n");
     kstrim(&mut test, ["trust"]).expect(0);
-    kstrim(&mut test, ["run", "--yes", "--events", "run.jsonl", "--", "true"]).expect(2);
+    kstrim(&mut test, ["run", "--yes", "--events", "run.jsonl", "--", "/bin/true"]).expect(2);
     let text = std::fs::read_to_string(out).expect("the events");
     assert!(text.contains("KS-FILE-YAML") && text.contains("run_finished"), "{text}");
 }
