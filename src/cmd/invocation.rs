@@ -332,6 +332,12 @@ impl Invocation {
         self.finish_with_archive(ended, None)
     }
 
+    /// The events of a run that is refused before its tasks are known, and its exit code.
+    pub(crate) fn refused(self, failure: Box<Failure>) -> ExitCode {
+        self.started(None, Vec::new());
+        self.finish(Err(failure))
+    }
+
     /// Send the last event, with the archive of evidence if there is one, and return the exit code.
     pub(super) fn finish_with_archive(self, ended: Result<Ended>, evidence: Option<PathBuf>) -> ExitCode {
         let (report, next) = match ended {

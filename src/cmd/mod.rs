@@ -196,7 +196,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
         block_on(async { context::take(&mut global).await.map(|()| ExitCode::SUCCESS) })?;
     }
     if !anywhere {
-        remember_cluster(&mut global, matches, layers);
+        use_last_cluster(&mut global, matches, layers);
     }
     match cli.command {
         Command::Completions { shell } => Ok(completions::run(shell)),
@@ -241,7 +241,7 @@ fn run(cli: Cli, matches: &ArgMatches, layers: &Layers) -> Result<ExitCode> {
 }
 
 /// If no Kafka cluster was specified, use the one of the last `up` in the namespace.
-fn remember_cluster(global: &mut Global, matches: &ArgMatches, layers: &Layers) {
+fn use_last_cluster(global: &mut Global, matches: &ArgMatches, layers: &Layers) {
     let specified = deepest(matches).value_source("cluster") != Some(ValueSource::DefaultValue);
     if specified || layers.get("cluster").is_some() {
         return;

@@ -38,9 +38,7 @@ pub(crate) async fn run(global: &Global, args: &Up) -> Result<ExitCode> {
     let wanted = match wanted(global, &args.what).await {
         // Who reads the events learns from them what is wrong with the manifests.
         Err(failure) if args.output == OutputMode::Json => {
-            let invocation = Invocation::begin(global, "up", args.output);
-            invocation.started(None, Vec::new());
-            return Ok(invocation.finish(Err(failure)));
+            return Ok(Invocation::begin(global, "up", args.output).refused(failure));
         }
         wanted => wanted?,
     };

@@ -122,11 +122,8 @@ impl UserFiles {
         let of_cluster = |object: &Object| {
             object.kind() == "KafkaTopic" && references::cluster_of(object) == Some(cluster)
         };
-        let named = |object: &Object| {
-            let written = object.get("/spec/topicName").and_then(serde_json::Value::as_str);
-            written.unwrap_or(object.name()) == topic
-        };
-        self.fitted.documents.iter().any(|document| of_cluster(&document.object) && named(&document.object))
+        let mut objects = self.fitted.documents.iter().map(|document| &document.object);
+        objects.any(|object| of_cluster(object) && references::topic_of(object) == topic)
     }
 
     /// Whether the brokers of a Kafka cluster need another program to authenticate or authorize clients.

@@ -16,6 +16,7 @@ use crate::cluster::wait::Waiter;
 use crate::cluster::{applied_files, installation, ownership, refusals};
 use crate::engine::task::{Doneness, Plan, Spec, Task};
 use crate::errors;
+use crate::event::few;
 use crate::explain::{Workload, ready};
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::object::{remove_server_fields, text};
@@ -457,10 +458,8 @@ pub(crate) async fn stale(cx: &Context) -> Result<Vec<Item>> {
 impl Task<Context> for Pruned {
     async fn check(&self, cx: &Context) -> Result<Doneness> {
         let stale = stale(cx).await?;
-        let names: Vec<String> =
-            stale.iter().map(|item| format!("{} {}", item.kind, item.name())).take(NAMED).collect();
-        let rest = stale.len().saturating_sub(NAMED);
-        let names = names.join(", ") + &if rest == 0 { String::new() } else { format!(" and {rest} more") };
+        let names: Vec<String> = stale.iter().map(|item| format!("{} {}", item.kind, item.name())).collect();
+        let names = few(&names, NAMED);
         Ok(match (stale.len(), self.prune) {
             (0, _) => Doneness::Done("everything that was applied is in your files".into()),
             (_, true) => Doneness::Pending(format!("to be deleted: {names}")),

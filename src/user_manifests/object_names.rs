@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::problem::Problem;
-use super::references::cluster_of;
+use super::references::{cluster_of, topic_of};
 use super::schema::is_strimzi;
 use crate::errors;
 use crate::manifest::Object;
@@ -77,7 +77,7 @@ pub(super) fn colliding_topics(documents: &[Document]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for document in documents.iter().filter(|document| is_topic(&document.object)) {
         let object = &document.object;
-        let topic = object.get(TOPIC_NAME).and_then(Value::as_str).unwrap_or(object.name());
+        let topic = topic_of(object);
         let key = (cluster_of(object), topic.replace('.', "_"));
         let Some((other, first)) = seen.insert(key, (topic, document)) else { continue };
         let origin = &first.origin;

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::document::{Document, Lines, Origin, below};
+use super::document::{Document, Lines, Origin};
 use super::kustomize;
 use super::parse::{self, Fault};
 use super::problem::{self, IN_QUOTES, Problem};
 use super::secret;
 use super::shown::shown;
+use super::string_maps;
 use super::template;
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
@@ -254,14 +255,9 @@ const BOOLEANS: &str = "without quotes, y, n, yes, no, on, off, true and false a
 
 /// Labels and annotations that are not text.
 fn texts(document: &Document) -> Vec<Problem> {
-    let of = |field: &'static str| {
-        let entries = document.object.get(field).and_then(Value::as_object).into_iter().flatten();
-        entries.map(move |(key, value)| (below(field, key), value))
-    };
     ["/metadata/labels", "/metadata/annotations"]
         .into_iter()
-        .flat_map(of)
-        .filter(|(_, value)| !value.is_string() && !value.is_null())
+        .flat_map(|map| string_maps::others(document, map))
         .take(problem::LISTED)
         .map(|(pointer, value)| {
             let what = format!("must be a string, but is {}", shown(document, &pointer, value));

@@ -111,6 +111,11 @@ pub(crate) fn cluster_of(object: &Object) -> Option<&str> {
     object.get(&label_pointer()).and_then(Value::as_str)
 }
 
+/// The topic that a KafkaTopic describes.
+pub(crate) fn topic_of(object: &Object) -> &str {
+    object.get("/spec/topicName").and_then(Value::as_str).unwrap_or(object.name())
+}
+
 /// Whether a KafkaRebalance is a template for automatic rebalances.
 pub(super) fn is_template(rebalance: &Object) -> bool {
     let annotation = "/metadata/annotations/strimzi.io~1rebalance-template";

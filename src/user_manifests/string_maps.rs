@@ -1,10 +1,19 @@
-//! The values of ConfigMaps, which Kubernetes requires to be strings: YAML reads `port: 9092` as a number.
+//! Mappings whose values Kubernetes requires to be strings: YAML reads `port: 9092` as a number.
+
+use serde_json::Value;
 
 use super::document::{Document, below};
 use super::problem::Problem;
 use crate::errors;
 
-/// The values that are no strings.
+/// The values of a mapping that are not strings, each with its pointer. A null is no value.
+pub(super) fn others<'d>(document: &'d Document, map: &str) -> impl Iterator<Item = (String, &'d Value)> {
+    let entries = document.object.get(map).and_then(Value::as_object).into_iter().flatten();
+    let others = entries.filter(|(_, value)| !value.is_string() && !value.is_null());
+    others.map(move |(key, value)| (below(map, key), value))
+}
+
+/// The values of a ConfigMap that are not strings.
 pub(super) fn check(document: &Document) -> Vec<Problem> {
     let object = &document.object;
     let mut problems = Vec::new();
@@ -12,10 +21,9 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
         return problems;
     }
     for map in ["/data", "/binaryData"] {
-        let entries = object.get(map).and_then(|value| value.as_object()).into_iter().flatten();
-        for (key, _) in entries.filter(|(_, value)| !value.is_string() && !value.is_null()) {
+        for (pointer, _) in others(document, map) {
             let what = "must be a string: put it in quotes";
-            problems.push(Problem::field(errors::FILE_OBJECT, document, &below(map, key), what));
+            problems.push(Problem::field(errors::FILE_OBJECT, document, &pointer, what));
         }
     }
     problems

@@ -95,8 +95,7 @@ pub(crate) async fn run(global: &Global, args: &Run, up: &Up) -> Result<ExitCode
             Err(failure) if args.events.is_some() => {
                 let invocation =
                     Invocation::begin_with(global, "run", args.output.into(), EventLog::none(), events);
-                invocation.started(None, Vec::new());
-                return Ok(invocation.finish(Err(failure)));
+                return Ok(invocation.refused(failure));
             }
             wanted => Some(wanted?),
         },
