@@ -5,6 +5,7 @@
 //! because its files are only parts. All limits apply to all sources together.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
@@ -325,14 +326,22 @@ fn unreadable(name: &str, error: &io::Error) -> Box<Failure> {
 /// read that the shell has opened for this command: `-f <(helm template CHART)` is `-f /dev/fd/63`.
 fn open(path: &Path) -> io::Result<fs::File> {
     let meta = fs::metadata(path)?;
-    let passed = path.starts_with("/dev") || path.starts_with("/proc");
-    if meta.file_type().is_fifo() && !passed {
+    if meta.file_type().is_fifo() && !is_file_descriptor(path) {
         return Err(io::Error::other("it is a named pipe, not a file"));
     }
     match meta.is_dir() {
         true => Err(io::ErrorKind::IsADirectory.into()),
         false => fs::File::open(path),
     }
+}
+
+/// Whether a path is a file descriptor of this process: `/dev/stdin`, `/dev/fd/63` in bash, `/proc/self/fd/11` in zsh.
+/// Other paths in `/dev` are not: `/dev/shm` is a directory like any other.
+fn is_file_descriptor(path: &Path) -> bool {
+    let number = path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.parse::<u32>().is_ok());
+    let directory = path.parent().unwrap_or(path);
+    path == Path::new("/dev/stdin")
+        || number && (directory == Path::new("/dev/fd") || directory == Path::new("/proc/self/fd"))
 }
 
 /// The files of a directory that kubectl reads. Whatever kubectl fails to open must not be skipped, such as a

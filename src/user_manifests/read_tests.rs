@@ -149,13 +149,19 @@ fn named_pipes_are_not_read() {
     use std::os::fd::AsRawFd as _;
 
     let directory = directory(&[]);
-    let path = directory.path().join("a.yaml");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
-    assert!(made.success());
-    for source in [path.display(), directory.path().display()] {
-        let failure = with(&[&source.to_string()], Prints("", 0), b"").expect_err("a named pipe");
-        assert_eq!(failure.id, errors::FILE_UNREADABLE);
-        assert!(failure.causes[0].contains("named pipe"), "{failure:?}");
+    // `/dev/shm` is a place for temporary files, though it is in `/dev`.
+    let in_memory = tempfile::tempdir_in("/dev/shm").ok();
+    for place in
+        [Some(directory.path()), in_memory.as_ref().map(tempfile::TempDir::path)].into_iter().flatten()
+    {
+        let path = place.join("a.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+        assert!(made.success());
+        for source in [path.display(), place.display()] {
+            let failure = with(&[&source.to_string()], Prints("", 0), b"").expect_err("a named pipe");
+            assert_eq!(failure.id, errors::FILE_UNREADABLE);
+            assert!(failure.causes[0].contains("named pipe"), "{failure:?}");
+        }
     }
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(config_map("a").as_bytes()).expect("written");
