@@ -221,7 +221,7 @@ pub(crate) fn unsteady(scene: &Scene<'_>, pod: Pod<'_>) -> Option<String> {
         return None;
     }
     Some(format!(
-        "container {} crashed {} times and is running again",
+        "container {} has crashed and is running again (restarts: {})",
         container.name(),
         container.restarts()
     ))
@@ -252,7 +252,7 @@ pub(crate) fn pod_state(pod: Pod<'_>) -> String {
                 return format!("image {} cannot be pulled", container.image());
             }
             State::Waiting { reason: "CrashLoopBackOff", .. } => {
-                return format!("container crashed {} times", container.restarts() + 1);
+                return format!("container keeps crashing (restarts: {})", container.restarts());
             }
             State::Waiting { reason, .. } => return format!("container waiting ({reason})"),
             State::Terminated(end) if end.failed() => {
@@ -463,11 +463,10 @@ mod tests {
                 Readiness::Failed(finding) => panic!("{finding:?}"),
             }
         };
-        let broker = "broker my-cluster-b-0: container c crashed 3 times and is running again";
+        let broker = "broker my-cluster-b-0: container c has crashed and is running again (restarts: 3)";
         assert_eq!(world("kafka", 3, 5, 8), broker);
         assert_eq!(world("kafka", 3, 40, 60), broker, "it has not outlived its last run");
-        let part =
-            "Kafka: waiting for the entity operator (container c crashed 2 times and is running again)";
+        let part = "Kafka: waiting for the entity operator (container c has crashed and is running again (restarts: 2))";
         assert_eq!(world("entity-operator", 2, 5, 8), part);
         for (restarts, runs_for, ran_for) in [(1, 5, 8), (3, 90, 60), (3, 25, 8), (9, 30, 3600)] {
             assert_eq!(

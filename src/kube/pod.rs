@@ -56,9 +56,15 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// Ended with an exit code other than 0.
+    /// Ended by itself with an exit code other than 0, or killed.
     pub fn failed(&self) -> bool {
-        self.exit_code != 0
+        self.exit_code != 0 && !self.with_its_machine()
+    }
+
+    /// Whether its machine was stopped with it: the container runtime does not know how it ended
+    /// (`unknownExitReason`, `unknownExitCode` in containerd's `pkg/cri`). The time of the end is that of the next start.
+    fn with_its_machine(&self) -> bool {
+        self.reason == "Unknown" && self.exit_code == 255
     }
 }
 
@@ -384,6 +390,11 @@ mod tests {
         assert_eq!(Container(&container).crashes(at("2026-11-22T10:00:00Z")), 1);
         assert_eq!(Container(&container).crashes(at("2026-11-22T11:00:00Z")), 0);
         assert_eq!(crashes(false, json!({"waiting": {"reason": "CrashLoopBackOff"}}), soon), 2);
+        let stopped = json!({"terminated": {"reason": "Unknown", "exitCode": 255, "finishedAt": "2026-11-22T09:59:59Z"}});
+        let running = json!({"running": {"startedAt": "2026-11-22T10:00:00Z"}});
+        assert_eq!(crashes(false, running.clone(), stopped.clone()), 0, "the machine was stopped");
+        let container = json!({"name": "kafka", "restartCount": 7, "state": running, "lastState": stopped});
+        assert_eq!(Container(&container).unsteady("2026-11-22T10:00:05Z".parse().unwrap()), None);
         assert_eq!(crashes(false, json!({"terminated": {"exitCode": 0}}), json!({})), 0, "ended well");
     }
 }
