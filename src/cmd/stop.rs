@@ -66,15 +66,15 @@ async fn halt(invocation: &Invocation, cx: &Rc<Session>, args: &Halt) -> Result<
             living::acquire_lease(invocation, cx).await?;
             invocation.release_held().await;
         }
-        Ok::<_, Box<Failure>>(found.state)
+        Ok::<_, Box<Failure>>(found)
     };
-    let state = tokio::select! {
+    let found = tokio::select! {
         looked = looked => looked?,
         _ = invocation.cancel.cancelled() => return Err(invocation.interrupted()),
     };
     let begun = Rc::default();
     let jobs = match invocation.verb() {
-        "stop" => lifecycle::stop::stop(cx, state, &begun),
+        "stop" => lifecycle::stop::stop(cx, found.state, &found.profile.runtime, &begun),
         _ => lifecycle::stop::pause(cx, &begun),
     };
     invocation.started(None, infos(&jobs));

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
 use crate::cluster::journal::SuspensionState;
 use crate::cluster::session::Session;
@@ -62,12 +63,13 @@ impl Begun {
     }
 }
 
-/// The jobs that stop the profile, whose state is `state`.
-pub(crate) fn stop(cx: &Rc<Session>, state: State, begun: &Rc<Begun>) -> Vec<Job> {
+/// The jobs that stop the profile, whose state is `state` and whose container runtime is `runtime`.
+pub(crate) fn stop(cx: &Rc<Session>, state: State, runtime: &str, begun: &Rc<Begun>) -> Vec<Job> {
     let brokers = Brokers { state, begun: begun.clone(), ended: OnceCell::new() };
+    let machine = Machine { begun: begun.clone(), containerd: runtime == "containerd" };
     vec![
         Job::new(Spec::new("brokers", "Kafka brokers", &[], 6), brokers, cx),
-        Job::new(Spec::new("machine", "minikube machine", &["brokers"], 6), Machine(begun.clone()), cx),
+        Job::new(Spec::new("machine", "minikube machine", &["brokers"], 6), machine, cx),
     ]
 }
 
@@ -132,7 +134,11 @@ impl Task<Session> for Brokers {
 }
 
 /// `minikube stop`.
-struct Machine(Rc<Begun>);
+struct Machine {
+    begun: Rc<Begun>,
+    /// Whether the container runtime is containerd.
+    containerd: bool,
+}
 
 #[async_trait(?Send)]
 impl Task<Session> for Machine {
@@ -141,8 +147,13 @@ impl Task<Session> for Machine {
     }
 
     async fn run(&self, cx: &Session) -> Result<()> {
+        if self.containerd && cx.ownership.profile_is_ours.get() {
+            let nodes = self.begun.kubelets.borrow().clone();
+            // Without it, the next start only takes longer.
+            join_all(nodes.iter().map(|node| cx.minikube.prepare_containerd(node))).await;
+        }
         suspension::run(&cx.minikube, cx.profile(), &cx.minikube.stop_cmd()).await?;
-        self.0.kubelets.take();
+        self.begun.kubelets.take();
         suspension::record(cx, Some(SuspensionState::Stopped.now()))
     }
 }

@@ -19,6 +19,14 @@ use crate::failure::Result;
 /// How long a container may take to stop before the container runtime kills it.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
+/// A systemd drop-in, written by a shell in the node: containerd counts as started only once it responds, for at most
+/// ten seconds.
+const STARTED_ONCE_IT_RESPONDS: &str = concat!(
+    "'mkdir -p /etc/systemd/system/containerd.service.d && printf \"[Service]\\n",
+    "ExecStartPost=-/usr/bin/timeout 10 /bin/sh -c \\\"until crictl version; do sleep 0.05; done\\\"\\n\" ",
+    "> /etc/systemd/system/containerd.service.d/50-kstrim.conf'"
+);
+
 /// A node of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Node {
@@ -191,6 +199,13 @@ impl Minikube {
     /// Start a node's kubelet, which restarts the containers that have exited.
     pub(crate) async fn start_kubelet(&self, node: &Node) -> Result<Output> {
         self.run(&self.in_node(node, &["systemctl", "start", "kubelet"])).await
+    }
+
+    /// Let the next `minikube start` find containerd ready. It restarts containerd and sends it one request. While
+    /// containerd still loads the containers of before, that request fails, and minikube waits for 10 to 15 s before
+    /// the next (`waitForCRIVersion` in its `pkg/minikube/node/start.go`; observed with 1.38.1).
+    pub(crate) async fn prepare_containerd(&self, node: &Node) -> Result<Output> {
+        self.run(&self.in_node(node, &["sh", "-c", STARTED_ONCE_IT_RESPONDS])).await
     }
 
     /// Strimzi's running containers in a node, in the order in which they are to be stopped.

@@ -23,6 +23,12 @@ fn halting(test: &Test) -> Vec<String> {
     words.filter(changes).map(|line| line.replace("ssh -- sudo ", "")).collect()
 }
 
+/// In how many nodes containerd was prepared for the next start.
+fn prepared(test: &Test) -> usize {
+    let calls = test.calls().into_iter().filter(|call| call.program == "minikube");
+    calls.filter(|call| call.args.iter().any(|word| word.contains("50-kstrim.conf"))).count()
+}
+
 /// The container runtime's id of a pod's first container, as the stand-in makes it.
 fn container(test: &Test, pod: &str) -> String {
     let pod = test.object(PROFILE, &format!("pods/kafka/{pod}"));
@@ -60,6 +66,7 @@ fn brokers_are_shut_down_before_the_machine_and_everything_is_there_again() {
         ["systemctl stop kubelet", &format!("crictl stop --timeout 60 {broker}"), "stop"]
     );
     assert_eq!(warnings(&lines), "");
+    assert_eq!(prepared(&test), 1);
     assert_eq!(test.profile(PROFILE)["host"], json!(Host::Stopped));
     // No object was changed for it.
     let writes = written(&test);
@@ -269,6 +276,7 @@ fn somebody_elses_profile_is_refused() {
     test.fake("minikube", ["start", "-p", PROFILE]).expect(0);
     kstrim(&mut test, ["stop", "--adopt", "--yes"]).expect(0);
     assert_eq!(test.profile(PROFILE)["host"], json!(Host::Stopped));
+    assert_eq!(prepared(&test), 0);
 }
 
 #[test]

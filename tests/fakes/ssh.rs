@@ -51,6 +51,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             }
         }
         ["sudo", "systemctl", "stop", "kubelet"] => {}
+        ["sudo", "sh", "-c", script] if script.contains(" /etc/systemd/system/containerd.service.d") => {}
         ["sudo", "systemctl", "start", "kubelet"] => {
             let world = place.lock();
             let mut cluster = world.cluster(name);
