@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::managed;
@@ -21,7 +22,7 @@ use crate::cluster::{change, installation};
 use crate::engine::task::{Doneness, Task};
 use crate::event::Unit;
 use crate::failure::Result;
-use crate::kube::object::text;
+use crate::kube::object::{text, time};
 use crate::manifest::Object;
 use crate::manifest::label::DIGEST;
 use crate::quickstart::context::Context;
@@ -29,6 +30,13 @@ use crate::quickstart::sources;
 
 /// Number of objects that are written at the same time.
 const AT_ONCE: usize = 8;
+
+/// How old definitions are when the garbage collector of Kubernetes certainly knows their resources: it looks for new
+/// ones every 30 s (`NewGarbageCollector` and `Sync` in kube-controller-manager), and longer after a definition was
+/// deleted. Until then, it looks the owner of an object up in the version that the object's owner reference names, and
+/// deletes the object if that version is not served any more (observed with Kubernetes 1.34.4, 5 s after the definition
+/// was created): Secrets and Deployments of a running Kafka cluster.
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// Which versions remain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +61,7 @@ struct Kind {
     stored: String,
     /// Versions of the live CRD that are removed.
     goes: Vec<Version>,
+    created: Option<Timestamp>,
 }
 
 struct Version {
@@ -109,6 +118,17 @@ impl Versions {
             true
         });
         Ok(all)
+    }
+
+    /// Wait until the garbage collector knows the resources of which a version is removed.
+    async fn known(&self, cx: &Context, kinds: &[Kind]) {
+        let served = kinds.iter().filter(|kind| kind.goes.iter().any(|version| version.served));
+        let newest = served.filter_map(|kind| kind.created).max();
+        if let Some(left) = newest.and_then(|created| until_known(created, Timestamp::now())) {
+            let what = "waiting until the garbage collector of Kubernetes knows the new definitions";
+            cx.emit.progress(what, None);
+            tokio::time::sleep(left).await;
+        }
     }
 
     /// Wait until nothing can be written in the removed versions.
@@ -179,6 +199,7 @@ impl Task<Context> for Versions {
     async fn run(&self, cx: &Context) -> Result<()> {
         let kinds = self.kinds(cx).await?;
         if kinds.iter().flat_map(|k| &k.goes).any(|v| v.served) {
+            self.known(cx, &kinds).await;
             let definitions = self.without_service(cx, &kinds).await?;
             cx.apply(&definitions, true).await.map_err(|e| failed(cx, &e))?;
         }
@@ -201,6 +222,13 @@ impl Task<Context> for Versions {
             }
         }
     }
+}
+
+/// How long until definitions that were created at `created` are known; `None` if they are. The node's clock may differ
+/// from this machine's, so it is never longer than for new ones.
+fn until_known(created: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = (KNOWN_AFTER - now.duration_since(created)).min(KNOWN_AFTER);
+    left.is_positive().then(|| left.unsigned_abs())
 }
 
 fn named(kind: &Kind, definition: &Object) -> bool {
@@ -229,5 +257,21 @@ fn kind(live: &Value, wanted: Option<&[Object]>) -> Option<Kind> {
         stays,
         stored,
         goes,
+        created: time(live, "/metadata/creationTimestamp"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_definitions_are_known_after_two_minutes() {
+        let now: Timestamp = "2026-11-30T10:00:00Z".parse().unwrap();
+        let left = |created: &str| until_known(created.parse().unwrap(), now).map(|left| left.as_secs());
+        assert_eq!(left("2026-11-30T09:59:50Z"), Some(110));
+        assert_eq!(left("2026-11-30T09:58:00Z"), None);
+        assert_eq!(left("2026-10-30T09:58:00Z"), None);
+        assert_eq!(left("2026-11-30T10:30:00Z"), Some(120), "the node's clock is ahead");
+    }
 }

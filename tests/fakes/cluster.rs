@@ -258,7 +258,9 @@ impl Cluster {
         if meta["uid"].is_null() {
             meta["uid"] = json!(uid);
         }
-        meta["creationTimestamp"] = json!(time);
+        // Definitions are old: kstrim waits before it removes a version of new ones.
+        let old = resource.kind == "CustomResourceDefinition";
+        meta["creationTimestamp"] = json!(if old { stamp(self.clock - 3_600_000) } else { time });
         meta["resourceVersion"] = json!(self.rv.to_string());
         if resource.has_generation() {
             meta["generation"] = json!(1);
