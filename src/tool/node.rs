@@ -203,7 +203,7 @@ impl Minikube {
 
     /// Let the next `minikube start` find containerd ready. It restarts containerd and sends it one request. While
     /// containerd still loads the containers of before, that request fails, and minikube waits for 10 to 15 s before
-    /// the next (`waitForCRIVersion` in its `pkg/minikube/node/start.go`; observed with 1.38.1).
+    /// the next (`waitForCRIVersion` in its `pkg/minikube/node/start.go`; minikube#10705; observed with 1.38.1).
     pub(crate) async fn prepare_containerd(&self, node: &Node) -> Result<Output> {
         self.run(&self.in_node(node, &["sh", "-c", STARTED_ONCE_IT_RESPONDS])).await
     }
