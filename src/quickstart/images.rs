@@ -6,13 +6,12 @@
 //! need a login are left to it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, FuturesUnordered};
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::context::Context;
 use super::{nodes, sources, unbundle};
@@ -179,15 +178,11 @@ async fn load_wanted_first(cx: &Context, archives: Vec<(String, PathBuf)>) -> Re
     ranked.sort_by_key(|(rank, _)| *rank);
     let needed = ranked.iter().filter(|(rank, _)| *rank < 2).count();
     let archives: Vec<_> = ranked.into_iter().map(|(_, archive)| archive).collect();
-    // Two at once take two thirds of the time of one after the other.
-    let mut loading =
-        stream::iter(0..needed).map(|at| load_one_of(cx, &archives, at)).buffered(at_once(&archives));
-    while let Some(loaded) = loading.next().await {
-        loaded?;
+    for at in 0..needed {
+        load_one_of(cx, &archives, at).await?;
         // If no archive has the operator's image, the kubelet has to pull it anyway.
         cx.machine.loaded.send_replace(Loaded::Operator);
     }
-    drop(loading);
     let lacking = lacking(cx).await?;
     cx.machine.loaded.send_replace(Loaded::Wanted);
     for at in needed..archives.len() {
@@ -196,17 +191,12 @@ async fn load_wanted_first(cx: &Context, archives: Vec<(String, PathBuf)>) -> Re
     Ok(lacking)
 }
 
-/// How many archives can be loaded at once. minikube copies an archive to a file of the same name in the node
-/// (`transferAndLoadImage` in its `pkg/minikube/machine`), so two of the same name are loaded one after the other.
-fn at_once(archives: &[(String, PathBuf)]) -> usize {
-    let names: HashSet<_> = archives.iter().map(|(_, archive)| archive.file_name()).collect();
-    if names.len() == archives.len() { 2 } else { 1 }
-}
-
 /// Load archives, each with its name for messages.
 pub(crate) async fn load(cx: &Context, archives: &[(String, PathBuf)]) -> Result<()> {
-    let loading = stream::iter(0..archives.len()).map(|at| load_one_of(cx, archives, at));
-    loading.buffered(at_once(archives)).try_collect().await
+    for at in 0..archives.len() {
+        load_one_of(cx, archives, at).await?;
+    }
+    Ok(())
 }
 
 async fn load_one_of(cx: &Context, archives: &[(String, PathBuf)], at: usize) -> Result<()> {
@@ -331,17 +321,5 @@ async fn pull_one(cx: &Context, image: &ImageName) -> Result<Duration, String> {
         None if output.exit.success() => Ok(output.took),
         Some(words) => Err(pulls::cause_with_message(&words)),
         None => Err(pulls::cause_with_message(output.last_stderr_line())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn archives_of_one_name_are_loaded_one_after_the_other() {
-        let archives = |paths: &[&str]| paths.iter().map(|p| ((*p).to_owned(), p.into())).collect::<Vec<_>>();
-        assert_eq!(at_once(&archives(&["a/operator.tar", "a/kafka.tar"])), 2);
-        assert_eq!(at_once(&archives(&["operator/image.tar", "kafka/image.tar", "b.tar"])), 1);
     }
 }
