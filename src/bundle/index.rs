@@ -10,10 +10,17 @@ use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::names::{ClusterName, DnsLabel, ImageName, ImageRegistry, ProfileName, Version};
 
-/// The newest version of the index's format. The second one has snapshots.
-pub(crate) const SCHEMA: u32 = 2;
-/// The version of a bundle that is no snapshot: an older kstrim can read it.
-pub(super) const SCHEMA_WITHOUT_STATE: u32 = 1;
+/// The newest version of the index's format. The second one has snapshots, the third class-data archives.
+pub(crate) const SCHEMA: u32 = 3;
+/// The oldest version that has all of these entries: an older kstrim can read it.
+pub(super) fn schema_for(entries: &[Entry]) -> u32 {
+    let has = |kind: Kind| entries.iter().any(|entry| entry.kind == kind);
+    match (has(Kind::ClassData), has(Kind::State)) {
+        (true, _) => SCHEMA,
+        (false, true) => 2,
+        (false, false) => 1,
+    }
+}
 /// The name of the format.
 pub(crate) const FORMAT: &str = "kstrim-bundle";
 /// Maximum size of the index, in bytes. A hundred entries take about 30 KiB.
@@ -96,9 +103,12 @@ pub struct Entry {
     pub size: u64,
     /// SHA-256 of its content, lower-case hex.
     pub sha256: String,
-    /// For an image archive: the images in it.
+    /// For an image archive: the images in it. For a class-data archive: the image that it is for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageName>,
+    /// For a class-data archive: the digest of that image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_digest: Option<String>,
     /// For a tool: its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
@@ -121,6 +131,8 @@ pub enum Kind {
     MinikubeCache,
     /// The state of a cluster: etcd's data and the volumes.
     State,
+    /// A class-data archive of a JVM in one of the images.
+    ClassData,
 }
 
 impl Kind {
@@ -132,6 +144,7 @@ impl Kind {
             Kind::Tool => "tools",
             Kind::MinikubeCache => "minikube-cache",
             Kind::State => "state",
+            Kind::ClassData => "class-data",
         }
     }
 
@@ -142,7 +155,7 @@ impl Kind {
             Kind::Manifest => 16 << 20,
             Kind::Image => 16 << 30,
             Kind::State => 64 << 30,
-            Kind::Tool => 512 << 20,
+            Kind::Tool | Kind::ClassData => 512 << 20,
             Kind::MinikubeCache => 4 << 30,
         }
     }
@@ -155,6 +168,7 @@ impl Kind {
             Kind::Tool => "tool",
             Kind::MinikubeCache => "minikube cache",
             Kind::State => "state",
+            Kind::ClassData => "class-data archive",
         }
     }
 }

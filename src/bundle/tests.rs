@@ -34,6 +34,7 @@ fn bundle(bytes: &[u8]) -> (TempDir, PathBuf) {
         name: name.into(),
         file,
         images: Vec::new(),
+        image_digest: None,
         version: None,
         executable: false,
     };
@@ -286,5 +287,5 @@ fn a_snapshot_has_a_state_and_no_manifest() {
     ] {
         assert_eq!(read(wrong.clone()), Err(errors::BUNDLE_INDEX), "{wrong}");
     }
-    assert_eq!(read(text(&good, 3, &state)), Err(errors::BUNDLE_NEWER));
+    assert_eq!(read(text(&good, 4, &state)), Err(errors::BUNDLE_NEWER));
 }

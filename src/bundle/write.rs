@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
-use super::index::{Entry, FORMAT, Index, SCHEMA, SCHEMA_WITHOUT_STATE, Set, Snapshot, path_ok};
+use super::index::{Entry, FORMAT, Index, Set, Snapshot, path_ok, schema_for};
 use super::read::Step;
 use super::{CHUNK, INDEX, INDEX_DIGEST, Kind};
 use crate::errors;
@@ -25,8 +25,10 @@ pub(crate) struct Source {
     pub name: String,
     /// Where it is.
     pub file: PathBuf,
-    /// For an image archive: the images in it.
+    /// For an image archive: the images in it. For a class-data archive: the image that it is for.
     pub images: Vec<ImageName>,
+    /// For a class-data archive: the digest of that image.
+    pub image_digest: Option<String>,
     /// For a tool: its version.
     pub version: Option<Version>,
     /// Whether it is executable.
@@ -36,7 +38,7 @@ pub(crate) struct Source {
 impl Source {
     /// A file without anything special.
     pub(crate) fn plain(kind: Kind, name: String, file: PathBuf) -> Self {
-        Self { kind, name, file, images: Vec::new(), version: None, executable: false }
+        Self { kind, name, file, images: Vec::new(), image_digest: None, version: None, executable: false }
     }
 }
 
@@ -125,12 +127,13 @@ fn planned(set: Set, snapshot: Option<Snapshot>, sources: &[Source]) -> Result<I
             size: meta.len(),
             sha256: "0".repeat(64),
             images: from.images.clone(),
+            image_digest: from.image_digest.clone(),
             version: from.version.clone(),
             executable: from.executable,
         });
     }
     let made_by = format!("kstrim {}", env!("CARGO_PKG_VERSION"));
-    let schema = if snapshot.is_some() { SCHEMA } else { SCHEMA_WITHOUT_STATE };
+    let schema = schema_for(&entries);
     Ok(Index { format: FORMAT.into(), schema, made_by, set, snapshot, entries })
 }
 

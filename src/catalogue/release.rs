@@ -115,6 +115,8 @@ pub struct Schema {
     pub zookeeper_required: bool,
     /// A node pool's volume has `kraftMetadata`.
     pub kraft_metadata: bool,
+    /// The pods of a `Kafka` can have additional volumes, mounted below `/mnt`.
+    pub additional_volumes: bool,
 }
 
 /// Kubernetes minor versions, inclusive. In JSON `["1.30", "1.36"]`.

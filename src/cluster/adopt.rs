@@ -11,12 +11,13 @@ use crate::kube::kubectl::Kubectl;
 use crate::kube::{ApiError, ApiErrorKind};
 use crate::manifest::label::ID;
 
-/// Cluster-scoped kinds of an install manifest: path and resource.
-pub(crate) const CLUSTER_SCOPED: [(&str, &str); 4] = [
+/// Cluster-scoped kinds of which kstrim creates objects, and the paths of their collections.
+pub(crate) const CLUSTER_SCOPED: [(&str, &str); 5] = [
     ("Namespace", "/api/v1/namespaces"),
     ("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
     ("ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
     ("ClusterRoleBinding", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"),
+    ("PersistentVolume", "/api/v1/persistentvolumes"),
 ];
 
 /// Label every object of the installation that has no id with the installation's id.

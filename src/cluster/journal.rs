@@ -84,6 +84,9 @@ pub(crate) struct ProfileState {
     /// The images that were running when the last run succeeded: image to digest.
     #[serde(default)]
     pub images: BTreeMap<String, String>,
+    /// By namespace and JVM: the images for which the node was last seen to have class-data archives.
+    #[serde(default)]
+    pub class_data: BTreeMap<String, BTreeMap<String, String>>,
     /// The tasks' entries, by task id.
     #[serde(default)]
     pub tasks: Entries,
@@ -188,6 +191,7 @@ impl JournalFile {
             own_operators: BTreeSet::new(),
             creating_topic: None,
             removing: BTreeMap::new(),
+            class_data: BTreeMap::new(),
             images: BTreeMap::new(),
             tasks: Entries::default(),
         };

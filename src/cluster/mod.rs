@@ -30,6 +30,7 @@ pub(crate) mod applied_files;
 pub(crate) mod brokers;
 pub(crate) mod change;
 pub(crate) mod claims;
+pub(crate) mod class_data;
 pub(crate) mod component_test;
 pub(crate) mod connection;
 pub(crate) mod credentials;

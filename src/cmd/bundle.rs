@@ -11,11 +11,13 @@ use super::invocation::Invocation;
 use crate::bundle::write::{self, Source};
 use crate::bundle::{Bundle, Index, Kind, Set, archive, megabytes, platform};
 use crate::cli::{BundleCreate, BundleFile, BundleVerb, Format, Global, OutputMode};
+use crate::cluster::class_data;
 use crate::config::Settings;
 use crate::errors;
 use crate::failure::{Failure, Kind as Class, Result};
 use crate::manifest::to_yaml;
 use crate::names::{Tool, Version};
+use crate::paths::cache_dir;
 use crate::quickstart::context::Context;
 use crate::quickstart::sources;
 use crate::terminal;
@@ -181,6 +183,7 @@ async fn collect(cx: &Context, args: &BundleCreate, talk: &dyn Fn(&str)) -> Resu
     std::fs::write(&file, to_yaml(&published.objects)).map_err(|e| source(&file, e))?;
     let mut sources = vec![Source::plain(Kind::Manifest, format!("strimzi-{release}.yaml"), file)];
     sources.extend(images(cx, folder.path(), talk).await?);
+    sources.extend(class_data(cx).await?);
     if args.tools {
         sources.extend(tools(cx).await?);
     }
@@ -241,6 +244,20 @@ async fn images(cx: &Context, folder: &Path, talk: &dyn Fn(&str)) -> Result<Vec<
             )
             .hint("or export the images from a running cluster: omit --image-archive"),
     ))
+}
+
+/// The class-data archives that earlier clusters have left on this machine for these images.
+async fn class_data(cx: &Context) -> Result<Vec<Source>> {
+    let install = sources::install(cx).await?;
+    let cache = cache_dir();
+    let found = class_data::cached_for(&cache, &install.images).into_iter();
+    Ok(found
+        .map(|(jvm, image, archive)| Source {
+            images: vec![image],
+            image_digest: Some(archive.image.digest),
+            ..Source::plain(Kind::ClassData, format!("{jvm}.jsa"), archive.file)
+        })
+        .collect())
 }
 
 /// A file name of plain characters.

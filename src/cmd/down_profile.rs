@@ -180,7 +180,9 @@ async fn cluster_wide(cx: &Session, claims: &[Value]) -> Result<Vec<String>> {
             && text(volume, "/spec/claimRef/namespace") == cx.namespace()
     };
     let volumes = cx.list("/api/v1/persistentvolumes", "list what is in the cluster").await?;
-    let volumes = volumes.iter().filter(|volume| !claimed(volume) && !of_a_claim(volume));
+    let theirs =
+        |volume: &&Value| !claimed(volume) && !of_a_claim(volume) && !installation::by_kstrim(volume);
+    let volumes = volumes.iter().filter(theirs);
     let mut found: Vec<String> = volumes.map(|volume| format!("PersistentVolume {}", name(volume))).collect();
     let definitions = cx
         .list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "list what is in the cluster")

@@ -19,7 +19,7 @@ use crate::quickstart::files::UserFiles;
 use crate::quickstart::{components as beside, kafka, sources, topic};
 use crate::user_manifests::order::Phase;
 
-/// Print the manifests exactly as `up` applies them.
+/// Print the manifests as `up` applies them, without the volume for class-data archives.
 ///
 /// # Errors
 /// Invalid settings, or a manifest that is not available.

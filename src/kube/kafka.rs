@@ -352,6 +352,13 @@ pub(crate) fn part_title(pod: &Pod<'_>, cluster: &str) -> Option<&'static str> {
     PARTS.into_iter().find_map(|(_, part, title)| pod.is_part_of(cluster, part).then_some(title))
 }
 
+/// The additional volumes of the pods of a `Kafka`.
+pub(crate) fn additional_volumes(kafka: &Value) -> impl Iterator<Item = &Value> {
+    ["/spec/kafka/template/pod/volumes", "/spec/entityOperator/template/pod/volumes"]
+        .into_iter()
+        .flat_map(|pointer| list(kafka, pointer))
+}
+
 /// The storages of a Kafka resource or a node pool, including the volumes of a `jbod`.
 pub(crate) fn storages(resource: &Value) -> impl Iterator<Item = &Value> {
     let all = ["/spec/storage", "/spec/kafka/storage", "/spec/zookeeper/storage"].into_iter();

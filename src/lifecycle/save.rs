@@ -14,7 +14,7 @@ use crate::bundle::write::{self, Source};
 use crate::bundle::{Kind as EntryKind, Set, Snapshot, megabytes, platform};
 use crate::cluster::journal::SuspensionState;
 use crate::cluster::session::Session;
-use crate::cluster::{shutdown, suspension};
+use crate::cluster::{installation, shutdown, suspension};
 use crate::download::Progress;
 use crate::download::background::Fetching;
 use crate::engine::task::{Doneness, Plan, Spec, Task};
@@ -24,6 +24,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kube::kafka::Kafka;
 use crate::kube::object::text;
 use crate::kube::{Kind as ObservedKind, Object};
+use crate::manifest::class_data;
 use crate::names::ImageName;
 use crate::quickstart::context::Context;
 use crate::quickstart::{images, unbundle};
@@ -105,7 +106,10 @@ async fn volumes(cx: &Session) -> Result<()> {
         let inside = |path: &str| {
             VOLUMES.iter().any(|root| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
         };
-        !path.is_some_and(inside)
+        // The archives in it only make a start faster.
+        let archives =
+            text(volume, "/metadata/name").starts_with(class_data::NAME) && installation::by_kstrim(volume);
+        !path.is_some_and(inside) && !archives
     });
     let Some(volume) = outside else { return Ok(()) };
     let claim =

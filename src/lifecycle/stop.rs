@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 
 use crate::cluster::journal::SuspensionState;
 use crate::cluster::session::Session;
-use crate::cluster::{shutdown, suspension};
+use crate::cluster::{class_data, shutdown, suspension};
 use crate::engine::task::{Doneness, Job, Spec, Task};
 use crate::errors;
 use crate::exec::Runner;
@@ -115,6 +115,7 @@ impl Task<Session> for Brokers {
             // Frozen processes cannot terminate.
             suspension::unpause(&cx.minikube, cx.profile()).await?;
         }
+        class_data::keep(cx).await;
         suspension::record(cx, Some(SuspensionState::Stopping.now()))?;
         let what = match self.shut_down(cx).await {
             Ok(count) => shutdown::describe(count),

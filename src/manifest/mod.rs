@@ -5,12 +5,14 @@
 //! - [`mod@plain`]: words without quotes as kubectl reads them.
 //! - [`mod@digest`]: the digest of a set of objects, whatever its formatting.
 //! - [`mod@retarget`], [`mod@label`], [`phase`], [`tune`]: the changes to Strimzi's install manifest.
+//! - [`class_data`]: archives with which the JVMs start faster.
 //! - [`mod@component`]: the components of a Kafka cluster.
 //! - [`images`], [`pull`]: which images it runs, their registry and pull secrets.
 //! - [`recognise`]: the release of an install manifest.
 //! - [`render`]: our own Kafka, node pool, topic and namespace resources.
 //! - [`source`]: where the install manifest comes from.
 
+pub(crate) mod class_data;
 pub(crate) mod component;
 pub mod digest;
 pub(crate) mod images;

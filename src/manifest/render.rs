@@ -184,6 +184,8 @@ pub struct RenderInput<'a> {
     pub storage: &'a StorageSize,
     /// The storage class of the volumes; `None` for the cluster's default.
     pub storage_class: Option<&'a str>,
+    /// Whether the JVMs use class-data archives ([`super::class_data`]), if the tuning and the release allow it.
+    pub class_data: bool,
 }
 
 /// The cluster's resources in the order to apply them: node pools where the release has them,
@@ -256,6 +258,11 @@ fn cluster(input: &RenderInput<'_>) -> Object {
     }
     if let Some(broker_jvm) = input.tuning {
         tune(&mut kafka, zookeeper, broker_jvm);
+        if input.class_data && release.schema.additional_volumes {
+            // Several brokers would write one list of classes at the same time.
+            let brokers = broker_jvm == BrokerJvm::QuickStart && input.preset.brokers() == 1;
+            super::class_data::into_kafka(&mut kafka, brokers);
+        }
     }
     kafka
 }
@@ -317,16 +324,20 @@ fn tune(kafka: &mut Object, zookeeper: bool, broker_jvm: BrokerJvm) {
 }
 
 /// What the tuning for a laptop changes in the Kafka resource, one sentence each, for `kstrim plan`.
-pub(crate) fn tuned(broker_jvm: BrokerJvm) -> Vec<String> {
+pub(crate) fn tuned(broker_jvm: BrokerJvm, class_data: bool) -> Vec<String> {
     let mut all = vec![
         "Kafka readiness probe: after 1 s, then every 2 s (Strimzi's default: 15 s, 10 s)".to_owned(),
-        "entity operator readiness probes, and the topic operator's startup probe: after 1 s, then every 2 s \
+        "entity operator readiness probes, and the topic operator's startup probe: after 1 s, then every second \
          (Strimzi's default: 10 s, 10 s)".to_owned(),
         format!("entity operator JVM options: {}", super::tune::QUICK_JVM),
     ];
     if broker_jvm == BrokerJvm::QuickStart {
         let options = super::tune::QUICK_JVM;
         all.push(format!("broker JVM options: {options} (Kafka's own: --broker-jvm throughput)"));
+    }
+    if class_data {
+        let volume = super::class_data::NAME;
+        all.push(format!("class data of the JVMs: archives in the volume {volume}, if there are any"));
     }
     all
 }

@@ -13,6 +13,7 @@ fn render(release: &Release, preset: Preset, tuned: bool) -> Result<Vec<Object>>
         tuning: tuned.then_some(BrokerJvm::QuickStart),
         storage: &"100Gi".parse().unwrap(),
         storage_class: None,
+        class_data: false,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::cluster::session::Session;
 use crate::config::Settings;
 use crate::exec::cancel::Cancel;
 use crate::failure::{Failure, Result};
+use crate::manifest::class_data::Images;
 use crate::manifest::render::Preset;
 use crate::manifest::{Object, Phases};
 use crate::names::{ImageName, Version};
@@ -28,6 +29,12 @@ pub(crate) struct Context {
     pub machine: Machine,
     /// The install manifest.
     pub install: Install,
+    /// Whether the JVMs use class-data archives (`class_data.rs`): expected at first, then decided.
+    pub class_data: Cell<bool>,
+    /// Whether it was decided.
+    pub class_data_settled: Cell<bool>,
+    /// The archives in the node, once those of this machine were copied; `None` in it if the node refused.
+    pub class_data_in_node: tokio::sync::OnceCell<Option<Images>>,
     /// The name of the KafkaTopic for the run's topic; `None` if there is none.
     pub topic_resource: RefCell<Option<String>>,
 }
@@ -92,6 +99,8 @@ pub(crate) enum Start {
 pub(crate) struct Install {
     /// As it is applied.
     pub prepared: tokio::sync::OnceCell<Rc<Prepared>>,
+    /// The same for JVMs with class-data archives.
+    pub with_class_data: tokio::sync::OnceCell<Rc<Prepared>>,
     /// The paths of collections by API version and kind, as the API server lists them.
     pub collections: RefCell<BTreeMap<String, String>>,
     /// The download, while it runs.
@@ -138,6 +147,9 @@ impl Context {
             files: None,
             machine: Machine::default(),
             install: Install::default(),
+            class_data: Cell::new(false),
+            class_data_settled: Cell::new(false),
+            class_data_in_node: tokio::sync::OnceCell::new(),
             topic_resource,
         }
     }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::context::Context;
-use super::sources;
+use super::{class_data, sources};
 use crate::cluster::definitions::list;
 use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::installation::name;
@@ -119,7 +119,8 @@ impl Task<Context> for Crds {
             .filter(|w| live.iter().find(|c| name(c) == w.name()).is_none_or(|c| cx.owns(c)))
             .cloned()
             .collect();
-        let applied = cx.apply(&objects, true).await;
+        // The operator needs it next.
+        let (applied, ()) = tokio::join!(cx.apply(&objects, true), class_data::provide(cx, &install.images));
         self.applied.set(true);
         applied.map(drop).map_err(|e| cx.api_failure("apply Strimzi's resource definitions", &e))
     }

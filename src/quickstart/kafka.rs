@@ -22,7 +22,7 @@ use crate::kube::kafka::Kafka as LiveKafka;
 use crate::kube::{self, ApiError, Kind as ObservedKind, Snapshot};
 use crate::manifest::label::{CLUSTER_ID, is_of_files};
 use crate::manifest::render::{self, Preset, RenderInput};
-use crate::manifest::{self, Object};
+use crate::manifest::{self, Object, class_data};
 use crate::names::{ComponentName, plain};
 
 /// How long to wait until the operator reports that it has paused. An operator that starts later than this reads the
@@ -169,7 +169,8 @@ impl Task<Context> for Kafka {
         let mut lines = vec![format!("kubectl apply --server-side -f -   # {}", names.join(", "))];
         lines.extend(user_objects::fitted(cx, |object| names.contains(&object.replacen(' ', "/", 1))));
         if let Some(broker_jvm) = cx.settings.tuning().filter(|_| !cx.kafka_is_from_files()) {
-            lines.extend(render::tuned(broker_jvm).iter().map(|t| format!("# laptop tuning: {t}")));
+            let tuned = render::tuned(broker_jvm, cx.class_data.get());
+            lines.extend(tuned.iter().map(|t| format!("# laptop tuning: {t}")));
         }
         Ok(lines)
     }
@@ -180,7 +181,7 @@ pub(crate) fn wanted(cx: &Context) -> Result<Vec<Object>> {
     if let Some(files) = cx.files.as_ref().filter(|_| cx.kafka_is_from_files()) {
         return Ok(files.kafka(cx.cluster()));
     }
-    wanted_as(cx, cx.preset())
+    wanted_as(cx, cx.preset(), cx.class_data.get())
 }
 
 /// The same for a Kafka resource that may exist: if no preset was requested, it keeps its node pools.
@@ -189,19 +190,21 @@ fn wanted_over(cx: &Context, snapshot: &Snapshot) -> Result<Vec<Object>> {
         return wanted(cx);
     }
     let live = snapshot.kafka(cx.namespace(), cx.cluster()).filter(|kafka| cx.owns(kafka.0.json()));
-    let preset = match live {
+    let preset = match &live {
         Some(kafka) if cx.settings.preset.is_none() => {
-            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.belongs_to(&kafka));
+            let mine = snapshot.pools(cx.namespace()).filter(|pool| pool.belongs_to(kafka));
             let pools: Vec<Value> = mine.map(|pool| pool.0.json().clone()).collect();
             let mode = if kafka.has_zookeeper() { Mode::Zookeeper } else { Mode::Kraft };
             Preset::of(mode, &pools).unwrap_or(cx.preset())
         }
         _ => cx.preset(),
     };
-    wanted_as(cx, preset)
+    // Other volumes would restart the brokers.
+    let class_data = live.map_or(cx.class_data.get(), |kafka| class_data::is_in(kafka.0.json()));
+    wanted_as(cx, preset, class_data)
 }
 
-fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
+fn wanted_as(cx: &Context, preset: Preset, class_data: bool) -> Result<Vec<Object>> {
     render::kafka(&RenderInput {
         release: cx.choice.release,
         kafka: &cx.choice.kafka,
@@ -211,6 +214,7 @@ fn wanted_as(cx: &Context, preset: Preset) -> Result<Vec<Object>> {
         storage: &cx.settings.storage,
         storage_class: nodes::storage_class(cx),
         tuning: cx.settings.tuning(),
+        class_data,
     })
 }
 

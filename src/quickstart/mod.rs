@@ -11,6 +11,7 @@
 //! If images come from archives, `kafka` waits for `images`, and `operator` for its own image, because the kubelet cannot pull those itself.
 
 pub(crate) mod check_files;
+pub(crate) mod class_data;
 pub(crate) mod cluster;
 pub(crate) mod components;
 pub(crate) mod context;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::class_data;
 use super::context::Context;
 use crate::cluster::change;
 use crate::cluster::wait::Waiter;
@@ -64,6 +65,8 @@ impl Task<Context> for Namespace {
             )));
         }
         ownership::acquire_lease(cx, "up").await?;
+        // Before the install manifest is applied: the operator's Deployment depends on it.
+        class_data::settle(cx).await?;
         Ok(Doneness::Done(format!("namespace {name} exists")))
     }
 

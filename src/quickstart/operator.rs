@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::context::{Context, Loaded};
-use super::sources;
+use super::{class_data, sources};
 use crate::cluster::existing_operator::{self, ExistingOperator};
 use crate::cluster::wait::Waiter;
 use crate::cluster::{operators, ownership, refusals};
@@ -111,6 +111,7 @@ impl Task<Context> for Operator {
             return Ok(());
         }
         let install = sources::install(cx).await?;
+        class_data::provide(cx, &install.images).await;
         if self.loaded {
             cx.images_are_loaded(Loaded::Operator).await;
         }
@@ -142,6 +143,7 @@ impl Task<Context> for Operator {
         let mut lines =
             vec![format!("kubectl apply --server-side -f -   # {count} objects from {}", install.origin)];
         lines.extend(install.from.iter().map(|f| format!("# {f}")));
+        lines.extend(class_data::described(cx));
         lines.extend(install.tuned.iter().map(|t| format!("# laptop tuning: {t}")));
         Ok(lines)
     }

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 
 use super::context::Context;
-use super::{check_files, programs, sources};
+use super::{check_files, class_data, programs, sources};
 use crate::checks::{self, Ground, Group};
 use crate::cluster::installation;
 use crate::cluster::{operators, ownership, profile_owner, suspension};
@@ -50,6 +50,7 @@ impl Task<Context> for Preflight {
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
+        let mut installed = Vec::new();
         let owner = profile_owner::of(cx, &listed);
         cx.ownership.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
@@ -65,6 +66,7 @@ impl Task<Context> for Preflight {
                     live.clear();
                 }
                 live.retain(installation::by_kstrim);
+                installed.clone_from(&live);
                 let _ = ground.operators.set(live);
             }
             if !cx.ownership.profile_is_ours.get() && !cx.settings.adopt {
@@ -83,6 +85,7 @@ impl Task<Context> for Preflight {
         }
         let _ = cx.machine.kubernetes.set(choice.kubernetes);
         let _ = cx.machine.listed.set(listed);
+        cx.class_data.set(class_data::is_expected(cx, &installed));
         // Fetched while minikube starts; the first task that needs it waits for it. A file that the user specified is
         // read at once, so that its problems are reported before anything is created.
         let installs = !self.without_install && cx.existing_operator().is_none();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+use super::class_data;
 use super::context::Context;
 use crate::cluster::wait::Waiter;
 use crate::component;
@@ -97,6 +98,7 @@ impl Task<Context> for Ready {
             return Ok(Doneness::Pending("minikube start is finishing".into()));
         }
         record_images(cx, &snapshot)?;
+        class_data::write_missing(cx, &snapshot).await;
         Ok(Doneness::Done(format!("Kafka {} is Ready", cx.cluster())))
     }
 

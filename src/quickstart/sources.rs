@@ -12,8 +12,8 @@ use crate::download::Progress;
 use crate::download::background::{self, Fetching};
 use crate::event::{self, Emit, Unit};
 use crate::failure::Result;
-use crate::manifest::Object;
-use crate::manifest::{self, images, pull, source, tune};
+use crate::manifest::{self, class_data, images, pull, source, tune};
+use crate::manifest::{Object, Phases};
 use crate::names::{Minor, Version};
 use crate::tool::minikube_output::Listed;
 use async_trait::async_trait;
@@ -65,6 +65,26 @@ fn emit_progress(emit: &Emit, what: &str, progress: Progress) {
 
 /// The install manifest; waits for the fetch.
 pub(crate) async fn install(cx: &Context) -> Result<Rc<Prepared>> {
+    let prepared = prepared(cx).await?;
+    if !cx.class_data.get() {
+        return Ok(prepared);
+    }
+    let with = || async { with_class_data(cx, &prepared).map(Rc::new) };
+    cx.install.with_class_data.get_or_try_init(with).await.cloned()
+}
+
+/// The same with class-data archives for the operator.
+fn with_class_data(cx: &Context, prepared: &Prepared) -> Result<Prepared> {
+    let Phases { crds, cluster, namespaced } = prepared.phases.clone();
+    let mut objects = [crds, cluster, namespaced].concat();
+    let mut tuned = prepared.tuned.clone();
+    tuned.push(class_data::into_operator(tune::operator(&mut objects)?)?);
+    let digest = manifest::digest(&objects);
+    manifest::label(&mut objects, &digest, &cx.choice.release.version.to_string());
+    Ok(Prepared { phases: manifest::split(objects), digest, tuned, ..prepared.clone() })
+}
+
+async fn prepared(cx: &Context) -> Result<Rc<Prepared>> {
     cx.install
         .prepared
         .get_or_try_init(|| async {

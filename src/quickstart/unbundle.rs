@@ -1,7 +1,9 @@
 //! Provides the contents of a bundle where they are needed: files in the cache, tools in kstrim's own directory,
 //! minikube's downloads in minikube's cache.
 
+use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::context::Context;
@@ -12,7 +14,8 @@ use crate::download::{OnProgress, Progress};
 use crate::errors;
 use crate::event::Unit;
 use crate::failure::{Failure, Kind as Class, Result};
-use crate::names::{Tool, Version};
+use crate::manifest::class_data::Jvm;
+use crate::names::{ImageName, Tool, Version};
 use crate::paths::cache_dir;
 use crate::tool::minikube;
 use crate::toolbox::{Toolbox, Voucher};
@@ -51,6 +54,32 @@ pub(crate) async fn archives(cx: &Context, bundle: &Bundle) -> Result<Vec<(Strin
         archives.push((name, path));
     }
     Ok(archives)
+}
+
+/// The class-data archives of a bundle for the images of a run, as files. Without them the JVMs only start more slowly,
+/// so that a failure is not reported.
+pub(crate) async fn class_data(cx: &Context, bundle: &Bundle, images: &[ImageName]) -> Vec<(Jvm, PathBuf)> {
+    let mut found = Vec::new();
+    let here = bundle.index.set.platform == platform();
+    for entry in bundle.index.of(Kind::ClassData).filter(|_| here) {
+        let jvm = entry.name().strip_suffix(".jsa").and_then(Jvm::named);
+        let Some(jvm) = jvm.filter(|_| entry.images.iter().all(|image| images.contains(image))) else {
+            continue;
+        };
+        let (from, wanted) = (bundle.clone(), entry.clone());
+        let unpacking = Fetching::begin(move |progress| {
+            let path = cached(&from, &wanted, progress)?;
+            // `minikube cp` keeps the mode, and the JVM is another user's. The directory is private.
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o644));
+            Ok(path)
+        });
+        let told = |progress: Progress| {
+            let of = progress.total.map(|total| (progress.done, total, Unit::Bytes));
+            cx.emit.progress(format!("unpacking the class-data archive of the {jvm}"), of);
+        };
+        found.extend(unpacking.finish(told).await.ok().map(|path| (jvm, path)));
+    }
+    found
 }
 
 /// Unpack minikube's downloads into minikube's cache. Existing files are kept.

@@ -6,17 +6,18 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::orphans::Orphans;
-use super::{Scope, few, moment, name, strimzis, with_labels};
+use super::{Scope, ends, few, moment, name, strimzis, with_labels};
 use crate::cluster::installation::Owned;
 use crate::cluster::session::Session;
 use crate::cluster::{existing_operator, finalizers, operators, ownership};
 use crate::engine::task::{Doneness, Task};
 use crate::failure::{Failure, Result};
 use crate::kube::object::text;
+use crate::manifest::class_data;
 use crate::manifest::label::{KSTRIM, MANAGED_BY};
 
 /// Kinds of an install manifest: the path of the list; `{ns}` is the namespace.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 10] = [
     "/apis/apps/v1/namespaces/{ns}/deployments",
     "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/rolebindings",
     "/api/v1/namespaces/{ns}/configmaps",
@@ -25,8 +26,15 @@ const KINDS: [&str; 7] = [
     "/api/v1/namespaces/{ns}/serviceaccounts",
     BINDINGS,
     ROLES,
+    JOBS,
+    CLAIMS,
+    VOLUMES,
 ];
 const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+/// Of these kinds only what belongs to the class-data archives: the user's manifests may have others.
+const JOBS: &str = "/apis/batch/v1/namespaces/{ns}/jobs";
+const CLAIMS: &str = "/api/v1/namespaces/{ns}/persistentvolumeclaims";
+const VOLUMES: &str = "/api/v1/persistentvolumes";
 const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
 /// Kinds that the operator reconciles: while somebody has one in the namespace, the operator is kept.
@@ -104,12 +112,19 @@ impl Task<Session> for Operator {
 async fn live(cx: &Session) -> Result<Vec<(String, Vec<Value>)>> {
     ownership::installation(cx).await?;
     let selector = format!("{MANAGED_BY}={KSTRIM}");
-    let one = |path: &str| {
-        let collection = path.replace("{ns}", cx.namespace());
+    let one = |template: &'static str| {
+        let collection = template.replace("{ns}", cx.namespace());
         let path = with_labels(&collection, &selector);
         async move {
             let found = cx.list(&path, "list what kstrim created").await?;
-            let mine = |o: &Value| cx.owns(o) && name(o) != crate::cluster::installation::MARKER;
+            let class_data = [JOBS, CLAIMS, VOLUMES].contains(&template);
+            let of_operator = |o: &Value| match class_data {
+                true => name(o).starts_with(class_data::NAME),
+                false => name(o) != crate::cluster::installation::MARKER,
+            };
+            // A claim waits for its pods, and a volume for its claim: nothing else waits for them.
+            let waits = |o: &Value| class_data && ends(o);
+            let mine = |o: &Value| cx.owns(o) && of_operator(o) && !waits(o);
             Ok::<_, Box<Failure>>((collection, found.into_iter().filter(mine).collect::<Vec<_>>()))
         }
     };

@@ -17,6 +17,7 @@ use crate::cluster::session::Session;
 use crate::event::{DeletedObject, Deletion};
 use crate::failure::Result;
 use crate::kube::kafka;
+use crate::manifest::class_data;
 
 /// How long the brokers may take to respond with the number of topics.
 const ASK: Duration = Duration::from_secs(3);
@@ -42,9 +43,12 @@ impl Plan {
     /// The lines of the prompt: first what contains data, then the rest by kind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let objects = &self.deletion.objects;
-        let data = |kind: &str| matches!(kind, "Kafka" | "PersistentVolumeClaim" | "Namespace");
+        let data = |object: &DeletedObject| {
+            matches!(object.kind.as_str(), "Kafka" | "Namespace")
+                || object.kind == "PersistentVolumeClaim" && object.name != class_data::NAME
+        };
         let mut lines = Vec::new();
-        for object in objects.iter().filter(|o| data(&o.kind)) {
+        for object in objects.iter().filter(|o| data(o)) {
             let size = object.size.as_deref().map(|size| format!(" ({size})")).unwrap_or_default();
             lines.push(format!("  {} {}{size}", object.kind, object.name));
         }
@@ -52,12 +56,11 @@ impl Plan {
             let s = if topics == 1 { "topic" } else { "topics" };
             lines.push(format!("  {topics} {s} in Kafka, with all messages"));
         }
-        let mut kinds: Vec<&str> =
-            objects.iter().map(|o| o.kind.as_str()).filter(|kind| !data(kind)).collect();
+        let rest = || objects.iter().filter(|o| !data(o));
+        let mut kinds: Vec<&str> = rest().map(|o| o.kind.as_str()).collect();
         kinds.dedup();
         for kind in kinds {
-            let names: Vec<String> =
-                objects.iter().filter(|o| o.kind == kind).map(|o| o.name.clone()).collect();
+            let names: Vec<String> = rest().filter(|o| o.kind == kind).map(|o| o.name.clone()).collect();
             lines.push(format!("  {kind} {}", super::few(&names)));
         }
         lines
@@ -70,7 +73,8 @@ pub(crate) async fn look(cx: &Session, keep_data: bool) -> Result<Plan> {
     let inventory = Inventory::of(&cx.kubectl, &installation, &BTreeSet::new()).await;
     let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
     let mut objects: Vec<DeletedObject> = Vec::new();
-    let kept_kind = |item: &Item| keep_data && item.kind == "PersistentVolumeClaim";
+    let kept_kind =
+        |item: &Item| keep_data && item.kind == "PersistentVolumeClaim" && item.name() != class_data::NAME;
     for item in &inventory.items {
         // Pods, Services and certificates are deleted with their owners; users want to know about the volumes.
         let shown = match item.class {

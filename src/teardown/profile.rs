@@ -5,6 +5,7 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::moment;
+use crate::cluster::class_data;
 use crate::cluster::session::Session;
 use crate::cluster::suspension;
 use crate::engine::task::{Doneness, Task};
@@ -90,6 +91,9 @@ impl Task<Session> for Profile {
         // leaves the container running (recording 28): so the engine is checked first.
         if let State::EngineDown(words) = cx.minikube.status().await? {
             return Err(Box::new(explain::minikube::engine_down(&words, cx.profile())));
+        }
+        if self.seen.as_ref().is_some_and(|seen| seen.uid.is_some()) {
+            class_data::keep(cx).await;
         }
         self.same(cx).await?;
         self.begun.set(true);

@@ -317,7 +317,7 @@ impl Minikube {
     }
 
     /// A command to run in the node, as root. Its words are interpreted by a shell there: never use values of a user.
-    fn node_cmd(&self, words: &[&str]) -> Cmd {
+    pub(super) fn node_cmd(&self, words: &[&str]) -> Cmd {
         self.cmd(&["ssh"]).args(["--", "sudo"]).args(words.iter().copied()).timeout(Duration::from_secs(30))
     }
 

@@ -1,6 +1,7 @@
 //! The programs that kstrim runs: argv builders, and pure parsers of their output.
 
 pub(crate) mod arguments;
+pub(crate) mod class_data;
 pub(crate) mod engine;
 pub(crate) mod machine;
 pub(crate) mod minikube;

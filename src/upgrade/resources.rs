@@ -146,6 +146,7 @@ fn before(cx: &Context, kafka: &Value) -> Option<Vec<Object>> {
         // Storage does not change (`shape::merge_over_live`).
         storage_class: None,
         tuning: cx.settings.tuning(),
+        class_data: cx.class_data.get(),
     })
     .ok()
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::catalogue::Mode;
 use crate::config::{BrokerJvm, PresetName};
 use crate::manifest::Object;
+use crate::manifest::class_data;
 use crate::manifest::render::Preset;
 use crate::names::StorageSize;
 
@@ -18,6 +19,8 @@ pub(crate) struct Shape {
     pub storage: Option<StorageSize>,
     /// kstrim's laptop tuning, if it has it.
     pub tuning: Option<BrokerJvm>,
+    /// Whether its JVMs use class-data archives.
+    pub class_data: bool,
 }
 
 impl Shape {
@@ -48,6 +51,7 @@ impl Shape {
                     None => BrokerJvm::Throughput,
                 }
             }),
+            class_data: class_data::is_in(kafka),
         }
     }
 }

@@ -170,6 +170,7 @@ impl Way<'_> {
     fn context(&self, stop: &Stop, line: &Line) -> Result<Rc<Context>> {
         let (settings, choice) = (self.choose)(stop)?;
         let cx = Rc::new(Context::for_release(self.cx, settings, choice));
+        cx.class_data.set(self.found.shape.class_data);
         // The installed release has its images already.
         if stop.release.version != self.found.state.release.version || stop.kafka != self.found.state.kafka {
             line.contexts.borrow_mut().push(cx.clone());

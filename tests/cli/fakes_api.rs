@@ -405,7 +405,12 @@ fn claims_have_volumes_and_services_have_endpoints() {
     let test = support::ready();
     let volumes = get(&test, "/api/v1/persistentvolumes");
     let claims = get(&test, "/api/v1/namespaces/kafka/persistentvolumeclaims");
-    assert_eq!(volumes["items"][0]["spec"]["claimRef"]["uid"], claims["items"][0]["metadata"]["uid"]);
+    for claim in claims["items"].as_array().expect("claims") {
+        let mut volumes = volumes["items"].as_array().expect("volumes").iter();
+        let volume =
+            volumes.find(|v| v["metadata"]["name"] == claim["spec"]["volumeName"]).expect("a volume");
+        assert_eq!(volume["spec"]["claimRef"]["uid"], claim["metadata"]["uid"]);
+    }
     let of = |kind: &str| content(&test, "kafka").iter().filter(|key| key.starts_with(kind)).count();
     assert!(of("endpoints/") > 0 && of("endpointslices.discovery.k8s.io/") > 0 && of("events/") > 0);
     assert_eq!(of("configmaps/kafka/kube-root-ca.crt"), 1);

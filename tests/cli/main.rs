@@ -8,6 +8,7 @@ mod bare;
 mod bundle;
 mod change;
 mod ci_action;
+mod class_data;
 mod components;
 mod config;
 mod connect;

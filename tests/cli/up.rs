@@ -136,7 +136,8 @@ fn a_second_up_finds_everything_and_writes_nothing() {
     assert_eq!(written(&test), Vec::<String>::new());
     let calls = test.calls();
     let lines: Vec<String> = calls.iter().map(|c| c.line()).collect();
-    assert!(calls.len() <= 31, "{} calls:\n{}", calls.len(), lines.join("\n"));
+    // One of them looks whether the Job of the first `up` has written the class-data archives.
+    assert!(calls.len() <= 32, "{} calls:\n{}", calls.len(), lines.join("\n"));
     same(&before, &state(&test), "a second up changed");
 }
 

@@ -136,7 +136,10 @@ fn operator_then_kafka_then_metadata_with_messages_between() {
     assert_eq!((&config["log.retention.hours"], &config["min.insync.replicas"]), (&json!(24), &json!(2)));
     let pods = test.objects(PROFILE);
     assert!(pods["pods/kafka/my-cluster-dual-role-0"].to_string().contains("kafka:1.2.0-kafka-4.3.1"));
-    // Nothing is left to do, not even for `up` of that release.
+    // Nothing is left to do, not even for `up` of that release, besides the class-data archives for the new images.
+    test.forget_calls();
+    events(&mut test, ["up"], 0);
+    assert_eq!(written(&test).len(), 1, "the Job: {:#?}", written(&test));
     test.forget_calls();
     assert_eq!(ended(&upgrade(&mut test, "1.2.0", 0)).len(), 3, "ready, topic, smoke");
     events(&mut test, ["up"], 0);

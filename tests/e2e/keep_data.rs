@@ -9,7 +9,10 @@ fn messages_are_there_for_the_next_up() {
     let written = ["smoke-test", "-o", "json", "--topic", "kept", "--keep", "--messages", "25"];
     let run = ground.kstrim(&written).expect(0);
     assert_eq!(run.events().of("smoke").next().expect("a smoke event")["verified"], 25, "{run}");
-    let claims = || ground.kubectl(&["get", "pvc", "-n", "kafka", "-o", "jsonpath={.items[*].metadata.uid}"]);
+    let claims = || {
+        let labelled = ["get", "pvc", "-n", "kafka", "-l", "strimzi.io/cluster=my-cluster"];
+        ground.kubectl(&[&labelled[..], &["-o", "jsonpath={.items[*].metadata.uid}"]].concat())
+    };
     let (before, volumes) = (messages(&ground), claims());
     assert_eq!(before.len(), 25, "the test would prove nothing: {before:?}");
 

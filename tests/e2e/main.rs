@@ -16,6 +16,7 @@ mod run;
 mod through;
 
 mod bystanders;
+mod class_data;
 mod clients;
 mod commands;
 mod components;

@@ -192,6 +192,9 @@ pub fn one(c: &mut Cluster, mut new: Value, options: &Options) -> Result<(String
             complete(&mut new, &resource);
             note(&mut new, &api, options);
             stored(c, &resource, &mut new);
+            if resource.kind == "Job" {
+                crate::class_data::written_by(c, &new);
+            }
             let key = c.create(&resource, new);
             remember(c, &key, options, applied);
         }
@@ -431,6 +434,7 @@ fn complete(new: &mut Value, resource: &Resource) {
             new["status"] = json!({});
         }
         "PersistentVolumeClaim" if new["status"].is_null() => new["status"] = json!({"phase": "Pending"}),
+        "PersistentVolume" if new["status"].is_null() => new["status"] = json!({"phase": "Available"}),
         "Pod" if new["status"].is_null() => {
             new["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"});
         }

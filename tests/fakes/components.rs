@@ -175,7 +175,7 @@ fn one(c: &mut Cluster, key: &str, sort: &Sort, deployment: &Value) {
     if sort.sets {
         pod_set(c, ns, &name, &labels, &owners, container, &hash(&object["spec"], 8));
     } else {
-        workload(c, ns, &name, &labels, &owners, vec![container], "RollingUpdate");
+        workload(c, ns, &name, &labels, &owners, vec![container], &Value::Null, "RollingUpdate");
     }
     let up = pods_of(c, ns, cluster, sort.part);
     if !up.is_empty() && up.iter().all(pods::is_ready) {
@@ -250,6 +250,7 @@ fn pod_set(
 }
 
 /// A Deployment of one pod template.
+#[allow(clippy::too_many_arguments, reason = "a Deployment in one call")]
 pub fn workload(
     c: &mut Cluster,
     ns: &str,
@@ -257,10 +258,14 @@ pub fn workload(
     labels: &Value,
     owners: &Value,
     containers: Vec<Value>,
+    volumes: &Value,
     strategy: &str,
 ) {
-    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": containers,
+    let mut template = json!({"metadata": {"labels": labels}, "spec": {"containers": containers,
         "serviceAccountName": name, "terminationGracePeriodSeconds": 30}});
+    if volumes.is_array() {
+        template["spec"]["volumes"] = volumes.clone();
+    }
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"labels": labels, "name": name, "namespace": ns, "ownerReferences": owners},
         "spec": {"progressDeadlineSeconds": 600, "replicas": 1, "revisionHistoryLimit": 10,
@@ -308,7 +313,7 @@ pub fn of_kafka(c: &mut Cluster, kafka: &Value, deployment: &Value, wanted: &str
                 "data": {"topic-operator.apiAdminName": "dG9waWMtb3BlcmF0b3I=",
                     "topic-operator.apiAdminPassword": "cGxhbnRlZC1wYXNzd29yZA=="}}));
         }
-        workload(c, ns, &name, &labels, &owners, vec![container], "RollingUpdate");
+        workload(c, ns, &name, &labels, &owners, vec![container], &Value::Null, "RollingUpdate");
     }
 }
 

@@ -326,6 +326,8 @@ fn pod_template(
             .push(json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{pod}")}}));
         mounts.push(json!({"mountPath": format!("/var/lib/kafka/{volume}"), "name": volume}));
     }
+    let additional = &kafka["spec"]["kafka"]["template"]["pod"]["volumes"];
+    pod_volumes.extend(additional.as_array().into_iter().flatten().cloned());
     let port = |name: &str, port: u64| json!({"containerPort": port, "name": name, "protocol": "TCP"});
     let container = json!({
         "image": image, "imagePullPolicy": "IfNotPresent", "name": pool.component,
@@ -441,7 +443,8 @@ pub fn entity_operator(c: &mut Cluster, kafka: &Value, deployment: &Value) {
     }
     let labels = labels(cluster, "entity-operator", "entity-operator");
     let owners = json!([of_kafka(kafka)]);
-    crate::components::workload(c, ns, &name, &labels, &owners, containers, "Recreate");
+    let volumes = &wanted["template"]["pod"]["volumes"];
+    crate::components::workload(c, ns, &name, &labels, &owners, containers, volumes, "Recreate");
 }
 
 /// Whether the entity operator is Available, or not requested.

@@ -8,6 +8,7 @@ mod apply;
 mod bell;
 pub mod broker;
 mod certificates;
+mod class_data;
 mod cluster;
 mod components;
 mod deployments;

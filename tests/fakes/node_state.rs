@@ -116,6 +116,7 @@ pub fn copy(place: &Place, io: &mut Io, args: &Args, from: &str, to: &str) -> Do
     let node = format!("{profile}:{ARCHIVE}");
     let there = archive(place, profile);
     let (from, to) = match (from == node, to == node) {
+        _ if let Some(paths) = crate::class_data::paths(place, profile, from, to) => paths,
         (true, false) => (there, PathBuf::from(to)),
         (false, true) => (PathBuf::from(from), there),
         _ => {

@@ -270,6 +270,11 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
     if text(&claim, "/status/phase") != "Pending" {
         return;
     }
+    // A claim with a selector is only bound to a volume that exists.
+    if claim["spec"]["selector"].is_object() {
+        bind_to_its_volume(c, key, &claim);
+        return;
+    }
     let is_default = |class: &&Value| {
         class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
     };
@@ -301,6 +306,24 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
         notes["volume.kubernetes.io/storage-provisioner"] = json!("k8s.io/minikube-hostpath");
         o["spec"]["volumeName"] = json!(volume);
         o["spec"]["storageClassName"] = json!(class);
+        o["status"] = json!({"accessModes": o["spec"]["accessModes"],
+            "capacity": o["spec"]["resources"]["requests"], "phase": "Bound"});
+    });
+}
+
+/// A claim is bound to the volume that was created for it.
+fn bind_to_its_volume(c: &mut Cluster, key: &str, claim: &Value) {
+    let same = |volume: &Value, of: &str| {
+        text(volume, &format!("/spec/claimRef/{of}")) == text(claim, &format!("/metadata/{of}"))
+    };
+    let of_claim = |volume: &&Value| ["namespace", "name", "uid"].iter().all(|of| same(volume, of));
+    let found = c.each("persistentvolumes", "").find(of_claim).map(|v| text(v, "/metadata/name").to_owned());
+    let Some(name) = found else { return };
+    let volume = format!("persistentvolumes//{name}");
+    c.update(&volume, |o| o["status"] = json!({"phase": "Bound"}));
+    c.update(key, |o| {
+        o["spec"]["volumeName"] = json!(name);
+        o["metadata"]["annotations"]["pv.kubernetes.io/bind-completed"] = json!("yes");
         o["status"] = json!({"accessModes": o["spec"]["accessModes"],
             "capacity": o["spec"]["resources"]["requests"], "phase": "Bound"});
     });

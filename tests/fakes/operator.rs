@@ -481,7 +481,10 @@ fn volumes(c: &Cluster, pod: &Value) -> Option<(String, Vec<String>)> {
     let id = c.memory.cluster_ids.get(text(kafka, "/metadata/uid"))?.clone();
     let claims = pod["spec"]["volumes"].as_array()?.iter().filter_map(|volume| {
         let claim = volume["persistentVolumeClaim"]["claimName"].as_str()?;
-        Some(text(c.get(&format!("persistentvolumeclaims/{ns}/{claim}"))?, "/metadata/uid").to_owned())
+        let claim = c.get(&format!("persistentvolumeclaims/{ns}/{claim}"))?;
+        // Other volumes have no data of Kafka.
+        claim["metadata"]["labels"]["strimzi.io/cluster"].is_string().then_some(())?;
+        Some(text(claim, "/metadata/uid").to_owned())
     });
     Some((id, claims.collect()))
 }

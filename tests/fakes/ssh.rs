@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::class_data;
 use crate::cluster::{Cluster, text};
 use crate::flags::Args;
 use crate::io::{Done, Io};
@@ -90,6 +91,7 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
                 thaw(place, &mut place.lock(), name);
             }
         }
+        ["sudo", words @ ..] if let Some(done) = class_data::run(place, io, name, words) => return done,
         ["sudo", words @ ..] if let Some(done) = node_state::run(place, io, name, words) => return done,
         other => {
             io.err(&format!("bash: line 1: {}: command not found", other.first().unwrap_or(&"")));

@@ -38,6 +38,7 @@ pub fn fits(release: &Release, schemas: &Schemas) -> usize {
             tuning: tuning.then(Default::default),
             storage: &storage,
             storage_class: None,
+            class_data: false,
         })
         .unwrap();
         component::into_kafka(&mut kafka, None, &ComponentName::ALL, &input);

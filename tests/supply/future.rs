@@ -32,7 +32,12 @@ fn has(all: &[Finding], tool: Tool, what: What, words: &str) {
 /// The manifest of 1.2.0, with its Kafka versions.
 fn like_1_2_0(release: &str) -> Vec<Value> {
     let mut objects = install_of(release, &["4.2.0", "4.2.1", "4.3.0", "4.3.1"], &["v1"]);
-    let fields = json!({"kafka": {"type": "object", "properties": {"metadataVersion": {"type": "string"}},
+    let volumes = json!({"type": "object", "properties": {"volumes": {"type": "array"}},
+        "x-kubernetes-preserve-unknown-fields": true});
+    let template = json!({"type": "object", "properties": {"pod": volumes},
+        "x-kubernetes-preserve-unknown-fields": true});
+    let fields = json!({"kafka": {"type": "object",
+        "properties": {"metadataVersion": {"type": "string"}, "template": template},
         "x-kubernetes-preserve-unknown-fields": true}});
     schema(&mut objects, "Kafka", &fields);
     let metadata = json!({"type": "object", "properties": {"kraftMetadata": {"type": "string"}},

@@ -22,6 +22,7 @@ pub fn renderings(release: &Release, preset: Preset) -> Vec<Vec<Object>> {
                 tuning: tuning.then(Default::default),
                 storage: &storage,
                 storage_class: None,
+                class_data: true,
             };
             all.push(render::kafka(&input).unwrap_or_else(|f| panic!("{} {preset}: {f}", release.version)));
         }

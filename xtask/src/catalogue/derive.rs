@@ -139,6 +139,7 @@ pub fn schema(objects: &[Object]) -> Result<Schema> {
     let kafka = newest_of("Kafka")?.context("no Kafka definition")?;
     let spec = &kafka["schema"]["openAPIV3Schema"]["properties"]["spec"];
     let requires = |name: &str| spec["required"].as_array().is_some_and(|r| r.iter().any(|v| v == name));
+    let pods = &spec["properties"]["kafka"]["properties"]["template"]["properties"]["pod"];
     let volume = newest_of("KafkaNodePool")?.map(|version| {
         let spec = &version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
         &spec["storage"]["properties"]["volumes"]["items"]["properties"]
@@ -147,6 +148,7 @@ pub fn schema(objects: &[Object]) -> Result<Schema> {
         metadata_version: !spec["properties"]["kafka"]["properties"]["metadataVersion"].is_null(),
         zookeeper_required: requires("zookeeper"),
         kraft_metadata: volume.is_some_and(|v| !v["kraftMetadata"].is_null()),
+        additional_volumes: !pods["properties"]["volumes"].is_null(),
     })
 }
 

@@ -220,8 +220,17 @@ fn rendering(release: &Release, objects: &[Object], found: &mut Findings<'_>) {
         let kafka = &release.default_kafka;
         let (namespace, cluster, storage) = (&namespace, &cluster, &storage);
         let tuning = tuning.then(Default::default);
-        let input =
-            RenderInput { release, kafka, preset, namespace, cluster, tuning, storage, storage_class: None };
+        let input = RenderInput {
+            release,
+            kafka,
+            preset,
+            namespace,
+            cluster,
+            tuning,
+            storage,
+            storage_class: None,
+            class_data: true,
+        };
         for object in render::kafka(&input).unwrap_or_default() {
             wrong.extend(schemas.check(&object).err().map(|why| format!("{}: {why}", object.kind())));
         }

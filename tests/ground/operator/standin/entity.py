@@ -99,7 +99,7 @@ def deployment(cluster: Cluster) -> Object:
     pod = template.get("pod") or {}
     metadata = pod.get("metadata") or {}
     pod_spec = {"automountServiceAccountToken": False, "serviceAccountName": f"{name}-entity-operator",
-                "containers": containers, "volumes": volumes,
+                "containers": containers, "volumes": volumes + (pod.get("volumes") or []),
                 "terminationGracePeriodSeconds": 30} | resources.pod_options(pod)
     annotations = {"strimzi.io/cluster-ca-cert-generation": "0", "strimzi.io/cluster-ca-key-generation": "0",
                    "strimzi.io/server-cert-hash": digest(cluster.ca_cert)} | (metadata.get("annotations") or {})
