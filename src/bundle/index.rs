@@ -106,9 +106,6 @@ pub struct Entry {
     /// For an image archive: the images in it. For a class-data archive: the image that it is for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageName>,
-    /// For a class-data archive: the digest of that image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image_digest: Option<String>,
     /// For a tool: its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,

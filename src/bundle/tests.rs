@@ -34,7 +34,6 @@ fn bundle(bytes: &[u8]) -> (TempDir, PathBuf) {
         name: name.into(),
         file,
         images: Vec::new(),
-        image_digest: None,
         version: None,
         executable: false,
     };

@@ -27,8 +27,6 @@ pub(crate) struct Source {
     pub file: PathBuf,
     /// For an image archive: the images in it. For a class-data archive: the image that it is for.
     pub images: Vec<ImageName>,
-    /// For a class-data archive: the digest of that image.
-    pub image_digest: Option<String>,
     /// For a tool: its version.
     pub version: Option<Version>,
     /// Whether it is executable.
@@ -38,7 +36,7 @@ pub(crate) struct Source {
 impl Source {
     /// A file without anything special.
     pub(crate) fn plain(kind: Kind, name: String, file: PathBuf) -> Self {
-        Self { kind, name, file, images: Vec::new(), image_digest: None, version: None, executable: false }
+        Self { kind, name, file, images: Vec::new(), version: None, executable: false }
     }
 }
 
@@ -127,7 +125,6 @@ fn planned(set: Set, snapshot: Option<Snapshot>, sources: &[Source]) -> Result<I
             size: meta.len(),
             sha256: "0".repeat(64),
             images: from.images.clone(),
-            image_digest: from.image_digest.clone(),
             version: from.version.clone(),
             executable: from.executable,
         });

@@ -90,8 +90,7 @@ pub(crate) fn directory(cx: &Session) -> Directory<'_> {
 /// The archives in the node, by the images that they are for; creates the directory. `None`: the node does not respond,
 /// or refuses.
 pub(crate) async fn in_node(cx: &Session) -> Option<Images> {
-    let files = directory(cx).open().await.ok().flatten()?;
-    Some(Images::named(files.iter().map(|(name, image)| (name.as_str(), image.as_str()))))
+    directory(cx).open().await.map(Images::named)
 }
 
 /// The images in which JVMs run that use archives.
@@ -151,10 +150,7 @@ async fn keep_new(cx: &Session) {
     let node = node.to_string();
     for (jvm, image) in new {
         cx.emit.progress(format!("keeping the class-data archive of the {jvm}"), None);
-        let copy = async |file: &Path| {
-            let copied = directory(cx).copy_out(&node, jvm.name(), file).await;
-            copied.is_ok_and(|output| output.exit.success())
-        };
+        let copy = async |file: &Path| directory(cx).copy_out(&node, jvm.name(), file).await;
         let _ = keep_one(&cache, jvm, &image, copy).await;
     }
 }

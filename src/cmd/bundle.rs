@@ -254,7 +254,6 @@ async fn class_data(cx: &Context) -> Result<Vec<Source>> {
     Ok(found
         .map(|(jvm, image, archive)| Source {
             images: vec![image],
-            image_digest: Some(archive.image.digest),
             ..Source::plain(Kind::ClassData, format!("{jvm}.jsa"), archive.file)
         })
         .collect())

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Object;
 use super::render::template;
@@ -101,13 +101,11 @@ fn mounts(read_only: &str) -> Value {
     json!([mount(ARCHIVES), mount(LISTS)])
 }
 
-/// Add a list's elements to the list at a path, which is created if it does not exist.
-fn append(object: &mut Value, field: &str, added: Value) {
-    let list = &mut object[field];
-    if !list.is_array() {
-        *list = json!([]);
-    }
-    if let (Value::Array(list), Value::Array(added)) = (list, added) {
+/// Add a list's elements to the list in a field, which is created if it does not exist.
+fn append(fields: &mut Map<String, Value>, name: &str, added: Value) {
+    if let (Value::Array(list), Value::Array(added)) =
+        (fields.entry(name).or_insert_with(|| json!([])), added)
+    {
         list.extend(added);
     }
 }
@@ -119,12 +117,8 @@ pub(crate) fn into_operator(deployment: &mut Object) -> Result<String> {
     let now = env(container, "JAVA_OPTS").and_then(|e| e.get("value")).and_then(Value::as_str).unwrap_or("");
     let all = format!("{now} {options}");
     set_env(container, "JAVA_OPTS", all.trim());
-    let mut mounted = Value::Object(std::mem::take(container));
-    append(&mut mounted, "volumeMounts", mounts(ARCHIVES));
-    if let Value::Object(mounted) = mounted {
-        *container = mounted;
-    }
-    if let Some(pod) = deployment.get_mut("/spec/template/spec") {
+    append(container, "volumeMounts", mounts(ARCHIVES));
+    if let Some(pod) = deployment.get_mut("/spec/template/spec").and_then(Value::as_object_mut) {
         append(pod, "volumes", volumes());
     }
     Ok(format!("operator class data: an archive in the volume {NAME}, if there is one"))
@@ -230,8 +224,9 @@ impl Images {
     }
 
     /// From names of JVMs and images as text; what is not valid is left out.
-    pub(crate) fn named<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(all.filter_map(|(name, image)| Some((Jvm::named(name)?, image.parse().ok()?))).collect())
+    pub(crate) fn named(all: impl IntoIterator<Item = (String, String)>) -> Self {
+        let one = |(name, image): (String, String)| Some((Jvm::named(&name)?, image.parse().ok()?));
+        Self(all.into_iter().filter_map(one).collect())
     }
 }
 
@@ -257,15 +252,11 @@ pub(crate) fn job(namespace: &str, images: &Images, secrets: &[String]) -> Optio
 
 /// The container that writes one archive.
 fn writer(jvm: Jvm, image: &Image) -> Value {
-    let script = match jvm {
-        Jvm::Broker => include_str!("../../templates/class-data-broker.sh"),
-        _ => include_str!("../../templates/class-data-operator.sh"),
-    };
     json!({
         "name": jvm.name(),
         "image": image.name,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["/bin/bash", "-c", script],
+        "command": ["/bin/bash", "-c", include_str!("../../templates/class-data.sh")],
         "env": [
             {"name": "JVM", "value": jvm.name()},
             {"name": "IMAGE", "value": image.to_string()},
@@ -352,8 +343,7 @@ mod tests {
 
     #[test]
     fn images_are_read_as_they_were_written() {
-        let names = images().to_names();
-        assert_eq!(Images::named(names.iter().map(|(a, b)| (a.as_str(), b.as_str()))), images());
+        assert_eq!(Images::named(images().to_names()), images());
     }
 
     #[test]

@@ -194,11 +194,11 @@ async fn copy_in(cx: &Context, images: &[ImageName]) -> Option<Images> {
     }
     let directory = directory(cx);
     let copies = wanted.iter().map(|(jvm, file, _)| directory.copy_in(file, jvm.name()));
-    let copied = join_all(copies).await.into_iter().map(|copied| copied.is_ok_and(|o| o.exit.success()));
-    let new: Vec<_> = wanted.iter().zip(copied).filter(|(_, copied)| *copied).map(|(new, _)| new).collect();
+    let new: Vec<_> =
+        wanted.iter().zip(join_all(copies).await).filter(|(_, copied)| *copied).map(|(new, _)| new).collect();
     let named: Vec<_> =
         new.iter().map(|(jvm, _, image)| (jvm.name(), image.as_ref().map(Image::to_string))).collect();
-    if !new.is_empty() && directory.publish(&named).await.is_ok_and(|output| output.exit.success()) {
+    if !new.is_empty() && directory.publish(&named).await {
         there.0.extend(new.into_iter().filter_map(|(jvm, _, image)| Some((*jvm, image.clone()?))));
     }
     Some(there)
@@ -220,15 +220,15 @@ pub(crate) async fn write_missing(cx: &Context, snapshot: &Snapshot) {
     let lacks = |has: &Images| running.0.iter().any(|(jvm, image)| has.0.get(jvm) != Some(image));
     let namespace = cx.namespace();
     let known = cx.journal.borrow().state.class_data.get(namespace).cloned().unwrap_or_default();
-    if !lacks(&Images::named(known.iter().map(|(name, image)| (name.as_str(), image.as_str())))) {
+    if !lacks(&Images::named(known)) {
         return;
     }
     // What the node has, as a rule since the Job of the previous run.
     let there = match cx.class_data_in_node.get() {
         Some(there) => there.clone(),
         None => in_node(cx).await,
-    };
-    let there = there.unwrap_or_default();
+    }
+    .unwrap_or_default();
     {
         let mut journal = cx.journal.borrow_mut();
         journal.state.class_data.insert(namespace.to_owned(), there.to_names());

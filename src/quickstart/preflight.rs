@@ -50,7 +50,6 @@ impl Task<Context> for Preflight {
         ground.programs_say(&found.minikube, &found.kubectl, &found.listed);
         let (listed, api) = (found.listed.clone(), &found.api);
         refuse(cx, &ground, &[Group::Tools, Group::Disk, Group::Network]).await?;
-        let mut installed = Vec::new();
         let owner = profile_owner::of(cx, &listed);
         cx.ownership.profile_is_ours.set(owner.may_continue());
         if let Listed::Valid(_) = &listed {
@@ -66,7 +65,6 @@ impl Task<Context> for Preflight {
                     live.clear();
                 }
                 live.retain(installation::by_kstrim);
-                installed.clone_from(&live);
                 let _ = ground.operators.set(live);
             }
             if !cx.ownership.profile_is_ours.get() && !cx.settings.adopt {
@@ -85,7 +83,7 @@ impl Task<Context> for Preflight {
         }
         let _ = cx.machine.kubernetes.set(choice.kubernetes);
         let _ = cx.machine.listed.set(listed);
-        cx.class_data.set(class_data::is_expected(cx, &installed));
+        cx.class_data.set(class_data::is_expected(cx, ground.operators.get().map_or(&[], Vec::as_slice)));
         // Fetched while minikube starts; the first task that needs it waits for it. A file that the user specified is
         // read at once, so that its problems are reported before anything is created.
         let installs = !self.without_install && cx.existing_operator().is_none();

@@ -31,11 +31,11 @@ const KINDS: [&str; 10] = [
     VOLUMES,
 ];
 const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 /// Of these kinds only what belongs to the class-data archives: the user's manifests may have others.
 const JOBS: &str = "/apis/batch/v1/namespaces/{ns}/jobs";
 const CLAIMS: &str = "/api/v1/namespaces/{ns}/persistentvolumeclaims";
 const VOLUMES: &str = "/api/v1/persistentvolumes";
-const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
 /// Kinds that the operator reconciles: while somebody has one in the namespace, the operator is kept.
 const RUN: [&str; 5] = ["kafkas", "kafkaconnects", "kafkabridges", "kafkamirrormaker2s", "kafkamirrormakers"];

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::minikube::Minikube;
-use crate::exec::{Cmd, Output};
-use crate::failure::Result;
+use crate::exec::Cmd;
 use crate::names::DnsLabel;
 
 /// How long the copy of an archive may take.
@@ -38,29 +37,29 @@ impl Minikube {
 impl Directory<'_> {
     /// Create them, writable by the user of any image, and read the files `NAME.image`: names and contents. `None`: the
     /// node does not respond, or refuses.
-    pub(crate) async fn open(&self) -> Result<Option<Vec<(String, String)>>> {
+    pub(crate) async fn open(&self) -> Option<Vec<(String, String)>> {
         let images = format!("{}/*.image", self.archives);
         let (archives, lists) = (self.archives.as_str(), self.lists.as_str());
         // grep fails if there are none.
         let create = ["install", "-d", "-m", "0777", archives, lists, "&&", "{", "grep", "-sH", ".", &images];
         let words: Vec<&str> = create.into_iter().chain(["||", "true;", "}"]).collect();
-        let output = self.minikube.run_cmd(&self.minikube.node_cmd(&words)).await?;
+        let output = self.minikube.run_cmd(&self.minikube.node_cmd(&words)).await.ok()?;
         let file = |line: &str| {
             let (path, content) = line.trim().strip_prefix(&self.archives)?.split_once(':')?;
             Some((path.strip_prefix('/')?.strip_suffix(".image")?.to_owned(), content.to_owned()))
         };
-        Ok(output.exit.success().then(|| output.text().lines().filter_map(file).collect()))
+        output.exit.success().then(|| output.text().lines().filter_map(file).collect())
     }
 
-    /// Copy an archive of this machine into the node; it is used once it is published.
-    pub(crate) async fn copy_in(&self, file: &Path, name: &str) -> Result<Output> {
+    /// Copy an archive of this machine into the node; it is used once it is published. Whether that succeeded.
+    pub(crate) async fn copy_in(&self, file: &Path, name: &str) -> bool {
         let to = format!("{}/{name}.jsa.part", self.archives);
-        self.minikube.run_cmd(&self.copy(&file.display().to_string(), &to)).await
+        self.copy(&file.display().to_string(), &to).await
     }
 
     /// Publish archives that were copied in, by name; with the contents of the file `NAME.image`, or without one. The
-    /// contents must not have quotes: a shell in the node writes them.
-    pub(crate) async fn publish(&self, all: &[(&str, Option<String>)]) -> Result<Output> {
+    /// contents must not have quotes: a shell in the node writes them. Whether that succeeded.
+    pub(crate) async fn publish(&self, all: &[(&str, Option<String>)]) -> bool {
         let one = |(name, image): &(&str, Option<String>)| {
             let image = match image {
                 Some(image) => format!("echo \"{image}\" > {name}.image"),
@@ -70,16 +69,20 @@ impl Directory<'_> {
         };
         let commands: Vec<String> = all.iter().map(one).collect();
         let script = format!("'cd {} && {}'", self.archives, commands.join(" && "));
-        self.minikube.run_cmd(&self.minikube.node_cmd(&["sh", "-c", &script])).await
+        self.succeeds(&self.minikube.node_cmd(&["sh", "-c", &script])).await
     }
 
-    /// Copy an archive to a file of this machine. `node` is the node's name.
-    pub(crate) async fn copy_out(&self, node: &str, name: &str, file: &Path) -> Result<Output> {
+    /// Copy an archive to a file of this machine. `node` is the node's name. Whether that succeeded.
+    pub(crate) async fn copy_out(&self, node: &str, name: &str, file: &Path) -> bool {
         let from = format!("{node}:{}/{name}.jsa", self.archives);
-        self.minikube.run_cmd(&self.copy(&from, &file.display().to_string())).await
+        self.copy(&from, &file.display().to_string()).await
     }
 
-    fn copy(&self, from: &str, to: &str) -> Cmd {
-        self.minikube.cmd(&["cp"]).args([from, to]).timeout(COPY)
+    async fn copy(&self, from: &str, to: &str) -> bool {
+        self.succeeds(&self.minikube.cmd(&["cp"]).args([from, to]).timeout(COPY)).await
+    }
+
+    async fn succeeds(&self, cmd: &Cmd) -> bool {
+        self.minikube.run_cmd(cmd).await.is_ok_and(|output| output.exit.success())
     }
 }
