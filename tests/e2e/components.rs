@@ -7,7 +7,8 @@ use crate::ground::{Ground, within};
 /// The components that can run with one broker.
 const NAMES: [&str; 5] = ["connect", "mirror-maker", "bridge", "exporter", "metrics"];
 
-/// Objects of components, and topics, except the one in which Kafka itself keeps groups' offsets.
+/// Objects of components, and topics, except the one in which Kafka itself keeps groups' offsets, and the pods of the Job
+/// that writes class-data archives, which Kubernetes deletes when they are done.
 fn there(ground: &Ground) -> Vec<String> {
     let kinds = "kafkaconnect,kafkaconnector,kafkamirrormaker2,kafkabridge,strimzipodset,deployment,pod,service,\
         configmap,secret,serviceaccount,poddisruptionbudget,kafkatopic";
@@ -16,7 +17,8 @@ fn there(ground: &Ground) -> Vec<String> {
     let broker = ["exec", "-n", "kafka", "my-cluster-dual-role-0", "-c", "kafka", "--", "sh", "-c", script];
     let topics = ground.kubectl(&broker);
     let topics = topics.lines().filter(|t| *t != "__consumer_offsets").map(|t| format!("topic {t}"));
-    let mut all: Vec<String> = objects.lines().map(str::to_owned).chain(topics).collect();
+    let objects = objects.lines().filter(|name| !name.starts_with("pod/kstrim-class-data-")).map(str::to_owned);
+    let mut all: Vec<String> = objects.chain(topics).collect();
     all.sort();
     all
 }
