@@ -65,7 +65,7 @@ fn confirmed(test: &Test) -> BTreeSet<String> {
 #[test]
 fn the_next_cluster_uses_the_archives_of_the_first() {
     let mut test = fresh();
-    events(&mut test, ["up"], 0);
+    events(&mut test, ["up", "--no-image-cache"], 0);
     assert_eq!(uses_archives(&test), (true, true));
     assert_eq!(named(&test, "persistentvolumeclaims"), ["kstrim-class-data"]);
     assert_eq!(named(&test, "persistentvolumes"), ["kstrim-class-data-kafka"]);
@@ -131,6 +131,29 @@ fn keeping_the_cluster_leaves_only_the_files() {
     // The node has the archives already.
     assert_eq!(named(&test, "jobs.batch"), [""; 0]);
     assert_eq!(named(&test, "persistentvolumeclaims"), ["kstrim-class-data"]);
+}
+
+/// The pod of the Job, which uses the claim until it has ended.
+fn pod_of_the_job(test: &Test) -> Value {
+    let jobs = test.objects(PROFILE);
+    let job = jobs.as_object().expect("objects").iter().find(|(key, _)| key.starts_with("jobs.batch/kafka/"));
+    let job = &job.expect("the Job").1["metadata"];
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "kstrim-class-data-x", "namespace": "kafka", "ownerReferences": [{
+            "apiVersion": "batch/v1", "kind": "Job", "name": job["name"], "uid": job["uid"], "controller": true}]},
+        "spec": {"containers": [{"name": "broker", "image": "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"}],
+            "volumes": [{"name": "class-data", "persistentVolumeClaim": {"claimName": "kstrim-class-data"}}]}})
+}
+
+#[test]
+fn a_job_that_is_still_running_does_not_keep_the_namespace() {
+    let mut test = fresh();
+    test.change_scenario(|s| s.timings.pod_stop = 400);
+    events(&mut test, ["up"], 0);
+    apply_foreign(&test, &[pod_of_the_job(&test)]);
+    kstrim(&mut test, ["down", "--keep-cluster", "--yes"]).expect(0);
+    assert_eq!(named(&test, ""), [""; 0]);
+    assert!(!test.objects(PROFILE).as_object().expect("objects").contains_key("namespaces//kafka"));
 }
 
 #[test]

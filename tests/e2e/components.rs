@@ -17,7 +17,8 @@ fn there(ground: &Ground) -> Vec<String> {
     let broker = ["exec", "-n", "kafka", "my-cluster-dual-role-0", "-c", "kafka", "--", "sh", "-c", script];
     let topics = ground.kubectl(&broker);
     let topics = topics.lines().filter(|t| *t != "__consumer_offsets").map(|t| format!("topic {t}"));
-    let objects = objects.lines().filter(|name| !name.starts_with("pod/kstrim-class-data-")).map(str::to_owned);
+    let objects =
+        objects.lines().filter(|name| !name.starts_with("pod/kstrim-class-data-")).map(str::to_owned);
     let mut all: Vec<String> = objects.chain(topics).collect();
     all.sort();
     all

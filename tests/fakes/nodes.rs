@@ -267,6 +267,9 @@ fn claim(c: &mut Cluster, key: &str, bind: u64) {
         }
         return;
     }
+    if claim["metadata"]["finalizers"].is_null() {
+        c.update(key, |o| o["metadata"]["finalizers"] = json!(["kubernetes.io/pvc-protection"]));
+    }
     if text(&claim, "/status/phase") != "Pending" {
         return;
     }

@@ -47,7 +47,9 @@ fn one(c: &mut Cluster, key: &str) {
     let uid = text(&pod, "/metadata/uid").to_owned();
     let t = c.scenario.timings.clone();
     if pod["metadata"]["deletionTimestamp"].is_string() {
-        if c.elapsed(&uid, "stop", t.pod_stop) {
+        // Pods of the lowest priority take longer.
+        let of_job = text(&pod, "/metadata/ownerReferences/0/kind") == "Job";
+        if c.elapsed(&uid, "stop", if of_job { 5 * t.pod_stop } else { t.pod_stop }) {
             c.remove(key);
         }
         return;
