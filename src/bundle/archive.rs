@@ -19,6 +19,28 @@ const MOST: usize = 100_000;
 
 /// The images in an archive.
 pub(crate) fn images(path: &Path) -> Result<Vec<ImageName>> {
+    Ok(list(path)?.0)
+}
+
+/// The names of the images in an archive, and the digests of their configurations, hexadecimal; none where the archive
+/// does not say.
+pub(crate) fn digests(path: &Path) -> Result<Vec<(ImageName, String)>> {
+    let entries = list(path)?.1;
+    let mut found = Vec::new();
+    for entry in entries.as_array().into_iter().flatten() {
+        let config = entry.get("Config").and_then(Value::as_str).unwrap_or_default();
+        // `blobs/sha256/DIGEST`, before Docker 25 `DIGEST.json`.
+        let digest = config.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
+        for tag in entry.get("RepoTags").and_then(Value::as_array).into_iter().flatten() {
+            let name = tag.as_str().and_then(|tag| tag.parse().ok());
+            found.extend(name.map(|name| (name, digest.to_owned())));
+        }
+    }
+    Ok(found)
+}
+
+/// The names of the images, and the contents of `manifest.json`.
+fn list(path: &Path) -> Result<(Vec<ImageName>, Value)> {
     let bad = |why: String| {
         let message = format!("{} is not an image archive", path.display());
         Box::new(
@@ -60,7 +82,7 @@ pub(crate) fn images(path: &Path) -> Result<Vec<ImageName>> {
     if images.is_empty() {
         return Err(bad("it contains no image name: save images by name, not by id".into()));
     }
-    Ok(images)
+    Ok((images, docker.unwrap_or_default()))
 }
 
 fn docker_names(list: &Value) -> Vec<String> {

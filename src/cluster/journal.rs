@@ -87,6 +87,12 @@ pub(crate) struct ProfileState {
     /// By namespace and JVM: the images for which the node was last seen to have class-data archives.
     #[serde(default)]
     pub class_data: BTreeMap<String, BTreeMap<String, String>>,
+    /// What decides which images fit the profile's node ([`super::image_cache`]); `None`: they are not kept.
+    #[serde(default)]
+    pub image_cache: Option<String>,
+    /// The label of the profile's volume while kstrim copies images into it, until minikube has started from it.
+    #[serde(default)]
+    pub filling_volume: Option<String>,
     /// The tasks' entries, by task id.
     #[serde(default)]
     pub tasks: Entries,
@@ -193,6 +199,8 @@ impl JournalFile {
             removing: BTreeMap::new(),
             class_data: BTreeMap::new(),
             images: BTreeMap::new(),
+            image_cache: None,
+            filling_volume: None,
             tasks: Entries::default(),
         };
         Self { path: path.into(), state, read_only: false }

@@ -39,6 +39,7 @@ pub(crate) mod existing_operator;
 pub(crate) mod finalizers;
 pub(crate) mod first_start;
 pub(crate) mod forwards;
+pub(crate) mod image_cache;
 pub(crate) mod installation;
 pub(crate) mod inventory;
 pub(crate) mod journal;

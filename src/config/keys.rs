@@ -37,7 +37,7 @@ pub enum Class {
 }
 
 /// The class of every setting. A missing one is treated as [`Class::Place`], and a test fails.
-const CLASSES: [(&str, Class); 35] = [
+const CLASSES: [(&str, Class); 36] = [
     ("profile", Class::Target),
     ("context", Class::Place),
     ("namespace", Class::Target),
@@ -60,6 +60,7 @@ const CLASSES: [(&str, Class); 35] = [
     ("system-tools", Class::Source),
     ("bundle", Class::Place),
     ("image-archive", Class::Place),
+    ("no-image-cache", Class::What),
     ("image-registry", Class::Place),
     ("image-pull-secret", Class::Place),
     ("image-pull-config", Class::Place),

@@ -154,6 +154,8 @@ pub(crate) struct Settings {
     pub cpus: Option<String>,
     /// The requested number of nodes.
     pub nodes: Option<u32>,
+    /// Whether a new profile's node gets images of an earlier one, and keeps its own for the next.
+    pub image_cache: bool,
     /// Passed through to `minikube start`.
     pub minikube_args: Vec<String>,
     /// Where the install manifest comes from, if not from its publisher.
@@ -201,6 +203,7 @@ impl Settings {
             memory: what.memory.clone(),
             cpus: what.cpus.clone(),
             nodes: what.nodes,
+            image_cache: !what.no_image_cache,
             minikube_args: what.minikube_arg.clone(),
             manifests: what.manifests.clone(),
             mirror: what.mirror.clone(),
@@ -312,6 +315,7 @@ impl Settings {
             memory: None,
             cpus: None,
             nodes: None,
+            image_cache: false,
             minikube_args: Vec::new(),
             manifests: None,
             mirror: None,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::nodes;
+use super::{image_cache, nodes};
 use crate::cluster::connection::{connect, read_events};
 use crate::cluster::journal::{JournalFile, ProfileState};
 use crate::cluster::{api_server, first_start, lost_machine, ownership, profile_owner, refusals, suspension};
@@ -20,6 +20,7 @@ use crate::exec::Cmd;
 use crate::explain;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
+use crate::paths::cache_dir;
 use crate::quickstart::context::Reached;
 use crate::quickstart::context::Start;
 use crate::tool::arguments::{flag_value, has_flag, has_short_flag};
@@ -32,7 +33,7 @@ const STEP_NODE_UP: u64 = 11;
 
 /// The container runtime of a new profile. minikube's default changed from docker to containerd with 1.39.0 (its
 /// issue 21973), so the same command created a different cluster; every known minikube supports this one.
-const RUNTIME: &str = "containerd";
+pub(super) const RUNTIME: &str = "containerd";
 
 /// How long the API server may take to respond after a successful `minikube start`.
 const AFTER_START: Duration = Duration::from_secs(30);
@@ -137,10 +138,11 @@ impl Task<Context> for Cluster {
             discard(cx).await?;
             exists = false;
         }
-        let mut options = options(cx, exists).await?;
+        let (mut options, own) = options(cx, exists).await?;
         if !exists {
             let given = flag_value(&options.extra, "uuid");
             options.token = profile_owner::intend(cx, given)?;
+            image_cache::provide(cx, &mut options, &own).await?;
         }
         let was_whole = exists && !cx.journal.borrow().state.start_unfinished;
         if was_whole && matches!(state, Some(State::Partial)) {
@@ -167,7 +169,7 @@ impl Task<Context> for Cluster {
 
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let exists = matches!(cx.machine.listed.get(), Some(Listed::Valid(_)));
-        let options = options(cx, exists).await?;
+        let (options, _) = options(cx, exists).await?;
         Ok(vec![cx.minikube.start_cmd(&options).to_string()])
     }
 }
@@ -215,7 +217,7 @@ async fn discard(cx: &Context) -> Result<()> {
 /// Start a profile of ours whose first start was interrupted. `false`: it cannot be completed ([`first_start`]), and
 /// contains nothing but what that start created.
 async fn complete_first_start(cx: &Context) -> Result<bool> {
-    let options = options(cx, true).await?;
+    let (options, _) = options(cx, true).await?;
     start_minikube(cx, cx.minikube.start_cmd(&options), false).await?;
     while cx.starting() {
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -245,11 +247,11 @@ async fn complete_first_start(cx: &Context) -> Result<bool> {
     Ok(whole)
 }
 
-/// The options of `minikube start`. The user's `minikube config` applies only to new profiles: an existing one
-/// (`exists`) keeps its settings.
-async fn options(cx: &Context, exists: bool) -> Result<StartOptions> {
+/// The options of `minikube start`, and the user's `minikube config`, which applies only to new profiles: an existing
+/// one (`exists`) keeps its settings.
+async fn options(cx: &Context, exists: bool) -> Result<(StartOptions, Vec<(String, String)>)> {
     let own = if exists { None } else { Some(cx.minikube.config().await?) };
-    Ok(options_with(cx, own.as_deref()))
+    Ok((options_with(cx, own.as_deref()), own.unwrap_or_default()))
 }
 
 /// The options, with the user's configuration for new profiles in `own`; `None` for an existing profile. A new
@@ -306,7 +308,7 @@ async fn start_minikube(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
     }));
     let (start, journal, minikube) = (cx.machine.start.clone(), cx.journal.clone(), cx.minikube.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.reached.clone());
-    let profile = cx.profile().to_owned();
+    let (profile, cached_images) = (cx.profile().to_owned(), cx.machine.cached_images.clone());
     let following = async move {
         let result = read_events(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
@@ -323,6 +325,9 @@ async fn start_minikube(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
+        if let (Err(_), Some(volume)) = (&result, cached_images.borrow().as_ref()) {
+            crate::cluster::image_cache::discard(&cache_dir(), volume);
+        }
         let result = result.and(profile_owner::note(&minikube, &journal));
         let result = result.and_then(|()| record_unfinished(&journal, false));
         let result = if useful { result.and_then(|()| record_complete(&journal)) } else { result };
@@ -386,6 +391,7 @@ fn record_unfinished(journal: &RefCell<JournalFile>, yes: bool) -> Result<()> {
     journal.state.start_unfinished = yes;
     if !yes {
         journal.state.suspended = None;
+        journal.state.filling_volume = None;
     }
     journal.save()
 }

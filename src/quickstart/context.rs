@@ -45,6 +45,10 @@ pub(crate) struct Machine {
     pub listed: OnceCell<Listed>,
     /// The Kubernetes version to request from minikube, once minikube's own version is known.
     pub kubernetes: OnceCell<Option<Version>>,
+    /// minikube's version.
+    pub minikube: OnceCell<String>,
+    /// The volume whose images were copied into that of the new node; `None`: there was none that fits.
+    pub cached_images: Rc<RefCell<Option<String>>>,
     /// Whether the user agreed to delete and re-create a profile whose machine no longer exists.
     pub recreate: Cell<bool>,
     /// Whether this run has started a `minikube start`.
@@ -236,6 +240,8 @@ impl Default for Machine {
         Self {
             listed: OnceCell::new(),
             kubernetes: OnceCell::new(),
+            minikube: OnceCell::new(),
+            cached_images: Rc::default(),
             recreate: Cell::new(false),
             started: Cell::new(false),
             start: Rc::default(),

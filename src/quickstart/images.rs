@@ -29,6 +29,7 @@ use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
 use crate::quickstart::context::{Loaded, Reached};
+use crate::tool::minikube::NodeImage;
 use crate::tool::minikube_output::Listed;
 
 /// The task.
@@ -93,16 +94,20 @@ impl Task<Context> for Images {
             None => cx.settings.image_archives.iter().map(|a| (name(a), a.clone())).collect(),
         };
         if archives.is_empty() {
-            cx.machine_reaches(Reached::Api).await;
-            nodes::joined(cx).await?;
-            *self.left.borrow_mut() = pull(cx).await?;
+            cx.machine_reaches(Reached::Up).await;
+            if !all_cached(cx).await? {
+                cx.machine_reaches(Reached::Api).await;
+                nodes::joined(cx).await?;
+                *self.left.borrow_mut() = pull(cx).await?;
+            }
         } else {
             cx.machine_reaches(Reached::Up).await;
             nodes::joined(cx).await?;
-            let count = archives.len();
             if !all_kept(cx).await? {
+                let archives = without_cached(cx, archives).await?;
+                let count = archives.len();
                 *self.left.borrow_mut() = load_wanted_first(cx, archives).await?;
-                self.loaded.set(Some(count));
+                self.loaded.set(Some(count).filter(|count| *count > 0));
             }
         }
         self.done.set(true);
@@ -255,6 +260,29 @@ async fn all_kept(cx: &Context) -> Result<bool> {
     Ok(kept && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }
 
+/// Whether the node was created with all images.
+async fn all_cached(cx: &Context) -> Result<bool> {
+    let cached = cx.machine.cached_images.borrow().is_some();
+    Ok(cached && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
+}
+
+/// The archives with images that the node was not created with. The same name may be another image.
+async fn without_cached(cx: &Context, archives: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+    if cx.machine.cached_images.borrow().is_none() {
+        return Ok(archives);
+    }
+    let there = cx.minikube.images().await?;
+    let has = |name: &ImageName, digest: &str| {
+        let named = |image: &NodeImage| image.names.iter().any(|n| same(n, name.as_str()));
+        there.iter().any(|image| named(image) && image.digest() == digest)
+    };
+    let is_cached = |archive: &Path| {
+        let images = bundle::archive::digests(archive).unwrap_or_default();
+        !images.is_empty() && images.iter().all(|(name, digest)| has(name, digest))
+    };
+    Ok(archives.into_iter().filter(|(_, archive)| !is_cached(archive)).collect())
+}
+
 /// The preset's images that the runtime does not have; `None` if its images cannot be listed.
 async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
     Ok(missing_of(cx, &wanted(cx).await?).await)
@@ -263,7 +291,8 @@ async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
 /// Those of `wanted` that the runtime does not have; `None` if its images cannot be listed.
 pub(crate) async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec<String>> {
     let Ok(live) = cx.minikube.images().await else { return None };
-    let missing = wanted.iter().filter(|image| !live.iter().any(|i| same(i, image.as_str())));
+    let has = |image: &ImageName| live.iter().flat_map(|i| &i.names).any(|name| same(name, image.as_str()));
+    let missing = wanted.iter().filter(|image| !has(image));
     Some(missing.map(ToString::to_string).collect())
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod context;
 pub(crate) mod crds;
 pub(crate) mod existing_cluster;
 pub(crate) mod files;
+mod image_cache;
 pub(crate) mod images;
 pub(crate) mod kafka;
 pub(crate) mod namespace;

@@ -82,6 +82,7 @@ impl Task<Context> for Preflight {
             cx.emit.warn(warning);
         }
         let _ = cx.machine.kubernetes.set(choice.kubernetes);
+        let _ = cx.machine.minikube.set(found.minikube.clone());
         let _ = cx.machine.listed.set(listed);
         cx.class_data.set(class_data::is_expected(cx, ground.operators.get().map_or(&[], Vec::as_slice)));
         // Fetched while minikube starts; the first task that needs it waits for it. A file that the user specified is

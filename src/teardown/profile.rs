@@ -5,9 +5,9 @@ use std::cell::Cell;
 use async_trait::async_trait;
 
 use super::moment;
-use crate::cluster::class_data;
 use crate::cluster::session::Session;
 use crate::cluster::suspension;
+use crate::cluster::{class_data, image_cache};
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
 use crate::explain;
@@ -96,6 +96,9 @@ impl Task<Session> for Profile {
             class_data::keep(cx).await;
         }
         self.same(cx).await?;
+        if self.seen.as_ref().is_some_and(|seen| seen.uid.is_some()) {
+            image_cache::keep(cx).await;
+        }
         self.begun.set(true);
         let output = cx.minikube.delete().await?;
         suspension::judge(&output, cx.profile())

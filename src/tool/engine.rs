@@ -1,6 +1,7 @@
 //! The container engine of minikube's drivers docker and podman. kstrim itself does not need it: it only queries what
 //! minikube would find.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,6 +13,9 @@ use crate::words;
 
 /// Time limit of one query. A healthy engine responds in a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// Time limit for copying the contents of a volume.
+const COPY: Duration = Duration::from_secs(120);
 
 /// What a running engine reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,53 @@ impl Engine {
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
         // The filter also matches parts of names.
         Some(output.text().lines().any(|line| line.trim() == name))
+    }
+
+    /// The id of the image that a container was created from. `None`: unknown.
+    pub(crate) async fn image_of(&self, container: &str) -> Option<String> {
+        let cmd = self.cmd().args(["container", "inspect", "--format", "{{.Image}}", container]);
+        let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
+        Some(output.text().trim().to_owned()).filter(|id| !id.is_empty())
+    }
+
+    /// A label of a volume. `None`: there is no such volume, it has no such label, or that is unknown.
+    pub(crate) async fn volume_label(&self, volume: &str, label: &str) -> Option<String> {
+        let cmd = self.cmd().args(["volume", "inspect", "--format", "{{json .Labels}}", volume]);
+        let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
+        let labels: Option<BTreeMap<String, String>> = serde_json::from_slice(&output.stdout).ok()?;
+        labels?.remove(label)
+    }
+
+    /// Create a volume. Whether that succeeded; it does as well if it exists.
+    pub(crate) async fn create_volume(&self, name: &str, labels: &[(&str, &str)]) -> bool {
+        let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
+        self.succeeds(&self.cmd().args(["volume", "create"]).args(labels).arg(name)).await
+    }
+
+    /// Remove a volume that no container uses. Whether that succeeded.
+    pub(crate) async fn remove_volume(&self, name: &str) -> bool {
+        self.succeeds(&self.cmd().args(["volume", "rm", name]).timeout(COPY)).await
+    }
+
+    /// Copy paths of a volume into another one, which is mounted at `mount`, in a container of an image that the engine
+    /// has: where the other one is empty, it gets the image's contents of that directory first. Whether that succeeded.
+    pub(crate) async fn copy_volume(
+        &self,
+        image: &str,
+        from: &str,
+        (to, mount): (&str, &str),
+        paths: &[&str],
+    ) -> bool {
+        let cmd = self.cmd().args(["run", "--rm", "--network=none", "--pull=never", "--user=0:0"]);
+        let cmd = cmd.args(["--entrypoint=cp", "--workdir=/from"]);
+        let cmd = cmd.args(["--volume".to_owned(), format!("{from}:/from:ro")]);
+        let cmd = cmd.args(["--volume".to_owned(), format!("{to}:{mount}")]);
+        let cmd = cmd.args([image, "--archive", "--parents"]).args(paths.iter().copied()).arg(mount);
+        self.succeeds(&cmd.timeout(COPY)).await
+    }
+
+    async fn succeeds(&self, cmd: &Cmd) -> bool {
+        self.runner.run(cmd).await.is_ok_and(|output| output.exit.success())
     }
 
     /// Where its client connects: the name of docker's context, and the address, which `DOCKER_HOST` overrides if

@@ -82,6 +82,25 @@ impl StartOptions {
     }
 }
 
+/// An image in a node's container runtime, as `minikube image ls` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeImage {
+    /// The digest of its configuration, with or without the prefix `sha256:`.
+    #[serde(default)]
+    pub id: String,
+    /// Its names with tags.
+    #[serde(default, rename = "repoTags")]
+    pub names: Vec<String>,
+}
+
+impl NodeImage {
+    /// The digest of its configuration: hexadecimal digits.
+    pub(crate) fn digest(&self) -> &str {
+        self.id.trim_start_matches("sha256:")
+    }
+}
+
 /// The program and its profile.
 pub(crate) struct Minikube {
     program: RefCell<PathBuf>,
@@ -341,19 +360,11 @@ impl Minikube {
         self.run(cmd).await
     }
 
-    /// Names of the images in the cluster.
-    pub(crate) async fn images(&self) -> Result<Vec<String>> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Image {
-            #[serde(default)]
-            repo_tags: Vec<String>,
-        }
+    /// The images in the cluster.
+    pub(crate) async fn images(&self) -> Result<Vec<NodeImage>> {
         let cmd = self.cmd(&["image", "ls", "--format", "json"]).timeout(Duration::from_secs(60));
         let output = self.run(&cmd).await?;
-        let images: Vec<Image> =
-            serde_json::from_str(output.text().trim()).map_err(|_| Self::unexpected(&cmd, &output))?;
-        Ok(images.into_iter().flat_map(|i| i.repo_tags).collect())
+        serde_json::from_str(output.text().trim()).map_err(|_| Self::unexpected(&cmd, &output))
     }
 }
 

@@ -248,6 +248,32 @@ impl Minikube {
         self.run(&self.in_node(node, &words).timeout(limit)).await
     }
 
+    /// Remove all pods of a node whose kubelet is stopped, and images by their digests; then stop the container runtime,
+    /// so that its files can be copied. Returns the first result that is not a success, or the last.
+    pub(crate) async fn empty_runtime(&self, node: &Node, unwanted: &[&str]) -> Result<Output> {
+        let mut images = vec!["crictl", "rmi"];
+        images.extend(unwanted.iter().filter(|digest| hexadecimal(digest)));
+        let pods = ["crictl", "rmp", "-a", "-f"];
+        let runtime = ["systemctl", "stop", "containerd"];
+        let some = images.len() > 2;
+        let steps = [Some(&pods[..]), some.then_some(&images[..]), Some(&runtime[..])];
+        let mut last = self.stop_kubelet(node).await?;
+        for words in steps.into_iter().flatten() {
+            if !last.exit.success() {
+                break;
+            }
+            last = self.run(&self.in_node(node, words)).await?;
+        }
+        Ok(last)
+    }
+
+    /// Free space on the file system of a node's images, in MiB. `None`: unknown.
+    pub(crate) async fn free_for_images(&self, node: &Node) -> Option<u64> {
+        let words = ["df", "--output=avail", "--block-size=1M", "/var/lib/containerd"];
+        let output = self.run(&self.in_node(node, &words)).await.ok().filter(|o| o.exit.success())?;
+        output.text().lines().last()?.trim().parse().ok()
+    }
+
     /// The exit code of a container; `None` if the container runtime no longer has it.
     pub(crate) async fn exit_code(&self, node: &Node, container: &Container) -> Result<Option<i64>> {
         let cmd = self.in_node(node, &["crictl", "inspect", "-o", "json", &container.id]);

@@ -20,9 +20,14 @@ pub fn archive(test: &Test, name: &str, image: &str) {
 
 /// The same with this configuration, which may be as large as a layer.
 pub fn archive_of(test: &Test, name: &str, image: &str, config: &str) {
-    let manifest = json!([{"Config": "config.json", "RepoTags": [image], "Layers": []}]).to_string();
+    archive_with(test, name, image, ("config.json", config));
+}
+
+/// The same with the path of the configuration, too.
+pub fn archive_with(test: &Test, name: &str, image: &str, config: (&str, &str)) {
+    let manifest = json!([{"Config": config.0, "RepoTags": [image], "Layers": []}]).to_string();
     let mut tar = tar::Builder::new(Vec::new());
-    for (path, text) in [("config.json", config), ("manifest.json", &manifest)] {
+    for (path, text) in [config, ("manifest.json", &manifest)] {
         let mut header = tar::Header::new_ustar();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);

@@ -28,6 +28,7 @@ mod harness;
 mod hint_check;
 mod hints;
 mod hostile;
+mod image_cache;
 mod images;
 mod lock;
 mod logs;

@@ -1,11 +1,16 @@
 //! docker, as far as preflight and teardown need it: version, info, ps, volumes; and what a test does to a machine.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::io::{Done, Io};
 use crate::minikube::{engine, engine_error, other_engine};
 use crate::scenario::{Engine, Host};
-use crate::world::Place;
+use crate::world::{Place, Volume};
+
+/// The image of minikube's nodes.
+const BASE_IMAGE: &str = "sha256:ba5eba5eba5e";
 
 /// The file by which a node's kubelet starts the API server.
 const SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
@@ -57,12 +62,25 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         "exec" if args[2..] == ["mv", SERVER, "/tmp/"] => {
             crate::minikube::freeze(place, &mut place.lock(), &args[1], Host::Headless);
         }
+        "container" if args.get(1).is_some_and(|a| a == "inspect") => {
+            let name = args.last().map_or("", String::as_str);
+            if !containers(place).iter().any(|(container, _)| container == name) {
+                io.err(&format!("Error response from daemon: No such container: {name}"));
+                return Ok(1);
+            }
+            io.line(&format.replace("{{.Image}}", BASE_IMAGE))?;
+        }
+        "volume" if args.get(1).is_some_and(|a| a != "ls") => return volume(place, io, args),
+        "run" => return copy(place, io, args),
         "volume" if args.get(1).is_some_and(|a| a == "ls") => {
             let name = flag(args, "--filter").and_then(|f| f.strip_prefix("name=")).unwrap_or("");
             let world = place.lock();
             // The volume of a machine outlives its container (recording 27).
             let made = world.profiles.iter().filter(|(_, p)| !matches!(p.host, Host::Invalid | Host::Made));
-            let names = made.map(|(name, _)| name).chain(&world.leftovers);
+            let made: std::collections::BTreeSet<_> = made.map(|(name, _)| name).collect();
+            let names = made.into_iter().chain(&world.leftovers);
+            let own = world.volumes.keys().filter(|name| !world.profiles.contains_key(*name));
+            let names = names.chain(own);
             for volume in names.filter(|n| n.contains(name) && !other_engine()) {
                 io.line(volume)?;
             }
@@ -78,6 +96,87 @@ pub fn run(place: &Place, io: &mut Io, args: &[String]) -> Done {
         }
     }
     Ok(0)
+}
+
+/// The volumes that minikube did not create.
+fn volume(place: &Place, io: &mut Io, args: &[String]) -> Done {
+    let mut world = place.lock();
+    let name = args.last().map_or("", String::as_str);
+    let here = !other_engine() && (world.volumes.contains_key(name) || world.profiles.contains_key(name));
+    let missing = |io: &mut Io| {
+        io.err(&format!("Error response from daemon: get {name}: no such volume"));
+        Ok(1)
+    };
+    match args[1].as_str() {
+        "inspect" if !here => return missing(io),
+        "inspect" => {
+            let labels = world.volumes.get(name).map(|volume| volume.labels.clone()).unwrap_or_default();
+            io.line(&json!(labels).to_string())?;
+        }
+        "create" => {
+            let labels = args.windows(2).filter(|pair| pair[0] == "--label");
+            let labels = labels.filter_map(|pair| pair[1].split_once('='));
+            let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            world.volumes.entry(name.to_owned()).or_insert(Volume { labels, images: Vec::new() });
+            io.line(name)?;
+        }
+        "rm" if !here => return missing(io),
+        "rm" if world.profiles.contains_key(name) => {
+            io.err(&format!("Error response from daemon: remove {name}: volume is in use"));
+            return Ok(1);
+        }
+        "rm" => {
+            world.volumes.remove(name);
+            let _ = std::fs::remove_dir_all(crate::class_data::folder(&place.dir, name));
+            io.line(name)?;
+        }
+        other => {
+            io.err(&format!("docker: unknown command: docker volume {other}"));
+            return Ok(1);
+        }
+    }
+    world.save();
+    Ok(0)
+}
+
+/// `docker run` of cp from one volume into another.
+fn copy(place: &Place, io: &mut Io, args: &[String]) -> Done {
+    let mounts: Vec<&str> = args
+        .windows(2)
+        .filter(|pair| pair[0] == "--volume")
+        .filter_map(|pair| pair[1].split(':').next())
+        .collect();
+    let [from, to] = mounts.as_slice() else { return Ok(125) };
+    if !args.iter().any(|arg| arg == BASE_IMAGE) {
+        io.err("docker: Error response from daemon: No such image");
+        return Ok(125);
+    }
+    let mut world = place.lock();
+    let images = match world.volumes.get(*from) {
+        Some(volume) if !world.profiles.contains_key(*from) => volume.images.clone(),
+        _ => crate::nodes::images(&world.cluster(from)),
+    };
+    world.volumes.entry((*to).to_owned()).or_default().images = images;
+    world.save();
+    let folder = |name: &str| crate::class_data::folder(&place.dir, name);
+    if let Err(error) = copy_folder(&folder(from), &folder(to)) {
+        io.err(&format!("cp: {error}"));
+        return Ok(1);
+    }
+    Ok(0)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from).into_iter().flatten().flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// The fields of `info` that are used.

@@ -64,11 +64,16 @@ fn list(place: &Place, io: &mut Io, args: &Args) -> Done {
     let images = nodes::images(&cluster);
     cluster.save(place);
     let one = |image: &String| {
-        let id = deployments::hash(&json!(image), 64);
+        let id = digest(image);
         json!({"id": format!("sha256:{id}"), "repoDigests": [], "repoTags": [image], "size": "50000000"})
     };
     let list: Vec<Value> = images.iter().map(one).collect();
     io.line(&json!(list).to_string()).map(|()| 0)
+}
+
+/// The digest of an image's configuration.
+pub fn digest(image: &str) -> String {
+    deployments::hash(&json!(image), 64)
 }
 
 fn add(place: &Place, args: &Args, images: &[String]) {

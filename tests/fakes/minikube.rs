@@ -365,6 +365,7 @@ fn delete(place: &Place, out: &mut Out, args: &Args) -> Done {
             world.leftovers.insert(name.clone());
         }
         world.drop_cluster(&name);
+        world.volumes.remove(&name);
         let _ = std::fs::remove_dir_all(crate::class_data::folder(&place.dir, &name));
         world.save();
         kubeconfig::remove(&name);

@@ -25,6 +25,8 @@ pub struct Scenario {
     pub kubeadm_cut_off: Option<CutOff>,
     /// Whether the node's kernel has no freezer, so that nothing can be paused.
     pub no_freezer: bool,
+    /// Free space in the node, MiB; plenty if it is not set.
+    pub free_for_images: Option<u64>,
     /// Pods whose containers do not end when they are asked to, by a part of the name.
     pub stubborn: Vec<String>,
     pub minikube: MinikubeRelease,

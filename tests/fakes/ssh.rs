@@ -59,6 +59,21 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             crate::pods::started_again(&mut cluster);
             cluster.save(place);
         }
+        ["sudo", "df", "--output=avail", "--block-size=1M", "/var/lib/containerd"] => {
+            io.line("  Avail")?;
+            io.line(&format!(" {}", place.scenario.free_for_images.unwrap_or(100_000)))?;
+        }
+        ["sudo", "crictl", "rmp", "-a", "-f"] | ["sudo", "systemctl", "stop", "containerd"] => {}
+        ["sudo", "crictl", "rmi", digests @ ..] => {
+            let world = place.lock();
+            let mut cluster = world.cluster(name);
+            for image in crate::nodes::images(&cluster) {
+                if digests.contains(&crate::images::digest(&image).as_str()) {
+                    crate::nodes::remove_image(&mut cluster, &image);
+                }
+            }
+            cluster.save(place);
+        }
         ["sudo", "crictl", "pods", "-o", "json"] => {
             let pods = pods(&place.lock().cluster(name), args.flag("node"));
             io.line(&json!({"items": pods.iter().map(sandbox).collect::<Vec<_>>()}).to_string())?;

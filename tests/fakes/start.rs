@@ -22,6 +22,8 @@ struct Request {
     uuid: String,
     /// Whether it is to enable storage-provisioner-rancher.
     local_path: bool,
+    /// Whether minikube unpacks its own images over those of an existing volume.
+    preload: bool,
     force: bool,
 }
 
@@ -88,6 +90,7 @@ pub fn run(place: &Place, out: &mut Out, args: &Args) -> Done {
         uuid: asked("uuid").unwrap_or_default().to_owned(),
         nodes: asked("nodes").and_then(|n| n.parse().ok()).unwrap_or(1),
         local_path: asked("addons").is_some_and(|addons| addons == "storage-provisioner-rancher"),
+        preload: args.flag("preload") != Some("false"),
         force,
         name,
     };
@@ -362,6 +365,10 @@ fn finish(place: &Place, out: &mut Out, r: &Request, lacks: Option<CutOff>) -> D
             }
             if r.local_path {
                 crate::nodes::local_path(&mut cluster);
+            }
+            let volume = world.volumes.get(&r.name).filter(|_| !r.preload);
+            for image in volume.into_iter().flat_map(|volume| &volume.images) {
+                crate::nodes::add_image(&mut cluster, image);
             }
             cluster.memory.no_network = lacks == Some(CutOff::NoNetwork);
             let now = cluster.clock;

@@ -32,7 +32,17 @@ pub struct World {
     pub profiles: BTreeMap<String, Profile>,
     /// Containers that a `delete` without an engine left (recording 28).
     pub leftovers: BTreeSet<String>,
+    /// The engine's volumes, other than those that minikube creates.
+    pub volumes: BTreeMap<String, Volume>,
     _lock: File,
+}
+
+/// A volume of the engine.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Volume {
+    pub labels: BTreeMap<String, String>,
+    /// The images in the container runtime's directory in it.
+    pub images: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +66,8 @@ pub struct Profile {
 struct Saved {
     profiles: BTreeMap<String, Profile>,
     leftovers: BTreeSet<String>,
+    #[serde(default)]
+    volumes: BTreeMap<String, Volume>,
 }
 
 impl Place {
@@ -100,8 +112,8 @@ impl Place {
             .ok()
             .map(|bytes| serde_json::from_slice(&bytes).expect("minikube.json"));
         let seeding = saved.is_none();
-        let Saved { profiles, leftovers } = saved.unwrap_or_default();
-        let mut world = World { place: self.clone(), profiles, leftovers, _lock: lock };
+        let Saved { profiles, leftovers, volumes } = saved.unwrap_or_default();
+        let mut world = World { place: self.clone(), profiles, leftovers, volumes, _lock: lock };
         if seeding {
             world.seed();
         }
@@ -167,7 +179,11 @@ impl World {
     }
 
     pub fn save(&self) {
-        let saved = Saved { profiles: self.profiles.clone(), leftovers: self.leftovers.clone() };
+        let saved = Saved {
+            profiles: self.profiles.clone(),
+            leftovers: self.leftovers.clone(),
+            volumes: self.volumes.clone(),
+        };
         write(&self.place.dir.join("minikube.json"), &json!(saved));
     }
 

@@ -1,0 +1,280 @@
+//! The images of a profile's node, kept in a volume of the container engine for the node of the next profile.
+//!
+//! minikube's driver docker keeps `/var` of a node in a volume of the profile's name, and uses one that exists. So
+//! `down` copies the container runtime's directory into a volume of kstrim's, and `up` copies it from there into the
+//! volume of a new profile, in place of pulling, loading or unpacking images. A file of kstrim's cache says what the
+//! volume contains. It fits nodes that are created by the same minikube from the same base image with the same options.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::session::Session;
+use super::{class_data, profile_owner};
+use crate::engine::lock::Lock;
+use crate::kube::Kind as ObservedKind;
+use crate::manifest::class_data::{ARCHIVES, Images, ROOT};
+use crate::names::image::same;
+use crate::paths::{cache_dir, write_private};
+use crate::tool::engine::Engine;
+use crate::tool::minikube::NodeImage;
+
+/// The driver whose nodes have such a volume.
+pub(crate) const DRIVER: &str = "docker";
+/// The label of volumes that kstrim creates; its value identifies one of them.
+pub(crate) const LABEL: &str = "io.github.kstrim.volume";
+/// Version of the file.
+const SCHEMA: u32 = 1;
+/// How long `down` may take longer for the images.
+const KEEP: Duration = Duration::from_secs(180);
+/// The free space that has to be left in the engine, in MiB: the images of one release need about 1700.
+const FREE: u64 = 8 << 10;
+/// Where the names of images begin that minikube itself needs (its `pkg/minikube/bootstrapper/images`).
+const OF_MINIKUBE: [&str; 4] = ["registry.k8s.io/", "gcr.io/k8s-minikube/", "docker.io/kindest/", "kindest/"];
+/// What is copied, relative to `/var`: the images, and the programs of Kubernetes. Class-data archives come with them.
+const PATHS: [&str; 2] = ["lib/containerd", "lib/minikube/binaries"];
+
+/// What a volume contains.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cached {
+    /// The volume; empty if there is none.
+    pub volume: String,
+    /// The value of its [`LABEL`].
+    pub label: String,
+    /// The engine's id.
+    pub engine: String,
+    /// The id of the base image of the node.
+    pub base_image: String,
+    /// What else has to be the same: minikube's version and its options.
+    pub key: String,
+    /// The images: name to digest of the configuration.
+    pub images: BTreeMap<String, String>,
+    /// The namespace whose class-data archives it has.
+    #[serde(default)]
+    pub namespace: String,
+    /// These archives: the JVMs and the images that they are for.
+    #[serde(default)]
+    pub class_data: BTreeMap<String, String>,
+}
+
+/// The file in the cache.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    schema: u32,
+    #[serde(flatten)]
+    cached: Cached,
+    /// Volumes of kstrim's that are to be removed, and the values of their labels.
+    #[serde(default)]
+    obsolete: BTreeMap<String, String>,
+}
+
+fn path(cache: &Path) -> PathBuf {
+    cache.join("image-cache.json")
+}
+
+fn read(cache: &Path) -> File {
+    let file = fs::read(path(cache)).ok();
+    let file: Option<File> = file.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    file.filter(|file| file.schema == SCHEMA).unwrap_or_default()
+}
+
+fn write(cache: &Path, file: &File) -> Option<()> {
+    let bytes = serde_json::to_vec_pretty(&File { schema: SCHEMA, ..copy(file) }).ok()?;
+    write_private(&path(cache), &bytes).ok()
+}
+
+fn copy(file: &File) -> File {
+    File { schema: file.schema, cached: file.cached.clone(), obsolete: file.obsolete.clone() }
+}
+
+/// What the cache has for a node that is created with this key.
+pub(crate) fn cached(cache: &Path, key: &str) -> Option<Cached> {
+    let cached = read(cache).cached;
+    (!cached.volume.is_empty() && cached.key == key).then_some(cached)
+}
+
+/// Forget a volume with which a node could not be created; the next [`keep`] removes it.
+pub(crate) fn discard(cache: &Path, volume: &str) {
+    let mut file = read(cache);
+    if file.cached.volume == volume {
+        let old = std::mem::take(&mut file.cached);
+        file.obsolete.insert(old.volume, old.label);
+        let _ = write(cache, &file);
+    }
+}
+
+/// The images that are kept: those that minikube needs, and those with these names. `None`: one of these is missing.
+fn wanted<'a>(there: &'a [NodeImage], used: &BTreeSet<String>) -> Option<Vec<&'a NodeImage>> {
+    let is_used = |image: &&NodeImage, name: &str| image.names.iter().any(|n| same(n, name));
+    let all_there = used.iter().all(|name| there.iter().any(|image| is_used(&image, name)));
+    let of_minikube = |image: &NodeImage| {
+        let is = |name: &String| OF_MINIKUBE.iter().any(|prefix| name.starts_with(prefix));
+        !image.names.is_empty() && image.names.iter().all(is)
+    };
+    let keep = |image: &&NodeImage| of_minikube(image) || used.iter().any(|name| is_used(image, name));
+    all_there.then(|| there.iter().filter(keep).collect())
+}
+
+/// Keep the images of a running profile that is about to be deleted: this stops everything in its node. Without them
+/// the next profile only takes longer, so that nothing of this is an error.
+pub(crate) async fn keep(cx: &Session) {
+    let _ = tokio::time::timeout(KEEP, keep_new(cx)).await;
+}
+
+async fn keep_new(cx: &Session) -> Option<()> {
+    let key = cx.journal.borrow().state.image_cache.clone()?;
+    let ours = cx.ownership.profile_is_ours.get();
+    if !ours || cx.minikube.on_disk().driver != DRIVER {
+        return None;
+    }
+    let cache = cache_dir();
+    let _alone = Lock::take(&cache.join("image-cache.lock"), "down").ok()?;
+    let engine = cx.minikube.engine(DRIVER)?;
+    let made = cx.journal.borrow().state.made.as_ref()?.engine.clone()?;
+    if profile_owner::engine(&cx.minikube, DRIVER).await?.id != made.id {
+        return None;
+    }
+    let nodes = cx.minikube.nodes().await.ok()?;
+    let [node] = nodes.as_slice() else { return None };
+    let used = used(cx).await?;
+    let there = cx.minikube.images().await.ok()?;
+    let wanted = wanted(&there, &used)?;
+    let base_image = engine.image_of(cx.profile()).await?;
+    let has_archives = class_data::in_node(cx).await;
+    let mut new = Cached {
+        volume: String::new(),
+        label: uuid::Uuid::new_v4().to_string(),
+        engine: made.id,
+        base_image,
+        key,
+        images: BTreeMap::new(),
+        namespace: cx.namespace().to_owned(),
+        class_data: has_archives.as_ref().map(Images::to_names).unwrap_or_default(),
+    };
+    for image in &wanted {
+        new.images.extend(image.names.iter().map(|name| (name.clone(), image.digest().to_owned())));
+    }
+    let mut file = read(&cache);
+    if is_up_to_date(&engine, &file.cached, &new).await {
+        return None;
+    }
+    if cx.minikube.free_for_images(node).await? < FREE {
+        return None;
+    }
+    cx.emit.progress("keeping the images of the node for the next profile", None);
+    let unwanted: Vec<&str> =
+        there.iter().filter(|image| !wanted.contains(image)).map(NodeImage::digest).collect();
+    if !cx.minikube.empty_runtime(node, &unwanted).await.ok()?.exit.success() {
+        return None;
+    }
+    new.volume = format!("kstrim-images-{}", &new.label[..8]);
+    // Recorded before it exists, so that an interrupted copy is removed later.
+    file.obsolete.insert(new.volume.clone(), new.label.clone());
+    write(&cache, &file)?;
+    if !engine.create_volume(&new.volume, &[(LABEL, &new.label)]).await {
+        return None;
+    }
+    let to = (new.volume.as_str(), "/to");
+    let archives = format!("{}/{}/{ARCHIVES}", ROOT.trim_start_matches("/var/"), cx.namespace());
+    let archives = has_archives.is_some().then_some(archives.as_str());
+    let paths: Vec<&str> = PATHS.into_iter().chain(archives).collect();
+    if engine.copy_volume(&new.base_image, cx.profile(), to, &paths).await {
+        file.obsolete.remove(&new.volume);
+        let old = std::mem::replace(&mut file.cached, new);
+        if !old.volume.is_empty() {
+            file.obsolete.insert(old.volume, old.label);
+        }
+        write(&cache, &file)?;
+    }
+    for (volume, label) in file.obsolete.clone() {
+        let gone = match engine.volume_label(&volume, LABEL).await {
+            Some(found) if found == label => engine.remove_volume(&volume).await,
+            // Of another engine, perhaps.
+            _ => engine.has_volume(&volume).await == Some(false),
+        };
+        if gone {
+            file.obsolete.remove(&volume);
+        }
+    }
+    write(&cache, &file)
+}
+
+/// The images of the operator and of Kafka, as running pods name them. `None` without a running broker and operator.
+async fn used(cx: &Session) -> Option<BTreeSet<String>> {
+    let snapshot = cx.synced(&[ObservedKind::Pod]).await;
+    let (mut images, mut operator, mut broker) = (BTreeSet::new(), false, false);
+    for pod in snapshot.pods(cx.namespace()) {
+        if !(pod.is_operator() || pod.cluster() == Some(cx.cluster())) {
+            continue;
+        }
+        for container in pod.containers().filter(|container| container.digest().is_some()) {
+            operator |= pod.is_operator();
+            broker |= container.name() == "kafka";
+            images.insert(container.image().to_owned());
+        }
+    }
+    (operator && broker).then_some(images)
+}
+
+/// Whether the cache has all that would be kept.
+async fn is_up_to_date(engine: &Engine, old: &Cached, new: &Cached) -> bool {
+    let same = old.engine == new.engine && old.base_image == new.base_image && old.key == new.key;
+    let contains = |old: &BTreeMap<String, String>, new: &BTreeMap<String, String>| {
+        new.iter().all(|(name, value)| old.get(name) == Some(value))
+    };
+    // Without the archives of this namespace, the next profile gets those of the cache.
+    let archives = old.namespace != new.namespace || contains(&old.class_data, &new.class_data);
+    same && contains(&old.images, &new.images) && archives && exists(engine, old).await
+}
+
+/// Whether the volume exists.
+pub(crate) async fn exists(engine: &Engine, cached: &Cached) -> bool {
+    !cached.volume.is_empty()
+        && engine.volume_label(&cached.volume, LABEL).await.as_deref() == Some(cached.label.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(id: &str, names: &[&str]) -> NodeImage {
+        NodeImage { id: format!("sha256:{id}"), names: names.iter().map(|n| (*n).to_owned()).collect() }
+    }
+
+    #[test]
+    fn only_images_of_minikube_and_of_the_installation_are_kept() {
+        let there = [
+            image("01", &["registry.k8s.io/etcd:3.6.5-0"]),
+            image("02", &["quay.io/strimzi/operator:1.2.0"]),
+            image("03", &["docker.io/library/secret-app:1", "registry.k8s.io/pause:3.10"]),
+            image("04", &[]),
+            image("05", &["quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"]),
+        ];
+        let used = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
+        let both = used(&["quay.io/strimzi/operator:1.2.0", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"]);
+        let kept: Vec<&str> = wanted(&there, &both).unwrap().into_iter().map(NodeImage::digest).collect();
+        assert_eq!(kept, ["01", "02", "05"]);
+        assert_eq!(wanted(&there, &used(&["quay.io/strimzi/operator:1.1.0"])), None);
+    }
+
+    #[test]
+    fn the_file_is_read_back_and_another_version_is_ignored() {
+        let cache = tempfile::tempdir().unwrap();
+        let here = cache.path();
+        assert_eq!(cached(here, "k"), None);
+        let one = Cached { volume: "v".into(), key: "k".into(), label: "l".into(), ..Cached::default() };
+        write(here, &File { cached: one.clone(), ..File::default() }).unwrap();
+        assert_eq!(cached(here, "k"), Some(one));
+        assert_eq!(cached(here, "other"), None);
+        discard(here, "another");
+        assert!(cached(here, "k").is_some());
+        discard(here, "v");
+        assert_eq!(cached(here, "k"), None);
+        assert_eq!(read(here).obsolete["v"], "l");
+        fs::write(path(here), r#"{"schema": 2, "volume": "v", "key": "k"}"#).unwrap();
+        assert_eq!(cached(here, "k"), None);
+    }
+}
