@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use super::{class_data, profile_owner};
 use crate::engine::lock::Lock;
+use crate::errors;
+use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::class_data::{ARCHIVES, Images, ROOT};
 use crate::names::image::same;
-use crate::paths::{cache_dir, write_private};
+use crate::paths::{cache_dir, private_dir};
 use crate::tool::engine::Engine;
 use crate::tool::minikube::NodeImage;
 
@@ -26,10 +28,16 @@ use crate::tool::minikube::NodeImage;
 pub(crate) const DRIVER: &str = "docker";
 /// The label of volumes that kstrim creates; its value identifies one of them.
 pub(crate) const LABEL: &str = "io.github.kstrim.volume";
+/// The label of a profile's volume that kstrim fills; its value is in the journal until minikube uses the volume.
+pub(crate) const FILLED: &str = "io.github.kstrim.filled";
+/// Where the names of images of Strimzi's releases begin: their tags never refer to other images.
+pub(crate) const RELEASED: &str = "quay.io/strimzi/";
+/// The end of the key of profiles into which image archives are loaded: a new profile compares those with what it has.
+pub(crate) const LOADED: &str = " (image archives)";
 /// Version of the file.
 const SCHEMA: u32 = 1;
 /// How long `down` may take longer for the images.
-const KEEP: Duration = Duration::from_secs(180);
+const KEEP: Duration = Duration::from_secs(100);
 /// The free space that has to be left in the engine, in MiB: the images of one release need about 1700.
 const FREE: u64 = 8 << 10;
 /// Where the names of images begin that minikube itself needs (its `pkg/minikube/bootstrapper/images`).
@@ -81,13 +89,17 @@ fn read(cache: &Path) -> File {
     file.filter(|file| file.schema == SCHEMA).unwrap_or_default()
 }
 
-fn write(cache: &Path, file: &File) -> Option<()> {
-    let bytes = serde_json::to_vec_pretty(&File { schema: SCHEMA, ..copy(file) }).ok()?;
-    write_private(&path(cache), &bytes).ok()
+fn write(cache: &Path, file: &mut File) -> Option<()> {
+    file.schema = SCHEMA;
+    private_dir(cache).ok()?;
+    let mut new = tempfile::NamedTempFile::new_in(cache).ok()?;
+    serde_json::to_writer_pretty(&mut new, file).ok()?;
+    new.persist(path(cache)).ok().map(drop)
 }
 
-fn copy(file: &File) -> File {
-    File { schema: file.schema, cached: file.cached.clone(), obsolete: file.obsolete.clone() }
+/// Exclude other commands that use the cache; `None`: one does.
+pub(crate) fn lock(cache: &Path, command: &str) -> Option<Lock> {
+    Lock::take(&cache.join("image-cache.lock"), command).ok()
 }
 
 /// What the cache has for a node that is created with this key.
@@ -98,11 +110,17 @@ pub(crate) fn cached(cache: &Path, key: &str) -> Option<Cached> {
 
 /// Forget a volume with which a node could not be created; the next [`keep`] removes it.
 pub(crate) fn discard(cache: &Path, volume: &str) {
+    let Some(_alone) = lock(cache, "up") else { return };
+    discard_locked(cache, volume);
+}
+
+/// The same under the [`lock`].
+pub(crate) fn discard_locked(cache: &Path, volume: &str) {
     let mut file = read(cache);
     if file.cached.volume == volume {
         let old = std::mem::take(&mut file.cached);
         file.obsolete.insert(old.volume, old.label);
-        let _ = write(cache, &file);
+        let _ = write(cache, &mut file);
     }
 }
 
@@ -111,35 +129,75 @@ fn wanted<'a>(there: &'a [NodeImage], used: &BTreeSet<String>) -> Option<Vec<&'a
     let is_used = |image: &&NodeImage, name: &str| image.names.iter().any(|n| same(n, name));
     let all_there = used.iter().all(|name| there.iter().any(|image| is_used(&image, name)));
     let of_minikube = |image: &NodeImage| {
-        let is = |name: &String| OF_MINIKUBE.iter().any(|prefix| name.starts_with(prefix));
-        !image.names.is_empty() && image.names.iter().all(is)
+        image.names.iter().any(|name| OF_MINIKUBE.iter().any(|prefix| name.starts_with(prefix)))
     };
     let keep = |image: &&NodeImage| of_minikube(image) || used.iter().any(|name| is_used(image, name));
     all_there.then(|| there.iter().filter(keep).collect())
 }
 
 /// Keep the images of a running profile that is about to be deleted: this stops everything in its node. Without them
-/// the next profile only takes longer, so that nothing of this is an error.
-pub(crate) async fn keep(cx: &Session) {
-    let _ = tokio::time::timeout(KEEP, keep_new(cx)).await;
+/// the next profile only takes longer, so that nothing of this is an error. Returns the volume that has them.
+pub(crate) async fn keep(cx: &Session) -> Option<String> {
+    cx.journal.borrow().state.image_cache.as_ref()?;
+    let kept = tokio::time::timeout(KEEP, keep_new(cx)).await.ok().flatten();
+    if kept.is_none()
+        && let Some(engine) = cx.minikube.engine(DRIVER)
+    {
+        // A copy of this run or of an interrupted one would prevent that the profile's volume is removed.
+        engine.stop_copies(cx.profile()).await;
+    }
+    kept
 }
 
-async fn keep_new(cx: &Session) -> Option<()> {
+/// Remove the volume of a profile that an interrupted run has filled in part, and that no profile uses.
+///
+/// # Errors
+/// [`errors::ENGINE_BROKEN`] if it cannot be removed; the journal cannot be written.
+pub(crate) async fn remove_unfinished(cx: &Session) -> Result<()> {
+    let Some(label) = cx.journal.borrow().state.filling_volume.clone() else { return Ok(()) };
+    let Some(engine) = cx.minikube.engine(DRIVER) else { return Ok(()) };
+    engine.stop_copies(cx.profile()).await;
+    let found = engine.volume_label(cx.profile(), FILLED).await;
+    if found.as_deref() == Some(label.as_str()) {
+        if !engine.remove_volume(cx.profile()).await {
+            let name = cx.profile();
+            let message =
+                format!("the volume {name}, which an interrupted run has filled in part, cannot be removed");
+            return Err(Box::new(
+                Failure::new(errors::ENGINE_BROKEN, Kind::Task, message)
+                    .hint(format!("remove it: docker volume rm {name}")),
+            ));
+        }
+    } else if found.is_none() && engine.has_volume(cx.profile()).await != Some(false) {
+        // The engine does not respond, or somebody else has created one.
+        return Ok(());
+    }
+    let mut journal = cx.journal.borrow_mut();
+    journal.state.filling_volume = None;
+    journal.save()
+}
+
+async fn keep_new(cx: &Session) -> Option<String> {
     let key = cx.journal.borrow().state.image_cache.clone()?;
     let ours = cx.ownership.profile_is_ours.get();
     if !ours || cx.minikube.on_disk().driver != DRIVER {
         return None;
     }
     let cache = cache_dir();
-    let _alone = Lock::take(&cache.join("image-cache.lock"), "down").ok()?;
+    let _alone = lock(&cache, "down")?;
     let engine = cx.minikube.engine(DRIVER)?;
+    let mut file = read(&cache);
+    remove_obsolete(&engine, &cache, &mut file).await;
     let made = cx.journal.borrow().state.made.as_ref()?.engine.clone()?;
     if profile_owner::engine(&cx.minikube, DRIVER).await?.id != made.id {
         return None;
     }
     let nodes = cx.minikube.nodes().await.ok()?;
     let [node] = nodes.as_slice() else { return None };
-    let used = used(cx).await?;
+    let mut used = used(cx).await?;
+    if !key.ends_with(LOADED) {
+        used.retain(|name| name.starts_with(RELEASED));
+    }
     let there = cx.minikube.images().await.ok()?;
     let wanted = wanted(&there, &used)?;
     let base_image = engine.image_of(cx.profile()).await?;
@@ -157,9 +215,8 @@ async fn keep_new(cx: &Session) -> Option<()> {
     for image in &wanted {
         new.images.extend(image.names.iter().map(|name| (name.clone(), image.digest().to_owned())));
     }
-    let mut file = read(&cache);
     if is_up_to_date(&engine, &file.cached, &new).await {
-        return None;
+        return Some(file.cached.volume);
     }
     if cx.minikube.free_for_images(node).await? < FREE {
         return None;
@@ -171,9 +228,10 @@ async fn keep_new(cx: &Session) -> Option<()> {
         return None;
     }
     new.volume = format!("kstrim-images-{}", &new.label[..8]);
+    let created = new.volume.clone();
     // Recorded before it exists, so that an interrupted copy is removed later.
     file.obsolete.insert(new.volume.clone(), new.label.clone());
-    write(&cache, &file)?;
+    write(&cache, &mut file)?;
     if !engine.create_volume(&new.volume, &[(LABEL, &new.label)]).await {
         return None;
     }
@@ -181,13 +239,22 @@ async fn keep_new(cx: &Session) -> Option<()> {
     let archives = format!("{}/{}/{ARCHIVES}", ROOT.trim_start_matches("/var/"), cx.namespace());
     let archives = has_archives.is_some().then_some(archives.as_str());
     let paths: Vec<&str> = PATHS.into_iter().chain(archives).collect();
-    if engine.copy_volume(&new.base_image, cx.profile(), to, &paths).await {
+    if engine.copy_volume(cx.profile(), &new.base_image, cx.profile(), to, &paths).await {
         file.obsolete.remove(&new.volume);
         let old = std::mem::replace(&mut file.cached, new);
         if !old.volume.is_empty() {
             file.obsolete.insert(old.volume, old.label);
         }
-        write(&cache, &file)?;
+        write(&cache, &mut file)?;
+    }
+    remove_obsolete(&engine, &cache, &mut file).await;
+    Some(file.cached.volume).filter(|volume| *volume == created)
+}
+
+/// Remove volumes of kstrim's that are no longer used.
+async fn remove_obsolete(engine: &Engine, cache: &Path, file: &mut File) {
+    if file.obsolete.is_empty() {
+        return;
     }
     for (volume, label) in file.obsolete.clone() {
         let gone = match engine.volume_label(&volume, LABEL).await {
@@ -199,7 +266,7 @@ async fn keep_new(cx: &Session) -> Option<()> {
             file.obsolete.remove(&volume);
         }
     }
-    write(&cache, &file)
+    let _ = write(cache, file);
 }
 
 /// The images of the operator and of Kafka, as running pods name them. `None` without a running broker and operator.
@@ -249,14 +316,15 @@ mod tests {
         let there = [
             image("01", &["registry.k8s.io/etcd:3.6.5-0"]),
             image("02", &["quay.io/strimzi/operator:1.2.0"]),
-            image("03", &["docker.io/library/secret-app:1", "registry.k8s.io/pause:3.10"]),
+            image("03", &["docker.io/library/alias:1", "registry.k8s.io/pause:3.10"]),
             image("04", &[]),
+            image("06", &["docker.io/library/secret-app:1"]),
             image("05", &["quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"]),
         ];
         let used = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
         let both = used(&["quay.io/strimzi/operator:1.2.0", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"]);
         let kept: Vec<&str> = wanted(&there, &both).unwrap().into_iter().map(NodeImage::digest).collect();
-        assert_eq!(kept, ["01", "02", "05"]);
+        assert_eq!(kept, ["01", "02", "03", "05"]);
         assert_eq!(wanted(&there, &used(&["quay.io/strimzi/operator:1.1.0"])), None);
     }
 
@@ -266,7 +334,7 @@ mod tests {
         let here = cache.path();
         assert_eq!(cached(here, "k"), None);
         let one = Cached { volume: "v".into(), key: "k".into(), label: "l".into(), ..Cached::default() };
-        write(here, &File { cached: one.clone(), ..File::default() }).unwrap();
+        write(here, &mut File { cached: one.clone(), ..File::default() }).unwrap();
         assert_eq!(cached(here, "k"), Some(one));
         assert_eq!(cached(here, "other"), None);
         discard(here, "another");

@@ -256,6 +256,7 @@ pub(crate) fn forget(journal: &mut ProfileState) {
     journal.suspended = None;
     journal.node_started = None;
     journal.restoring = None;
+    journal.image_cache = None;
     journal.clusters.clear();
 }
 

@@ -12,7 +12,7 @@ use crate::cli::{Down, Global, OutputMode};
 use crate::cluster::connection;
 use crate::cluster::profile_owner::{self, Owner};
 use crate::cluster::session::Session;
-use crate::cluster::{lost_machine, ownership, refusals};
+use crate::cluster::{image_cache, lost_machine, ownership, refusals};
 use crate::engine::run::Report;
 use crate::engine::task::infos;
 use crate::errors;
@@ -113,6 +113,9 @@ async fn down(invocation: &Invocation, cx: Rc<Session>, args: &Down) -> Result<E
     }
     if !ahead {
         begin();
+    }
+    if extent == Extent::Nothing {
+        image_cache::remove_unfinished(&cx).await?;
     }
     let report: Report = invocation.run(jobs, cx.journal.clone(), Some(args.timeout)).await;
     cx.stop_observing();

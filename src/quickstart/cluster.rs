@@ -169,8 +169,9 @@ impl Task<Context> for Cluster {
 
     async fn describe(&self, cx: &Context) -> Result<Vec<String>> {
         let exists = matches!(cx.machine.listed.get(), Some(Listed::Valid(_)));
-        let (options, _) = options(cx, exists).await?;
-        Ok(vec![cx.minikube.start_cmd(&options).to_string()])
+        let (options, own) = options(cx, exists).await?;
+        let images = if exists { None } else { image_cache::described(cx, &options, &own) };
+        Ok(images.into_iter().chain([cx.minikube.start_cmd(&options).to_string()]).collect())
     }
 }
 
@@ -309,6 +310,7 @@ async fn start_minikube(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
     let (start, journal, minikube) = (cx.machine.start.clone(), cx.journal.clone(), cx.minikube.clone());
     let (emit, machine) = (cx.emit.clone(), cx.machine.reached.clone());
     let (profile, cached_images) = (cx.profile().to_owned(), cx.machine.cached_images.clone());
+    let cancel = cx.ownership.cancel.clone();
     let following = async move {
         let result = read_events(lines, &cmd, &profile, |event| match event {
             StartEvent::Step { message, step, total } => {
@@ -325,7 +327,7 @@ async fn start_minikube(cx: &Context, cmd: Cmd, useful: bool) -> Result<()> {
             StartEvent::Error(_) => {}
         })
         .await;
-        if let (Err(_), Some(volume)) = (&result, cached_images.borrow().as_ref()) {
+        if let (Err(_), Some(volume), None) = (&result, cached_images.borrow().as_ref(), cancel.reason()) {
             crate::cluster::image_cache::discard(&cache_dir(), volume);
         }
         let result = result.and(profile_owner::note(&minikube, &journal));

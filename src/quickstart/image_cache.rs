@@ -1,11 +1,11 @@
 //! Images of an earlier node for the node of a new profile ([`crate::cluster::image_cache`]).
 
 use super::context::Context;
-use crate::cluster::image_cache::{self, DRIVER, LABEL, exists};
+use crate::cluster::image_cache::{self, DRIVER, FILLED, LOADED, exists};
 use crate::cluster::profile_owner;
 use crate::failure::Result;
 use crate::paths::cache_dir;
-use crate::tool::arguments::{flag_value, has_flag};
+use crate::tool::arguments::{flag_value, has_flag, has_short_flag};
 use crate::tool::minikube::StartOptions;
 
 /// The labels by which `minikube delete` finds a profile's volume (minikube's `pkg/drivers/kic/oci`).
@@ -31,13 +31,21 @@ fn key(cx: &Context, options: &StartOptions, own: &[(String, String)]) -> Option
         && driver.is_none_or(|driver| driver == DRIVER)
         && options.nodes.is_none_or(|nodes| nodes == 1)
         && !["nodes", "image-repository", "image-mirror-country", "mount", "ha"].into_iter().any(is_excluded)
+        && !options.extra.iter().any(|argument| has_short_flag(argument, 'n'))
         && given("preload").is_none_or(|preload| preload == "false");
     let version = cx.machine.minikube.get().filter(|_| applies)?;
     let options = StartOptions { memory: None, cpus: None, token: None, ..options.clone() };
     let size = |name: &str| ["memory", "cpus"].contains(&name);
     let own = own.iter().filter(|(name, _)| !size(name)).map(|(name, value)| format!("{name}: {value}"));
     let all: Vec<String> = options.arguments().into_iter().chain(own).collect();
-    Some(format!("minikube {version} {}", all.join(" ")))
+    let loaded = if settings.image_archives.is_empty() { "" } else { LOADED };
+    Some(format!("minikube {version} {}{loaded}", all.join(" ")))
+}
+
+/// What [`provide`] does, for `kstrim plan`.
+pub(crate) fn described(cx: &Context, options: &StartOptions, own: &[(String, String)]) -> Option<String> {
+    let cached = image_cache::cached(&cache_dir(), &key(cx, options, own)?)?;
+    Some(format!("# images of an earlier node, from the Docker volume {}", cached.volume))
 }
 
 /// Prepare the volume of a new profile: copy cached images into it, and add the flags that keep them. Without them the
@@ -50,11 +58,13 @@ pub(crate) async fn provide(
     options: &mut StartOptions,
     own: &[(String, String)],
 ) -> Result<()> {
-    remove_unfinished(cx).await;
+    image_cache::remove_unfinished(cx).await?;
     let key = key(cx, options, own);
     cx.journal.borrow_mut().state.image_cache.clone_from(&key);
-    let Some(cached) = key.and_then(|key| image_cache::cached(&cache_dir(), &key)) else { return Ok(()) };
+    let cache = cache_dir();
+    let Some(cached) = key.and_then(|key| image_cache::cached(&cache, &key)) else { return Ok(()) };
     let Some(engine) = cx.minikube.engine(DRIVER) else { return Ok(()) };
+    let Some(_alone) = image_cache::lock(&cache, "up") else { return Ok(()) };
     let (now, there, taken) = tokio::join!(
         profile_owner::engine(&cx.minikube, DRIVER),
         exists(&engine, &cached),
@@ -67,14 +77,17 @@ pub(crate) async fn provide(
     let label = uuid::Uuid::new_v4().to_string();
     cx.journal.borrow_mut().state.filling_volume = Some(label.clone());
     cx.journal.borrow_mut().save()?;
-    let mut labels = vec![(NAME, cx.profile()), (LABEL, label.as_str())];
+    let mut labels = vec![(NAME, cx.profile()), (FILLED, label.as_str())];
     labels.extend(OF_MINIKUBE);
     let to = (cx.profile(), "/var");
     if !engine.create_volume(cx.profile(), &labels).await
-        || !engine.copy_volume(&cached.base_image, &cached.volume, to, &["lib"]).await
+        || !engine.copy_volume(cx.profile(), &cached.base_image, &cached.volume, to, &["lib"]).await
     {
-        image_cache::discard(&cache_dir(), &cached.volume);
-        remove_unfinished(cx).await;
+        // After an interruption, the next command removes what there is.
+        if cx.ownership.cancel.reason().is_none() {
+            image_cache::discard_locked(&cache, &cached.volume);
+            image_cache::remove_unfinished(cx).await?;
+        }
         return Ok(());
     }
     for (name, flag) in FLAGS {
@@ -84,13 +97,4 @@ pub(crate) async fn provide(
     }
     *cx.machine.cached_images.borrow_mut() = Some(cached.volume);
     Ok(())
-}
-
-/// Remove a volume that a run has filled and that no profile uses yet.
-async fn remove_unfinished(cx: &Context) {
-    let Some(label) = cx.journal.borrow_mut().state.filling_volume.take() else { return };
-    let Some(engine) = cx.minikube.engine(DRIVER) else { return };
-    if engine.volume_label(cx.profile(), LABEL).await == Some(label) {
-        engine.remove_volume(cx.profile()).await;
-    }
 }

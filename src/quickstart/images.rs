@@ -16,6 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use super::context::Context;
 use super::{nodes, sources, unbundle};
 use crate::bundle;
+use crate::cluster::image_cache::RELEASED;
 use crate::component;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
@@ -256,13 +257,15 @@ async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
 /// server, which also knows that, is still starting. For several nodes, minikube lists the images of all of them
 /// together, which proves nothing.
 async fn all_kept(cx: &Context) -> Result<bool> {
-    let kept = matches!(cx.machine.listed.get(), Some(Listed::Valid(profile)) if profile.nodes <= 1);
+    let kept = cx.machine.cached_images.borrow().is_none();
+    let kept = kept && matches!(cx.machine.listed.get(), Some(Listed::Valid(profile)) if profile.nodes <= 1);
     Ok(kept && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }
 
-/// Whether the node was created with all images.
+/// Whether the node was created with all images, and their tags never refer to other images: those of releases.
 async fn all_cached(cx: &Context) -> Result<bool> {
-    let cached = cx.machine.cached_images.borrow().is_some();
+    let released = |image: &ImageName| image.as_str().starts_with(RELEASED);
+    let cached = cx.machine.cached_images.borrow().is_some() && wanted(cx).await?.iter().all(released);
     Ok(cached && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }
 
@@ -271,7 +274,7 @@ async fn without_cached(cx: &Context, archives: Vec<(String, PathBuf)>) -> Resul
     if cx.machine.cached_images.borrow().is_none() {
         return Ok(archives);
     }
-    let there = cx.minikube.images().await?;
+    let Ok(there) = cx.minikube.images().await else { return Ok(archives) };
     let has = |name: &ImageName, digest: &str| {
         let named = |image: &NodeImage| image.names.iter().any(|n| same(n, name.as_str()));
         there.iter().any(|image| named(image) && image.digest() == digest)

@@ -44,19 +44,20 @@ impl Namespace {
         let inventory = Inventory::of(&cx.kubectl, &installation, &self.scope.known).await;
         let inventory = inventory.map_err(|e| cx.api_failure("list what is in the namespace", &e))?;
         let foreign = inventory.foreign();
-        let owned: Vec<_> = inventory.of_class(Class::Owned).filter(|i| i.name() != MARKER).collect();
         // The end of the namespace waits for what is being deleted: a claim for its pods.
-        let kept: Vec<_> = owned.iter().copied().filter(|item| !item.deleting()).collect();
+        let owned = inventory.of_class(Class::Owned).filter(|i| i.name() != MARKER);
+        let kept: Vec<_> = owned.filter(|item| !item.deleting()).collect();
+        let in_use = !kept.is_empty();
         let why = if !cx.owns(namespace) {
             "kstrim did not create it".to_owned()
         } else if !foreign.is_empty() {
             format!("kstrim did not create what is in it: {}", foreign.join("; "))
-        } else if !kept.is_empty() {
+        } else if in_use {
             format!("this is still in use: {}", by_kind(kept.into_iter()).join("; "))
         } else {
             return Ok(Fate::Delete);
         };
-        Ok(Fate::Stay { why, in_use: !owned.is_empty() })
+        Ok(Fate::Stay { why, in_use })
     }
 
     async fn marker(&self, cx: &Session) -> Result<Option<Value>> {

@@ -1,6 +1,6 @@
 //! The minikube profile and everything in it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use async_trait::async_trait;
 
@@ -30,12 +30,14 @@ pub(crate) struct Profile {
     seen: Option<Seen>,
     /// Whether this run has started to delete it: then some of its files may no longer exist.
     begun: Cell<bool>,
+    /// The volume that has the node's images.
+    images: RefCell<Option<String>>,
 }
 
 impl Profile {
     /// Delete exactly that profile.
     pub(crate) fn new(seen: Option<Seen>) -> Self {
-        Self { seen, begun: Cell::new(false) }
+        Self { seen, begun: Cell::new(false), images: RefCell::default() }
     }
 
     /// Refuse to delete another profile of that name: the user may answer the prompt much later.
@@ -75,7 +77,12 @@ fn is_same(seen: &Seen, now: &OnDisk, uid: Option<&str>, begun: bool) -> bool {
 impl Task<Session> for Profile {
     async fn check(&self, cx: &Session) -> Result<Doneness> {
         Ok(match cx.minikube.listed().await? {
-            Listed::Absent => Doneness::Done(format!("profile {} is deleted", cx.profile())),
+            Listed::Absent => Doneness::Done(match self.images.borrow().as_ref() {
+                None => format!("profile {} is deleted", cx.profile()),
+                Some(volume) => {
+                    format!("profile {} is deleted; the Docker volume {volume} has its images", cx.profile())
+                }
+            }),
             // Its owner is unknown; a later start continues with it.
             Listed::Broken if self.seen.is_none() => {
                 Doneness::Done(format!("no profile {} created by kstrim exists", cx.profile()))
@@ -97,7 +104,7 @@ impl Task<Session> for Profile {
         }
         self.same(cx).await?;
         if self.seen.as_ref().is_some_and(|seen| seen.uid.is_some()) {
-            image_cache::keep(cx).await;
+            *self.images.borrow_mut() = image_cache::keep(cx).await;
         }
         self.begun.set(true);
         let output = cx.minikube.delete().await?;

@@ -15,7 +15,9 @@ use crate::words;
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Time limit for copying the contents of a volume.
-const COPY: Duration = Duration::from_secs(120);
+const COPY: Duration = Duration::from_secs(60);
+/// The label of containers that copy; its value is the profile for which they do.
+const COPIES: &str = "io.github.kstrim.copy";
 
 /// What a running engine reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,21 +124,41 @@ impl Engine {
         self.succeeds(&self.cmd().args(["volume", "rm", name]).timeout(COPY)).await
     }
 
-    /// Copy paths of a volume into another one, which is mounted at `mount`, in a container of an image that the engine
-    /// has: where the other one is empty, it gets the image's contents of that directory first. Whether that succeeded.
+    /// Remove the containers of [`Engine::copy_volume`] for a profile: the end of the client does not end them.
+    pub(crate) async fn stop_copies(&self, profile: &str) {
+        let filter = format!("label={COPIES}={profile}");
+        let list = self.cmd().args(["ps", "-aq", "--filter", &filter]);
+        let Ok(output) = self.runner.run(&list).await else { return };
+        let text = output.text();
+        let ids: Vec<&str> = text.split_whitespace().collect();
+        if !ids.is_empty() {
+            self.succeeds(&self.cmd().args(["rm", "--force"]).args(ids).timeout(COPY)).await;
+        }
+    }
+
+    /// For a profile, copy paths of a volume into another one, which is mounted at `mount`, in a container of an image that
+    /// the engine has: where the other one is empty, it gets the image's contents of that directory first. Whether that
+    /// succeeded; if not, nothing is copied any more, unless this run was interrupted.
     pub(crate) async fn copy_volume(
         &self,
+        profile: &str,
         image: &str,
         from: &str,
         (to, mount): (&str, &str),
         paths: &[&str],
     ) -> bool {
         let cmd = self.cmd().args(["run", "--rm", "--network=none", "--pull=never", "--user=0:0"]);
+        // For attributes that the kernel's overlay file system sets, `trusted.overlay.opaque`.
+        let cmd = cmd.arg("--cap-add=SYS_ADMIN").arg(format!("--label={COPIES}={profile}"));
         let cmd = cmd.args(["--entrypoint=cp", "--workdir=/from"]);
         let cmd = cmd.args(["--volume".to_owned(), format!("{from}:/from:ro")]);
         let cmd = cmd.args(["--volume".to_owned(), format!("{to}:{mount}")]);
         let cmd = cmd.args([image, "--archive", "--parents"]).args(paths.iter().copied()).arg(mount);
-        self.succeeds(&cmd.timeout(COPY)).await
+        let copied = self.succeeds(&cmd.timeout(COPY)).await;
+        if !copied {
+            self.stop_copies(profile).await;
+        }
+        copied
     }
 
     async fn succeeds(&self, cmd: &Cmd) -> bool {

@@ -248,15 +248,24 @@ impl Minikube {
         self.run(&self.in_node(node, &words).timeout(limit)).await
     }
 
-    /// Remove all pods of a node whose kubelet is stopped, and images by their digests; then stop the container runtime,
-    /// so that its files can be copied. Returns the first result that is not a success, or the last.
+    /// Stop a node's kubelet, remove all its pods, images by their digests, and what containerd keeps of both; then stop
+    /// containerd, so that its files can be copied. Returns the first result that is not a success, or the last.
     pub(crate) async fn empty_runtime(&self, node: &Node, unwanted: &[&str]) -> Result<Output> {
         let mut images = vec!["crictl", "rmi"];
         images.extend(unwanted.iter().filter(|digest| hexadecimal(digest)));
         let pods = ["crictl", "rmp", "-a", "-f"];
+        // containerd deletes the files of containers some time after the containers, and at the end of a lease.
+        let lease = ["ctr", "-n", "k8s.io", "leases", "create", "--id=kstrim"];
+        let files = ["ctr", "-n", "k8s.io", "leases", "delete", "--sync", "kstrim"];
         let runtime = ["systemctl", "stop", "containerd"];
         let some = images.len() > 2;
-        let steps = [Some(&pods[..]), some.then_some(&images[..]), Some(&runtime[..])];
+        let steps = [
+            Some(&pods[..]),
+            some.then_some(&images[..]),
+            Some(&lease[..]),
+            Some(&files[..]),
+            Some(&runtime[..]),
+        ];
         let mut last = self.stop_kubelet(node).await?;
         for words in steps.into_iter().flatten() {
             if !last.exit.success() {

@@ -68,6 +68,11 @@ fn another_image_of_the_same_name_is_loaded() {
     archive_with(&test, "kafka.tar", KAFKA_IMAGE, (&format!("{kafka}.json"), "{}"));
     archive_with(&test, "mine.tar", KAFKA_IMAGE, (&of(&other), "{}"));
     let up = |archive| ["up", "--image-archive", "operator.tar", "--image-archive", archive];
+    // Images that were pulled are not those of archives.
+    events(&mut test, up("kafka.tar"), 0);
+    assert_eq!(calls(&test, "docker", "run"), [""; 0]);
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    test.forget_calls();
     events(&mut test, up("kafka.tar"), 0);
     assert_eq!(calls(&test, "minikube", "image load"), [""; 0]);
     kstrim(&mut test, ["down", "--yes"]).expect(0);
@@ -135,7 +140,7 @@ fn a_volume_of_others_is_not_used_or_removed() {
 fn an_interrupted_copy_is_removed() {
     let mut test = used_once();
     // As a run leaves it that is killed while it copies.
-    with_volume(&test, PROFILE, json!({"io.github.kstrim.volume": "0f0f"}));
+    with_volume(&test, PROFILE, json!({"io.github.kstrim.filled": "0f0f"}));
     let path = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
     let mut state = journal(&test);
     if state.is_null() {
@@ -148,6 +153,19 @@ fn an_interrupted_copy_is_removed() {
     let docker = calls(&test, "docker", "");
     let at = |words: &str| docker.iter().position(|line| line.starts_with(words));
     assert!(at("volume rm").is_some() && at("volume rm") < at("run"), "{docker:#?}");
+}
+
+#[test]
+fn after_an_interrupted_copy_down_removes_the_volume_as_well() {
+    let mut test = used_once();
+    let label = json!({"io.github.kstrim.filled": "0f0f"});
+    with_volume(&test, PROFILE, label);
+    let path = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let state = json!({"schema": 1, "profile": PROFILE, "filling_volume": "0f0f"});
+    std::fs::write(&path, state.to_string()).expect("written");
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert!(!volumes(&test).contains(&PROFILE.to_owned()), "{:?}", volumes(&test));
 }
 
 #[test]

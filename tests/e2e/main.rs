@@ -32,6 +32,7 @@ mod from_older;
 mod from_zookeeper;
 mod hopeless;
 mod host;
+mod image_cache;
 mod keep_cluster;
 mod keep_data;
 mod living;

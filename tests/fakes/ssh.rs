@@ -63,7 +63,9 @@ pub fn run(place: &Place, io: &mut Io, args: &Args) -> Done {
             io.line("  Avail")?;
             io.line(&format!(" {}", place.scenario.free_for_images.unwrap_or(100_000)))?;
         }
-        ["sudo", "crictl", "rmp", "-a", "-f"] | ["sudo", "systemctl", "stop", "containerd"] => {}
+        ["sudo", "crictl", "rmp", "-a", "-f"]
+        | ["sudo", "ctr", "-n", "k8s.io", "leases", ..]
+        | ["sudo", "systemctl", "stop", "containerd"] => {}
         ["sudo", "crictl", "rmi", digests @ ..] => {
             let world = place.lock();
             let mut cluster = world.cluster(name);
