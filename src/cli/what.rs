@@ -134,9 +134,9 @@ pub struct What {
         help_heading = "Where it comes from"
     )]
     pub image_archive: Vec<PathBuf>,
-    /// Do not keep the images of the node in a Docker volume for the next new profile, and use none from there
-    #[arg(long, env = "KSTRIM_NO_IMAGE_CACHE", help_heading = "Where it comes from")]
-    pub no_image_cache: bool,
+    /// Keep the images of the node in a Docker volume at `kstrim down`, and create new profiles from there
+    #[arg(long, env = "KSTRIM_IMAGE_CACHE", help_heading = "Where it comes from")]
+    pub image_cache: bool,
     /// Registry that mirrors quay.io: pull all images from there
     #[arg(
         long,

@@ -19,6 +19,7 @@ use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::class_data::{ARCHIVES, Images, ROOT};
+use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::{cache_dir, private_dir};
 use crate::tool::engine::Engine;
@@ -30,14 +31,10 @@ pub(crate) const DRIVER: &str = "docker";
 pub(crate) const LABEL: &str = "io.github.kstrim.volume";
 /// The label of a profile's volume that kstrim fills; its value is in the journal until minikube uses the volume.
 pub(crate) const FILLED: &str = "io.github.kstrim.filled";
-/// Where the names of images of Strimzi's releases begin: their tags never refer to other images.
-pub(crate) const RELEASED: &str = "quay.io/strimzi/";
-/// The end of the key of profiles into which image archives are loaded: a new profile compares those with what it has.
-pub(crate) const LOADED: &str = " (image archives)";
 /// Version of the file.
 const SCHEMA: u32 = 1;
 /// How long `down` may take longer for the images.
-const KEEP: Duration = Duration::from_secs(100);
+const KEEP: Duration = Duration::from_secs(75);
 /// The free space that has to be left in the engine, in MiB: the images of one release need about 1700.
 const FREE: u64 = 8 << 10;
 /// Where the names of images begin that minikube itself needs (its `pkg/minikube/bootstrapper/images`).
@@ -77,6 +74,35 @@ struct File {
     /// Volumes of kstrim's that are to be removed, and the values of their labels.
     #[serde(default)]
     obsolete: BTreeMap<String, String>,
+}
+
+/// Whether an image is one of Strimzi's releases: its tag never refers to another image.
+pub(crate) fn is_released(image: &str) -> bool {
+    let tag =
+        image.strip_prefix("quay.io/strimzi/").and_then(|rest| rest.rsplit_once(':')).map(|(_, tag)| tag);
+    tag.is_some_and(|tag| tag.starts_with(|c: char| c.is_ascii_digit()) && !tag.contains("SNAPSHOT"))
+}
+
+/// How the key of a profile names an image that was loaded from an archive, by the digest of its configuration.
+pub(crate) fn loaded(image: &str, digest: &str) -> String {
+    format!("{image}@{digest}")
+}
+
+/// From now on the profile has images that are not what its key says.
+///
+/// # Errors
+/// The journal cannot be written.
+pub(crate) fn changes(cx: &Session, images: &[(ImageName, String)]) -> Result<()> {
+    let key = cx.journal.borrow().state.image_cache.clone();
+    let named = |(image, digest): &(ImageName, String)| {
+        key.as_ref().is_some_and(|key| key.contains(&loaded(image.as_str(), digest)))
+    };
+    if key.is_none() || !images.is_empty() && images.iter().all(named) {
+        return Ok(());
+    }
+    let mut journal = cx.journal.borrow_mut();
+    journal.state.image_cache = None;
+    journal.save()
 }
 
 fn path(cache: &Path) -> PathBuf {
@@ -139,14 +165,18 @@ fn wanted<'a>(there: &'a [NodeImage], used: &BTreeSet<String>) -> Option<Vec<&'a
 /// the next profile only takes longer, so that nothing of this is an error. Returns the volume that has them.
 pub(crate) async fn keep(cx: &Session) -> Option<String> {
     cx.journal.borrow().state.image_cache.as_ref()?;
-    let kept = tokio::time::timeout(KEEP, keep_new(cx)).await.ok().flatten();
-    if kept.is_none()
-        && let Some(engine) = cx.minikube.engine(DRIVER)
-    {
-        // A copy of this run or of an interrupted one would prevent that the profile's volume is removed.
+    tokio::time::timeout(KEEP, keep_new(cx)).await.ok().flatten()
+}
+
+/// Stop copies of this run or of an interrupted one: they prevent that the profile's volume is removed.
+pub(crate) async fn stop_copies(cx: &Session) {
+    let uses = {
+        let state = &cx.journal.borrow().state;
+        state.image_cache.is_some() || state.filling_volume.is_some()
+    };
+    if let Some(engine) = cx.minikube.engine(DRIVER).filter(|_| uses) {
         engine.stop_copies(cx.profile()).await;
     }
-    kept
 }
 
 /// Remove the volume of a profile that an interrupted run has filled in part, and that no profile uses.
@@ -168,9 +198,12 @@ pub(crate) async fn remove_unfinished(cx: &Session) -> Result<()> {
                     .hint(format!("remove it: docker volume rm {name}")),
             ));
         }
-    } else if found.is_none() && engine.has_volume(cx.profile()).await != Some(false) {
-        // The engine does not respond, or somebody else has created one.
-        return Ok(());
+    } else if engine.has_volume(cx.profile()).await.is_none() {
+        let message = "the container engine does not say whether a volume exists that an interrupted run has filled in part";
+        return Err(Box::new(
+            Failure::new(errors::ENGINE_BROKEN, Kind::Task, message)
+                .hint("check the engine: docker volume ls"),
+        ));
     }
     let mut journal = cx.journal.borrow_mut();
     journal.state.filling_volume = None;
@@ -195,9 +228,7 @@ async fn keep_new(cx: &Session) -> Option<String> {
     let nodes = cx.minikube.nodes().await.ok()?;
     let [node] = nodes.as_slice() else { return None };
     let mut used = used(cx).await?;
-    if !key.ends_with(LOADED) {
-        used.retain(|name| name.starts_with(RELEASED));
-    }
+    used.retain(|name| is_released(name) || key.contains(&loaded(name, "")));
     let there = cx.minikube.images().await.ok()?;
     let wanted = wanted(&there, &used)?;
     let base_image = engine.image_of(cx.profile()).await?;
@@ -222,9 +253,10 @@ async fn keep_new(cx: &Session) -> Option<String> {
         return None;
     }
     cx.emit.progress("keeping the images of the node for the next profile", None);
+    let lease = format!("kstrim-{}", new.label);
     let unwanted: Vec<&str> =
         there.iter().filter(|image| !wanted.contains(image)).map(NodeImage::digest).collect();
-    if !cx.minikube.empty_runtime(node, &unwanted).await.ok()?.exit.success() {
+    if !cx.minikube.empty_runtime(node, &unwanted, &lease).await.ok()?.exit.success() {
         return None;
     }
     new.volume = format!("kstrim-images-{}", &new.label[..8]);
@@ -326,6 +358,20 @@ mod tests {
         let kept: Vec<&str> = wanted(&there, &both).unwrap().into_iter().map(NodeImage::digest).collect();
         assert_eq!(kept, ["01", "02", "03", "05"]);
         assert_eq!(wanted(&there, &used(&["quay.io/strimzi/operator:1.1.0"])), None);
+    }
+
+    #[test]
+    fn only_tags_of_releases_count_as_unchanging() {
+        for (image, want) in [
+            ("quay.io/strimzi/kafka:1.2.0-kafka-4.3.1", true),
+            ("quay.io/strimzi/operator:0.45.2", true),
+            ("quay.io/strimzi/kafka:latest-kafka-4.3.1", false),
+            ("quay.io/strimzi/operator:1.3.0-SNAPSHOT", false),
+            ("quay.io/strimzi/operator", false),
+            ("docker.io/me/operator:1.2.0", false),
+        ] {
+            assert_eq!(is_released(image), want, "{image}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! another one; that loses the data in its volume, and if the container engine was switched, it would lose a machine
 //! that is running on the other engine.
 
+use super::image_cache;
 use super::profile_owner::{self, Owner};
 use super::refusals;
 use super::session::Session;
@@ -171,6 +172,7 @@ pub(crate) async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
         (Plan::Recreate, _) => {
             let message = format!("the machine of profile {} does not exist; it is re-created", cx.profile());
             cx.emit.warn(message);
+            image_cache::stop_copies(cx).await;
             cx.minikube.delete().await.map(drop)
         }
     }

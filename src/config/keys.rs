@@ -60,7 +60,7 @@ const CLASSES: [(&str, Class); 36] = [
     ("system-tools", Class::Source),
     ("bundle", Class::Place),
     ("image-archive", Class::Place),
-    ("no-image-cache", Class::What),
+    ("image-cache", Class::What),
     ("image-registry", Class::Place),
     ("image-pull-secret", Class::Place),
     ("image-pull-config", Class::Place),

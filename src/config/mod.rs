@@ -203,7 +203,7 @@ impl Settings {
             memory: what.memory.clone(),
             cpus: what.cpus.clone(),
             nodes: what.nodes,
-            image_cache: !what.no_image_cache,
+            image_cache: what.image_cache,
             minikube_args: what.minikube_arg.clone(),
             manifests: what.manifests.clone(),
             mirror: what.mirror.clone(),

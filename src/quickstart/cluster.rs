@@ -132,7 +132,12 @@ impl Task<Context> for Cluster {
             _ => {}
         }
         if exists && cx.ownership.profile_is_ours.get() && cx.journal.borrow().state.never_whole {
-            if complete_first_start(cx).await? {
+            // Copied images with which no start has succeeded are not tried again.
+            let copied = {
+                let state = &cx.journal.borrow().state;
+                state.filling_volume.is_some() && state.cluster_uid.is_none()
+            };
+            if !copied && complete_first_start(cx).await? {
                 return Ok(());
             }
             discard(cx).await?;
@@ -212,6 +217,7 @@ async fn recreate_server_manifest(cx: &Context) -> Result<()> {
 async fn discard(cx: &Context) -> Result<()> {
     let message = format!("an earlier start of {} was interrupted; it is created again", cx.profile());
     cx.emit.warn(message);
+    crate::cluster::image_cache::stop_copies(cx).await;
     cx.minikube.delete().await.map(drop)
 }
 

@@ -1,7 +1,8 @@
 //! Images of an earlier node for the node of a new profile ([`crate::cluster::image_cache`]).
 
 use super::context::Context;
-use crate::cluster::image_cache::{self, DRIVER, FILLED, LOADED, exists};
+use crate::bundle::archive::digests;
+use crate::cluster::image_cache::{self, DRIVER, FILLED, exists, loaded};
 use crate::cluster::profile_owner;
 use crate::failure::Result;
 use crate::paths::cache_dir;
@@ -16,7 +17,7 @@ const NAME: &str = "name.minikube.sigs.k8s.io";
 const FLAGS: [(&str, &str); 2] = [("preload", "--preload=false"), ("cache-images", "--cache-images=false")];
 
 /// What decides whether cached images fit a new profile's node: minikube's version, and its options other than the
-/// size of the machine. `None`: no images are used or kept. `own` is the user's configuration of minikube.
+/// size of the machine, and the images of its archives. `None`: no images are used or kept. `own` is the user's configuration of minikube.
 fn key(cx: &Context, options: &StartOptions, own: &[(String, String)]) -> Option<String> {
     let settings = &cx.settings;
     let given = |name: &str| flag_value(&options.extra, name);
@@ -38,14 +39,19 @@ fn key(cx: &Context, options: &StartOptions, own: &[(String, String)]) -> Option
     let size = |name: &str| ["memory", "cpus"].contains(&name);
     let own = own.iter().filter(|(name, _)| !size(name)).map(|(name, value)| format!("{name}: {value}"));
     let all: Vec<String> = options.arguments().into_iter().chain(own).collect();
-    let loaded = if settings.image_archives.is_empty() { "" } else { LOADED };
-    Some(format!("minikube {version} {}{loaded}", all.join(" ")))
+    let archives = settings.image_archives.iter().flat_map(|archive| digests(archive).unwrap_or_default());
+    let mut archives: Vec<String> = archives.map(|(image, digest)| loaded(image.as_str(), &digest)).collect();
+    archives.sort();
+    Some(format!("minikube {version} {} {}", all.join(" "), archives.join(" ")).trim_end().to_owned())
 }
 
 /// What [`provide`] does, for `kstrim plan`.
 pub(crate) fn described(cx: &Context, options: &StartOptions, own: &[(String, String)]) -> Option<String> {
     let cached = image_cache::cached(&cache_dir(), &key(cx, options, own)?)?;
-    Some(format!("# images of an earlier node, from the Docker volume {}", cached.volume))
+    Some(format!(
+        "# images of an earlier node, from the Docker volume {} (adds --preload=false --cache-images=false)",
+        cached.volume
+    ))
 }
 
 /// Prepare the volume of a new profile: copy cached images into it, and add the flags that keep them. Without them the

@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use super::context::Context;
 use super::{nodes, sources, unbundle};
 use crate::bundle;
-use crate::cluster::image_cache::RELEASED;
+use crate::cluster::image_cache::{self, is_released};
 use crate::component;
 use crate::engine::task::{Doneness, Task};
 use crate::errors;
@@ -235,6 +235,7 @@ pub(crate) async fn save(cx: &Context, image: &ImageName, file: &Path) -> Result
 
 /// For an archive that it cannot use, minikube exits with 0 and reports that only on stderr (recording 21).
 async fn load_one(cx: &Context, archive: &Path) -> Result<()> {
+    image_cache::changes(cx, &bundle::archive::digests(archive).unwrap_or_default())?;
     let cmd = cx.minikube.image_load_cmd(archive);
     let output = cx.minikube.run_cmd(&cmd).await?;
     let complaint = pulls::complaint(&output.stderr);
@@ -264,7 +265,7 @@ async fn all_kept(cx: &Context) -> Result<bool> {
 
 /// Whether the node was created with all images, and their tags never refer to other images: those of releases.
 async fn all_cached(cx: &Context) -> Result<bool> {
-    let released = |image: &ImageName| image.as_str().starts_with(RELEASED);
+    let released = |image: &ImageName| is_released(image.as_str());
     let cached = cx.machine.cached_images.borrow().is_some() && wanted(cx).await?.iter().all(released);
     Ok(cached && missing(cx).await?.is_some_and(|missing| missing.is_empty()))
 }

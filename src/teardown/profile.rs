@@ -106,6 +106,7 @@ impl Task<Session> for Profile {
         if self.seen.as_ref().is_some_and(|seen| seen.uid.is_some()) {
             *self.images.borrow_mut() = image_cache::keep(cx).await;
         }
+        image_cache::stop_copies(cx).await;
         self.begun.set(true);
         let output = cx.minikube.delete().await?;
         suspension::judge(&output, cx.profile())

@@ -15,7 +15,7 @@ use crate::words;
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Time limit for copying the contents of a volume.
-const COPY: Duration = Duration::from_secs(60);
+const COPY: Duration = Duration::from_secs(45);
 /// The label of containers that copy; its value is the profile for which they do.
 const COPIES: &str = "io.github.kstrim.copy";
 

@@ -249,20 +249,21 @@ impl Minikube {
     }
 
     /// Stop a node's kubelet, remove all its pods, images by their digests, and what containerd keeps of both; then stop
-    /// containerd, so that its files can be copied. Returns the first result that is not a success, or the last.
-    pub(crate) async fn empty_runtime(&self, node: &Node, unwanted: &[&str]) -> Result<Output> {
+    /// containerd, so that its files can be copied. `lease` is a new name. Returns the first result that is not a success, or the last.
+    pub(crate) async fn empty_runtime(&self, node: &Node, unwanted: &[&str], lease: &str) -> Result<Output> {
         let mut images = vec!["crictl", "rmi"];
         images.extend(unwanted.iter().filter(|digest| hexadecimal(digest)));
         let pods = ["crictl", "rmp", "-a", "-f"];
         // containerd deletes the files of containers some time after the containers, and at the end of a lease.
-        let lease = ["ctr", "-n", "k8s.io", "leases", "create", "--id=kstrim"];
-        let files = ["ctr", "-n", "k8s.io", "leases", "delete", "--sync", "kstrim"];
+        let id = format!("--id={lease}");
+        let created = ["ctr", "-n", "k8s.io", "leases", "create", &id];
+        let files = ["ctr", "-n", "k8s.io", "leases", "delete", "--sync", lease];
         let runtime = ["systemctl", "stop", "containerd"];
         let some = images.len() > 2;
         let steps = [
             Some(&pods[..]),
             some.then_some(&images[..]),
-            Some(&lease[..]),
+            Some(&created[..]),
             Some(&files[..]),
             Some(&runtime[..]),
         ];

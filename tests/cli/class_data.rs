@@ -65,7 +65,7 @@ fn confirmed(test: &Test) -> BTreeSet<String> {
 #[test]
 fn the_next_cluster_uses_the_archives_of_the_first() {
     let mut test = fresh();
-    events(&mut test, ["up", "--no-image-cache"], 0);
+    events(&mut test, ["up"], 0);
     assert_eq!(uses_archives(&test), (true, true));
     assert_eq!(named(&test, "persistentvolumeclaims"), ["kstrim-class-data"]);
     assert_eq!(named(&test, "persistentvolumes"), ["kstrim-class-data-kafka"]);

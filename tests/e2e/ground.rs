@@ -201,8 +201,6 @@ impl Ground {
         }
         // `env_remove` above may have removed the variable that was just set.
         command.env("KSTRIM_PROFILE", profile());
-        // Tests compare what is there before and after, and run beside others.
-        command.env("KSTRIM_NO_IMAGE_CACHE", "true");
         command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command
     }
@@ -248,7 +246,7 @@ impl Ground {
 
     /// From now on `down` keeps the images of the node, and `up` uses them.
     pub fn with_image_cache(&self) {
-        self.env.borrow_mut().push(("KSTRIM_NO_IMAGE_CACHE", "false".to_owned()));
+        self.env.borrow_mut().push(("KSTRIM_IMAGE_CACHE", "true".to_owned()));
     }
 
     /// From now on all HTTP goes to a closed port, except for this machine: kubectl's connection to the cluster.
