@@ -32,7 +32,9 @@ pub fn docs(root: &Path, reliability: bool) -> Result<()> {
 
 fn test(root: &Path, update: &str, tests: &[&str]) -> Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").context("run this as `cargo xtask`")?);
-    cargo.current_dir(root).args(["test", "--quiet", "--package", "kstrim"]).args(tests).env(update, "1");
+    cargo.current_dir(root).args(["test", "--quiet", "--package", "kstrim"]).args(tests);
+    // One at a time: some read what others write.
+    cargo.args(["--", "--test-threads=1"]).env(update, "1");
     // What cargo tells xtask about its own package would make other packages' build scripts run again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
