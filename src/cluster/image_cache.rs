@@ -12,18 +12,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::journal::ProfileState;
 use super::session::Session;
 use super::{class_data, profile_owner};
 use crate::engine::lock::Lock;
 use crate::errors;
+use crate::exec::Output;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::Kind as ObservedKind;
 use crate::manifest::class_data::{ARCHIVES, Images, ROOT};
 use crate::names::ImageName;
-use crate::names::image::same;
 use crate::paths::{cache_dir, private_dir};
 use crate::tool::engine::Engine;
-use crate::tool::minikube::NodeImage;
+use crate::tool::minikube::{Minikube, NodeImage};
 
 /// The driver whose nodes have such a volume.
 pub(crate) const DRIVER: &str = "docker";
@@ -152,12 +153,11 @@ pub(crate) fn discard_locked(cache: &Path, volume: &str) {
 
 /// The images that are kept: those that minikube needs, and those with these names. `None`: one of these is missing.
 fn wanted<'a>(there: &'a [NodeImage], used: &BTreeSet<String>) -> Option<Vec<&'a NodeImage>> {
-    let is_used = |image: &&NodeImage, name: &str| image.names.iter().any(|n| same(n, name));
-    let all_there = used.iter().all(|name| there.iter().any(|image| is_used(&image, name)));
+    let all_there = used.iter().all(|name| there.iter().any(|image| image.is(name)));
     let of_minikube = |image: &NodeImage| {
         image.names.iter().any(|name| OF_MINIKUBE.iter().any(|prefix| name.starts_with(prefix)))
     };
-    let keep = |image: &&NodeImage| of_minikube(image) || used.iter().any(|name| is_used(image, name));
+    let keep = |image: &&NodeImage| of_minikube(image) || used.iter().any(|name| image.is(name));
     all_there.then(|| there.iter().filter(keep).collect())
 }
 
@@ -168,15 +168,17 @@ pub(crate) async fn keep(cx: &Session) -> Option<String> {
     tokio::time::timeout(KEEP, keep_new(cx)).await.ok().flatten()
 }
 
-/// Stop copies of this run or of an interrupted one: they prevent that the profile's volume is removed.
-pub(crate) async fn stop_copies(cx: &Session) {
-    let uses = {
-        let state = &cx.journal.borrow().state;
-        state.image_cache.is_some() || state.filling_volume.is_some()
-    };
-    if let Some(engine) = cx.minikube.engine(DRIVER).filter(|_| uses) {
-        engine.stop_copies(cx.profile()).await;
+/// Delete the profile with its volume; returns what minikube printed. Copies of this run or of an interrupted one are
+/// stopped before: minikube cannot remove a volume that they use, and does not say so.
+///
+/// # Errors
+/// minikube cannot be run.
+pub(crate) async fn delete_profile(minikube: &Minikube, journal: &ProfileState) -> Result<Output> {
+    let copies = journal.image_cache.is_some() || journal.filling_volume.is_some();
+    if let Some(engine) = minikube.engine(DRIVER).filter(|_| copies) {
+        engine.stop_copies(&journal.profile).await;
     }
+    minikube.delete().await
 }
 
 /// Remove the volume of a profile that an interrupted run has filled in part, and that no profile uses.

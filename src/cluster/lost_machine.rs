@@ -172,8 +172,8 @@ pub(crate) async fn resolve(cx: &Session, agreed: bool) -> Result<()> {
         (Plan::Recreate, _) => {
             let message = format!("the machine of profile {} does not exist; it is re-created", cx.profile());
             cx.emit.warn(message);
-            image_cache::stop_copies(cx).await;
-            cx.minikube.delete().await.map(drop)
+            let journal = cx.journal.borrow().state.clone();
+            image_cache::delete_profile(&cx.minikube, &journal).await.map(drop)
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::cluster::installation::{Consent, Installation, Owned};
 use crate::cluster::inventory::{Class, Inventory};
 use crate::cluster::journal::JournalFile;
 use crate::cluster::lease::{Lease, Refused};
-use crate::cluster::{lost_machine, ownership, profile_owner, suspension};
+use crate::cluster::{image_cache, lost_machine, ownership, profile_owner, suspension};
 use crate::errors;
 use crate::failure::{Failure, Kind, Result};
 use crate::kube::cluster::OPERATOR;
@@ -224,7 +224,7 @@ impl Planned {
                     );
                     return Err(vain(format!("the profile {profile} was not deleted"), cause));
                 }
-                let output = minikube.delete().await?;
+                let output = image_cache::delete_profile(minikube, &journal).await?;
                 // Its exit code says nothing about what remains.
                 match minikube.listed().await? {
                     Listed::Absent => Ok(()),

@@ -217,8 +217,8 @@ async fn recreate_server_manifest(cx: &Context) -> Result<()> {
 async fn discard(cx: &Context) -> Result<()> {
     let message = format!("an earlier start of {} was interrupted; it is created again", cx.profile());
     cx.emit.warn(message);
-    crate::cluster::image_cache::stop_copies(cx).await;
-    cx.minikube.delete().await.map(drop)
+    let journal = cx.journal.borrow().state.clone();
+    crate::cluster::image_cache::delete_profile(&cx.minikube, &journal).await.map(drop)
 }
 
 /// Start a profile of ours whose first start was interrupted. `false`: it cannot be completed ([`first_start`]), and

@@ -30,7 +30,6 @@ use crate::names::ImageName;
 use crate::names::image::same;
 use crate::paths::cache_dir;
 use crate::quickstart::context::{Loaded, Reached};
-use crate::tool::minikube::NodeImage;
 use crate::tool::minikube_output::Listed;
 
 /// The task.
@@ -277,8 +276,7 @@ async fn without_cached(cx: &Context, archives: Vec<(String, PathBuf)>) -> Resul
     }
     let Ok(there) = cx.minikube.images().await else { return Ok(archives) };
     let has = |name: &ImageName, digest: &str| {
-        let named = |image: &NodeImage| image.names.iter().any(|n| same(n, name.as_str()));
-        there.iter().any(|image| named(image) && image.digest() == digest)
+        there.iter().any(|image| image.is(name.as_str()) && image.digest() == digest)
     };
     let is_cached = |archive: &Path| {
         let images = bundle::archive::digests(archive).unwrap_or_default();
@@ -295,7 +293,7 @@ async fn missing(cx: &Context) -> Result<Option<Vec<String>>> {
 /// Those of `wanted` that the runtime does not have; `None` if its images cannot be listed.
 pub(crate) async fn missing_of(cx: &Context, wanted: &[ImageName]) -> Option<Vec<String>> {
     let Ok(live) = cx.minikube.images().await else { return None };
-    let has = |image: &ImageName| live.iter().flat_map(|i| &i.names).any(|name| same(name, image.as_str()));
+    let has = |image: &ImageName| live.iter().any(|other| other.is(image.as_str()));
     let missing = wanted.iter().filter(|image| !has(image));
     Some(missing.map(ToString::to_string).collect())
 }

@@ -106,9 +106,9 @@ impl Task<Session> for Profile {
         if self.seen.as_ref().is_some_and(|seen| seen.uid.is_some()) {
             *self.images.borrow_mut() = image_cache::keep(cx).await;
         }
-        image_cache::stop_copies(cx).await;
         self.begun.set(true);
-        let output = cx.minikube.delete().await?;
+        let journal = cx.journal.borrow().state.clone();
+        let output = image_cache::delete_profile(&cx.minikube, &journal).await?;
         suspension::judge(&output, cx.profile())
     }
 

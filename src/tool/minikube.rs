@@ -16,6 +16,7 @@ use super::minikube_output::{self as output, Listed, State};
 use crate::errors;
 use crate::exec::{Cmd, Exit, Lines, Output, Runner};
 use crate::failure::{Failure, Kind, Result};
+use crate::names::image::same;
 use crate::names::{ImageName, is_context};
 use crate::paths;
 
@@ -95,6 +96,11 @@ pub(crate) struct NodeImage {
 }
 
 impl NodeImage {
+    /// Whether this is one of its names.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.names.iter().any(|other| same(other, name))
+    }
+
     /// The digest of its configuration: hexadecimal digits.
     pub(crate) fn digest(&self) -> &str {
         self.id.trim_start_matches("sha256:")

@@ -136,19 +136,20 @@ fn a_volume_of_others_is_not_used_or_removed() {
     }
 }
 
-#[test]
-fn an_interrupted_copy_is_removed() {
-    let mut test = used_once();
-    // As a run leaves it that is killed while it copies.
+/// What a run leaves that is killed while it copies.
+fn interrupted() -> Test {
+    let test = used_once();
     with_volume(&test, PROFILE, json!({"io.github.kstrim.filled": "0f0f"}));
     let path = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
-    let mut state = journal(&test);
-    if state.is_null() {
-        state = json!({"schema": 1, "profile": PROFILE});
-    }
-    state["filling_volume"] = json!("0f0f");
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let state = json!({"schema": 1, "profile": PROFILE, "filling_volume": "0f0f"});
     std::fs::write(&path, state.to_string()).expect("written");
+    test
+}
+
+#[test]
+fn an_interrupted_copy_is_removed() {
+    let mut test = interrupted();
     events(&mut test, ["up", "--image-cache"], 0);
     let docker = calls(&test, "docker", "");
     let at = |words: &str| docker.iter().position(|line| line.starts_with(words));
@@ -157,13 +158,7 @@ fn an_interrupted_copy_is_removed() {
 
 #[test]
 fn after_an_interrupted_copy_down_removes_the_volume_as_well() {
-    let mut test = used_once();
-    let label = json!({"io.github.kstrim.filled": "0f0f"});
-    with_volume(&test, PROFILE, label);
-    let path = test.home().join(".local/state/kstrim/profiles/kstrim/journal.json");
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-    let state = json!({"schema": 1, "profile": PROFILE, "filling_volume": "0f0f"});
-    std::fs::write(&path, state.to_string()).expect("written");
+    let mut test = interrupted();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     assert!(!volumes(&test).contains(&PROFILE.to_owned()), "{:?}", volumes(&test));
 }
