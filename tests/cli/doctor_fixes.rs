@@ -1,7 +1,7 @@
 //! `kstrim doctor --fix` in a running cluster, and checks that need a world of their own.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -136,7 +136,9 @@ fn proxy(answer: &'static str, then: impl Fn(TcpStream) + Clone + Send + 'static
         for stream in listener.incoming() {
             let (Ok(mut stream), then) = (stream, then.clone()) else { return };
             std::thread::spawn(move || {
-                let _ = stream.read(&mut [0; 4096]);
+                // Up to the empty line: the client sends its request in pieces.
+                let head = BufReader::new(&stream).lines().map_while(Result::ok);
+                head.take_while(|line| !line.is_empty()).for_each(drop);
                 let _ = stream.write_all(answer.as_bytes());
                 then(stream);
             });
