@@ -23,7 +23,7 @@ use crate::kube::Kind as ObservedKind;
 use crate::manifest::class_data::{ARCHIVES, Images, ROOT};
 use crate::names::ImageName;
 use crate::paths::{cache_dir, private_dir};
-use crate::tool::engine::Engine;
+use crate::tool::engine::{Copy, Engine};
 use crate::tool::minikube::{Minikube, NodeImage};
 
 /// The driver whose nodes have such a volume.
@@ -40,8 +40,18 @@ const KEEP: Duration = Duration::from_secs(75);
 const FREE: u64 = 8 << 10;
 /// Where the names of images begin that minikube itself needs (its `pkg/minikube/bootstrapper/images`).
 const OF_MINIKUBE: [&str; 4] = ["registry.k8s.io/", "gcr.io/k8s-minikube/", "docker.io/kindest/", "kindest/"];
-/// What is copied, relative to `/var`: the images, and the programs of Kubernetes. Class-data archives come with them.
-const PATHS: [&str; 2] = ["lib/containerd", "lib/minikube/binaries"];
+/// What is copied, relative to `/var`: containerd's databases of images and of their layers, and the programs of
+/// Kubernetes. Class-data archives come with them.
+const COPIED: [&str; 3] = [
+    "lib/containerd/io.containerd.metadata.v1.bolt",
+    "lib/containerd/io.containerd.snapshotter.v1.overlayfs/metadata.db",
+    "lib/minikube/binaries",
+];
+/// What is linked: layers, compressed and unpacked. containerd never changes a file of these: it creates and deletes them.
+const LINKED: [&str; 2] = [
+    "lib/containerd/io.containerd.content.v1.content/blobs",
+    "lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots",
+];
 
 /// What a volume contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -269,11 +279,7 @@ async fn keep_new(cx: &Session) -> Option<String> {
     if !engine.create_volume(&new.volume, &[(LABEL, &new.label)]).await {
         return None;
     }
-    let to = (new.volume.as_str(), "/to");
-    let archives = format!("{}/{}/{ARCHIVES}", ROOT.trim_start_matches("/var/"), cx.namespace());
-    let archives = has_archives.is_some().then_some(archives.as_str());
-    let paths: Vec<&str> = PATHS.into_iter().chain(archives).collect();
-    if engine.copy_volume(cx.profile(), &new.base_image, cx.profile(), to, &paths).await {
+    if copy(&engine, cx.profile(), &new, (cx.profile(), &new.volume), "/to").await {
         file.obsolete.remove(&new.volume);
         let old = std::mem::replace(&mut file.cached, new);
         if !old.volume.is_empty() {
@@ -329,6 +335,20 @@ async fn is_up_to_date(engine: &Engine, old: &Cached, new: &Cached) -> bool {
     // Without the archives of this namespace, the next profile gets those of the cache.
     let archives = old.namespace != new.namespace || contains(&old.class_data, &new.class_data);
     same && contains(&old.images, &new.images) && archives && exists(engine, old).await
+}
+
+/// Create the volume of a new profile with what the cache has. Whether that succeeded.
+pub(crate) async fn fill(engine: &Engine, profile: &str, cached: &Cached, labels: &[(&str, &str)]) -> bool {
+    engine.create_volume(profile, labels).await
+        && copy(engine, profile, cached, (&cached.volume, profile), "/var").await
+}
+
+/// Copy what is kept between a profile's volume and that of the cache.
+async fn copy(engine: &Engine, profile: &str, what: &Cached, (from, to): (&str, &str), mount: &str) -> bool {
+    let archives = format!("{}/{}/{ARCHIVES}", ROOT.trim_start_matches("/var/"), what.namespace);
+    let archives = (!what.class_data.is_empty()).then_some(archives.as_str());
+    let copied: Vec<&str> = COPIED.into_iter().chain(archives).collect();
+    engine.copy_volume(&Copy { profile, image: &what.base_image, from, to, mount }, &copied, &LINKED).await
 }
 
 /// Whether the volume exists.

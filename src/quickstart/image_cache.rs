@@ -85,10 +85,7 @@ pub(crate) async fn provide(
     cx.journal.borrow_mut().save()?;
     let mut labels = vec![(NAME, cx.profile()), (FILLED, label.as_str())];
     labels.extend(OF_MINIKUBE);
-    let to = (cx.profile(), "/var");
-    if !engine.create_volume(cx.profile(), &labels).await
-        || !engine.copy_volume(cx.profile(), &cached.base_image, &cached.volume, to, &["lib"]).await
-    {
+    if !image_cache::fill(&engine, cx.profile(), &cached, &labels).await {
         // After an interruption, the next command removes what there is.
         if cx.ownership.cancel.reason().is_none() {
             image_cache::discard_locked(&cache, &cached.volume);

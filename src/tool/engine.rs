@@ -18,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 const COPY: Duration = Duration::from_secs(45);
 /// The label of containers that copy; its value is the profile for which they do.
 const COPIES: &str = "io.github.kstrim.copy";
+/// The directory of a volume that has its files.
+const DATA: &str = "_data";
 
 /// What a running engine reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,20 @@ pub(crate) enum Answer {
 pub(crate) struct Engine {
     program: PathBuf,
     runner: Rc<dyn Runner>,
+}
+
+/// What [`Engine::copy_volume`] copies from where to where.
+pub(crate) struct Copy<'a> {
+    /// The profile for which it does.
+    pub profile: &'a str,
+    /// An image that the engine has.
+    pub image: &'a str,
+    /// The volume that has the files.
+    pub from: &'a str,
+    /// The volume that gets them. If it is empty, it first gets the image's contents of the directory `mount`.
+    pub to: &'a str,
+    /// See `to`.
+    pub mount: &'a str,
 }
 
 impl Engine {
@@ -136,29 +152,56 @@ impl Engine {
         }
     }
 
-    /// For a profile, copy paths of a volume into another one, which is mounted at `mount`, in a container of an image that
-    /// the engine has: where the other one is empty, it gets the image's contents of that directory first. Whether that
-    /// succeeded; if not, nothing is copied any more, unless this run was interrupted.
-    pub(crate) async fn copy_volume(
-        &self,
-        profile: &str,
-        image: &str,
-        from: &str,
-        (to, mount): (&str, &str),
-        paths: &[&str],
-    ) -> bool {
+    /// Bring paths of a volume into another one: `copied` as copies, `linked` as hard links of the same files, or as
+    /// copies where the engine cannot link. Whether that succeeded; if not, nothing is copied any more, unless this run
+    /// was interrupted.
+    pub(crate) async fn copy_volume(&self, copy: &Copy<'_>, copied: &[&str], linked: &[&str]) -> bool {
+        let there = self.copies(copy, copied).await
+            && (self.links(copy, linked).await || self.copies(copy, linked).await);
+        if !there {
+            self.stop_copies(copy.profile).await;
+        }
+        there
+    }
+
+    async fn copies(&self, copy: &Copy<'_>, paths: &[&str]) -> bool {
+        let from = format!("--volume={}:/from:ro", copy.from);
+        let to = format!("--volume={}:{}", copy.to, copy.mount);
+        let cmd = self.run_cp(copy, &[from, to], "/from");
+        self.succeeds(&cmd.args(paths.iter().copied()).arg(copy.mount)).await
+    }
+
+    /// Files can only be linked below one mount: that of the directory of all volumes.
+    async fn links(&self, copy: &Copy<'_>, paths: &[&str]) -> bool {
+        let Some(volumes) = self.volumes_directory([copy.from, copy.to]).await else { return false };
+        // Unlike `--volume`, this does not create a directory that does not exist.
+        let mount = format!("--mount=type=bind,source={volumes},target=/volumes");
+        let [from, to] = [copy.from, copy.to].map(|name| format!("/volumes/{name}/{DATA}"));
+        let cmd = self.run_cp(copy, &[mount], &from).arg("--link");
+        self.succeeds(&cmd.args(paths.iter().copied()).arg(to)).await
+    }
+
+    /// Run cp in a container of an image that the engine has.
+    fn run_cp(&self, copy: &Copy<'_>, mounts: &[String], working: &str) -> Cmd {
         let cmd = self.cmd().args(["run", "--rm", "--network=none", "--pull=never", "--user=0:0"]);
         // For attributes that the kernel's overlay file system sets, `trusted.overlay.opaque`.
-        let cmd = cmd.arg("--cap-add=SYS_ADMIN").arg(format!("--label={COPIES}={profile}"));
-        let cmd = cmd.args(["--entrypoint=cp", "--workdir=/from"]);
-        let cmd = cmd.args(["--volume".to_owned(), format!("{from}:/from:ro")]);
-        let cmd = cmd.args(["--volume".to_owned(), format!("{to}:{mount}")]);
-        let cmd = cmd.args([image, "--archive", "--parents"]).args(paths.iter().copied()).arg(mount);
-        let copied = self.succeeds(&cmd.timeout(COPY)).await;
-        if !copied {
-            self.stop_copies(profile).await;
-        }
-        copied
+        let cmd = cmd.arg("--cap-add=SYS_ADMIN").arg(format!("--label={COPIES}={}", copy.profile));
+        let cmd = cmd.arg("--entrypoint=cp").arg(format!("--workdir={working}")).args(mounts);
+        cmd.args([copy.image, "--archive", "--remove-destination", "--parents"]).timeout(COPY)
+    }
+
+    /// Where the engine keeps the files of these volumes, each in a directory of its name, as its driver local does for
+    /// volumes without options. `None`: it does not, or that is unknown.
+    async fn volumes_directory(&self, names: [&str; 2]) -> Option<String> {
+        let cmd = self.cmd().args(["volume", "inspect", "--format", "{{.Mountpoint}}"]).args(names);
+        let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
+        let text = output.text();
+        let mut directories = text.lines().zip(names).map(|(path, name)| {
+            path.trim().strip_suffix(DATA)?.strip_suffix('/')?.strip_suffix(name)?.strip_suffix('/')
+        });
+        let (first, second) = (directories.next()??, directories.next()??);
+        // A comma would end the value in the option of a mount.
+        (first == second && first.starts_with('/') && !first.contains([',', '"'])).then(|| first.to_owned())
     }
 
     async fn succeeds(&self, cmd: &Cmd) -> bool {

@@ -50,6 +50,15 @@ fn the_next_profile_has_the_images_of_the_first() {
     assert_eq!(calls(&test, "minikube", "cp "), [""; 0], "the class-data archives came with them");
     assert_eq!(journal(&test)["filling_volume"], Value::Null);
     assert_eq!(volumes(&test), [PROFILE, volume.as_str()].map(str::to_owned));
+    // Small files are copied, and the layers are linked.
+    let runs = calls(&test, "docker", "run");
+    let of = |paths: &str| runs.iter().find(|line| line.contains(paths)).expect("a call").as_str();
+    let (copies, links) = (of("io.containerd.metadata.v1.bolt"), of("/blobs"));
+    assert!(
+        copies.contains(&format!("--volume={volume}:/from:ro")) && !copies.contains("--link"),
+        "{copies}"
+    );
+    assert!(links.contains("--link") && !links.contains("bolt"), "{links}");
     // Nothing is new: it is kept as it is.
     test.forget_calls();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
@@ -161,6 +170,18 @@ fn after_an_interrupted_copy_down_removes_the_volume_as_well() {
     let mut test = interrupted();
     kstrim(&mut test, ["down", "--yes"]).expect(0);
     assert!(!volumes(&test).contains(&PROFILE.to_owned()), "{:?}", volumes(&test));
+}
+
+#[test]
+fn where_files_cannot_be_linked_they_are_copied() {
+    let other =
+        "Error response from daemon: invalid mount config for type bind: bind source path does not exist";
+    let exit = Action::Exit { code: 125, stdout: String::new(), stderr: other.into() };
+    let mut test = fresh().fault("docker", "--mount=type=bind", None, exit);
+    events(&mut test, ["up", "--image-cache"], 0);
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    events(&mut test, ["up", "--image-cache"], 0);
+    assert_eq!(calls(&test, "minikube", "image pull").len(), 2, "those of the first profile");
 }
 
 #[test]

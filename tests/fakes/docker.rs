@@ -111,6 +111,11 @@ fn volume(place: &Place, io: &mut Io, args: &[String]) -> Done {
     };
     match args[1].as_str() {
         "inspect" if !here => return missing(io),
+        "inspect" if args.iter().any(|arg| arg == "{{.Mountpoint}}") => {
+            for name in &args[4..] {
+                io.line(&format!("/var/lib/docker/volumes/{name}/_data"))?;
+            }
+        }
         "inspect" => {
             let labels = world.volumes.get(name).map(|volume| volume.labels.clone()).unwrap_or_default();
             io.line(&json!(labels).to_string())?;
@@ -119,7 +124,7 @@ fn volume(place: &Place, io: &mut Io, args: &[String]) -> Done {
             let labels = args.windows(2).filter(|pair| pair[0] == "--label");
             let labels = labels.filter_map(|pair| pair[1].split_once('='));
             let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            world.volumes.entry(name.to_owned()).or_insert(Volume { labels, images: Vec::new() });
+            world.volumes.entry(name.to_owned()).or_insert(Volume { labels, ..Volume::default() });
             io.line(name)?;
         }
         "rm" if !here => return missing(io),
@@ -141,27 +146,41 @@ fn volume(place: &Place, io: &mut Io, args: &[String]) -> Done {
     Ok(0)
 }
 
-/// `docker run` of cp from one volume into another.
+/// `docker run` of cp from one volume into another: copies of two mounted volumes, or links below one mount.
 fn copy(place: &Place, io: &mut Io, args: &[String]) -> Done {
-    let mounts: Vec<&str> = args
-        .windows(2)
-        .filter(|pair| pair[0] == "--volume")
-        .filter_map(|pair| pair[1].split(':').next())
-        .collect();
-    let [from, to] = mounts.as_slice() else { return Ok(125) };
+    let value = |flag: &'static str| args.iter().filter_map(move |arg| arg.strip_prefix(flag));
+    let below = |path: &str| path.strip_prefix("/volumes/")?.strip_suffix("/_data").map(str::to_owned);
+    let mounted: Vec<&str> = value("--volume=").filter_map(|mount| mount.split(':').next()).collect();
+    let (from, to) = match (mounted.as_slice(), value("--mount=").next()) {
+        ([from, to], None) => ((*from).to_owned(), (*to).to_owned()),
+        ([], Some("type=bind,source=/var/lib/docker/volumes,target=/volumes")) => {
+            let ends = value("--workdir=").next().and_then(below).zip(args.last().and_then(|to| below(to)));
+            let Some(ends) = ends else { return Ok(1) };
+            ends
+        }
+        _ => return Ok(125),
+    };
     if !args.iter().any(|arg| arg == BASE_IMAGE) {
         io.err("docker: Error response from daemon: No such image");
         return Ok(125);
     }
+    let has = |path: &str| args.iter().any(|arg| arg.contains(path));
     let mut world = place.lock();
-    let images = match world.volumes.get(*from) {
-        Some(volume) if !world.profiles.contains_key(*from) => volume.images.clone(),
-        _ => crate::nodes::images(&world.cluster(from)),
+    let images = match world.volumes.get(&from) {
+        Some(volume) if !world.profiles.contains_key(&from) => volume.images.clone(),
+        _ => crate::nodes::images(&world.cluster(&from)),
     };
-    world.volumes.entry((*to).to_owned()).or_default().images = images;
+    let volume = world.volumes.entry(to.clone()).or_default();
+    // Without its database, containerd does not know the images, and without their layers it has none.
+    volume.database |= has("/io.containerd.metadata.v1.bolt");
+    if volume.database && has("/blobs") && has("/snapshots") {
+        volume.images = images;
+    }
     world.save();
     let folder = |name: &str| crate::class_data::folder(&place.dir, name);
-    if let Err(error) = copy_folder(&folder(from), &folder(to)) {
+    if has("class-data")
+        && let Err(error) = copy_folder(&folder(&from), &folder(&to))
+    {
         io.err(&format!("cp: {error}"));
         return Ok(1);
     }

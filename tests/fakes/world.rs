@@ -43,6 +43,9 @@ pub struct Volume {
     pub labels: BTreeMap<String, String>,
     /// The images in the container runtime's directory in it.
     pub images: Vec<String>,
+    /// Whether the container runtime's database is in it.
+    #[serde(default)]
+    pub database: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
