@@ -1,9 +1,9 @@
 //! The images of a profile's node, kept in a volume of the container engine for the node of the next profile.
 //!
 //! minikube's driver docker keeps `/var` of a node in a volume of the profile's name, and uses one that exists. So
-//! `down` copies the container runtime's directory into a volume of kstrim's, and `up` copies it from there into the
-//! volume of a new profile, in place of pulling, loading or unpacking images. A file of kstrim's cache says what the
-//! volume contains. It fits nodes that are created by the same minikube from the same base image with the same options.
+//! `down` brings containerd's layers and databases into a volume of kstrim's, and `up` from there into the volume of a
+//! new profile, in place of pulling, loading or unpacking images. A file of kstrim's cache says what the volume
+//! contains. It fits nodes that are created by the same minikube from the same base image with the same options.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -47,7 +47,8 @@ const COPIED: [&str; 3] = [
     "lib/containerd/io.containerd.snapshotter.v1.overlayfs/metadata.db",
     "lib/minikube/binaries",
 ];
-/// What is linked: layers, compressed and unpacked. containerd never changes a file of these: it creates and deletes them.
+/// What is linked: layers of images, compressed and unpacked. containerd never changes a file of a committed layer: it
+/// creates and deletes them.
 const LINKED: [&str; 2] = [
     "lib/containerd/io.containerd.content.v1.content/blobs",
     "lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots",
@@ -268,7 +269,7 @@ async fn keep_new(cx: &Session) -> Option<String> {
     let lease = format!("kstrim-{}", new.label);
     let unwanted: Vec<&str> =
         there.iter().filter(|image| !wanted.contains(image)).map(NodeImage::digest).collect();
-    if !cx.minikube.empty_runtime(node, &unwanted, &lease).await.ok()?.exit.success() {
+    if !cx.minikube.empty_runtime(node, &unwanted, &lease).await.ok()? {
         return None;
     }
     new.volume = format!("kstrim-images-{}", &new.label[..8]);

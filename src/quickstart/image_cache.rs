@@ -54,7 +54,7 @@ pub(crate) fn described(cx: &Context, options: &StartOptions, own: &[(String, St
     ))
 }
 
-/// Prepare the volume of a new profile: copy cached images into it, and add the flags that keep them. Without them the
+/// Prepare the volume of a new profile: bring cached images into it, and add the flags that keep them. Without them the
 /// start only takes longer.
 ///
 /// # Errors
@@ -79,7 +79,7 @@ pub(crate) async fn provide(
     if now.is_none_or(|now| now.id != cached.engine) || !there || taken != Some(false) {
         return Ok(());
     }
-    cx.emit.progress("copying the images of an earlier node", None);
+    cx.emit.progress("preparing the images of an earlier node", None);
     let label = uuid::Uuid::new_v4().to_string();
     cx.journal.borrow_mut().state.filling_volume = Some(label.clone());
     cx.journal.borrow_mut().save()?;

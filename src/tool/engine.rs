@@ -156,12 +156,18 @@ impl Engine {
     /// copies where the engine cannot link. Whether that succeeded; if not, nothing is copied any more, unless this run
     /// was interrupted.
     pub(crate) async fn copy_volume(&self, copy: &Copy<'_>, copied: &[&str], linked: &[&str]) -> bool {
-        let there = self.copies(copy, copied).await
-            && (self.links(copy, linked).await || self.copies(copy, linked).await);
-        if !there {
+        if self.copies(copy, copied).await {
+            if self.links(copy, linked).await {
+                return true;
+            }
+            // The end of its client, after a timeout, does not end it.
             self.stop_copies(copy.profile).await;
+            if self.copies(copy, linked).await {
+                return true;
+            }
         }
-        there
+        self.stop_copies(copy.profile).await;
+        false
     }
 
     async fn copies(&self, copy: &Copy<'_>, paths: &[&str]) -> bool {
@@ -174,20 +180,29 @@ impl Engine {
     /// Files can only be linked below one mount: that of the directory of all volumes.
     async fn links(&self, copy: &Copy<'_>, paths: &[&str]) -> bool {
         let Some(volumes) = self.volumes_directory([copy.from, copy.to]).await else { return false };
-        // Unlike `--volume`, this does not create a directory that does not exist.
-        let mount = format!("--mount=type=bind,source={volumes},target=/volumes");
+        let mounts = [
+            // Unlike `--volume`, this does not create a directory that does not exist.
+            format!("--mount=type=bind,source={volumes},target=/volumes"),
+            // With SELinux, containers have no access to that directory otherwise.
+            "--security-opt=label=disable".to_owned(),
+            // So that the engine does not remove the volumes meanwhile.
+            format!("--volume={}:/used/from:ro", copy.from),
+            format!("--volume={}:/used/to", copy.to),
+        ];
         let [from, to] = [copy.from, copy.to].map(|name| format!("/volumes/{name}/{DATA}"));
-        let cmd = self.run_cp(copy, &[mount], &from).arg("--link");
+        let cmd = self.run_cp(copy, &mounts, &from).arg("--link");
         self.succeeds(&cmd.args(paths.iter().copied()).arg(to)).await
     }
 
-    /// Run cp in a container of an image that the engine has.
-    fn run_cp(&self, copy: &Copy<'_>, mounts: &[String], working: &str) -> Cmd {
+    /// Run cp in a directory of a container of an image that the engine has.
+    fn run_cp(&self, copy: &Copy<'_>, mounts: &[String], directory: &str) -> Cmd {
         let cmd = self.cmd().args(["run", "--rm", "--network=none", "--pull=never", "--user=0:0"]);
         // For attributes that the kernel's overlay file system sets, `trusted.overlay.opaque`.
         let cmd = cmd.arg("--cap-add=SYS_ADMIN").arg(format!("--label={COPIES}={}", copy.profile));
-        let cmd = cmd.arg("--entrypoint=cp").arg(format!("--workdir={working}")).args(mounts);
-        cmd.args([copy.image, "--archive", "--remove-destination", "--parents"]).timeout(COPY)
+        // Unlike docker's `--workdir`, env does not create a directory that does not exist.
+        let cmd = cmd.arg("--entrypoint=env").args(mounts).arg(copy.image);
+        let cmd = cmd.arg(format!("--chdir={directory}"));
+        cmd.args(["cp", "--archive", "--remove-destination", "--parents"]).timeout(COPY)
     }
 
     /// Where the engine keeps the files of these volumes, each in a directory of its name, as its driver local does for

@@ -249,8 +249,9 @@ impl Minikube {
     }
 
     /// Stop a node's kubelet, remove all its pods, images by their digests, and what containerd keeps of both; then stop
-    /// containerd, so that its files can be copied. `lease` is a new name. Returns the first result that is not a success, or the last.
-    pub(crate) async fn empty_runtime(&self, node: &Node, unwanted: &[&str], lease: &str) -> Result<Output> {
+    /// containerd, so that its files can be copied. `lease` is a new name. Whether that succeeded, and containerd has
+    /// only layers of images, in the directory of its snapshotter overlayfs.
+    pub(crate) async fn empty_runtime(&self, node: &Node, unwanted: &[&str], lease: &str) -> Result<bool> {
         let mut images = vec!["crictl", "rmi"];
         images.extend(unwanted.iter().filter(|digest| hexadecimal(digest)));
         let pods = ["crictl", "rmp", "-a", "-f"];
@@ -258,23 +259,39 @@ impl Minikube {
         let id = format!("--id={lease}");
         let created = ["ctr", "-n", "k8s.io", "leases", "create", &id];
         let files = ["ctr", "-n", "k8s.io", "leases", "delete", "--sync", lease];
-        let runtime = ["systemctl", "stop", "containerd"];
         let some = images.len() > 2;
-        let steps = [
-            Some(&pods[..]),
-            some.then_some(&images[..]),
-            Some(&created[..]),
-            Some(&files[..]),
-            Some(&runtime[..]),
-        ];
-        let mut last = self.stop_kubelet(node).await?;
-        for words in steps.into_iter().flatten() {
-            if !last.exit.success() {
-                break;
-            }
-            last = self.run(&self.in_node(node, words)).await?;
+        let steps = [Some(&pods[..]), some.then_some(&images[..]), Some(&created[..]), Some(&files[..])];
+        if !self.stop_kubelet(node).await?.exit.success() {
+            return Ok(false);
         }
-        Ok(last)
+        for words in steps.into_iter().flatten() {
+            if !self.run(&self.in_node(node, words)).await?.exit.success() {
+                return Ok(false);
+            }
+        }
+        let runtime = self.in_node(node, &["systemctl", "stop", "containerd"]);
+        Ok(self.has_only_layers(node).await? && self.run(&runtime).await?.exit.success())
+    }
+
+    /// Whether the snapshots of containerd's overlayfs are layers of Kubernetes' images, and there are some. Others belong
+    /// to containers that were not created by Kubernetes, or to an image that is being pulled or built.
+    async fn has_only_layers(&self, node: &Node) -> Result<bool> {
+        const KUBERNETES: &str = "k8s.io";
+        let namespaces = self.run(&self.in_node(node, &["ctr", "namespaces", "ls", "-q"])).await?;
+        let mut layers = 0;
+        for namespace in namespaces.text().split_whitespace() {
+            let list = ["ctr", "-n", namespace, "snapshots", "--snapshotter=overlayfs", "ls"];
+            let listed = self.run(&self.in_node(node, &list)).await?;
+            // The first line is a heading; the last column is the kind.
+            let text = listed.text();
+            let mut kinds = text.lines().skip(1).filter_map(|line| line.split_whitespace().last());
+            layers += kinds.clone().count();
+            let others = namespace != KUBERNETES && kinds.clone().next().is_some();
+            if !listed.exit.success() || others || !kinds.all(|kind| kind == "Committed") {
+                return Ok(false);
+            }
+        }
+        Ok(namespaces.exit.success() && layers > 0)
     }
 
     /// Free space on the file system of a node's images, in MiB. `None`: unknown.

@@ -199,6 +199,27 @@ fn what_cannot_be_copied_is_pulled() {
 }
 
 #[test]
+fn a_node_with_containers_of_others_is_not_kept() {
+    for (namespaces, snapshots) in [
+        ("k8s.io", "KEY PARENT KIND\na  Committed\nbuilding a Active\n"),
+        ("default\nk8s.io", "KEY PARENT KIND\nof-nerdctl  Committed\n"),
+        // Another snapshotter has the layers.
+        ("k8s.io", "KEY PARENT KIND\n"),
+    ] {
+        let answer = |stdout: &str| Action::Exit { code: 0, stdout: stdout.into(), stderr: String::new() };
+        let mut test = fresh().fault("minikube", "ctr namespaces ls", None, answer(namespaces)).fault(
+            "minikube",
+            "snapshots --snapshotter=overlayfs ls",
+            None,
+            answer(snapshots),
+        );
+        events(&mut test, ["up", "--image-cache"], 0);
+        kstrim(&mut test, ["down", "--yes"]).expect(0);
+        assert_eq!((calls(&test, "docker", "run"), volumes(&test)), (vec![], vec![]), "{snapshots}");
+    }
+}
+
+#[test]
 fn without_space_nothing_is_kept() {
     let mut test = fresh().scenario(|s| s.free_for_images = Some(4000));
     events(&mut test, ["up", "--image-cache"], 0);

@@ -153,8 +153,8 @@ fn copy(place: &Place, io: &mut Io, args: &[String]) -> Done {
     let mounted: Vec<&str> = value("--volume=").filter_map(|mount| mount.split(':').next()).collect();
     let (from, to) = match (mounted.as_slice(), value("--mount=").next()) {
         ([from, to], None) => ((*from).to_owned(), (*to).to_owned()),
-        ([], Some("type=bind,source=/var/lib/docker/volumes,target=/volumes")) => {
-            let ends = value("--workdir=").next().and_then(below).zip(args.last().and_then(|to| below(to)));
+        ([_, _], Some("type=bind,source=/var/lib/docker/volumes,target=/volumes")) => {
+            let ends = value("--chdir=").next().and_then(below).zip(args.last().and_then(|to| below(to)));
             let Some(ends) = ends else { return Ok(1) };
             ends
         }
