@@ -16,7 +16,7 @@ use crate::bundle::platform;
 use crate::kube::cluster::OPERATOR;
 use crate::kube::object::list;
 use crate::kube::{Kind as ObservedKind, Snapshot};
-use crate::manifest::class_data::{ARCHIVES, Image, Images, Jvm, LISTS, NAME, ROOT};
+use crate::manifest::class_data::{ARCHIVES, Image, Images, Jvm, LISTS, NAME, RETRIES, ROOT, SECURITY};
 use crate::names::ImageName;
 use crate::paths::{cache_dir, private_dir, write_private};
 use crate::tool::class_data::Directory;
@@ -84,7 +84,7 @@ pub(crate) async fn keep_one(
 
 /// The directory of the namespace in the node.
 pub(crate) fn directory(cx: &Session) -> Directory<'_> {
-    cx.minikube.class_data(ROOT, &cx.target.namespace, [ARCHIVES, LISTS])
+    cx.minikube.class_data(ROOT, &cx.target.namespace, [ARCHIVES, LISTS], (SECURITY, RETRIES))
 }
 
 /// The archives in the node, by the images that they are for; creates the directory. `None`: the node does not respond,

@@ -1,7 +1,7 @@
 //! Class-data archives for the JVMs of Strimzi and Kafka: a JVM maps its classes from one instead of loading and
 //! verifying them from jar files (class data sharing, CDS).
 //!
-//! Every JVM gets two options that never change: `-XX:SharedArchiveFile`, which it ignores as long as the archive does
+//! Every JVM gets options that never change: `-XX:SharedArchiveFile`, which it ignores as long as the archive does
 //! not exist or does not fit its class path (`-Xshare:auto`, the default), and `-XX:DumpLoadedClassList`, with which
 //! it writes down its classes. From that list a Job writes the archive, in the same image ([`job`]). Both files are in
 //! a directory of the node, which the pods mount as a volume: for the pods of a `Kafka`, Strimzi allows persistent
@@ -29,6 +29,14 @@ pub(crate) const ROOT: &str = "/var/lib/minikube/kstrim-class-data";
 pub(crate) const ARCHIVES: &str = "archives";
 /// The part of the volume with the lists of classes, to which the JVMs write.
 pub(crate) const LISTS: &str = "lists";
+/// A file among the archives: Java's security properties. For 10 s, a JVM repeats the failure of a look-up in DNS. In a
+/// node that has just been started, DNS may not work yet, and a broker looks itself up.
+pub(crate) const SECURITY: &str = "java.security";
+/// Its contents: the property that says for how many seconds; without characters that a shell interprets.
+pub(crate) const RETRIES: &str = "networkaddress.cache.negative.ttl=1";
+/// Java's system property for the path of the file, which adds to its own ("Networking Properties" of its documentation).
+/// A JVM ignores a file that does not exist.
+const PROPERTY: &str = "java.security.properties";
 /// Where pods mount the parts. Strimzi allows additional volumes below `/mnt` only.
 const MOUNT: &str = "/mnt/kstrim-class-data";
 
@@ -112,7 +120,8 @@ fn append(fields: &mut Map<String, Value>, name: &str, added: Value) {
 
 /// Let the cluster operator's JVM use an archive. Returns what was changed, a sentence.
 pub(crate) fn into_operator(deployment: &mut Object) -> Result<String> {
-    let options = Jvm::ClusterOperator.options().map(|(name, value)| format!("-XX:{name}={value}")).join(" ");
+    let options = Jvm::ClusterOperator.options().map(|(name, value)| format!("-XX:{name}={value}"));
+    let options = format!("{} -D{PROPERTY}={}", options.join(" "), security());
     let container = container(deployment)?;
     let now = env(container, "JAVA_OPTS").and_then(|e| e.get("value")).and_then(Value::as_str).unwrap_or("");
     let all = format!("{now} {options}");
@@ -150,6 +159,12 @@ fn set_options(kafka: &mut Object, at: &[&str], jvm: Jvm) {
         let path: Vec<&str> = at.iter().copied().chain(["jvmOptions", "-XX", name]).collect();
         kafka.set(&path, value);
     }
+    let path: Vec<&str> = at.iter().copied().chain(["jvmOptions", "javaSystemProperties"]).collect();
+    kafka.set(&path, json!([{"name": PROPERTY, "value": security()}]));
+}
+
+fn security() -> String {
+    format!("{MOUNT}/{ARCHIVES}/{SECURITY}")
 }
 
 /// Whether the pods of a Deployment, or of a `Kafka`, have the volume.

@@ -338,6 +338,7 @@ pub(crate) fn tuned(broker_jvm: BrokerJvm, class_data: bool) -> Vec<String> {
     if class_data {
         let volume = super::class_data::NAME;
         all.push(format!("class data of the JVMs: archives in the volume {volume}, if there are any"));
+        all.push("failed DNS look-ups of the JVMs: repeated after 1 s (Java's default: 10 s)".to_owned());
     }
     all
 }

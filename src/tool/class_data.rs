@@ -1,7 +1,7 @@
 //! The directory of class-data archives in a profile's only node (`manifest/class_data.rs` says what they are for).
 //!
 //! `NAME.jsa` is an archive; `NAME.image` says in which image it was written. An archive is never written to in place:
-//! running JVMs have it mapped.
+//! running JVMs have it mapped. Next to them is a file with a setting of these JVMs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,31 +18,37 @@ pub(crate) struct Directory<'a> {
     minikube: &'a Minikube,
     archives: String,
     lists: String,
+    setting: &'static str,
+    settings: String,
 }
 
 impl Minikube {
-    /// The directories `archives` and `lists` of a namespace below `root`, which is an absolute path. None of them has
-    /// characters that a shell interprets.
+    /// The directories `archives` and `lists` of a namespace below `root`, which is an absolute path, and the line
+    /// `setting` of the file `settings` among the archives. None of them has characters that a shell interprets.
     pub(crate) fn class_data<'a>(
         &'a self,
         root: &str,
         namespace: &DnsLabel,
         [archives, lists]: [&str; 2],
+        (settings, setting): (&str, &'static str),
     ) -> Directory<'a> {
         let part = |part: &str| format!("{root}/{namespace}/{part}");
-        Directory { minikube: self, archives: part(archives), lists: part(lists) }
+        let settings = format!("{}/{settings}", part(archives));
+        Directory { minikube: self, archives: part(archives), lists: part(lists), setting, settings }
     }
 }
 
 impl Directory<'_> {
-    /// Create them, writable by the user of any image, and read the files `NAME.image`: names and contents. `None`: the
-    /// node does not respond, or refuses.
+    /// Create them, writable by the user of any image, and the file of settings; read the files `NAME.image`: names and
+    /// contents. `None`: the node does not respond, or refuses.
     pub(crate) async fn open(&self) -> Option<Vec<(String, String)>> {
         let images = format!("{}/*.image", self.archives);
         let (archives, lists) = (self.archives.as_str(), self.lists.as_str());
+        let create = ["install", "-d", "-m", "0777", archives, lists, "&&"];
+        let write = ["{", "echo", self.setting, ">", &self.settings, ";"];
         // grep fails if there are none.
-        let create = ["install", "-d", "-m", "0777", archives, lists, "&&", "{", "grep", "-sH", ".", &images];
-        let words: Vec<&str> = create.into_iter().chain(["||", "true;", "}"]).collect();
+        let read = ["grep", "-sH", ".", &images, "||", "true;", "}"];
+        let words = [&create[..], &write, &read].concat();
         let output = self.minikube.run_cmd(&self.minikube.node_cmd(&words)).await.ok()?;
         let file = |line: &str| {
             let (path, content) = line.trim().strip_prefix(&self.archives)?.split_once(':')?;

@@ -24,11 +24,28 @@ fn here(place: &Path, profile: &str, path: &str) -> Option<PathBuf> {
 /// Run a command in the node; `None`: it is none of these.
 pub fn run(place: &Place, io: &mut Io, profile: &str, words: &[&str]) -> Option<Done> {
     match words {
-        ["install", "-d", "-m", "0777", archives, lists, "&&", "{", "grep", ..] => {
+        [
+            "install",
+            "-d",
+            "-m",
+            "0777",
+            archives,
+            lists,
+            "&&",
+            "{",
+            "echo",
+            line,
+            ">",
+            settings,
+            ";",
+            "grep",
+            ..,
+        ] => {
             let there = here(&place.dir, profile, archives)?;
             for folder in [Some(there.clone()), here(&place.dir, profile, lists)].into_iter().flatten() {
                 fs::create_dir_all(folder).expect("FAKE_WORLD is writable");
             }
+            fs::write(here(&place.dir, profile, settings)?, line).expect("FAKE_WORLD is writable");
             for file in fs::read_dir(&there).into_iter().flatten().flatten() {
                 let name = file.file_name().to_string_lossy().into_owned();
                 if name.ends_with(".image") {
