@@ -210,13 +210,7 @@ impl Engine {
     async fn volumes_directory(&self, names: [&str; 2]) -> Option<String> {
         let cmd = self.cmd().args(["volume", "inspect", "--format", "{{.Mountpoint}}"]).args(names);
         let output = self.runner.run(&cmd).await.ok().filter(|o| o.exit.success())?;
-        let text = output.text();
-        let mut directories = text.lines().zip(names).map(|(path, name)| {
-            path.trim().strip_suffix(DATA)?.strip_suffix('/')?.strip_suffix(name)?.strip_suffix('/')
-        });
-        let (first, second) = (directories.next()??, directories.next()??);
-        // A comma would end the value in the option of a mount.
-        (first == second && first.starts_with('/') && !first.contains([',', '"'])).then(|| first.to_owned())
+        volumes_directory(&output.text(), names)
     }
 
     async fn succeeds(&self, cmd: &Cmd) -> bool {
@@ -238,6 +232,16 @@ impl Engine {
         let (context, host) = said.split_once(' ').unwrap_or_default();
         Address { context: context.to_owned(), host: host.trim().to_owned() }
     }
+}
+
+/// The directory that has the directories of both volumes, from their mount points, one in each line.
+fn volumes_directory(mount_points: &str, names: [&str; 2]) -> Option<String> {
+    let mut directories = mount_points.lines().zip(names).map(|(path, name)| {
+        path.trim().strip_suffix(DATA)?.strip_suffix('/')?.strip_suffix(name)?.strip_suffix('/')
+    });
+    let (first, second) = (directories.next()??, directories.next()??);
+    // These characters have a meaning in the option of a mount.
+    (first == second && first.starts_with('/') && !first.contains([',', '"'])).then(|| first.to_owned())
 }
 
 /// Query the same engine as minikube. In a shell after `eval $(minikube docker-env)` the variables lead to the engine
@@ -311,6 +315,24 @@ fn info(output: &Output) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_volumes_side_by_side_have_a_common_directory() {
+        let of = |text: &str| volumes_directory(text, ["a", "b"]);
+        let docker = "/var/lib/docker/volumes";
+        assert_eq!(of(&format!("{docker}/a/_data\n{docker}/b/_data\n")).as_deref(), Some(docker));
+        for other in [
+            "",
+            "/volumes/a/_data\n",
+            "/volumes/a/_data\n/elsewhere/b/_data\n",
+            "/volumes/b/_data\n/volumes/a/_data\n",
+            "/volumes/a\n/volumes/b\n",
+            "volumes/a/_data\nvolumes/b/_data\n",
+            "/vol,readonly/a/_data\n/vol,readonly/b/_data\n",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn the_engine_inside_a_node_is_distinguished_from_minikubes() {
