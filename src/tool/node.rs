@@ -19,6 +19,10 @@ use crate::failure::Result;
 /// How long a container may take to stop before the container runtime kills it.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
+/// How often a step of [`Minikube::empty_runtime`] is tried, and the time between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// A systemd drop-in, written by a shell in the node: containerd counts as started only once it responds, for at most
 /// ten seconds.
 const STARTED_ONCE_IT_RESPONDS: &str = concat!(
@@ -265,8 +269,14 @@ impl Minikube {
             return Ok(false);
         }
         for words in steps.into_iter().flatten() {
-            if !self.run(&self.in_node(node, words)).await?.exit.success() {
-                return Ok(false);
+            // The removal of a pod fails while the kubelet's own removal of it is under way.
+            let mut left = TRIES;
+            while !self.run(&self.in_node(node, words)).await?.exit.success() {
+                left -= 1;
+                if left == 0 {
+                    return Ok(false);
+                }
+                tokio::time::sleep(PAUSE).await;
             }
         }
         let runtime = self.in_node(node, &["systemctl", "stop", "containerd"]);

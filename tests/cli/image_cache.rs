@@ -220,6 +220,16 @@ fn a_node_with_containers_of_others_is_not_kept() {
 }
 
 #[test]
+fn a_pod_that_is_just_being_removed_is_tried_again() {
+    let exit = Action::Exit { code: 1, stdout: String::new(), stderr: "removal in progress".into() };
+    let mut test = fresh().fault("minikube", "crictl rmp", Some(1), exit);
+    events(&mut test, ["up", "--image-cache"], 0);
+    kstrim(&mut test, ["down", "--yes"]).expect(0);
+    assert_eq!(calls(&test, "minikube", "crictl rmp").len(), 2);
+    assert_eq!(volumes(&test), [cached(&test)["volume"].as_str().expect("a volume")]);
+}
+
+#[test]
 fn without_space_nothing_is_kept() {
     let mut test = fresh().scenario(|s| s.free_for_images = Some(4000));
     events(&mut test, ["up", "--image-cache"], 0);
