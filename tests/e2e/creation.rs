@@ -13,7 +13,10 @@ fn up_makes_a_verified_kafka_from_nothing() {
     let events = ground.up_succeeds(&[]).events();
     assert_eq!(events.plan(), TASKS);
     for task in TASKS {
-        assert_eq!(events.task(task).0, "done", "{task}: {}", events.task(task).1);
+        let (outcome, detail) = events.task(task);
+        // On a busy machine everything may be ready before the smoke test ends.
+        let done = outcome == "done" || task == "ready" && outcome == "already_done";
+        assert!(done, "{task}: {outcome}, {detail}");
     }
     events.verified(10);
     let finished = events.finished();
