@@ -12,10 +12,12 @@ fn up_makes_a_verified_kafka_from_nothing() {
     let ground = Ground::with_nothing("creation::up_makes_a_verified_kafka_from_nothing");
     let events = ground.up_succeeds(&[]).events();
     assert_eq!(events.plan(), TASKS);
+    let ended = |id: &str| events.of("task_finished").position(|e| e["task"] == id);
+    // An operator that Kubernetes has restarted is available late, when the rest may be ready.
+    let late = ended("operator") > ended("smoke");
     for task in TASKS {
         let (outcome, detail) = events.task(task);
-        // On a busy machine everything may be ready before the smoke test ends.
-        let done = outcome == "done" || task == "ready" && outcome == "already_done";
+        let done = outcome == "done" || late && task == "ready" && outcome == "already_done";
         assert!(done, "{task}: {outcome}, {detail}");
     }
     events.verified(10);
