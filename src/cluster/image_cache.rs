@@ -245,7 +245,7 @@ async fn keep_new(cx: &Session) -> Option<String> {
     let there = cx.minikube.images().await.ok()?;
     let wanted = wanted(&there, &used)?;
     let base_image = engine.image_of(cx.profile()).await?;
-    let has_archives = class_data::in_node(cx).await;
+    let class_data = class_data::in_node(cx).await;
     let mut new = Cached {
         volume: String::new(),
         label: uuid::Uuid::new_v4().to_string(),
@@ -254,7 +254,7 @@ async fn keep_new(cx: &Session) -> Option<String> {
         key,
         images: BTreeMap::new(),
         namespace: cx.namespace().to_owned(),
-        class_data: has_archives.as_ref().map(Images::to_names).unwrap_or_default(),
+        class_data: class_data.as_ref().map(Images::to_names).unwrap_or_default(),
     };
     for image in &wanted {
         new.images.extend(image.names.iter().map(|name| (name.clone(), image.digest().to_owned())));

@@ -32,10 +32,11 @@ pub(crate) const LISTS: &str = "lists";
 /// A file among the archives: Java's security properties. For 10 s, a JVM repeats the failure of a look-up in DNS. In a
 /// node that has just been started, DNS may not work yet, and a broker looks itself up.
 pub(crate) const SECURITY: &str = "java.security";
-/// Its contents: the property that says for how many seconds; without characters that a shell interprets.
+/// Its contents: for how many seconds a failure is repeated ("Networking Properties" of Java's documentation). It has no
+/// characters that a shell interprets.
 pub(crate) const RETRIES: &str = "networkaddress.cache.negative.ttl=1";
-/// Java's system property for the path of the file, which adds to its own ("Networking Properties" of its documentation).
-/// A JVM ignores a file that does not exist.
+/// Java's system property for the path of a file that adds to its own security properties (the comments at the beginning
+/// of its `conf/security/java.security`). A file that does not exist is ignored.
 const PROPERTY: &str = "java.security.properties";
 /// Where pods mount the parts. Strimzi allows additional volumes below `/mnt` only.
 const MOUNT: &str = "/mnt/kstrim-class-data";

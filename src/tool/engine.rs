@@ -156,18 +156,20 @@ impl Engine {
     /// copies where the engine cannot link. Whether that succeeded; if not, nothing is copied any more, unless this run
     /// was interrupted.
     pub(crate) async fn copy_volume(&self, copy: &Copy<'_>, copied: &[&str], linked: &[&str]) -> bool {
-        if self.copies(copy, copied).await {
-            if self.links(copy, linked).await {
-                return true;
-            }
-            // The end of its client, after a timeout, does not end it.
+        let done = self.copies(copy, copied).await && self.links_or_copies(copy, linked).await;
+        if !done {
             self.stop_copies(copy.profile).await;
-            if self.copies(copy, linked).await {
-                return true;
-            }
         }
+        done
+    }
+
+    async fn links_or_copies(&self, copy: &Copy<'_>, paths: &[&str]) -> bool {
+        if self.links(copy, paths).await {
+            return true;
+        }
+        // The end of its client, after a timeout, does not end it.
         self.stop_copies(copy.profile).await;
-        false
+        self.copies(copy, paths).await
     }
 
     async fn copies(&self, copy: &Copy<'_>, paths: &[&str]) -> bool {

@@ -294,12 +294,13 @@ impl Minikube {
             let listed = self.run(&self.in_node(node, &list)).await?;
             // The first line is a heading; the last column is the kind.
             let text = listed.text();
-            let mut kinds = text.lines().skip(1).filter_map(|line| line.split_whitespace().last());
-            layers += kinds.clone().count();
-            let others = namespace != KUBERNETES && kinds.clone().next().is_some();
-            if !listed.exit.success() || others || !kinds.all(|kind| kind == "Committed") {
+            let kinds: Vec<&str> =
+                text.lines().skip(1).filter_map(|line| line.split_whitespace().last()).collect();
+            let others = namespace != KUBERNETES && !kinds.is_empty();
+            if !listed.exit.success() || others || kinds.iter().any(|kind| *kind != "Committed") {
                 return Ok(false);
             }
+            layers += kinds.len();
         }
         Ok(namespaces.exit.success() && layers > 0)
     }
